@@ -1,0 +1,69 @@
+// The vector words every kernel speaks. The only room that knows relaxed SIMD exists.
+// Vector constants must come from memory or a splatted load, made before the loop: V8 13 and later
+// re-materialise a v128.const at every use inside a loop.
+
+/** a * b + c: fused (one rounding) in the relaxed build where the machine can, two roundings in the baseline build. */
+// @ts-ignore: decorator
+@inline
+export function madd(a: v128, b: v128, c: v128): v128 {
+  if (ASC_FEATURE_RELAXED_SIMD) return f32x4.relaxed_madd(a, b, c);
+  return f32x4.add(f32x4.mul(a, b), c);
+}
+
+/** Limits every lane to [lo, hi]. A NaN stays NaN, as it does in PyTorch's clamp. */
+// @ts-ignore: decorator
+@inline
+export function clamp(x: v128, lo: v128, hi: v128): v128 {
+  return f32x4.min(f32x4.max(x, lo), hi);
+}
+
+/** The float at `p` in all four lanes. */
+// @ts-ignore: decorator
+@inline
+export function splat(p: usize): v128 {
+  return v128.load32_splat(p);
+}
+
+/** The sum of the four lanes, always in the order (0 + 2) + (1 + 3). */
+// @ts-ignore: decorator
+@inline
+export function sum_lanes(x: v128): f32 {
+  const y = f32x4.add(x, v128.shuffle<f32>(x, x, 2, 3, 0, 1));
+  return f32x4.extract_lane(y, 0) + f32x4.extract_lane(y, 1);
+}
+
+/** The i32 field `index` of the record at `p`. */
+// @ts-ignore: decorator
+@inline
+export function field(p: usize, index: i32): i32 {
+  return load<i32>(p + (<usize>index << 2));
+}
+
+/** The f32 field `index` of the record at `p`. */
+// @ts-ignore: decorator
+@inline
+export function field_f32(p: usize, index: i32): f32 {
+  return load<f32>(p + (<usize>index << 2));
+}
+
+/** Loads the first `count` (1 to 3) floats at `p`; the other lanes are zero. Reads not one byte further. */
+// @ts-ignore: decorator
+@inline
+export function load_tail(p: usize, count: i32): v128 {
+  if (count == 1) return v128.load32_zero(p);
+  const low = v128.load64_zero(p);
+  if (count == 2) return low;
+  return v128.load_lane<f32>(p + 8, low, 2);
+}
+
+/** Stores the first `count` (1 to 3) lanes of `x` at `p`. Writes not one byte further. */
+// @ts-ignore: decorator
+@inline
+export function store_tail(p: usize, x: v128, count: i32): void {
+  if (count == 1) {
+    v128.store_lane<f32>(p, x, 0);
+    return;
+  }
+  v128.store_lane<f64>(p, x, 0);
+  if (count == 3) v128.store_lane<f32>(p + 8, x, 2);
+}

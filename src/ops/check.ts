@@ -1,0 +1,78 @@
+// Argument checks the ops share. Every message names the op or layer, the argument, what came and what would be right.
+import { ShapeError } from "../errors.ts";
+import { type Shape, sizeOf, type TensorType } from "./op.ts";
+
+/** Bytes of one tensor stay below 2^31, so that every offset inside it fits an i32. */
+const MAX_BYTES = 2 ** 31 - 1;
+
+export function show(shape: Shape): string {
+  return `[${shape.join(",")}]`;
+}
+
+/** An integer of at least `min`. */
+export function integer(value: unknown, name: string, where: string, min: number): number {
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > 0x7fffffff)
+    throw new ShapeError(`${where}: ${name} is ${String(value)} but must be an integer of at least ${min}`);
+  return value;
+}
+
+/** One integer per axis: a single number stands for all of them. */
+export function perAxis(
+  value: number | readonly number[],
+  axes: number,
+  name: string,
+  where: string,
+  min: number,
+): number[] {
+  const list = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
+  if (!Array.isArray(list) || list.length !== axes)
+    throw new ShapeError(
+      `${where}: ${name} is ${JSON.stringify(value)} but must be a number or a list of ${axes}`,
+    );
+  return list.map((v, i) => integer(v, axes > 1 ? `${name}[${i}]` : name, where, min));
+}
+
+/** A finite number. */
+export function finite(value: unknown, name: string, where: string): number {
+  if (typeof value !== "number" || !Number.isFinite(value))
+    throw new ShapeError(`${where}: ${name} is ${String(value)} but must be a finite number`);
+  return value;
+}
+
+/** An axis counted from the front, or from the back when negative. */
+export function axisOf(axis: number, rank: number, where: string): number {
+  if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
+    throw new ShapeError(`${where}: axis is ${axis} but the input has rank ${rank} (axes ${-rank} to ${rank - 1})`);
+  return axis < 0 ? axis + rank : axis;
+}
+
+/** The number of inputs an op takes. */
+export function arity(inputs: readonly TensorType[], least: number, most: number, where: string): void {
+  if (inputs.length < least || inputs.length > most)
+    throw new ShapeError(
+      `${where}: takes ${least === most ? least : `${least} to ${most}`} inputs but got ${inputs.length}`,
+    );
+}
+
+/** A rank, with the layout in the message. */
+export function rank(input: TensorType, expected: number, layout: string, name: string, where: string): void {
+  if (input.shape.length !== expected)
+    throw new ShapeError(
+      `${where}: ${name} has rank ${input.shape.length} (shape ${show(input.shape)}) but must have rank ${expected} (${layout})`,
+    );
+}
+
+/** Checks a shape that came from outside or out of inference: whole positive dimensions, below 2 GiB. */
+export function checkShape(shape: Shape, name: string, where: string): void {
+  shape.forEach((d, i) => {
+    if (!Number.isInteger(d) || d < 1)
+      throw new ShapeError(
+        `${where}: ${name} has shape ${show(shape)}, whose dimension ${i} is ${d} but must be an integer of at least 1`,
+      );
+  });
+  const bytes = sizeOf(shape) * 4;
+  if (bytes > MAX_BYTES)
+    throw new ShapeError(
+      `${where}: ${name} of shape ${show(shape)} would take ${bytes} bytes but a tensor may have at most ${MAX_BYTES}`,
+    );
+}
