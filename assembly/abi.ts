@@ -6,6 +6,144 @@ export const MR = 6;
 /** Columns (output channels) of a packed panel: two vectors of four lanes. */
 export const NR = 8;
 
+// ConvShape: a convolution over three axes [depth, height, width]; 1-D and 2-D have leading axes of size 1. Read by
+// depthwise.ts, direct.ts and im2col.ts.
+export const CONV_N = 0;
+export const CONV_D = 1;
+export const CONV_H = 2;
+export const CONV_W = 3;
+export const CONV_C = 4;
+export const CONV_OD = 5;
+export const CONV_OH = 6;
+export const CONV_OW = 7;
+export const CONV_OC = 8;
+export const CONV_KD = 9;
+export const CONV_KH = 10;
+export const CONV_KW = 11;
+/** Strides, dilations, and the border before the input. */
+export const CONV_SZ = 12;
+export const CONV_SY = 13;
+export const CONV_SX = 14;
+export const CONV_DZ = 15;
+export const CONV_DY = 16;
+export const CONV_DX = 17;
+export const CONV_PF = 18;
+export const CONV_PT = 19;
+export const CONV_PL = 20;
+
+// GemmShape: one convolution as a matrix product per group, read by gemm.ts. M pixels by N channels.
+export const GEMM_M = 0;
+export const GEMM_N = 1;
+/** Length of the sum: taps times channels per group. */
+export const GEMM_K = 2;
+export const GEMM_GROUPS = 3;
+/** Bytes from one group's channels to the next, in the input and in the output. */
+export const GEMM_GROUP_IN = 4;
+export const GEMM_GROUP_OUT = 5;
+/** A cell, the unit of work: MC pixels by NC panels, over the whole of K in K_BLOCKS blocks. */
+export const GEMM_MC = 6;
+export const GEMM_NC = 7;
+export const GEMM_K_BLOCKS = 8;
+
+// PixelGrid: where the pixels of a regular grid lie in input and output, read by gemm_pixels. Counts, then byte strides.
+export const GRID_N = 0;
+export const GRID_D = 1;
+export const GRID_H = 2;
+export const GRID_W = 3;
+export const GRID_IN_N = 4;
+export const GRID_IN_D = 5;
+export const GRID_IN_H = 6;
+export const GRID_IN_W = 7;
+export const GRID_OUT_N = 8;
+export const GRID_OUT_D = 9;
+export const GRID_OUT_H = 10;
+export const GRID_OUT_W = 11;
+/** Byte offset of the first output pixel. */
+export const GRID_OUT_FIRST = 12;
+
+// Pad: sizes of input and output, the borders before the input, and what the border holds; read by pad.ts.
+export const PAD_N = 0;
+export const PAD_D = 1;
+export const PAD_H = 2;
+export const PAD_W = 3;
+export const PAD_C = 4;
+export const PAD_OD = 5;
+export const PAD_OH = 6;
+export const PAD_OW = 7;
+export const PAD_FRONT = 8;
+export const PAD_TOP = 9;
+export const PAD_LEFT = 10;
+export const PAD_MODE = 11;
+/** Values of PAD_MODE: a constant, the picture mirrored at its edge pixel, the edge pixel repeated. */
+export const PAD_CONSTANT = 0;
+export const PAD_REFLECT = 1;
+export const PAD_REPLICATE = 2;
+
+// Resize: sizes of input and output, then three tables of input indices, one entry per output index; read by resize.ts.
+export const RESIZE_N = 0;
+export const RESIZE_D = 1;
+export const RESIZE_H = 2;
+export const RESIZE_W = 3;
+export const RESIZE_C = 4;
+export const RESIZE_OD = 5;
+export const RESIZE_OH = 6;
+export const RESIZE_OW = 7;
+export const RESIZE_INDICES = 8;
+
+// StridedCopy: a box of COPY_RANK axes, outermost first, read by copy.ts. Counts, then the steps in floats on both sides.
+export const COPY_RANK = 6;
+/** What is contiguous: the last axis on both sides; the last axis of out and the last but one of x; neither. */
+export const COPY_MODE = 0;
+export const COPY_ROWS = 0;
+export const COPY_TRANSPOSE = 1;
+export const COPY_SCATTERED = 2;
+export const COPY_DIMS = 1;
+export const COPY_OUT = 7;
+export const COPY_X = 13;
+/** Extent of one unit of work along the last three axes; along the others it is 1. */
+export const COPY_TILE = 19;
+
+// PoolShape: a window over one to three spatial axes, read by pool.ts. Threes are depth, height, width.
+export const POOL_SIZE = 0;
+export const POOL_OUT = 3;
+export const POOL_KERNEL = 6;
+export const POOL_STRIDE = 9;
+export const POOL_DILATION = 12;
+export const POOL_BEFORE = 15;
+export const POOL_AFTER = 18;
+export const POOL_C = 21;
+/** 1: an average divides by the taps inside input and border; 0: by those inside the input. */
+export const POOL_COUNT_PADDING = 22;
+
+// NormShape: how group statistics lie, read by norm_scale_f32: chunks and pixels of a picture, channels, groups of
+// channels, and how many times the tables of scale and shift repeat themselves.
+export const NORM_PARTS = 0;
+export const NORM_PIXELS = 1;
+export const NORM_C = 2;
+export const NORM_GROUPS = 3;
+export const NORM_COPIES = 4;
+
+/** Columns of one unit of a reduction (reduce.ts), and of argmax and softmax where they do not run along the last axis. */
+export const REDUCE_BLOCK = 64;
+export const ARGMAX_BLOCK = 16;
+export const SOFTMAX_BLOCK = 16;
+
+/** Floats in a unit of work of the kernels that map single values (activation.ts). */
+export const MAP_BLOCK = 64;
+
+// Broadcast: two operands walked over one dense output, read by elementwise.ts. Everything counts floats.
+/** Floats of a run (the innermost axis of the output), and of the blocks it is cut into. */
+export const BROADCAST_RUN = 0;
+export const BROADCAST_BLOCK = 1;
+/** 1: the operand moves with the output along a run; 0: it stands still. */
+export const BROADCAST_A_STEP = 2;
+export const BROADCAST_B_STEP = 3;
+/** How far the operand moves from one block of a run to the next. */
+export const BROADCAST_A_BLOCK = 4;
+export const BROADCAST_B_BLOCK = 5;
+/** The axes round the run, at least one, innermost first: size, then how far a and b move along it. */
+export const BROADCAST_AXES = 6;
+
 /** Bits answered by `build_flags`. */
 export const BUILD_RELAXED = 1;
 export const BUILD_CHECKED = 2;

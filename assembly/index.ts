@@ -13,3 +13,20 @@ export function build_flags(): i32 {
   if (!ASC_NO_ASSERT) flags |= BUILD_CHECKED;
   return flags;
 }
+
+export { depthwise_f32 } from "./depthwise";
+export { direct_f32 } from "./direct";
+export { gemm_f32, gemm_pixels } from "./gemm";
+export { pack_filter_f32 } from "./pack";
+export { fill_f32, strided_copy_f32 } from "./copy";
+export { col2im_f32, im2col_f32 } from "./im2col";
+export { pad_f32 } from "./pad";
+export { resize_linear_f32, resize_nearest_f32 } from "./resize";
+export { batch_norm_scale_f32, channel_affine_f32, norm_mean_f32, norm_scale_f32 } from "./norm";
+export { pool_average_f32, pool_max_f32 } from "./pool";
+export { argmax_f32, reduce_max_f32, reduce_min_f32, reduce_square_f32, reduce_sum_f32 } from "./reduce";
+export { log_softmax_f32, softmax_f32 } from "./softmax";
+export { abs_f32, affine_f32, clamp_f32, elu_f32, exp_f32, gelu_f32, gelu_tanh_f32 } from "./activation";
+export { hard_sigmoid_f32, hard_swish_f32, leaky_relu_f32, mish_f32, neg_f32, sigmoid_f32 } from "./activation";
+export { silu_f32, softplus_f32, softsign_f32, sqrt_f32, tanh_f32 } from "./activation";
+export { add_f32, div_f32, max_f32, min_f32, mul_f32, prelu_f32, repeat_f32, sub_f32 } from "./elementwise";

@@ -1,15 +1,9 @@
 // What an op is. One op = one object: shape inference (the only place that throws), then the kernel calls.
 import type { Arg, Buffer } from "../engine/program.ts";
 import type { KernelName } from "../engine/wasm.ts";
+import type { TensorType } from "../tensor.ts";
 
-export type Shape = readonly number[];
-export type DType = "float32" | "int32";
-
-/** Shape and element type: all that inference may look at. */
-export interface TensorType {
-  readonly shape: Shape;
-  readonly dtype: DType;
-}
+export { type DType, float32, type Shape, sizeOf, type TensorType } from "../tensor.ts";
 
 /** A tensor inside a program: its type, and the buffer that will hold it (dense, row-major, channels last). */
 export interface Value extends TensorType {
@@ -27,10 +21,10 @@ export interface Emitter {
   /** Uninitialised bytes, free again after the last call that uses them. */
   scratch(bytes: number): Buffer;
   /**
-   * `input` in another form (a filter packed into panels). `emit` writes the calls that fill `packed` from `source`:
-   * run once at compile time when the input is constant, in every run otherwise.
+   * `inputs` in another form (a filter and its bias packed into panels). `emit` writes the calls that fill `packed`:
+   * run once at compile time when every input is constant, in every run otherwise.
    */
-  packed(input: Value, bytes: number, emit: (packed: Buffer, source: Buffer) => void): Buffer;
+  packed(inputs: readonly Value[], bytes: number, emit: (packed: Buffer) => void): Buffer;
   /** Names the algorithm taken, for `net.summary()`. */
   algorithm(name: string): void;
 }
@@ -49,14 +43,10 @@ export interface Op<P> {
   readonly inPlace?: boolean;
 }
 
-/** Number of elements of a shape. */
-export function sizeOf(shape: Shape): number {
-  let size = 1;
-  for (const d of shape) size *= d;
-  return size;
-}
-
-/** A float32 type of that shape. */
-export function float32(shape: Shape): TensorType {
-  return { shape, dtype: "float32" };
+/** Lays a record out by field index: `{ [FIRST_FIELD]: values that stand from there on }`. */
+export function fields(named: Readonly<Record<number, readonly number[]>>): number[] {
+  const record: number[] = [];
+  for (const [at, values] of Object.entries(named)) values.forEach((v, i) => (record[Number(at) + i] = v));
+  for (let i = 0; i < record.length; i++) record[i] ??= 0;
+  return record;
 }

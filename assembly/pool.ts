@@ -1,0 +1,298 @@
+// Pooling. A window of kd x kh x kw taps (1-D and 2-D: leading ones) slides over [n, d, h, w, c]:
+//   max:     out[n, oz, oy, ox, c] = max of x[n, oz*sd - pd + kz*dd, oy*sh - ph + ky*dh, ox*sw - pw + kx*dw, c]
+//   average: the same sum over taps (dilation 1), divided by the number of taps that count
+// over the taps inside the input: the border is never read. Each output is one chain over its taps in the order
+// z, y, x, on every path below, so that a value does not depend on the path.
+// Unit: one output pixel: n * od * oh * ow in all.
+import {
+  POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION, POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE,
+} from "./abi";
+import { field, load_tail, splat, store_tail } from "./simd";
+
+const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
+
+/** The largest tap; NaN where there is one; -Infinity where a window has no tap inside the input. */
+export function pool_max_f32(out: usize, x: usize, shape: usize, from: i32, to: i32): void {
+  pool(true, out, x, shape, from, to);
+}
+
+/**
+ * The average of the taps. POOL_COUNT_PADDING: taps on the border (as far as POOL_AFTER goes, no further) count as zeros;
+ * otherwise only taps inside the input count.
+ */
+export function pool_average_f32(out: usize, x: usize, shape: usize, from: i32, to: i32): void {
+  pool(false, out, x, shape, from, to);
+}
+
+/** The first tap at or after 0, of those at start, start + dilation, ... */
+// @ts-ignore: decorator
+@inline
+function first_tap(start: i32, dilation: i32): i32 {
+  return start >= 0 ? 0 : (dilation - 1 - start) / dilation;
+}
+
+/** The number of taps before `size`, at most `kernel`. */
+// @ts-ignore: decorator
+@inline
+function end_tap(start: i32, size: i32, kernel: i32, dilation: i32): i32 {
+  const room = size - start;
+  if (room > (kernel - 1) * dilation) return kernel;
+  return room <= 0 ? 0 : (room + dilation - 1) / dilation;
+}
+
+/** Taps of a window (dilation 1) that lie inside input and border. */
+// @ts-ignore: decorator
+@inline
+function bordered(start: i32, size: i32, kernel: i32, after: i32): i32 {
+  return min(kernel, size + after - start);
+}
+
+// @ts-ignore: decorator
+@inline
+function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32): void {
+  const d = field(shape, POOL_SIZE), h = field(shape, POOL_SIZE + 1), w = field(shape, POOL_SIZE + 2);
+  const od = field(shape, POOL_OUT), oh = field(shape, POOL_OUT + 1), ow = field(shape, POOL_OUT + 2);
+  const kd = field(shape, POOL_KERNEL), kh = field(shape, POOL_KERNEL + 1), kw = field(shape, POOL_KERNEL + 2);
+  const sd = field(shape, POOL_STRIDE), sh = field(shape, POOL_STRIDE + 1), sw = field(shape, POOL_STRIDE + 2);
+  const dd = field(shape, POOL_DILATION), dh = field(shape, POOL_DILATION + 1), dw = field(shape, POOL_DILATION + 2);
+  const pd = field(shape, POOL_BEFORE), ph = field(shape, POOL_BEFORE + 1), pw = field(shape, POOL_BEFORE + 2);
+  const c = field(shape, POOL_C);
+  const border = !max && field(shape, POOL_COUNT_PADDING) != 0;
+  assert(max || (dd == 1 && dh == 1 && dw == 1));
+  assert(from >= 0);
+
+  const pixel = <usize>c << 2;
+  const row = pixel * w;
+  const plane = row * h;
+  // Output pixels lo <= ox < hi have all their taps inside the row.
+  const lo = (pw + sw - 1) / sw;
+  const reach = (kw - 1) * dw + 1;
+  const hi = w + pw >= reach ? min(ow, (w + pw - reach) / sw + 1) : 0;
+
+  let q = out + pixel * from;
+  let ox = from % ow;
+  let rest = from / ow;
+  let oy = rest % oh;
+  rest /= oh;
+  let oz = rest % od;
+  let n = rest / od;
+  while (from < to) {
+    const z = oz * sd - pd;
+    const y = oy * sh - ph;
+    const fz = first_tap(z, dd);
+    const fy = first_tap(y, dh);
+    const nz = end_tap(z, d, kd, dd) - fz;
+    const ny = end_tap(y, h, kh, dh) - fy;
+    const base = x + plane * (n * d + z + fz * dd) + row * (y + fy * dh);
+    let count = nz * ny;
+    if (border) count = bordered(z, d, kd, field(shape, POOL_AFTER)) * bordered(y, h, kh, field(shape, POOL_AFTER + 1));
+
+    const end = min(ow, ox + to - from);
+    from += end - ox;
+    while (ox < end) {
+      const start = ox * sw - pw;
+      const fx = first_tap(start, dw);
+      const nx = end_tap(start, w, kw, dw) - fx;
+      const p = base + pixel * (start + fx * dw);
+      const inside = ox >= lo && ox < hi ? min(hi, end) - ox : 0;
+      if (c < 4 && sw > 1 && inside >= 4) {
+        const run = inside & ~3;
+        const taps = count * kw;
+        if (max) max_scattered(q, p, run, c, pixel * sw, nz, ny, nx, plane * dd, row * dh, pixel * dw);
+        else sum_scattered(q, p, run, c, pixel * sw, nz, ny, nx, plane, row, pixel, <f32>taps);
+        ox += run;
+        q += pixel * run;
+        continue;
+      }
+      // With stride 1 neighbours that see the same taps are one long row of channels.
+      const run = sw == 1 && inside > 0 ? inside : 1;
+      if (max) max_taps(q, p, run * c, nz, ny, nx, plane * dd, row * dh, pixel * dw);
+      else {
+        const taps = count * (border ? bordered(start, w, kw, field(shape, POOL_AFTER + 2)) : nx);
+        sum_taps(q, p, run * c, nz, ny, nx, plane, row, pixel, <f32>taps);
+      }
+      ox += run;
+      q += pixel * run;
+    }
+    ox = 0;
+    if (++oy == oh) {
+      oy = 0;
+      if (++oz == od) {
+        oz = 0;
+        n++;
+      }
+    }
+  }
+}
+
+/** out[i] = max over taps of p[tap + i], for c floats i. Strides in bytes. */
+function max_taps(
+  q: usize, p: usize, c: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+): void {
+  let i: usize = 0;
+  const bytes = <usize>c << 2;
+  for (; i + 64 <= bytes; i += 64) max_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step);
+  for (; i + 16 <= bytes; i += 16) max_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step);
+  if (i == bytes) return;
+  // The last four floats once more: the same values are written again.
+  if (c > 4) max_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step);
+  else max_vectors(1, c, q, p, nz, ny, nx, plane, row, step);
+}
+
+/** One or four vectors of `lanes` floats. pmax is one instruction but loses a NaN: NaNs are gathered and laid over the result. */
+// @ts-ignore: decorator
+@inline
+function max_vectors(
+  count: i32, lanes: i32, q: usize, p: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+): void {
+  let a0 = splat(MINUS_INFINITY), a1 = a0, a2 = a0, a3 = a0;
+  let n0 = f32x4.splat(0), n1 = n0, n2 = n0, n3 = n0;
+  for (; nz > 0; nz--) {
+    let line = p;
+    for (let y = ny; y > 0; y--) {
+      let t = line;
+      for (let k = nx; k > 0; k--) {
+        const x0 = lanes == 4 ? v128.load(t) : load_tail(t, lanes);
+        a0 = f32x4.pmax(a0, x0);
+        n0 = v128.or(n0, f32x4.ne(x0, x0));
+        if (count == 4) {
+          const x1 = v128.load(t, 16);
+          a1 = f32x4.pmax(a1, x1);
+          n1 = v128.or(n1, f32x4.ne(x1, x1));
+          const x2 = v128.load(t, 32);
+          a2 = f32x4.pmax(a2, x2);
+          n2 = v128.or(n2, f32x4.ne(x2, x2));
+          const x3 = v128.load(t, 48);
+          a3 = f32x4.pmax(a3, x3);
+          n3 = v128.or(n3, f32x4.ne(x3, x3));
+        }
+        t += step;
+      }
+      line += row;
+    }
+    p += plane;
+  }
+  if (lanes == 4) v128.store(q, v128.or(a0, n0));
+  else store_tail(q, v128.or(a0, n0), lanes);
+  if (count == 4) {
+    v128.store(q, v128.or(a1, n1), 16);
+    v128.store(q, v128.or(a2, n2), 32);
+    v128.store(q, v128.or(a3, n3), 48);
+  }
+}
+
+/** out[i] = sum over taps of p[tap + i] / divisor, for c floats i. Strides in bytes. */
+function sum_taps(
+  q: usize, p: usize, c: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
+): void {
+  const by = f32x4.splat(divisor);
+  let i: usize = 0;
+  const bytes = <usize>c << 2;
+  for (; i + 64 <= bytes; i += 64) sum_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  for (; i + 16 <= bytes; i += 16) sum_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  if (i == bytes) return;
+  // The last four floats once more: the same values are written again.
+  if (c > 4) sum_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
+  else sum_vectors(1, c, q, p, nz, ny, nx, plane, row, step, by);
+}
+
+/** One or four vectors of `lanes` floats. */
+// @ts-ignore: decorator
+@inline
+function sum_vectors(
+  count: i32, lanes: i32, q: usize, p: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, by: v128,
+): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  for (; nz > 0; nz--) {
+    let line = p;
+    for (let y = ny; y > 0; y--) {
+      let t = line;
+      for (let k = nx; k > 0; k--) {
+        a0 = f32x4.add(a0, lanes == 4 ? v128.load(t) : load_tail(t, lanes));
+        if (count == 4) {
+          a1 = f32x4.add(a1, v128.load(t, 16));
+          a2 = f32x4.add(a2, v128.load(t, 32));
+          a3 = f32x4.add(a3, v128.load(t, 48));
+        }
+        t += step;
+      }
+      line += row;
+    }
+    p += plane;
+  }
+  if (lanes == 4) v128.store(q, f32x4.div(a0, by));
+  else store_tail(q, f32x4.div(a0, by), lanes);
+  if (count == 4) {
+    v128.store(q, f32x4.div(a1, by), 16);
+    v128.store(q, f32x4.div(a2, by), 32);
+    v128.store(q, f32x4.div(a3, by), 48);
+  }
+}
+
+// --- Fewer than four channels and a stride: every lane is gathered on its own ---
+
+/** The floats at p + a, p + b, p + c, p + d. */
+// @ts-ignore: decorator
+@inline
+function gather(p: usize, a: usize, b: usize, c: usize, d: usize): v128 {
+  let x = v128.load32_zero(p + a);
+  x = v128.load_lane<f32>(p + b, x, 1);
+  x = v128.load_lane<f32>(p + c, x, 2);
+  return v128.load_lane<f32>(p + d, x, 3);
+}
+
+function max_scattered(
+  q: usize, p: usize, run: i32, c: i32, stride: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+): void {
+  scattered(true, q, p, run, c, stride, nz, ny, nx, plane, row, step, 1);
+}
+
+function sum_scattered(
+  q: usize, p: usize, run: i32, c: i32, stride: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+  divisor: f32,
+): void {
+  scattered(false, q, p, run, c, stride, nz, ny, nx, plane, row, step, divisor);
+}
+
+/** `run` pixels (a multiple of 4) that have the same taps, `stride` bytes apart in the input. */
+// @ts-ignore: decorator
+@inline
+function scattered(
+  max: bool, q: usize, p: usize, run: i32, c: i32, stride: usize,
+  nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
+): void {
+  for (; run > 0; run -= 4) {
+    // Lane l of vector v is float 4 * v + l of four pixels of c floats.
+    for (let first = 0; first < 4 * c; first += 4) {
+      const o0 = place(first, c, stride);
+      const o1 = place(first + 1, c, stride);
+      const o2 = place(first + 2, c, stride);
+      const o3 = place(first + 3, c, stride);
+      let a = max ? splat(MINUS_INFINITY) : f32x4.splat(0);
+      let bad = f32x4.splat(0);
+      for (let z = 0; z < nz; z++)
+        for (let y = 0; y < ny; y++) {
+          let t = p + plane * z + row * y;
+          for (let k = nx; k > 0; k--) {
+            const x = gather(t, o0, o1, o2, o3);
+            if (max) {
+              a = f32x4.pmax(a, x);
+              bad = v128.or(bad, f32x4.ne(x, x));
+            } else a = f32x4.add(a, x);
+            t += step;
+          }
+        }
+      v128.store(q, max ? v128.or(a, bad) : f32x4.div(a, f32x4.splat(divisor)));
+      q += 16;
+    }
+    p += stride << 2;
+  }
+}
+
+/** Bytes from the first of some pixels, `stride` bytes apart, to float `index` counted over pixels of c floats. */
+// @ts-ignore: decorator
+@inline
+function place(index: i32, c: i32, stride: usize): usize {
+  const pixel = index / c;
+  return stride * pixel + (<usize>(index - pixel * c) << 2);
+}

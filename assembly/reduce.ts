@@ -1,0 +1,539 @@
+// Reductions of one stretch of axes: x is [outer, reduce, inner], dense.
+//   out[o, k, i] = combine of x[o, r, i] over the rows r of chunk k, that is k * chunk <= r < (k + 1) * chunk
+// A long reduction runs twice, first into chunks and then over them: every thread gets its share, the rounding error
+// of a sum stays small, and the result does not depend on how the work is cut.
+// Unit: REDUCE_BLOCK columns of one chunk: outer * ceil(reduce / chunk) * ceil(inner / REDUCE_BLOCK) in all.
+import { ARGMAX_BLOCK, REDUCE_BLOCK } from "./abi";
+import { load_tail, madd, splat, store_tail } from "./simd";
+
+// What is combined: x; (x - mean)^2; x, the largest; x, the smallest.
+// @ts-ignore: decorator
+@inline const SUM: i32 = 0;
+// @ts-ignore: decorator
+@inline const SQUARE: i32 = 1;
+// @ts-ignore: decorator
+@inline const MAX: i32 = 2;
+// @ts-ignore: decorator
+@inline const MIN: i32 = 3;
+
+const LIMITS: usize = memory.data<f32>([-Infinity, Infinity]);
+
+/** Sums, divided by `divisor`. */
+export function reduce_sum_f32(
+  out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32, from: i32, to: i32,
+): void {
+  each_unit(SUM, out, x, 0, reduce, inner, chunk, divisor, from, to);
+}
+
+/** Sums of (x - mean[o, i])^2; mean is [outer, inner]. */
+export function reduce_square_f32(
+  out: usize, x: usize, mean: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
+): void {
+  each_unit(SQUARE, out, x, mean, reduce, inner, chunk, 1, from, to);
+}
+
+/** Largest values; NaN where there is one. */
+export function reduce_max_f32(
+  out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
+): void {
+  each_unit(MAX, out, x, 0, reduce, inner, chunk, 1, from, to);
+}
+
+/** Smallest values; NaN where there is one. */
+export function reduce_min_f32(
+  out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
+): void {
+  each_unit(MIN, out, x, 0, reduce, inner, chunk, 1, from, to);
+}
+
+// @ts-ignore: decorator
+@inline
+function each_unit(
+  kind: i32, out: usize, x: usize, mean: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32, from: i32, to: i32,
+): void {
+  assert(reduce > 0 && inner > 0 && chunk > 0);
+  const parts = (reduce - 1) / chunk + 1;
+  const blocks = (inner - 1) / REDUCE_BLOCK + 1;
+  let block = from % blocks;
+  let part = from / blocks % parts;
+  let o = from / blocks / parts;
+  for (; from < to; from++) {
+    const rows = min(chunk, reduce - part * chunk);
+    const column = block * REDUCE_BLOCK;
+    const width = min(REDUCE_BLOCK, inner - column);
+    const p = x + (((<usize>o * reduce + part * chunk) * inner + column) << 2);
+    const q = out + (((<usize>o * parts + part) * inner + column) << 2);
+    if (kind == SUM) {
+      if (inner < 4) sum_narrow(q, p, rows, inner, divisor);
+      else sum_wide(q, p, rows, inner, width, divisor);
+    } else if (kind == SQUARE) {
+      const m = mean + ((<usize>o * inner + column) << 2);
+      if (inner < 4) square_narrow(q, p, m, rows, inner);
+      else square_wide(q, p, m, rows, inner, width);
+    } else if (kind == MAX) {
+      if (inner < 4) max_narrow(q, p, rows, inner);
+      else max_wide(q, p, rows, inner, width);
+    } else {
+      if (inner < 4) min_narrow(q, p, rows, inner);
+      else min_wide(q, p, rows, inner, width);
+    }
+    if (++block == blocks) {
+      block = 0;
+      if (++part == parts) {
+        part = 0;
+        o++;
+      }
+    }
+  }
+}
+
+function sum_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32, divisor: f32): void {
+  add_wide(SUM, q, p, 0, rows, inner, width, divisor);
+}
+
+function square_wide(q: usize, p: usize, m: usize, rows: i32, inner: i32, width: i32): void {
+  add_wide(SQUARE, q, p, m, rows, inner, width, 1);
+}
+
+function max_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32): void {
+  extreme_wide(MAX, q, p, rows, inner, width);
+}
+
+function min_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32): void {
+  extreme_wide(MIN, q, p, rows, inner, width);
+}
+
+function sum_narrow(q: usize, p: usize, rows: i32, inner: i32, divisor: f32): void {
+  add_narrow(SUM, q, p, 0, rows, inner, divisor);
+}
+
+function square_narrow(q: usize, p: usize, m: usize, rows: i32, inner: i32): void {
+  add_narrow(SQUARE, q, p, m, rows, inner, 1);
+}
+
+function max_narrow(q: usize, p: usize, rows: i32, inner: i32): void {
+  extreme_narrow(MAX, q, p, rows, inner);
+}
+
+function min_narrow(q: usize, p: usize, rows: i32, inner: i32): void {
+  extreme_narrow(MIN, q, p, rows, inner);
+}
+
+// --- Words ---
+
+// @ts-ignore: decorator
+@inline
+function load_lanes(p: usize, count: i32): v128 {
+  return count == 4 ? v128.load(p) : load_tail(p, count);
+}
+
+// @ts-ignore: decorator
+@inline
+function store_lanes(p: usize, x: v128, count: i32): void {
+  if (count == 4) v128.store(p, x);
+  else store_tail(p, x, count);
+}
+
+/** Two results in one. */
+// @ts-ignore: decorator
+@inline
+function merge(kind: i32, a: v128, b: v128): v128 {
+  if (kind == MAX) return f32x4.max(a, b);
+  if (kind == MIN) return f32x4.min(a, b);
+  return f32x4.add(a, b);
+}
+
+/**
+ * Twelve results, lane j of which belongs to column j % inner, in the first `inner` (1 to 3) lanes of one vector.
+ */
+// @ts-ignore: decorator
+@inline
+function fold(kind: i32, a: v128, b: v128, c: v128, inner: i32): v128 {
+  if (inner == 3) {
+    const ab = merge(kind, a, v128.shuffle<f32>(a, b, 3, 4, 5, 3));
+    return merge(kind, ab, merge(kind, v128.shuffle<f32>(b, c, 2, 3, 4, 2), v128.shuffle<f32>(c, c, 1, 2, 3, 1)));
+  }
+  let t = merge(kind, merge(kind, a, b), c);
+  t = merge(kind, t, v128.shuffle<f32>(t, t, 2, 3, 0, 1));
+  return inner == 2 ? t : merge(kind, t, v128.shuffle<f32>(t, t, 1, 0, 3, 2));
+}
+
+// --- Sums ---
+
+/** acc plus the term of x. */
+// @ts-ignore: decorator
+@inline
+function add_term(kind: i32, acc: v128, x: v128, mean: v128): v128 {
+  if (kind == SUM) return f32x4.add(acc, x);
+  const d = f32x4.sub(x, mean);
+  return madd(d, d, acc);
+}
+
+// @ts-ignore: decorator
+@inline
+function add_wide(kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, width: i32, divisor: f32): void {
+  const stride = <usize>inner << 2;
+  const by = f32x4.splat(divisor);
+  for (; width >= 16; width -= 16) {
+    add_columns(kind, q, p, m, rows, stride, by);
+    q += 64;
+    p += 64;
+    m += 64;
+  }
+  for (; width > 0; width -= 4) {
+    add_column(kind, q, p, m, rows, stride, min(4, width), by);
+    q += 16;
+    p += 16;
+    m += 16;
+  }
+}
+
+/** Sixteen columns, two rows at a time. */
+// @ts-ignore: decorator
+@inline
+function add_columns(kind: i32, q: usize, p: usize, m: usize, rows: i32, stride: usize, by: v128): void {
+  const zero = f32x4.splat(0);
+  let m0 = zero, m1 = zero, m2 = zero, m3 = zero;
+  if (kind == SQUARE) {
+    m0 = v128.load(m);
+    m1 = v128.load(m, 16);
+    m2 = v128.load(m, 32);
+    m3 = v128.load(m, 48);
+  }
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+  let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+  for (; rows >= 2; rows -= 2) {
+    const next = p + stride;
+    a0 = add_term(kind, a0, v128.load(p), m0);
+    a1 = add_term(kind, a1, v128.load(p, 16), m1);
+    a2 = add_term(kind, a2, v128.load(p, 32), m2);
+    a3 = add_term(kind, a3, v128.load(p, 48), m3);
+    b0 = add_term(kind, b0, v128.load(next), m0);
+    b1 = add_term(kind, b1, v128.load(next, 16), m1);
+    b2 = add_term(kind, b2, v128.load(next, 32), m2);
+    b3 = add_term(kind, b3, v128.load(next, 48), m3);
+    p = next + stride;
+  }
+  if (rows) {
+    a0 = add_term(kind, a0, v128.load(p), m0);
+    a1 = add_term(kind, a1, v128.load(p, 16), m1);
+    a2 = add_term(kind, a2, v128.load(p, 32), m2);
+    a3 = add_term(kind, a3, v128.load(p, 48), m3);
+  }
+  v128.store(q, f32x4.div(f32x4.add(a0, b0), by));
+  v128.store(q, f32x4.div(f32x4.add(a1, b1), by), 16);
+  v128.store(q, f32x4.div(f32x4.add(a2, b2), by), 32);
+  v128.store(q, f32x4.div(f32x4.add(a3, b3), by), 48);
+}
+
+/** One to four columns, four rows at a time. */
+// @ts-ignore: decorator
+@inline
+function add_column(
+  kind: i32, q: usize, p: usize, m: usize, rows: i32, stride: usize, count: i32, by: v128,
+): void {
+  const zero = f32x4.splat(0);
+  const mean = kind == SQUARE ? load_lanes(m, count) : zero;
+  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+  for (; rows >= 4; rows -= 4) {
+    const half = p + 2 * stride;
+    a0 = add_term(kind, a0, load_lanes(p, count), mean);
+    a1 = add_term(kind, a1, load_lanes(p + stride, count), mean);
+    a2 = add_term(kind, a2, load_lanes(half, count), mean);
+    a3 = add_term(kind, a3, load_lanes(half + stride, count), mean);
+    p = half + 2 * stride;
+  }
+  for (; rows > 0; rows--) {
+    a0 = add_term(kind, a0, load_lanes(p, count), mean);
+    p += stride;
+  }
+  const sum = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
+  store_lanes(q, f32x4.div(sum, by), count);
+}
+
+/** One to three columns: the rows are one run of floats, read in twelves, of which every lane has its column. */
+// @ts-ignore: decorator
+@inline
+function add_narrow(kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, divisor: f32): void {
+  const zero = f32x4.splat(0);
+  let mean = zero, m0 = zero, m1 = zero, m2 = zero;
+  if (kind == SQUARE) {
+    mean = load_tail(m, inner);
+    if (inner == 1) m0 = m1 = m2 = splat(m);
+    else if (inner == 2) m0 = m1 = m2 = v128.load64_splat(m);
+    else {
+      m0 = v128.shuffle<f32>(mean, mean, 0, 1, 2, 0);
+      m1 = v128.shuffle<f32>(mean, mean, 1, 2, 0, 1);
+      m2 = v128.shuffle<f32>(mean, mean, 2, 0, 1, 2);
+    }
+  }
+  let a0 = zero, a1 = zero, a2 = zero;
+  let b0 = zero, b1 = zero, b2 = zero;
+  let left = rows * inner;
+  for (; left >= 24; left -= 24) {
+    a0 = add_term(kind, a0, v128.load(p), m0);
+    a1 = add_term(kind, a1, v128.load(p, 16), m1);
+    a2 = add_term(kind, a2, v128.load(p, 32), m2);
+    b0 = add_term(kind, b0, v128.load(p, 48), m0);
+    b1 = add_term(kind, b1, v128.load(p, 64), m1);
+    b2 = add_term(kind, b2, v128.load(p, 80), m2);
+    p += 96;
+  }
+  if (left >= 12) {
+    a0 = add_term(kind, a0, v128.load(p), m0);
+    a1 = add_term(kind, a1, v128.load(p, 16), m1);
+    a2 = add_term(kind, a2, v128.load(p, 32), m2);
+    p += 48;
+    left -= 12;
+  }
+  let sum = fold(kind, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), inner);
+  for (; left > 0; left -= inner) {
+    sum = add_term(kind, sum, load_tail(p, inner), mean);
+    p += <usize>inner << 2;
+  }
+  store_tail(q, f32x4.div(sum, f32x4.splat(divisor)), inner);
+}
+
+// --- Extremes ---
+// pmax and pmin are one instruction but lose a NaN: NaNs are gathered beside them and laid over the result.
+
+// @ts-ignore: decorator
+@inline
+function extreme(kind: i32, best: v128, x: v128): v128 {
+  return kind == MAX ? f32x4.pmax(best, x) : f32x4.pmin(best, x);
+}
+
+/** `bad` with all ones (which is a NaN) in the lanes where x is NaN. */
+// @ts-ignore: decorator
+@inline
+function gather(bad: v128, x: v128): v128 {
+  return v128.or(bad, f32x4.ne(x, x));
+}
+
+// @ts-ignore: decorator
+@inline
+function worst(kind: i32): v128 {
+  return splat(kind == MAX ? LIMITS : LIMITS + 4);
+}
+
+// @ts-ignore: decorator
+@inline
+function extreme_wide(kind: i32, q: usize, p: usize, rows: i32, inner: i32, width: i32): void {
+  const stride = <usize>inner << 2;
+  for (; width >= 16; width -= 16) {
+    extreme_columns(kind, q, p, rows, stride);
+    q += 64;
+    p += 64;
+  }
+  for (; width > 0; width -= 4) {
+    extreme_column(kind, q, p, rows, stride, min(4, width));
+    q += 16;
+    p += 16;
+  }
+}
+
+/** Sixteen columns. */
+// @ts-ignore: decorator
+@inline
+function extreme_columns(kind: i32, q: usize, p: usize, rows: i32, stride: usize): void {
+  let a0 = worst(kind), a1 = a0, a2 = a0, a3 = a0;
+  let n0 = f32x4.splat(0), n1 = n0, n2 = n0, n3 = n0;
+  for (; rows > 0; rows--) {
+    const x0 = v128.load(p);
+    const x1 = v128.load(p, 16);
+    const x2 = v128.load(p, 32);
+    const x3 = v128.load(p, 48);
+    a0 = extreme(kind, a0, x0);
+    a1 = extreme(kind, a1, x1);
+    a2 = extreme(kind, a2, x2);
+    a3 = extreme(kind, a3, x3);
+    n0 = gather(n0, x0);
+    n1 = gather(n1, x1);
+    n2 = gather(n2, x2);
+    n3 = gather(n3, x3);
+    p += stride;
+  }
+  v128.store(q, v128.or(a0, n0));
+  v128.store(q, v128.or(a1, n1), 16);
+  v128.store(q, v128.or(a2, n2), 32);
+  v128.store(q, v128.or(a3, n3), 48);
+}
+
+/** One to four columns, two rows at a time. */
+// @ts-ignore: decorator
+@inline
+function extreme_column(kind: i32, q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
+  let a = worst(kind), b = a;
+  let bad = f32x4.splat(0);
+  for (; rows >= 2; rows -= 2) {
+    const x = load_lanes(p, count);
+    const y = load_lanes(p + stride, count);
+    a = extreme(kind, a, x);
+    b = extreme(kind, b, y);
+    bad = gather(gather(bad, x), y);
+    p += 2 * stride;
+  }
+  if (rows) {
+    const x = load_lanes(p, count);
+    a = extreme(kind, a, x);
+    bad = gather(bad, x);
+  }
+  store_lanes(q, v128.or(extreme(kind, a, b), bad), count);
+}
+
+/** One to three columns, as in `add_narrow`. */
+// @ts-ignore: decorator
+@inline
+function extreme_narrow(kind: i32, q: usize, p: usize, rows: i32, inner: i32): void {
+  let a = worst(kind), b = a, c = a;
+  let na = f32x4.splat(0), nb = na, nc = na;
+  let left = rows * inner;
+  for (; left >= 12; left -= 12) {
+    const x = v128.load(p);
+    const y = v128.load(p, 16);
+    const z = v128.load(p, 32);
+    a = extreme(kind, a, x);
+    b = extreme(kind, b, y);
+    c = extreme(kind, c, z);
+    na = gather(na, x);
+    nb = gather(nb, y);
+    nc = gather(nc, z);
+    p += 48;
+  }
+  let best = fold(kind, v128.or(a, na), v128.or(b, nb), v128.or(c, nc), inner);
+  for (; left > 0; left -= inner) {
+    best = merge(kind, best, load_tail(p, inner));
+    p += <usize>inner << 2;
+  }
+  store_tail(q, best, inner);
+}
+
+// --- The place of the largest value ---
+
+const FIRST_FOUR: usize = memory.data<i32>([0, 1, 2, 3]);
+
+/** Where x beats `best`: it is larger, or it is the first NaN. */
+// @ts-ignore: decorator
+@inline
+function beats(x: v128, best: v128): v128 {
+  return v128.andnot(f32x4.eq(best, best), f32x4.le(x, best));
+}
+
+/**
+ * out[o, i] = the smallest r whose x[o, r, i] is the largest (a NaN is larger than any number), as i32.
+ * Unit: a row where inner = 1; else ARGMAX_BLOCK columns: outer * ceil(inner / ARGMAX_BLOCK) in all.
+ */
+export function argmax_f32(out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
+  assert(reduce > 0 && inner > 0);
+  if (inner == 1) {
+    for (; from < to; from++) store<i32>(out + (<usize>from << 2), argmax_row(x + (<usize>from * reduce << 2), reduce));
+    return;
+  }
+  const blocks = (inner - 1) / ARGMAX_BLOCK + 1;
+  const stride = <usize>inner << 2;
+  for (; from < to; from++) {
+    const o = from / blocks;
+    const first = (from - o * blocks) * ARGMAX_BLOCK;
+    let p = x + stride * o * reduce + (<usize>first << 2);
+    let q = out + stride * o + (<usize>first << 2);
+    let left = inner - first;
+    if (left >= ARGMAX_BLOCK) argmax_block(q, p, reduce, stride);
+    else
+      for (; left > 0; left -= 4) {
+        argmax_column(q, p, reduce, stride, min(4, left));
+        p += 16;
+        q += 16;
+      }
+  }
+}
+
+function argmax_block(q: usize, p: usize, rows: i32, stride: usize): void {
+  argmax_columns(4, 4, q, p, rows, stride);
+}
+
+function argmax_column(q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
+  argmax_columns(1, count, q, p, rows, stride);
+}
+
+/** One or four vectors of `count` columns. */
+// @ts-ignore: decorator
+@inline
+function argmax_columns(vectors: i32, count: i32, q: usize, p: usize, rows: i32, stride: usize): void {
+  let b0 = load_lanes(p, count), b1 = b0, b2 = b0, b3 = b0;
+  if (vectors == 4) {
+    b1 = v128.load(p, 16);
+    b2 = v128.load(p, 32);
+    b3 = v128.load(p, 48);
+  }
+  let i0 = i32x4.splat(0), i1 = i0, i2 = i0, i3 = i0;
+  for (let r = 1; r < rows; r++) {
+    p += stride;
+    const here = i32x4.splat(r);
+    let x = load_lanes(p, count);
+    let wins = beats(x, b0);
+    b0 = v128.bitselect(x, b0, wins);
+    i0 = v128.bitselect(here, i0, wins);
+    if (vectors == 4) {
+      x = v128.load(p, 16);
+      wins = beats(x, b1);
+      b1 = v128.bitselect(x, b1, wins);
+      i1 = v128.bitselect(here, i1, wins);
+      x = v128.load(p, 32);
+      wins = beats(x, b2);
+      b2 = v128.bitselect(x, b2, wins);
+      i2 = v128.bitselect(here, i2, wins);
+      x = v128.load(p, 48);
+      wins = beats(x, b3);
+      b3 = v128.bitselect(x, b3, wins);
+      i3 = v128.bitselect(here, i3, wins);
+    }
+  }
+  store_lanes(q, i0, count);
+  if (vectors == 4) {
+    v128.store(q, i1, 16);
+    v128.store(q, i2, 32);
+    v128.store(q, i3, 48);
+  }
+}
+
+/** A contiguous row, four places at a time. */
+function argmax_row(p: usize, rows: i32): i32 {
+  let value = load<f32>(p);
+  let winner = 0;
+  let r = 0;
+  if (rows >= 4) {
+    let place = v128.load(FIRST_FOUR);
+    let best = v128.load(p);
+    let here = place;
+    const four = i32x4.splat(4);
+    for (r = 4; r + 4 <= rows; r += 4) {
+      here = i32x4.add(here, four);
+      const x = v128.load(p + (<usize>r << 2));
+      const wins = beats(x, best);
+      best = v128.bitselect(x, best, wins);
+      place = v128.bitselect(here, place, wins);
+    }
+    // The largest of the four; among equals the smallest place.
+    value = f32x4.extract_lane(best, 0);
+    winner = i32x4.extract_lane(place, 0);
+    for (let lane = 1; lane < 4; lane++) {
+      best = v128.shuffle<f32>(best, best, 1, 2, 3, 0);
+      place = v128.shuffle<f32>(place, place, 1, 2, 3, 0);
+      const v = f32x4.extract_lane(best, 0);
+      const i = i32x4.extract_lane(place, 0);
+      const equal = v == value || (v != v && value != value);
+      if (equal ? i < winner : !(v <= value) && value == value) {
+        value = v;
+        winner = i;
+      }
+    }
+  }
+  for (; r < rows; r++) {
+    const v = load<f32>(p + (<usize>r << 2));
+    if (!(v <= value) && value == value) {
+      value = v;
+      winner = r;
+    }
+  }
+  return winner;
+}

@@ -1,0 +1,178 @@
+// The micro-kernel: a tile of `rows` pixels (1 to MR) by NR output channels stays in registers while K runs by.
+//
+//   out[m + i][0..NR) = clamp(bias + sum over k of x[m + i][k] * panel[k][0..NR))        i = 0 .. rows - 1
+//
+// x is never packed: pixel m + i begins `pixels[m + i].in` bytes into x, and its K values lie in `segments`, runs of
+// neighbouring floats at the same distance from the start of every pixel (a 3x3 filter has three runs of 3 * c).
+// The panel holds NR floats of bias, then K rows of NR weights. See README.md for the picture.
+import { NR } from "./abi";
+import { clamp, load_tail, madd, store_tail } from "./simd";
+
+/** Bytes of one row of a panel. */
+const ROW: usize = 32;
+
+// Four channels of a pixel from memory; of a part-filled panel only those that exist.
+// @ts-ignore: decorator
+@inline
+function load_half(part: bool, o: usize, cols: i32, from: i32): v128 {
+  return part ? load_some(o + (<usize>from << 2), cols - from) : v128.load(o + (<usize>from << 2));
+}
+
+function load_some(p: usize, count: i32): v128 {
+  if (count >= 4) return v128.load(p);
+  if (count <= 0) return f32x4.splat(0);
+  return load_tail(p, count);
+}
+
+function store_some(p: usize, x: v128, count: i32): void {
+  if (count >= 4) v128.store(p, x);
+  else if (count > 0) store_tail(p, x, count);
+}
+
+// @ts-ignore: decorator
+@inline
+function store_row(part: bool, o: usize, c0: v128, c1: v128, lo: v128, hi: v128, cols: i32): void {
+  c0 = clamp(c0, lo, hi);
+  c1 = clamp(c1, lo, hi);
+  if (part) {
+    store_some(o, c0, cols);
+    store_some(o + 16, c1, cols - 4);
+  } else {
+    v128.store(o, c0);
+    v128.store(o, c1, 16);
+  }
+}
+
+// The state of a tile lives in locals c00..c51: row 0-5, half 0-1. asc has no arrays of v128 in registers, hence the length.
+// `rows`, `part` are literals at every call, so each instance keeps only its own code.
+// @ts-ignore: decorator
+@inline
+function tile(
+  rows: i32, part: bool, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize,
+  first: bool, last: bool, cols: i32, lo: f32, hi: f32,
+): void {
+  let p0 = x + load<u32>(pixels);
+  let p1 = p0, p2 = p0, p3 = p0, p4 = p0, p5 = p0;
+  if (rows > 1) p1 = x + load<u32>(pixels, 8);
+  if (rows > 2) p2 = x + load<u32>(pixels, 16);
+  if (rows > 3) p3 = x + load<u32>(pixels, 24);
+  if (rows > 4) p4 = x + load<u32>(pixels, 32);
+  if (rows > 5) p5 = x + load<u32>(pixels, 40);
+
+  let c00 = v128.load(bias), c01 = v128.load(bias, 16);
+  let c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01, c40 = c00, c41 = c01, c50 = c00, c51 = c01;
+  if (!first) {
+    const o0 = out + load<u32>(pixels, 4);
+    c00 = load_half(part, o0, cols, 0); c01 = load_half(part, o0, cols, 4);
+    if (rows > 1) { const o = out + load<u32>(pixels, 12); c10 = load_half(part, o, cols, 0); c11 = load_half(part, o, cols, 4); }
+    if (rows > 2) { const o = out + load<u32>(pixels, 20); c20 = load_half(part, o, cols, 0); c21 = load_half(part, o, cols, 4); }
+    if (rows > 3) { const o = out + load<u32>(pixels, 28); c30 = load_half(part, o, cols, 0); c31 = load_half(part, o, cols, 4); }
+    if (rows > 4) { const o = out + load<u32>(pixels, 36); c40 = load_half(part, o, cols, 0); c41 = load_half(part, o, cols, 4); }
+    if (rows > 5) { const o = out + load<u32>(pixels, 44); c50 = load_half(part, o, cols, 0); c51 = load_half(part, o, cols, 4); }
+  }
+
+  let at: usize = 0; // where the segment before this one began, in bytes
+  for (let n = load<i32>(segments); n > 0; n--) {
+    const next = <usize>load<i32>(segments, 4);
+    const step = next - at;
+    let length = load<i32>(segments, 8);
+    segments += 8;
+    p0 += step;
+    if (rows > 1) p1 += step;
+    if (rows > 2) p2 += step;
+    if (rows > 3) p3 += step;
+    if (rows > 4) p4 += step;
+    if (rows > 5) p5 += step;
+    at = next + (<usize>length << 2);
+    for (; length > 0; length--) {
+      const b0 = v128.load(panel), b1 = v128.load(panel, 16);
+      { const a = v128.load32_splat(p0); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); p0 += 4; }
+      if (rows > 1) { const a = v128.load32_splat(p1); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); p1 += 4; }
+      if (rows > 2) { const a = v128.load32_splat(p2); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); p2 += 4; }
+      if (rows > 3) { const a = v128.load32_splat(p3); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); p3 += 4; }
+      if (rows > 4) { const a = v128.load32_splat(p4); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); p4 += 4; }
+      if (rows > 5) { const a = v128.load32_splat(p5); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); p5 += 4; }
+      panel += ROW;
+    }
+  }
+
+  // Only the last block of K clamps: a sum in the making must pass unharmed.
+  const l = f32x4.splat(last ? lo : -Infinity), h = f32x4.splat(last ? hi : Infinity);
+  store_row(part, out + load<u32>(pixels, 4), c00, c01, l, h, cols);
+  if (rows > 1) store_row(part, out + load<u32>(pixels, 12), c10, c11, l, h, cols);
+  if (rows > 2) store_row(part, out + load<u32>(pixels, 20), c20, c21, l, h, cols);
+  if (rows > 3) store_row(part, out + load<u32>(pixels, 28), c30, c31, l, h, cols);
+  if (rows > 4) store_row(part, out + load<u32>(pixels, 36), c40, c41, l, h, cols);
+  if (rows > 5) store_row(part, out + load<u32>(pixels, 44), c50, c51, l, h, cols);
+}
+
+
+function tile_6(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(6, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_5(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(5, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_4(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(4, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_3(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(3, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_2(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(2, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_1(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(1, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_6_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(6, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_5_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(5, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_4_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(4, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_3_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(3, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_2_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(2, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+function tile_1_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(1, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+}
+
+/** One tile of `rows` pixels by `cols` channels (NR, or fewer in the last panel). */
+export function run_tile(
+  rows: i32, cols: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize,
+  first: bool, last: bool, lo: f32, hi: f32,
+): void {
+  if (cols == NR) {
+    if (rows == 6) tile_6(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 5) tile_5(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 4) tile_4(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 3) tile_3(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 2) tile_2(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else tile_1(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+  } else {
+    if (rows == 6) tile_6_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 5) tile_5_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 4) tile_4_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 3) tile_3_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (rows == 2) tile_2_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else tile_1_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+  }
+}

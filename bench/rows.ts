@@ -1,0 +1,93 @@
+// What is measured: one convolution layer per row, and what a library must offer to be measured on it.
+
+/** A 2-D convolution of a batch of one. Padding is explicit and symmetric, as in PyTorch: [top, left]. */
+export interface Row {
+  readonly name: string;
+  readonly n: 1;
+  readonly h: number;
+  readonly w: number;
+  readonly c: number;
+  readonly oc: number;
+  readonly kh: number;
+  readonly kw: number;
+  readonly stride: number;
+  readonly dilation: number;
+  readonly groups: number;
+  readonly padding: readonly [number, number];
+}
+
+/** One layer, ready to run. */
+export interface Runner {
+  run(): void | Promise<void>;
+  /** The answer of the last run, `[1, oh, ow, oc]`. */
+  output(): Float32Array;
+  dispose(): void | Promise<void>;
+}
+
+/** A library under measurement. */
+export interface Engine {
+  readonly name: string;
+  /** `x` is `[1, h, w, c]`, `w` is `[kh, kw, c / groups, oc]`. */
+  create(row: Row, x: Float32Array, w: Float32Array, bias: Float32Array): Promise<Runner>;
+}
+
+type Rest = Partial<Pick<Row, "stride" | "dilation">>;
+
+/** A dense layer with an odd square kernel and the padding that keeps the size at stride 1. */
+function dense(name: string, size: number, c: number, oc: number, k: number, rest: Rest = {}): Row {
+  const { stride = 1, dilation = 1 } = rest;
+  const pad = (dilation * (k - 1)) / 2;
+  return {
+    name,
+    n: 1,
+    h: size,
+    w: size,
+    c,
+    oc,
+    kh: k,
+    kw: k,
+    stride,
+    dilation,
+    groups: 1,
+    padding: [pad, pad],
+  };
+}
+
+function depthwise(name: string, size: number, c: number, k: number, rest: Rest = {}): Row {
+  return { ...dense(name, size, c, c, k, rest), groups: c };
+}
+
+export const rows: readonly Row[] = [
+  dense("VGG 3x3 112² 128", 112, 128, 128, 3),
+  dense("ResNet stem 7x7/2 224² 3→64", 224, 3, 64, 7, { stride: 2 }),
+  dense("3x3 56² 64", 56, 64, 64, 3),
+  dense("3x3 28² 128", 28, 128, 128, 3),
+  dense("3x3 14² 256", 14, 256, 256, 3),
+  dense("3x3 7² 512", 7, 512, 512, 3),
+  dense("1x1 56² 64→256", 56, 64, 256, 1),
+  dense("1x1 56² 256→64", 56, 256, 64, 1),
+  dense("1x1 14² 1024→256", 14, 1024, 256, 1),
+  dense("1x1 7² 2048→512", 7, 2048, 512, 1),
+  dense("3x3/2 56² 128", 56, 128, 128, 3, { stride: 2 }),
+  dense("3x3 dilated 2 28² 256", 28, 256, 256, 3, { dilation: 2 }),
+  depthwise("depthwise 3x3 112² 32", 112, 32, 3),
+  depthwise("depthwise 3x3/2 112² 96", 112, 96, 3, { stride: 2 }),
+  depthwise("depthwise 3x3 14² 384", 14, 384, 3),
+  depthwise("depthwise 5x5 28² 240", 28, 240, 5),
+  dense("MobileNet 1x1 112² 32→16", 112, 32, 16, 1),
+  dense("MobileNet 1x1 14² 384→64", 14, 384, 64, 1),
+  dense("RGB 5x5 512² 3→8", 512, 3, 8, 5),
+];
+
+/** [oh, ow] = floor((W − D·(K − 1) − 1 + 2P) / S) + 1. */
+export function outSize(row: Row): [number, number] {
+  const out = (size: number, kernel: number, pad: number): number =>
+    Math.floor((size - row.dilation * (kernel - 1) - 1 + 2 * pad) / row.stride) + 1;
+  return [out(row.h, row.kh, row.padding[0]), out(row.w, row.kw, row.padding[1])];
+}
+
+/** Floating-point operations of the direct sum, borders counted as full: a multiply-add is two. */
+export function flops(row: Row): number {
+  const [oh, ow] = outSize(row);
+  return 2 * row.n * oh * ow * row.oc * row.kh * row.kw * (row.c / row.groups);
+}

@@ -1,0 +1,158 @@
+// Linear memory: one arena over the instance's memory. Everything that lives there is allocated here and counted.
+import { MemoryError } from "../errors.ts";
+
+/** Blocks start at cache-line borders, so that threads never share a line and vector loads never straddle two. */
+export const ALIGN = 64;
+/** A checked engine keeps this many bytes of pattern before and after every block. */
+export const BAND = 64;
+const PATTERN = 0xa5;
+const PAGE = 65536;
+/** wasm32 addresses end at 4 GiB. */
+const MOST = 65536 * PAGE;
+
+export const align = (bytes: number): number => Math.ceil(bytes / ALIGN) * ALIGN;
+
+interface Block {
+  address: number;
+  bytes: number;
+}
+
+export interface MemoryUse {
+  /** Bytes allocated now: tensors, weights and activations of compiled networks. */
+  live: number;
+  /** The most that was ever live. */
+  peak: number;
+  /** Bytes of linear memory held from the host. Linear memory grows and never shrinks; disposing the engine frees it. */
+  capacity: number;
+}
+
+export class Memory {
+  readonly #wasm: WebAssembly.Memory;
+  readonly #checked: boolean;
+  /** Free stretches by address, never adjacent. */
+  readonly #free: Block[] = [];
+  readonly #used = new Map<number, number>();
+  /** First address past the last block ever handed out. */
+  #end: number;
+  #live = 0;
+  #peak = 0;
+  #floats: Float32Array;
+  #ints: Int32Array;
+
+  constructor(wasm: WebAssembly.Memory, heapBase: number, checked: boolean) {
+    this.#wasm = wasm;
+    this.#checked = checked;
+    this.#end = align(heapBase);
+    this.#floats = new Float32Array(wasm.buffer);
+    this.#ints = new Int32Array(wasm.buffer);
+  }
+
+  get use(): MemoryUse {
+    return { live: this.#live, peak: this.#peak, capacity: this.#wasm.buffer.byteLength };
+  }
+
+  /** All of linear memory as floats, fresh after growth. Do not keep it: growing detaches it. */
+  get floats(): Float32Array {
+    if (this.#floats.length === 0) this.#floats = new Float32Array(this.#wasm.buffer);
+    return this.#floats;
+  }
+
+  /** All of linear memory as 32-bit integers, fresh after growth. Do not keep it. */
+  get ints(): Int32Array {
+    if (this.#ints.length === 0) this.#ints = new Int32Array(this.#wasm.buffer);
+    return this.#ints;
+  }
+
+  /** A block of at least `bytes`, uninitialised. Throws MemoryError, and changes nothing, when memory cannot grow. */
+  allocate(bytes: number, what: string): number {
+    const band = this.#checked ? BAND : 0;
+    const size = align(Math.max(bytes, 4)) + 2 * band;
+    const address = this.#take(size, what) + band;
+    this.#used.set(address, size - 2 * band);
+    this.#live += size - 2 * band;
+    this.#peak = Math.max(this.#peak, this.#live);
+    if (band) {
+      const all = new Uint8Array(this.#wasm.buffer);
+      all.fill(PATTERN, address - band, address + size - band);
+    }
+    return address;
+  }
+
+  free(address: number): void {
+    const bytes = this.#used.get(address);
+    if (bytes === undefined) throw new Error(`internal: no block at ${address}`);
+    if (this.#checked) this.verify(address);
+    this.#used.delete(address);
+    this.#live -= bytes;
+    const band = this.#checked ? BAND : 0;
+    this.#give({ address: address - band, bytes: bytes + 2 * band });
+  }
+
+  /** Checked engines: that nobody wrote into the bands round the block. */
+  verify(address: number): void {
+    const bytes = this.#used.get(address)!;
+    this.verifyBand(address - BAND, BAND);
+    this.verifyBand(address + bytes, BAND);
+  }
+
+  verifyBand(address: number, bytes: number): void {
+    const all = new Uint8Array(this.#wasm.buffer, address, bytes);
+    const at = all.findIndex((b) => b !== PATTERN);
+    if (at >= 0) throw new Error(`internal: a kernel wrote outside its buffer, at address ${address + at}`);
+  }
+
+  /** Checked engines: paints a stretch with the pattern (as a float: -2.9e-16) before it is used. */
+  paint(address: number, bytes: number): void {
+    new Uint8Array(this.#wasm.buffer, address, bytes).fill(PATTERN);
+  }
+
+  // First fit: programs allocate few, large blocks, and free them in any order.
+  #take(size: number, what: string): number {
+    for (let i = 0; i < this.#free.length; i++) {
+      const block = this.#free[i];
+      if (block.bytes < size) continue;
+      const { address } = block;
+      block.address += size;
+      block.bytes -= size;
+      if (block.bytes === 0) this.#free.splice(i, 1);
+      return address;
+    }
+    // A free stretch that touches the end counts towards what is needed.
+    const tail = this.#free.at(-1);
+    const start = tail && tail.address + tail.bytes === this.#end ? tail.address : this.#end;
+    this.#grow(start + size, size, what);
+    if (start !== this.#end) this.#free.pop();
+    this.#end = start + size;
+    return start;
+  }
+
+  #grow(needed: number, size: number, what: string): void {
+    const capacity = this.#wasm.buffer.byteLength;
+    if (needed <= capacity) return;
+    try {
+      if (needed > MOST) throw new RangeError("beyond the 4 GiB a wasm32 memory can have");
+      this.#wasm.grow(Math.ceil((needed - capacity) / PAGE));
+    } catch (cause) {
+      throw new MemoryError(
+        `${what}: needs ${size} bytes, but linear memory of ${capacity} bytes (${this.#live} live) cannot grow to ` +
+          `${needed}; dispose of tensors or networks, or use a smaller batch`,
+        { cause },
+      );
+    }
+  }
+
+  #give(block: Block): void {
+    const free = this.#free;
+    let i = free.findIndex((b) => b.address > block.address);
+    if (i < 0) i = free.length;
+    free.splice(i, 0, block);
+    if (i + 1 < free.length && block.address + block.bytes === free[i + 1].address) {
+      block.bytes += free[i + 1].bytes;
+      free.splice(i + 1, 1);
+    }
+    if (i > 0 && free[i - 1].address + free[i - 1].bytes === block.address) {
+      free[i - 1].bytes += block.bytes;
+      free.splice(i, 1);
+    }
+  }
+}

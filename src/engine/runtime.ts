@@ -1,0 +1,43 @@
+// One wasm instance and its memory: what every engine-owned thing (tensor, program, network) holds on to.
+import { DisposedError } from "../errors.ts";
+import { Memory } from "./memory.ts";
+import type { Instance, Kernels } from "./wasm.ts";
+
+export class Runtime {
+  #instance: Instance | undefined;
+  #memory: Memory | undefined;
+  readonly checked: boolean;
+  readonly relaxed: boolean;
+
+  constructor(instance: Instance) {
+    this.#instance = instance;
+    this.#memory = new Memory(instance.memory, instance.heapBase, instance.checked);
+    this.checked = instance.checked;
+    this.relaxed = instance.relaxed;
+  }
+
+  get disposed(): boolean {
+    return this.#instance === undefined;
+  }
+
+  /** Throws unless the engine is alive. */
+  alive(what: string): void {
+    if (this.disposed) throw new DisposedError(`${what}: the engine has been disposed`);
+  }
+
+  get kernels(): Kernels {
+    if (!this.#instance) throw new DisposedError("the engine has been disposed");
+    return this.#instance.kernels;
+  }
+
+  get memory(): Memory {
+    if (!this.#memory) throw new DisposedError("the engine has been disposed");
+    return this.#memory;
+  }
+
+  /** Lets go of the instance and its memory: the host can take back every byte. */
+  dispose(): void {
+    this.#instance = undefined;
+    this.#memory = undefined;
+  }
+}

@@ -1,0 +1,93 @@
+// Activations, as layers and as the `activation` of another layer's config.
+import { type ActivationKind, activation as activationOp, prelu as preluOp } from "../ops/activation.ts";
+import type { Edge, Graph } from "../ops/graph.ts";
+import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../ops/softmax.ts";
+import { type Initializer } from "./initializers.ts";
+import { channels, defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
+
+/** A kind by name, a kind with its alpha, or softmax over the channels. */
+export type ActivationConfig =
+  | ActivationKind
+  | "softmax"
+  | "logSoftmax"
+  | { readonly kind: ActivationKind; readonly alpha?: number };
+
+/** Appends an activation to an edge; none leaves it as it is. */
+export function applyActivation(g: Graph, x: Edge, a: ActivationConfig | undefined): Edge {
+  if (a === undefined || a === "linear") return x;
+  if (a === "softmax") return g.op(softmaxOp, [x], { axis: -1 });
+  if (a === "logSoftmax") return g.op(logSoftmaxOp, [x], { axis: -1 });
+  return g.op(activationOp, [x], typeof a === "string" ? { kind: a } : a);
+}
+
+export interface ActivationLayerConfig extends Named {
+  activation: ActivationConfig;
+}
+
+/** Any activation by name. */
+export const activation = defineLayer<ActivationLayerConfig>("activation", {
+  build: (g, c, [x]) => applyActivation(g, x, c.activation),
+});
+
+const simple = (kind: ActivationKind) =>
+  defineSimpleLayer<Named>(kind, { build: (g, _, [x]) => applyActivation(g, x, kind) });
+
+export interface AlphaConfig extends Named {
+  alpha?: number;
+}
+
+const withAlpha = (kind: ActivationKind) =>
+  defineSimpleLayer<AlphaConfig>(kind, { build: (g, c, [x]) => g.op(activationOp, [x], { kind, alpha: c.alpha }) });
+
+/** max(x, 0) */
+export const relu = simple("relu");
+/** min(max(x, 0), 6) */
+export const relu6 = simple("relu6");
+/** x for x > 0, alpha * x below. alpha defaults to 0.01. */
+export const leakyRelu = withAlpha("leakyRelu");
+/** x for x > 0, alpha * (exp(x) − 1) below. alpha defaults to 1. */
+export const elu = withAlpha("elu");
+export const selu = simple("selu");
+/** x * Phi(x), Phi the normal distribution function (exact, by erf). */
+export const gelu = simple("gelu");
+export const sigmoid = simple("sigmoid");
+export const tanh = simple("tanh");
+/** log(1 + exp(x)) */
+export const softplus = simple("softplus");
+/** x * sigmoid(x), also called swish */
+export const silu = simple("silu");
+/** x * tanh(softplus(x)) */
+export const mish = simple("mish");
+/** x * hardSigmoid(x) */
+export const hardSwish = simple("hardSwish");
+/** clamp(x / 6 + 1/2, 0, 1) */
+export const hardSigmoid = simple("hardSigmoid");
+
+export interface PReluConfig extends Named {
+  /** One alpha for all channels instead of one each. */
+  shared?: boolean;
+  /** Default { constant: 0.25 }. */
+  initializer?: Initializer;
+}
+
+/** x for x > 0, alpha[c] * x below, alpha learnt. Weights: alpha [c], or [1] when shared. */
+export const prelu = defineSimpleLayer<PReluConfig>("prelu", {
+  parameters: (c, [x]) => [
+    { name: "alpha", shape: [c.shared ? 1 : channels(x)], init: c.initializer ?? { constant: 0.25 } },
+  ],
+  build: (g, _, [x], w) => g.op(preluOp, [x, w.alpha], {}),
+});
+
+export interface AxisConfig extends Named {
+  /** Axis of the tensor, batch counted; negative from the back. Default −1. */
+  axis?: number;
+}
+
+/** exp(x) / sum of exp(x) along an axis. */
+export const softmax = defineSimpleLayer<AxisConfig>("softmax", {
+  build: (g, c, [x]) => g.op(softmaxOp, [x], { axis: c.axis ?? -1 }),
+});
+/** log of softmax along an axis. */
+export const logSoftmax = defineSimpleLayer<AxisConfig>("logSoftmax", {
+  build: (g, c, [x]) => g.op(logSoftmaxOp, [x], { axis: c.axis ?? -1 }),
+});

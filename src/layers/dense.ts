@@ -1,0 +1,30 @@
+// The fully connected layer.
+import { dense as denseOp } from "../ops/dense.ts";
+import { type ActivationConfig, applyActivation } from "./activation.ts";
+import type { Initializer } from "./initializers.ts";
+import { channels, defineLayer, type Named } from "./layer.ts";
+
+export interface DenseConfig extends Named {
+  /** Output features. */
+  units: number;
+  /** Whether a bias is added. Default true. */
+  bias?: boolean;
+  activation?: ActivationConfig;
+  /** Default "glorotUniform". */
+  kernelInitializer?: Initializer;
+  /** Default "zeros". */
+  biasInitializer?: Initializer;
+}
+
+/** x · kernel + bias over the last axis. Weights: kernel [in, units], bias [units]. */
+export const dense = defineLayer<DenseConfig>("dense", {
+  parameters(c, [x]) {
+    const kernel = { name: "kernel", shape: [channels(x), c.units], init: c.kernelInitializer ?? "glorotUniform" };
+    const bias = { name: "bias", shape: [c.units], init: c.biasInitializer ?? "zeros" };
+    return c.bias === false ? [kernel] : [kernel, bias];
+  },
+  build(g, c, [x], w) {
+    const y = g.op(denseOp, w.bias ? [x, w.kernel, w.bias] : [x, w.kernel], {});
+    return applyActivation(g, y, c.activation);
+  },
+});

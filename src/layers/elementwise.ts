@@ -1,0 +1,54 @@
+// Layers that combine values one by one.
+import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
+import { type ActivationConfig, applyActivation } from "./activation.ts";
+import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
+
+export interface MergeConfig extends Named {
+  activation?: ActivationConfig;
+}
+
+/** Folds any number of inputs from the left, with NumPy broadcasting. */
+const fold = (kind: BinaryKind) =>
+  defineSimpleLayer<MergeConfig>(kind, {
+    inputs: [2, Number.POSITIVE_INFINITY],
+    build(g, c, [first, ...rest]) {
+      const y = rest.reduce((a, b) => g.op(binary, [a, b], { kind }), first);
+      return applyActivation(g, y, c.activation);
+    },
+  });
+
+/** a + b + ... */
+export const add = fold("add");
+/** a − b */
+export const sub = fold("sub");
+/** a * b * ... */
+export const mul = fold("mul");
+/** a / b */
+export const div = fold("div");
+/** The smaller value */
+export const min = fold("min");
+/** The larger value */
+export const max = fold("max");
+
+export interface RescaleConfig extends Named {
+  /** Default 1. */
+  scale?: number;
+  /** Default 0. */
+  offset?: number;
+}
+
+/** x * scale + offset */
+export const rescale = defineLayer<RescaleConfig>("rescale", {
+  build: (g, c, [x]) => g.op(affine, [x], { scale: c.scale ?? 1, offset: c.offset ?? 0 }),
+});
+
+export interface DropoutConfig extends Named {
+  /** Share of values dropped in training. */
+  rate: number;
+}
+
+/** Nothing when predicting: values are only dropped in training. */
+export const dropout = defineLayer<DropoutConfig>("dropout", { build: (_g, _c, [x]) => x });
+
+/** Hands its input on. */
+export const identity = defineSimpleLayer<Named>("identity", { build: (_g, _c, [x]) => x });

@@ -1,0 +1,10 @@
+// Every layer by its name. The namespace is the registry: loading a model looks its kinds up here.
+export * from "./activation.ts";
+export * from "./conv.ts";
+export * from "./dense.ts";
+export * from "./elementwise.ts";
+export * from "./norm.ts";
+export * from "./pool.ts";
+export * from "./reduce.ts";
+export * from "./resize.ts";
+export * from "./shape.ts";

@@ -1,0 +1,42 @@
+// Normalisation layers.
+import { batchNorm as batchNormOp, groupNorm as groupNormOp, instanceNorm as instanceNormOp } from "../ops/norm.ts";
+import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
+
+export interface NormConfig extends Named {
+  /** Added to the variance. Default 1e-5 (Keras files bring their own 1e-3). */
+  epsilon?: number;
+}
+
+const affine = (c: number): Parameter[] => [
+  { name: "gamma", shape: [c], init: "ones" },
+  { name: "beta", shape: [c], init: "zeros" },
+];
+
+/** (x − mean) / sqrt(variance + epsilon) * gamma + beta, with the running statistics. Weights: gamma, beta, mean, variance, all [c]. */
+export const batchNorm = defineSimpleLayer<NormConfig>("batchNorm", {
+  parameters: (_, [x]) => [
+    ...affine(channels(x)),
+    { name: "mean", shape: [channels(x)], init: "zeros" },
+    { name: "variance", shape: [channels(x)], init: "ones" },
+  ],
+  build: (g, c, [x], w) =>
+    g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon: c.epsilon ?? 1e-5 }),
+});
+
+export interface GroupNormConfig extends NormConfig {
+  /** Channels are divided into this many groups; each is normalised over its channels and all pixels. */
+  groups: number;
+}
+
+/** Weights: gamma [c], beta [c]. */
+export const groupNorm = defineLayer<GroupNormConfig>("groupNorm", {
+  parameters: (_, [x]) => affine(channels(x)),
+  build: (g, c, [x], w) =>
+    g.op(groupNormOp, [x, w.gamma, w.beta], { groups: c.groups, epsilon: c.epsilon ?? 1e-5 }),
+});
+
+/** Each channel of each image normalised over its pixels. Weights: gamma [c], beta [c]. */
+export const instanceNorm = defineSimpleLayer<NormConfig>("instanceNorm", {
+  parameters: (_, [x]) => affine(channels(x)),
+  build: (g, c, [x], w) => g.op(instanceNormOp, [x, w.gamma, w.beta], { epsilon: c.epsilon ?? 1e-5 }),
+});

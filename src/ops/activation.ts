@@ -1,0 +1,139 @@
+// Activations: one value in, one value out. PyTorch's definitions.
+import type { Buffer } from "../engine/program.ts";
+import { type KernelName, MAP_BLOCK } from "../engine/wasm.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, finite, show } from "./check.ts";
+import { broadcastShape, emitBroadcast } from "./elementwise.ts";
+import { type Emitter, float32, type Op, sizeOf, type Value } from "./op.ts";
+import { requireFloats } from "./shape.ts";
+
+export type ActivationKind =
+  | "linear"
+  | "relu"
+  | "relu6"
+  | "leakyRelu"
+  | "elu"
+  | "selu"
+  | "gelu"
+  | "geluTanh"
+  | "sigmoid"
+  | "tanh"
+  | "softplus"
+  | "silu"
+  | "mish"
+  | "hardSwish"
+  | "hardSigmoid"
+  | "hardSigmoidKeras"
+  | "exp"
+  | "softsign"
+  | "abs"
+  | "neg"
+  | "sqrt";
+
+export interface Activation {
+  kind: ActivationKind;
+  /** The slope of leakyRelu below 0 (0.01), or the depth of elu (1). */
+  alpha?: number;
+}
+
+interface Recipe {
+  kernel: KernelName;
+  /** The numbers the kernel takes. */
+  numbers?: readonly number[];
+  /** What alpha is where none is given; absent where there is no alpha, which is otherwise the first number. */
+  alpha?: number;
+}
+
+// "Self-Normalizing Neural Networks", Klambauer et al. 2017.
+const SELU = [1.6732632423543772, 1.0507009873554805];
+
+const RECIPES: Readonly<Record<ActivationKind, Recipe>> = {
+  linear: { kernel: "clamp_f32", numbers: [-Infinity, Infinity] },
+  relu: { kernel: "clamp_f32", numbers: [0, Infinity] },
+  relu6: { kernel: "clamp_f32", numbers: [0, 6] },
+  leakyRelu: { kernel: "leaky_relu_f32", alpha: 0.01 },
+  elu: { kernel: "elu_f32", alpha: 1, numbers: [1] },
+  selu: { kernel: "elu_f32", numbers: SELU },
+  gelu: { kernel: "gelu_f32" },
+  geluTanh: { kernel: "gelu_tanh_f32" },
+  sigmoid: { kernel: "sigmoid_f32" },
+  tanh: { kernel: "tanh_f32" },
+  softplus: { kernel: "softplus_f32" },
+  silu: { kernel: "silu_f32" },
+  mish: { kernel: "mish_f32" },
+  hardSwish: { kernel: "hard_swish_f32" },
+  hardSigmoid: { kernel: "hard_sigmoid_f32", numbers: [1 / 6, 0.5] },
+  hardSigmoidKeras: { kernel: "hard_sigmoid_f32", numbers: [0.2, 0.5] },
+  exp: { kernel: "exp_f32" },
+  softsign: { kernel: "softsign_f32" },
+  abs: { kernel: "abs_f32" },
+  neg: { kernel: "neg_f32" },
+  sqrt: { kernel: "sqrt_f32" },
+};
+
+/** Throws unless the kind exists and alpha is one it takes. */
+export function checkActivation({ kind, alpha }: Activation, where: string): void {
+  if (!Object.hasOwn(RECIPES, kind))
+    throw new ShapeError(
+      `${where}: activation is ${JSON.stringify(kind)} but must be one of ${Object.keys(RECIPES).join(", ")}`,
+    );
+  if (alpha === undefined) return;
+  if (RECIPES[kind].alpha === undefined)
+    throw new ShapeError(`${where}: alpha is ${alpha} but activation "${kind}" takes none (leakyRelu and elu do)`);
+  finite(alpha, "alpha", where);
+}
+
+/** The bounds a kernel can apply while it writes its result; none for what `activate` has to do afterwards. */
+export function clampOf(activation: Activation | undefined): [number, number] {
+  if (activation?.kind === "relu") return [0, Infinity];
+  if (activation?.kind === "relu6") return [0, 6];
+  return [-Infinity, Infinity];
+}
+
+/** Applies in place what `clampOf` could not say. */
+export function activate(e: Emitter, y: Value, activation: Activation | undefined): void {
+  if (!activation || activation.kind === "linear" || activation.kind === "relu" || activation.kind === "relu6") return;
+  emitActivation(e, y.buffer, y.buffer, sizeOf(y.shape), activation);
+}
+
+function emitActivation(e: Emitter, out: Buffer, x: Buffer, count: number, { kind, alpha }: Activation): void {
+  const { kernel, numbers = [], alpha: usual } = RECIPES[kind];
+  const all = usual === undefined ? numbers : [alpha ?? usual, ...numbers];
+  e.call(kernel, Math.ceil(count / MAP_BLOCK), [out, x, count, ...all]);
+}
+
+export const activation: Op<Activation> = {
+  name: "activation",
+  infer(inputs, params, where) {
+    arity(inputs, 1, 1, where);
+    requireFloats(inputs[0], where);
+    checkActivation(params, where);
+    return [float32(inputs[0].shape)];
+  },
+  forward(e, [x], [out], params) {
+    emitActivation(e, out.buffer, x.buffer, sizeOf(x.shape), params);
+  },
+  inPlace: true,
+};
+
+/** x above 0, alpha · x below, with an alpha that broadcasts to x: one in all, one per channel, or more. */
+export const prelu: Op<Record<string, never>> = {
+  name: "prelu",
+  infer(inputs, _, where) {
+    arity(inputs, 2, 2, where);
+    const [x, alpha] = inputs;
+    requireFloats(x, where);
+    requireFloats(alpha, where);
+    const shape = broadcastShape(x.shape, alpha.shape, where);
+    if (shape.length !== x.shape.length || shape.some((d, i) => d !== x.shape[i]))
+      throw new ShapeError(
+        `${where}: alpha has shape ${show(alpha.shape)} but must be [1], [${x.shape.at(-1) ?? 1}], ` +
+          `or another shape that broadcasts to the input's ${show(x.shape)}`,
+      );
+    return [float32(x.shape)];
+  },
+  forward(e, [x, alpha], [out]) {
+    emitBroadcast(e, "prelu_f32", out, x, alpha);
+  },
+  inPlace: true,
+};

@@ -1,0 +1,79 @@
+// A graph of ops: what layers write, fusion rewrites and a network lowers into a program. No memory, no kernels yet.
+import type { Op, TensorType } from "./op.ts";
+
+/** A tensor that flows between ops: an input, a constant (it has data), or an op's output (it has a node). */
+export class Edge implements TensorType {
+  readonly shape: TensorType["shape"];
+  readonly dtype: TensorType["dtype"];
+
+  constructor(
+    type: TensorType,
+    readonly data: Float32Array | undefined = undefined,
+    /** The op that makes it; fusion may hand an edge over to another node. */
+    public node: Node | undefined = undefined,
+  ) {
+    this.shape = type.shape;
+    this.dtype = type.dtype;
+  }
+}
+
+export interface Node {
+  // biome-ignore lint/suspicious/noExplicitAny: a graph holds ops of every parameter type
+  readonly op: Op<any>;
+  params: unknown;
+  inputs: Edge[];
+  outputs: Edge[];
+  /** The layer it came from, and how messages name it: `conv2d "stem"`. */
+  readonly layer: string;
+  readonly where: string;
+}
+
+export class Graph {
+  nodes: Node[] = [];
+  #layer = "";
+  #where = "";
+
+  /** Everything that follows belongs to this layer. */
+  enter(layer: string, where: string): void {
+    this.#layer = layer;
+    this.#where = where;
+  }
+
+  /** Appends an op; shapes are inferred, and refused, here. */
+  apply<P>(op: Op<P>, inputs: readonly Edge[], params: P): Edge[] {
+    const types = op.infer(inputs, params, this.#where);
+    const node: Node = { op, params, inputs: [...inputs], outputs: [], layer: this.#layer, where: this.#where };
+    node.outputs = types.map((type) => new Edge(type, undefined, node));
+    this.nodes.push(node);
+    return node.outputs;
+  }
+
+  /** The same for an op with one output. */
+  op<P>(op: Op<P>, inputs: readonly Edge[], params: P): Edge {
+    return this.apply(op, inputs, params)[0];
+  }
+
+  constant(data: Float32Array, shape: readonly number[]): Edge {
+    return new Edge({ shape, dtype: "float32" }, data);
+  }
+
+  /** Drops every node that no output needs. */
+  prune(outputs: readonly Edge[]): void {
+    const needed = new Set<Node>();
+    const visit = (edge: Edge): void => {
+      if (!edge.node || needed.has(edge.node)) return;
+      needed.add(edge.node);
+      edge.node.inputs.forEach(visit);
+    };
+    outputs.forEach(visit);
+    this.nodes = this.nodes.filter((n) => needed.has(n));
+  }
+
+  /** How many inputs of ops, and outputs of the graph, read each edge. */
+  uses(outputs: readonly Edge[]): Map<Edge, number> {
+    const uses = new Map<Edge, number>();
+    for (const edge of [...this.nodes.flatMap((n) => n.inputs), ...outputs])
+      uses.set(edge, (uses.get(edge) ?? 0) + 1);
+    return uses;
+  }
+}

@@ -1,0 +1,132 @@
+// Normalisation per channel and per group of channels, of [n, ...spatial, c].
+import { NORM_C, NORM_COPIES, NORM_GROUPS, NORM_PARTS, NORM_PIXELS } from "../engine/wasm.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, finite, integer, show } from "./check.ts";
+import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
+import { chunkOf, reduceUnits } from "./reduce.ts";
+import { requireFloats } from "./shape.ts";
+
+export interface BatchNormParams {
+  epsilon: number;
+}
+
+export interface GroupNormParams {
+  groups: number;
+  epsilon: number;
+}
+
+/** Checks [x, ...vectors of c]. */
+function check(inputs: readonly TensorType[], names: readonly string[], epsilon: number, where: string): number {
+  arity(inputs, names.length + 1, names.length + 1, where);
+  for (const input of inputs) requireFloats(input, where);
+  const [{ shape }, ...vectors] = inputs;
+  if (shape.length < 2)
+    throw new ShapeError(`${where}: input has shape ${show(shape)} but must be [n, ..., c], of rank 2 at least`);
+  const c = shape[shape.length - 1];
+  vectors.forEach((v, i) => {
+    if (v.shape.length !== 1 || v.shape[0] !== c)
+      throw new ShapeError(
+        `${where}: ${names[i]} has shape ${show(v.shape)} but must be [${c}], one number per channel of input ${show(shape)}`,
+      );
+  });
+  if (finite(epsilon, "epsilon", where) < 0)
+    throw new ShapeError(`${where}: epsilon is ${epsilon} but must be at least 0`);
+  return c;
+}
+
+/**
+ * How often to repeat tables of c channels, so that a row of them is whole vectors and not too short.
+ * Rows of 1, 2, 3, 5, ... floats would leave lanes empty.
+ */
+function copiesOf(c: number): number {
+  if (c >= 32 || (c >= 16 && c % 4 === 0)) return 1;
+  const whole = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;
+  return whole * Math.ceil(32 / (whole * c));
+}
+
+/** By given mean and variance, as a trained network does: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
+export const batchNorm: Op<BatchNormParams> = {
+  name: "batchNorm",
+  inPlace: true,
+  infer(inputs, { epsilon }, where) {
+    check(inputs, ["gamma", "beta", "mean", "variance"], epsilon, where);
+    return [float32(inputs[0].shape)];
+  },
+  forward(e, [x, ...vectors], [out], { epsilon }) {
+    const c = x.shape[x.shape.length - 1];
+    const copies = copiesOf(c);
+    const table = copies * c * 4;
+    const tables = e.packed(vectors, 2 * table, (packed) => {
+      const sources = vectors.map((v) => v.buffer);
+      e.call("batch_norm_scale_f32", c, [packed, packed.at(table), ...sources, c, copies, epsilon]);
+    });
+    const pixels = sizeOf(x.shape) / c;
+    const rows = Math.floor(pixels / copies);
+    const shift = tables.at(table);
+    e.call("channel_affine_f32", rows, [out.buffer, x.buffer, tables, shift, copies * c, rows]);
+    const done = rows * table;
+    const rest = pixels - rows * copies;
+    if (rest) e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, shift, c, rest]);
+  },
+};
+
+/** Statistics over all pixels of a picture and the channels of a group, then as batchNorm. */
+function normalise(e: Emitter, [x, gamma, beta]: readonly Value[], out: Value, groups: number, epsilon: number): void {
+  const n = x.shape[0];
+  const c = x.shape[x.shape.length - 1];
+  const pixels = sizeOf(x.shape.slice(1, -1));
+  const stretch = { outer: n, reduce: pixels, inner: c };
+  const chunk = chunkOf(stretch);
+  const parts = Math.ceil(pixels / chunk);
+  const units = reduceUnits(stretch, chunk);
+  const sums = e.scratch(n * parts * c * 4);
+  const squares = e.scratch(n * parts * c * 4);
+  const mean = e.scratch(n * c * 4);
+  e.call("reduce_sum_f32", units, [sums, x.buffer, pixels, c, chunk, 1]);
+  e.call("norm_mean_f32", n * groups, [mean, sums, parts, pixels, c, groups]);
+  e.call("reduce_square_f32", units, [squares, x.buffer, mean, pixels, c, chunk]);
+  // A table must serve whole rows of one picture.
+  const copies = pixels % copiesOf(c) === 0 ? copiesOf(c) : 1;
+  const scale = e.scratch(n * copies * c * 4);
+  const shift = e.scratch(n * copies * c * 4);
+  const shape = e.record(
+    fields({
+      [NORM_PARTS]: [parts],
+      [NORM_PIXELS]: [pixels],
+      [NORM_C]: [c],
+      [NORM_GROUPS]: [groups],
+      [NORM_COPIES]: [copies],
+    }),
+  );
+  e.call("norm_scale_f32", n * groups, [scale, shift, squares, mean, gamma.buffer, beta.buffer, shape, epsilon]);
+  const rows = pixels / copies;
+  e.call("channel_affine_f32", n * rows, [out.buffer, x.buffer, scale, shift, copies * c, rows]);
+}
+
+export const groupNorm: Op<GroupNormParams> = {
+  name: "groupNorm",
+  inPlace: true,
+  infer(inputs, { groups, epsilon }, where) {
+    const c = check(inputs, ["gamma", "beta"], epsilon, where);
+    integer(groups, "groups", where, 1);
+    if (c % groups !== 0)
+      throw new ShapeError(`${where}: groups is ${groups} but must divide the ${c} channels of input ${show(inputs[0].shape)}`);
+    return [float32(inputs[0].shape)];
+  },
+  forward(e, inputs, [out], { groups, epsilon }) {
+    normalise(e, inputs, out, groups, epsilon);
+  },
+};
+
+/** Every channel of every picture on its own. */
+export const instanceNorm: Op<BatchNormParams> = {
+  name: "instanceNorm",
+  inPlace: true,
+  infer(inputs, { epsilon }, where) {
+    check(inputs, ["gamma", "beta"], epsilon, where);
+    return [float32(inputs[0].shape)];
+  },
+  forward(e, inputs, [out], { epsilon }) {
+    normalise(e, inputs, out, out.shape[out.shape.length - 1], epsilon);
+  },
+};

@@ -1,0 +1,142 @@
+// Pooling over one to three spatial axes of [n, ...spatial, c].
+import { POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION } from "../engine/wasm.ts";
+import { POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE } from "../engine/wasm.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, checkShape, perAxis, show } from "./check.ts";
+import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type TensorType, type Value } from "./op.ts";
+import { reduceStretch } from "./reduce.ts";
+import { requireFloats } from "./shape.ts";
+import { type Axis, type Padding, slide } from "./window.ts";
+
+export interface AvgPoolParams {
+  kernel: readonly number[];
+  stride: readonly number[];
+  padding: Padding;
+  /** The last window may hang over the end (PyTorch's rule). */
+  ceilMode: boolean;
+  /** Divide by the taps on the border too (not by those past it). */
+  countIncludePad: boolean;
+}
+
+export interface MaxPoolParams {
+  kernel: readonly number[];
+  stride: readonly number[];
+  dilation: readonly number[];
+  padding: Padding;
+  /** The last window may hang over the end (PyTorch's rule). */
+  ceilMode: boolean;
+}
+
+export interface GlobalPoolParams {
+  /** [n, 1, 1, c] rather than [n, c]. */
+  keepDims: boolean;
+}
+
+function spatial({ shape }: TensorType, where: string): Shape {
+  if (shape.length < 3 || shape.length > 5)
+    throw new ShapeError(
+      `${where}: input has rank ${shape.length} (shape ${show(shape)}) but must have rank 3 to 5 ` +
+        "([n, ...spatial, c] with one to three spatial axes)",
+    );
+  return shape.slice(1, -1);
+}
+
+const undilated = (p: AvgPoolParams): MaxPoolParams => ({ ...p, dilation: p.kernel.map(() => 1) });
+
+function axesOf(x: TensorType, p: MaxPoolParams, where: string): Axis[] {
+  return slide(spatial(x, where), p, where);
+}
+
+function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: string): TensorType[] {
+  arity(inputs, 1, 1, where);
+  const [x] = inputs;
+  requireFloats(x, where);
+  const rank = spatial(x, where).length;
+  perAxis(p.kernel, rank, "kernel", where, 1);
+  perAxis(p.stride, rank, "stride", where, 1);
+  perAxis(p.dilation, rank, "dilation", where, 1);
+  const axes = axesOf(x, p, where);
+  for (const { before, after, kernel, dilation } of axes) {
+    const reach = dilation * (kernel - 1) + 1;
+    if (before >= reach || after >= reach)
+      throw new ShapeError(
+        `${where}: padding is ${before} + ${after} but must be smaller than the kernel's reach of ${reach} on each ` +
+          "side, or a window would see only border",
+      );
+  }
+  const shape = [x.shape[0], ...axes.map((a) => a.out), x.shape[x.shape.length - 1]];
+  checkShape(shape, "output", where);
+  return [float32(shape)];
+}
+
+/** The PoolShape record. */
+function record(e: Emitter, x: Value, p: MaxPoolParams, countPadding: boolean) {
+  const axes = axesOf(x, p, "pool");
+  const three = (pick: (axis: Axis) => number, missing: number): number[] =>
+    [missing, missing, ...axes.map(pick)].slice(-3);
+  return e.record(
+    fields({
+      [POOL_SIZE]: three((a) => a.size, 1),
+      [POOL_OUT]: three((a) => a.out, 1),
+      [POOL_KERNEL]: three((a) => a.kernel, 1),
+      [POOL_STRIDE]: three((a) => a.stride, 1),
+      [POOL_DILATION]: three((a) => a.dilation, 1),
+      [POOL_BEFORE]: three((a) => a.before, 0),
+      [POOL_AFTER]: three((a) => a.after, 0),
+      [POOL_C]: [x.shape[x.shape.length - 1]],
+      [POOL_COUNT_PADDING]: [Number(countPadding)],
+    }),
+  );
+}
+
+const pixels = (out: Value): number => sizeOf(out.shape.slice(0, -1));
+
+/** The largest value under the window; the border never wins. */
+export const maxPool: Op<MaxPoolParams> = {
+  name: "maxPool",
+  infer: inferPool,
+  forward(e, [x], [out], p) {
+    e.call("pool_max_f32", pixels(out), [out.buffer, x.buffer, record(e, x, p, false)]);
+  },
+};
+
+/** The average under the window. */
+export const avgPool: Op<AvgPoolParams> = {
+  name: "avgPool",
+  infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
+  forward(e, [x], [out], p) {
+    e.call("pool_average_f32", pixels(out), [out.buffer, x.buffer, record(e, x, undilated(p), p.countIncludePad)]);
+  },
+};
+
+function inferGlobal(inputs: readonly TensorType[], { keepDims }: GlobalPoolParams, where: string): TensorType[] {
+  arity(inputs, 1, 1, where);
+  const [x] = inputs;
+  requireFloats(x, where);
+  const ones = spatial(x, where).map(() => 1);
+  return [float32([x.shape[0], ...(keepDims ? ones : []), x.shape[x.shape.length - 1]])];
+}
+
+function global(e: Emitter, kind: "sum" | "max", { shape, buffer }: Value, out: Value): void {
+  const reduce = sizeOf(shape.slice(1, -1));
+  const stretch = { outer: shape[0], reduce, inner: shape[shape.length - 1] };
+  reduceStretch(e, kind, out.buffer, buffer, stretch, reduce);
+}
+
+/** The largest value of every channel. */
+export const globalMaxPool: Op<GlobalPoolParams> = {
+  name: "globalMaxPool",
+  infer: inferGlobal,
+  forward(e, [x], [out]) {
+    global(e, "max", x, out);
+  },
+};
+
+/** The mean of every channel. */
+export const globalAvgPool: Op<GlobalPoolParams> = {
+  name: "globalAvgPool",
+  infer: inferGlobal,
+  forward(e, [x], [out]) {
+    global(e, "sum", x, out);
+  },
+};

@@ -1,0 +1,36 @@
+// Softmax and its logarithm along one axis.
+import { SOFTMAX_BLOCK } from "../engine/wasm.ts";
+import { arity, axisOf } from "./check.ts";
+import { float32, type Op } from "./op.ts";
+import { alongAxis } from "./reduce.ts";
+import { requireFloats } from "./shape.ts";
+
+export interface SoftmaxParams {
+  /** Negative: from the back. */
+  axis: number;
+}
+
+function along(name: string, kernel: "softmax_f32" | "log_softmax_f32"): Op<SoftmaxParams> {
+  return {
+    name,
+    inPlace: true,
+    infer(inputs, { axis }, where) {
+      arity(inputs, 1, 1, where);
+      const [x] = inputs;
+      requireFloats(x, where);
+      axisOf(axis, x.shape.length, where);
+      return [float32(x.shape)];
+    },
+    forward(e, [x], [out], { axis }) {
+      const { outer, reduce, inner } = alongAxis(x.shape, axisOf(axis, x.shape.length, name));
+      const units = inner === 1 ? outer : outer * Math.ceil(inner / SOFTMAX_BLOCK);
+      e.call(kernel, units, [out.buffer, x.buffer, reduce, inner]);
+    },
+  };
+}
+
+/** exp(x) over the sum of exp(x) along the axis. */
+export const softmax: Op<SoftmaxParams> = along("softmax", "softmax_f32");
+
+/** x less the logarithm of the sum of exp(x) along the axis. */
+export const logSoftmax: Op<SoftmaxParams> = along("logSoftmax", "log_softmax_f32");

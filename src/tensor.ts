@@ -1,0 +1,97 @@
+// A tensor: a shape, an element type, and a place in an engine's memory.
+import { Buffer } from "./engine/program.ts";
+import type { Runtime } from "./engine/runtime.ts";
+import { DisposedError, ShapeError } from "./errors.ts";
+
+export type Shape = readonly number[];
+export type DType = "float32" | "int32";
+
+/** Shape and element type: all that shape inference may look at. */
+export interface TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+}
+
+/** Number of elements of a shape. */
+export function sizeOf(shape: Shape): number {
+  let size = 1;
+  for (const d of shape) size *= d;
+  return size;
+}
+
+/** A float32 type of that shape. */
+export function float32(shape: Shape): TensorType {
+  return { shape, dtype: "float32" };
+}
+
+/**
+ * Values in an engine's linear memory, dense, row-major, channels last. Tensors are not garbage collected: call
+ * `dispose()`, or declare them with `using`. Disposing the engine disposes all of them.
+ */
+export class Tensor implements TensorType {
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly #runtime: Runtime;
+  #address: number;
+
+  /** Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
+  constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
+    this.#runtime = runtime;
+    this.shape = shape;
+    this.dtype = dtype;
+    this.#address = runtime.memory.allocate(this.size * 4, what);
+  }
+
+  /** Number of elements. */
+  get size(): number {
+    return sizeOf(this.shape);
+  }
+
+  get disposed(): boolean {
+    return this.#address === 0 || this.#runtime.disposed;
+  }
+
+  /** A copy of the values: Int32Array for int32 tensors, Float32Array otherwise. */
+  data(): Float32Array;
+  data<D extends DType>(dtype: D): D extends "int32" ? Int32Array : Float32Array;
+  data(): Float32Array | Int32Array {
+    const from = this.address("data") / 4;
+    const { memory } = this.#runtime;
+    return (this.dtype === "int32" ? memory.ints : memory.floats).slice(from, from + this.size);
+  }
+
+  /** Overwrites the values. */
+  write(data: ArrayLike<number>): void {
+    const to = this.address("write") / 4;
+    if (data.length !== this.size)
+      throw new ShapeError(`tensor: ${data.length} values for shape [${this.shape.join(",")}], which holds ${this.size}`);
+    const { memory } = this.#runtime;
+    (this.dtype === "int32" ? memory.ints : memory.floats).set(data, to);
+  }
+
+  dispose(): void {
+    if (!this.disposed) this.#runtime.memory.free(this.#address);
+    this.#address = 0;
+  }
+
+  [Symbol.dispose](): void {
+    this.dispose();
+  }
+
+  /** Byte address in linear memory. */
+  address(what: string): number {
+    if (this.disposed)
+      throw new DisposedError(`${what}: the tensor [${this.shape.join(",")}] has been disposed`);
+    return this.#address;
+  }
+
+  /** The tensor as a program sees it. Throws when it lives in another engine. */
+  bufferFor(runtime: Runtime, what: string): Buffer {
+    const address = this.address(what);
+    if (runtime !== this.#runtime)
+      throw new ShapeError(`${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`);
+    const buffer = new Buffer(this.size * 4, "fixed");
+    buffer.address = address;
+    return buffer;
+  }
+}

@@ -1,0 +1,106 @@
+// Runs one op in every build, whole and cut into odd pieces, with its weights constant and not.
+import { readFileSync } from "node:fs";
+import { type BoundCall, runRange } from "../src/engine/crew.ts";
+import { Buffer, Program } from "../src/engine/program.ts";
+import { Runtime } from "../src/engine/runtime.ts";
+import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
+import { type Op, sizeOf, type Value } from "../src/ops/op.ts";
+
+export interface Plain {
+  shape: readonly number[];
+  data: ArrayLike<number>;
+}
+
+export interface Result {
+  shape: readonly number[];
+  data: Float32Array | Int32Array;
+}
+
+export const BUILDS = ["simd", "relaxed", "checked"] as const;
+export type Build = (typeof BUILDS)[number];
+
+export function binary(build: Build): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(readFileSync(new URL(`../build/${build}.wasm`, import.meta.url)));
+}
+
+/** Every build this host can run: relaxed SIMD needs Node 22 or later. */
+export function builds(): { name: Build; engine: Promise<Runtime> }[] {
+  return BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).map((name) => ({
+    name,
+    engine: load(binary(name)).then((instance) => new Runtime(instance)),
+  }));
+}
+
+/**
+ * The op's outputs. It runs three ways that must agree in every bit: all inputs given per run; every input but the first
+ * constant, so that weights are packed ahead; and each call cut at odd places, as threads would cut it.
+ */
+export async function evaluate<P>(
+  engine: Runtime | Promise<Runtime>,
+  op: Op<P>,
+  inputs: readonly Plain[],
+  params: P,
+): Promise<Result[]> {
+  const runtime = await engine;
+  const before = runtime.memory.use.live;
+  const whole = once(runtime, op, inputs, params, false, undefined);
+  const packed = once(runtime, op, inputs, params, true, undefined);
+  const cut = once(runtime, op, inputs, params, false, inPieces);
+  same(whole, packed, `${op.name}: constant weights change the result`);
+  same(whole, cut, `${op.name}: cutting the range changes the result`);
+  if (runtime.memory.use.live !== before) throw new Error(`${op.name}: left memory behind`);
+  return whole;
+}
+
+function once<P>(
+  runtime: Runtime,
+  op: Op<P>,
+  inputs: readonly Plain[],
+  params: P,
+  constant: boolean,
+  execute: ((call: BoundCall) => void) | undefined,
+): Result[] {
+  const program = new Program(runtime, op.name);
+  const types = inputs.map(({ shape }) => ({ shape, dtype: "float32" as const }));
+  const outTypes = op.infer(types, params, op.name);
+  const values = inputs.map(({ shape, data }, i): Value => {
+    if (data.length !== sizeOf(shape)) throw new Error(`${op.name}: ${data.length} values for shape [${shape}]`);
+    if (constant && i > 0) return { shape, dtype: "float32", buffer: program.constant(Float32Array.from(data)) };
+    const buffer = new Buffer(data.length * 4, "run");
+    program.input(buffer);
+    return { shape, dtype: "float32", buffer };
+  });
+  const outs = outTypes.map((type, i): Value => {
+    const buffer = op.alias ? values[i].buffer : new Buffer(sizeOf(type.shape) * 4, "run");
+    return { ...type, buffer };
+  });
+  op.forward(program, values, outs, params);
+  for (const out of outs) program.output(out.buffer);
+  program.place();
+  const { memory } = runtime;
+  values.forEach(({ buffer }, i) => {
+    if (!buffer.data) memory.floats.set(Float32Array.from(inputs[i].data), buffer.place / 4);
+  });
+  program.run(execute);
+  const results = outs.map(({ buffer, shape, dtype }) => {
+    const all = dtype === "int32" ? memory.ints : memory.floats;
+    return { shape, data: all.slice(buffer.place / 4, buffer.place / 4 + sizeOf(shape)) };
+  });
+  program.dispose();
+  return results;
+}
+
+/** Runs a call in pieces of 1, 2, 3, 5, ... units, last piece first. */
+function inPieces({ kernel, args, units }: BoundCall): void {
+  const cuts = [0];
+  for (let step = 1, at = 1; at < units; at += step, step = (step * 3 + 1) >> 1) cuts.push(at);
+  cuts.push(units);
+  for (let i = cuts.length - 1; i > 0; i--) runRange(kernel, args, cuts[i - 1], cuts[i]);
+}
+
+function same(a: readonly Result[], b: readonly Result[], message: string): void {
+  a.forEach((out, i) => {
+    const at = out.data.findIndex((v, j) => !Object.is(v, b[i].data[j]));
+    if (at >= 0) throw new Error(`${message}: element ${at} is ${out.data[at]} and ${b[i].data[at]}`);
+  });
+}

@@ -1,0 +1,23 @@
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+
+export default defineConfig({
+  root,
+  test: { include: ["test/**/*.test.ts"], testTimeout: 120_000, pool: "forks" },
+  resolve: { alias: { "#host": `${root}src/engine/host.default.ts` } },
+  plugins: [
+    {
+      // What esbuild's binary loader does for the bundle: a .wasm file becomes its bytes.
+      name: "wasm-bytes",
+      enforce: "pre",
+      async load(id) {
+        if (!id.endsWith(".wasm")) return null;
+        const base64 = (await readFile(id)).toString("base64");
+        return `export default Uint8Array.from(atob("${base64}"), (c) => c.charCodeAt(0));`;
+      },
+    },
+  ],
+});
