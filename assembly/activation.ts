@@ -216,37 +216,37 @@ export function exp_f32(out: usize, x: usize, count: i32, from: i32, to: i32): v
   map(Kind.EXP, out, x, count, 0, 0, from, to);
 }
 
-/** 1 / (1 + e^-x). */
+/** 1 / (1 + e^-x). Error <= 2.5 ulp above 2^-126; a smaller result may be 0. */
 export function sigmoid_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.SIGMOID, out, x, count, 0, 0, from, to);
 }
 
-/** x / (1 + e^-x). */
+/** x / (1 + e^-x). Error <= 2.5 ulp above x = -87. */
 export function silu_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.SILU, out, x, count, 0, 0, from, to);
 }
 
-/** tanh x. */
+/** tanh x. Error <= 2.5 ulp. */
 export function tanh_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.TANH, out, x, count, 0, 0, from, to);
 }
 
-/** ln(1 + e^x). */
+/** ln(1 + e^x). Error <= 1.7 ulp. */
 export function softplus_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.SOFTPLUS, out, x, count, 0, 0, from, to);
 }
 
-/** x · tanh(ln(1 + e^x)). */
+/** x · tanh(ln(1 + e^x)). Error <= 4.3 ulp above x = -87. */
 export function mish_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.MISH, out, x, count, 0, 0, from, to);
 }
 
-/** x · Φ(x), Φ the distribution function of the normal distribution. */
+/** x · Φ(x), Φ the normal distribution function. Error <= 7 ulp above x = -12.9. -Infinity gives the limit, 0. */
 export function gelu_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.GELU, out, x, count, 0, 0, from, to);
 }
 
-/** x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). */
+/** x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). Error <= 4 ulp above 0; below it grows as the result shrinks. */
 export function gelu_tanh_f32(out: usize, x: usize, count: i32, from: i32, to: i32): void {
   map(Kind.GELU_TANH, out, x, count, 0, 0, from, to);
 }

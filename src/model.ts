@@ -1,30 +1,12 @@
-// Model descriptions: plain JSON that knows no WebAssembly. `sequential` and the functional form write the same thing.
-import { FormatError, ShapeError } from "./errors.ts";
-import * as registry from "./layers/index.ts";
-import { callOf, type Layer, type LayerDefinition, type LayerFactory, makeNode, type Named, type Node } from "./layers/layer.ts";
+// Writes model descriptions: `sequential` and the functional form make the same plain data.
+import { provideCompiler } from "./compiler.ts";
+import { checkModel, type InputShape, type Model, type ModelLayer } from "./description.ts";
+import { ShapeError } from "./errors.ts";
+import { callOf, type Layer, makeNode, type Named, type Node } from "./layers/layer.ts";
+import { Network } from "./network.ts";
 
-/** Shape of an input without its batch, channels last; null for sizes settled when the model is compiled. */
-export type InputShape = readonly (number | null)[];
-
-export interface ModelLayer {
-  name: string;
-  kind: string;
-  config: Record<string, unknown>;
-  /** What it reads: names of inputs or layers; `"name:1"` is the second output of a layer. */
-  inputs: string[];
-  /** The layer whose weights this one uses, when one layer is called several times. */
-  shares?: string;
-}
-
-/** A network as plain data: `JSON.parse(JSON.stringify(model))` is the same model. */
-export interface Model {
-  format: "convolith";
-  version: 1;
-  inputs: { name: string; shape: (number | null)[] }[];
-  /** In an order in which everything is made before it is read. */
-  layers: ModelLayer[];
-  outputs: string[];
-}
+// Whoever describes a network wants to compile it; who only calls ops on tensors leaves this file, and all it needs, out.
+provideCompiler((runtime, model, options) => new Network(runtime, model, options));
 
 /** Starts a functional model: `const x = input([28, 28, 1]); const y = conv2d({...})(x); model({ inputs: x, outputs: y })`. */
 export function input(shape: InputShape, options: { name?: string } = {}): Node {
@@ -106,30 +88,8 @@ export function model(ends: { inputs: Node | readonly Node[]; outputs: Node | re
   return description;
 }
 
-/** The definition behind a kind's name. */
-export function definitionOf(kind: string, where: string): LayerDefinition<Named> {
-  const factory = Object.hasOwn(registry, kind) ? (registry as unknown as Record<string, LayerFactory>)[kind] : undefined;
-  if (!factory?.definition) throw new FormatError(`${where}: there is no layer kind "${kind}"`);
-  return factory.definition;
-}
-
-/** Checks what came from a file before anything is built from it. */
-export function checkModel(value: unknown): asserts value is Model {
-  const m = value as Model;
-  const fail = (what: string): never => {
-    throw new FormatError(`model: ${what}`);
-  };
-  if (typeof m !== "object" || m === null || m.format !== "convolith") fail('not a convolith model: "format" is missing');
-  if (m.version !== 1) fail(`version is ${m.version} but this release reads version 1`);
-  for (const key of ["inputs", "layers", "outputs"] as const)
-    if (!Array.isArray(m[key])) fail(`"${key}" must be a list`);
-  if (!m.inputs.length || !m.outputs.length) fail("needs at least one input and one output");
-  m.inputs.forEach((x, i) => {
-    if (typeof x?.name !== "string" || !Array.isArray(x.shape)) fail(`inputs[${i}] must have a name and a shape`);
-  });
-  m.layers.forEach((l, i) => {
-    if (typeof l?.name !== "string" || typeof l.kind !== "string") fail(`layers[${i}] must have a name and a kind`);
-    if (!Array.isArray(l.inputs)) fail(`layer "${l.name}" must have a list of inputs`);
-    if (typeof l.config !== "object" || l.config === null) fail(`layer "${l.name}" must have a config`);
-  });
+/** Checks a description that came from elsewhere, such as `JSON.parse`. Throws FormatError. */
+export function loadModel(json: unknown): Model {
+  checkModel(json);
+  return json;
 }

@@ -1,24 +1,16 @@
 // The compiled network: shapes resolved, algorithms picked, weights packed, every buffer placed. Running allocates nothing.
 import { Buffer, Program } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
-import { DisposedError, ShapeError } from "./errors.ts";
+import { checkModel, type Model, type ModelLayer, type TrainedModel, type Weights } from "./description.ts";
+import { DisposedError, FormatError, ShapeError } from "./errors.ts";
+import * as registry from "./layers/index.ts";
 import { initialize } from "./layers/initializers.ts";
-import { checkModel, definitionOf, type Model, type ModelLayer } from "./model.ts";
+import type { LayerDefinition, LayerFactory, Named } from "./layers/layer.ts";
 import { checkShape, show } from "./ops/check.ts";
 import { fuse } from "./ops/fuse.ts";
 import { Edge, Graph } from "./ops/graph.ts";
-import { float32, type Shape, sizeOf } from "./tensor.ts";
-import { Tensor } from "./tensor.ts";
 import { type Row, summaryTable } from "./summary.ts";
-
-/** Weights by name: `"<layer>.<weight>"`, such as `"conv2d_1.kernel"`. */
-export type Weights = Readonly<Record<string, Float32Array>>;
-
-/** What a model file holds: the description and its trained weights. */
-export interface TrainedModel {
-  model: Model;
-  weights: Weights;
-}
+import { float32, type Shape, sizeOf, Tensor } from "./tensor.ts";
 
 export interface CompileOptions {
   /** Trained weights, all of them. Default: those of the model file, or freshly initialised ones. */
@@ -394,6 +386,13 @@ class Builder {
     this.layers.push({ name: layer.name, kind: layer.kind, shape: outs[0].shape, parameters: count });
     return outs;
   }
+}
+
+/** The definition behind a kind's name. */
+function definitionOf(kind: string, where: string): LayerDefinition<Named> {
+  const factory = Object.hasOwn(registry, kind) ? (registry as unknown as Record<string, LayerFactory>)[kind] : undefined;
+  if (!factory?.definition) throw new FormatError(`${where}: there is no layer kind "${kind}"`);
+  return factory.definition;
 }
 
 function find(ref: string, made: ReadonlyMap<string, readonly Edge[]>, where: string): Edge {

@@ -38,6 +38,8 @@ const WINDOWS: Window[] = [
   { size: [2, 7, 6], kernel: [3, 3], stride: [1, 1], padding: "half" },
   { size: [1, 7, 8], kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
   { size: [1, 7, 8], kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceilMode: true },
+  { size: [1, 8, 23], kernel: [2, 2], stride: [2, 2], padding: "valid" },
+  { size: [1, 5, 24], kernel: [3, 4], stride: [2, 2], padding: [[1, 1], [1, 3]] },
   { size: [1, 6, 6], kernel: [3, 2], stride: [2, 3], padding: "valid", ceilMode: true },
   { size: [1, 4, 9], kernel: [4, 5], stride: [3, 1], padding: [[3, 0], [0, 4]] },
   { size: [1, 4, 3], kernel: [4, 3], stride: [1, 1], padding: "valid" },

@@ -27,8 +27,9 @@ export async function load(source: WasmSource | Promise<WasmSource>): Promise<In
   let wasm = await source;
   if (typeof wasm === "string" || wasm instanceof URL) wasm = await fetch(wasm);
   const memory = new WebAssembly.Memory({ initial: 1 });
-  const { exports } = await instantiate(wasm as WebAssembly.Module, { env: { memory } });
-  const e = exports as unknown as Exports & Kernels;
+  const { instance } = await instantiate(wasm as WebAssembly.Module, { env: { memory } });
+  // The instance's own exports: the loader's copies are wrapped, and a wrapper makes garbage at every call.
+  const e = instance.exports as unknown as Exports & Kernels;
   const flags = e.build_flags();
   return {
     kernels: e,

@@ -1,24 +1,11 @@
 // Activations, as layers and as the `activation` of another layer's config.
 import { type ActivationKind, activation as activationOp, prelu as preluOp } from "../ops/activation.ts";
-import type { Edge, Graph } from "../ops/graph.ts";
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../ops/softmax.ts";
-import { type Initializer } from "./initializers.ts";
+import { type ActivationConfig, applyActivation } from "./fused.ts";
+import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
-/** A kind by name, a kind with its alpha, or softmax over the channels. */
-export type ActivationConfig =
-  | ActivationKind
-  | "softmax"
-  | "logSoftmax"
-  | { readonly kind: ActivationKind; readonly alpha?: number };
-
-/** Appends an activation to an edge; none leaves it as it is. */
-export function applyActivation(g: Graph, x: Edge, a: ActivationConfig | undefined): Edge {
-  if (a === undefined || a === "linear") return x;
-  if (a === "softmax") return g.op(softmaxOp, [x], { axis: -1 });
-  if (a === "logSoftmax") return g.op(logSoftmaxOp, [x], { axis: -1 });
-  return g.op(activationOp, [x], typeof a === "string" ? { kind: a } : a);
-}
+export type { ActivationConfig };
 
 export interface ActivationLayerConfig extends Named {
   activation: ActivationConfig;

@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.ts";
 import { conv, convTranspose } from "../ops/conv.ts";
 import type { Edge } from "../ops/graph.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
-import { type ActivationConfig, applyActivation } from "./activation.ts";
+import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, type Named, type Parameter, spread, wantRank } from "./layer.ts";
 

@@ -1,6 +1,6 @@
 // The fully connected layer.
 import { dense as denseOp } from "../ops/dense.ts";
-import { type ActivationConfig, applyActivation } from "./activation.ts";
+import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, type Named } from "./layer.ts";
 

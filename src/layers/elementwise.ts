@@ -1,6 +1,6 @@
 // Layers that combine values one by one.
 import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
-import { type ActivationConfig, applyActivation } from "./activation.ts";
+import { type ActivationConfig, applyActivation } from "./fused.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export interface MergeConfig extends Named {

@@ -1,0 +1,2 @@
+import type { Engine } from "./rows.ts";
+export declare function convolith(): Promise<Engine>;

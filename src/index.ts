@@ -1,0 +1,27 @@
+// The front door: names only.
+export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./description.ts";
+export {
+  type ConvOptions,
+  type ConvTransposeOptions,
+  createEngine,
+  type Engine,
+  type EngineInfo,
+  type EngineOptions,
+  type PatchOptions,
+  type PoolOptions,
+} from "./eager.ts";
+export {
+  ConvolithError,
+  DisposedError,
+  FormatError,
+  MemoryError,
+  ShapeError,
+  UnsupportedError,
+} from "./errors.ts";
+export * from "./layers/index.ts";
+export type { Initializer } from "./layers/initializers.ts";
+export type { Layer, LayerFactory, Node } from "./layers/layer.ts";
+export { input, loadModel, model, sequential } from "./model.ts";
+export type { CompileOptions, Inputs, Network } from "./network.ts";
+export type { Padding, PaddingMode } from "./ops/window.ts";
+export type { DType, Shape, Tensor } from "./tensor.ts";
