@@ -69,7 +69,6 @@ export class Network {
     const build = new Builder(this.model, this.batch, options.weights ?? given.weights, options.seed ?? 0);
     this.weights = build.weights;
     fuse(build.graph, build.outputs);
-    build.graph.prune(build.outputs);
 
     this.#program = new Program(runtime, "compile");
     const buffers = new Map<Edge, Buffer>();

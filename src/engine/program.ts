@@ -166,7 +166,8 @@ export class Program {
       for (const b of buffers) if (b.over) b.address = bottom(b).address;
       this.bytes.kept = keptBytes;
       this.bytes.run = runBytes;
-      for (const call of this.#setup) this.#runSetup(call, new Set(kept));
+      const held = new Set(kept);
+      for (const call of this.#setup) this.#runSetup(call, held);
     } catch (error) {
       this.dispose();
       throw error;
@@ -245,11 +246,13 @@ export class Program {
         buffer.last = Math.max(buffer.last, i);
       }
     });
-    for (const buffer of found) {
-      if (!buffer.over) continue;
+    // In the order in which they are made, so that what lies under a buffer is settled before it.
+    const overlays = [...found].filter((b) => b.over).sort((a, b) => a.first - b.first);
+    for (const buffer of overlays) {
       // The input must end with the very call that makes the output, and nobody else may lie over it.
-      const under = bottom(buffer.over);
-      if (found.has(under) && buffer.over.last === buffer.first && under.last <= buffer.first)
+      const input = buffer.over!;
+      const under = bottom(input);
+      if (found.has(under) && input.last === buffer.first && under.last <= buffer.first)
         under.last = Math.max(under.last, buffer.last);
       else buffer.over = undefined;
     }

@@ -10,8 +10,10 @@ const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
 
 /** Folds batch normalisation into the product before it, and activations into the product before them. */
 export function fuse(graph: Graph, outputs: Edge[]): void {
+  graph.prune(outputs);
   foldBatchNorm(graph, outputs);
   fuseActivation(graph, outputs);
+  graph.prune(outputs);
 }
 
 /** The product that makes the first input of `node`, if nobody else reads it and it has no activation yet. */
@@ -21,17 +23,17 @@ function producer(node: Node, uses: Map<Edge, number>): Node | undefined {
   return (before.params as { activation?: unknown }).activation ? undefined : before;
 }
 
-/** `by` now makes what `node` made. */
-function takeOver(graph: Graph, node: Node, by: Node): void {
+/** `by` now makes what `node` made; `node` makes nothing and is pruned. */
+function takeOver(node: Node, by: Node): void {
   by.outputs = node.outputs;
   by.outputs[0].node = by;
-  graph.nodes = graph.nodes.filter((n) => n !== node);
+  node.outputs = [];
 }
 
 /** gamma * (w·x + b − mean) / sqrt(var + eps) + beta is a product again: w * s and (b − mean) * s + beta, s = gamma / sqrt(var + eps). */
 function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
   const uses = graph.uses(outputs);
-  for (const node of [...graph.nodes]) {
+  for (const node of graph.nodes) {
     if (node.op !== batchNorm) continue;
     const before = producer(node, uses);
     if (!before) continue;
@@ -44,17 +46,17 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
     const w = filter.data.map((v, i) => v * scale[i % n]);
     const b = beta.map((v, i) => v + ((bias?.data?.[i] ?? 0) - mean[i]) * scale[i]);
     before.inputs = [before.inputs[0], new Edge(filter, w), new Edge({ shape: [n], dtype: "float32" }, b)];
-    takeOver(graph, node, before);
+    takeOver(node, before);
   }
 }
 
 function fuseActivation(graph: Graph, outputs: Edge[]): void {
   const uses = graph.uses(outputs);
-  for (const node of [...graph.nodes]) {
+  for (const node of graph.nodes) {
     if (node.op !== activation) continue;
     const before = producer(node, uses);
     if (!before) continue;
     before.params = { ...(before.params as object), activation: node.params as Activation };
-    takeOver(graph, node, before);
+    takeOver(node, before);
   }
 }

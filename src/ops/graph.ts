@@ -59,14 +59,16 @@ export class Graph {
 
   /** Drops every node that no output needs. */
   prune(outputs: readonly Edge[]): void {
-    const needed = new Set<Node>();
-    const visit = (edge: Edge): void => {
-      if (!edge.node || needed.has(edge.node)) return;
-      needed.add(edge.node);
-      edge.node.inputs.forEach(visit);
-    };
-    outputs.forEach(visit);
-    this.nodes = this.nodes.filter((n) => needed.has(n));
+    const needed = new Set(outputs);
+    // Nodes stand in an order in which everything is made before it is read.
+    this.nodes = this.nodes
+      .reverse()
+      .filter((node) => {
+        if (!node.outputs.some((edge) => needed.has(edge))) return false;
+        for (const edge of node.inputs) needed.add(edge);
+        return true;
+      })
+      .reverse();
   }
 
   /** How many inputs of ops, and outputs of the graph, read each edge. */

@@ -1,2 +1,0 @@
-import type { Engine } from "./rows.ts";
-export declare function convolith(): Promise<Engine>;
