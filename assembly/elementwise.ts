@@ -1,5 +1,5 @@
-// out[i] = a[i] ∘ b[i], where a and b are broadcast to the shape of out (dense). The record (BROADCAST_* in abi.ts)
-// says how the operands move:
+// out[i] = a[i] ∘ b[i], where a and b are broadcast to the shape of out (dense). The record (BROADCAST_* in
+// abi.ts) says how the operands move:
 //
 //   out   |<----------- run ----------->|<----------- run ----------->| ...
 //         | block | block | block | rest| block | ...
@@ -24,7 +24,7 @@ const enum Kind {
   MIN,
   MAX,
   PRELU,
-  // Only from here on may a stand still: operands of the kinds above are swapped (PRELU's a has the shape of out).
+  // Only from here on may a stand still: the kinds above commute, or (PRELU) have an a in the shape of out.
   SUB,
   DIV,
 }
@@ -74,7 +74,9 @@ function block(kind: Kind, out: usize, a: usize, b: usize, count: i32, a_step: b
 /** Walks the blocks `from` to `to`; `axes` axes lie round the run. */
 // @ts-ignore: decorator
 @inline
-function broadcast(kind: Kind, out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
+function broadcast(
+  kind: Kind, out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32,
+): void {
   const run = field(record, BROADCAST_RUN);
   const size = field(record, BROADCAST_BLOCK);
   const blocks = (run + size - 1) / size;
@@ -155,11 +157,13 @@ export function div_f32(out: usize, a: usize, b: usize, record: usize, axes: i32
 }
 
 /** a above 0, a · b below. */
-export function prelu_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
+export function prelu_f32(
+  out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32,
+): void {
   broadcast(Kind.PRELU, out, a, b, record, axes, from, to);
 }
 
-/** Writes every row of `count` floats `times` times in a row: the operand of a longer run. A unit is a row of x. */
+/** Writes every row of `count` floats `times` times, to be met by a longer run. A unit is a row of x. */
 export function repeat_f32(out: usize, x: usize, count: i32, times: i32, from: i32, to: i32): void {
   const bytes = <usize>count << 2;
   const total = bytes * times;

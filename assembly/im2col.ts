@@ -1,6 +1,7 @@
-// Patches under a window that slides over x [n, d, h, w, c]: col [n, od, oh, ow, kd, kh, kw, c]; CONV_OC is not read.
-//   im2col: col[n, oz, oy, ox, kz, ky, kx, c] = x[n, oz·sz + kz·dz − pf, oy·sy + ky·dy − pt, ox·sx + kx·dx − pl, c]
-//           and 0 outside the image
+// Patches under a window that slides over x [n, d, h, w, c]: col [n, od, oh, ow, kd, kh, kw, c].
+// The record is a ConvShape, whose CONV_OC is not read.
+//   im2col: col[n, oz, oy, ox, kz, ky, kx, c] =
+//             x[n, oz·sz + kz·dz − pf, oy·sy + ky·dy − pt, ox·sx + kx·dx − pl, c], and 0 outside the image
 //   col2im: the adjoint, x[n, z, y, x', c] = the sum of all entries of col that im2col would fill from there
 import {
   CONV_C,

@@ -1,12 +1,13 @@
-// Normalisation: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, brought to y = x * scale + shift with a scale
-// and a shift per channel: small kernels make the tables, one large loop applies them. x is [pixels, c], dense.
-// Statistics of a group of channels (one picture, all its pixels): reduce_sum_f32 and reduce_square_f32 add up every
-// channel in chunks of pixels; the kernels here add up chunks and channels in double precision.
+// Normalisation: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, brought to y = x * scale + shift with
+// a scale and a shift per channel: small kernels make the tables, one large loop applies them to [pixels, c].
+// Statistics of a group of channels (one picture, all its pixels): reduce_sum_f32 and reduce_square_f32 add up
+// every channel in chunks of pixels; the kernels here add up chunks and channels in double precision.
 import { NORM_C, NORM_COPIES, NORM_GROUPS, NORM_PARTS, NORM_PIXELS } from "./abi";
 import { field, load_tail, madd, store_tail } from "./simd";
 
 /**
- * out[r, i] = x[r, i] * scale[t, i] + shift[t, i] with t = floor(r / rows): a table serves `rows` rows. out may be x.
+ * out[r, i] = x[r, i] * scale[t, i] + shift[t, i] with t = floor(r / rows): a table serves `rows` rows.
+ * out may be x.
  * Unit: one row of c floats.
  */
 export function channel_affine_f32(
@@ -105,7 +106,7 @@ function total(p: usize, parts: i32, channels: i32, c: i32): f64 {
 }
 
 /**
- * mean[n, i] = the mean of the group of channel i, from the sums [n, parts, c] of a picture of `pixels` pixels.
+ * mean[n, i] = the mean of the group of channel i, from sums [n, parts, c] over pictures of `pixels` pixels.
  * Unit: one group of one picture.
  */
 export function norm_mean_f32(

@@ -1,11 +1,12 @@
 // Pooling. A window of kd x kh x kw taps (1-D and 2-D: leading ones) slides over [n, d, h, w, c]:
-//   max:     out[n, oz, oy, ox, c] = max of x[n, oz*sd - pd + kz*dd, oy*sh - ph + ky*dh, ox*sw - pw + kx*dw, c]
-//   average: the same sum over taps (dilation 1), divided by the number of taps that count
-// over the taps inside the input: the border is never read. Each output is one chain over its taps in the order
-// z, y, x, on every path below, so that a value does not depend on the path.
+//   max:     out[n, oz, oy, ox, c] = max x[n, oz*sd - pd + kz*dd, oy*sh - ph + ky*dh, ox*sw - pw + kx*dw, c]
+//   average: the sum of the same taps (dilation 1), divided by the number of taps that count
+// Only taps inside the input are read. Each output is one chain over its taps in the order z, y, x on every
+// path below, so that a value does not depend on the path.
 // Unit: one output pixel: n * od * oh * ow in all.
 import {
-  POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION, POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE,
+  POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION,
+  POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE,
 } from "./abi";
 import { field, load_tail, splat, store_tail } from "./simd";
 
@@ -17,8 +18,8 @@ export function pool_max_f32(out: usize, x: usize, shape: usize, from: i32, to: 
 }
 
 /**
- * The average of the taps. POOL_COUNT_PADDING: taps on the border (as far as POOL_AFTER goes, no further) count as zeros;
- * otherwise only taps inside the input count.
+ * The average of the taps. With POOL_COUNT_PADDING taps on the border (as far as POOL_AFTER goes, no further)
+ * count as zeros; otherwise only taps inside the input count.
  */
 export function pool_average_f32(out: usize, x: usize, shape: usize, from: i32, to: i32): void {
   pool(false, out, x, shape, from, to);
@@ -52,10 +53,18 @@ function bordered(start: i32, size: i32, kernel: i32, after: i32): i32 {
 function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32): void {
   const d = field(shape, POOL_SIZE), h = field(shape, POOL_SIZE + 1), w = field(shape, POOL_SIZE + 2);
   const od = field(shape, POOL_OUT), oh = field(shape, POOL_OUT + 1), ow = field(shape, POOL_OUT + 2);
-  const kd = field(shape, POOL_KERNEL), kh = field(shape, POOL_KERNEL + 1), kw = field(shape, POOL_KERNEL + 2);
-  const sd = field(shape, POOL_STRIDE), sh = field(shape, POOL_STRIDE + 1), sw = field(shape, POOL_STRIDE + 2);
-  const dd = field(shape, POOL_DILATION), dh = field(shape, POOL_DILATION + 1), dw = field(shape, POOL_DILATION + 2);
-  const pd = field(shape, POOL_BEFORE), ph = field(shape, POOL_BEFORE + 1), pw = field(shape, POOL_BEFORE + 2);
+  const kd = field(shape, POOL_KERNEL);
+  const kh = field(shape, POOL_KERNEL + 1);
+  const kw = field(shape, POOL_KERNEL + 2);
+  const sd = field(shape, POOL_STRIDE);
+  const sh = field(shape, POOL_STRIDE + 1);
+  const sw = field(shape, POOL_STRIDE + 2);
+  const dd = field(shape, POOL_DILATION);
+  const dh = field(shape, POOL_DILATION + 1);
+  const dw = field(shape, POOL_DILATION + 2);
+  const pd = field(shape, POOL_BEFORE);
+  const ph = field(shape, POOL_BEFORE + 1);
+  const pw = field(shape, POOL_BEFORE + 2);
   const c = field(shape, POOL_C);
   const border = !max && field(shape, POOL_COUNT_PADDING) != 0;
   assert(max || (dd == 1 && dh == 1 && dw == 1));
@@ -85,7 +94,8 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
     const ny = end_tap(y, h, kh, dh) - fy;
     const base = x + plane * (n * d + z + fz * dd) + row * (y + fy * dh);
     let count = nz * ny;
-    if (border) count = bordered(z, d, kd, field(shape, POOL_AFTER)) * bordered(y, h, kh, field(shape, POOL_AFTER + 1));
+    if (border)
+      count = bordered(z, d, kd, field(shape, POOL_AFTER)) * bordered(y, h, kh, field(shape, POOL_AFTER + 1));
 
     const end = min(ow, ox + to - from);
     from += end - ox;
@@ -139,11 +149,15 @@ function max_taps(
   else max_vectors(1, c, q, p, nz, ny, nx, plane, row, step);
 }
 
-/** One or four vectors of `lanes` floats. pmax is one instruction but loses a NaN: NaNs are gathered and laid over the result. */
+/**
+ * One or four vectors of `lanes` floats. pmax is one instruction but loses a NaN: NaNs are gathered beside it
+ * and laid over the result.
+ */
 // @ts-ignore: decorator
 @inline
 function max_vectors(
-  count: i32, lanes: i32, q: usize, p: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+  count: i32, lanes: i32, q: usize, p: usize,
+  nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
   let a0 = splat(MINUS_INFINITY), a1 = a0, a2 = a0, a3 = a0;
   let n0 = f32x4.splat(0), n1 = n0, n2 = n0, n3 = n0;
@@ -200,7 +214,8 @@ function sum_taps(
 // @ts-ignore: decorator
 @inline
 function sum_vectors(
-  count: i32, lanes: i32, q: usize, p: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, by: v128,
+  count: i32, lanes: i32, q: usize, p: usize,
+  nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, by: v128,
 ): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   for (; nz > 0; nz--) {
@@ -242,14 +257,15 @@ function gather(p: usize, a: usize, b: usize, c: usize, d: usize): v128 {
 }
 
 function max_scattered(
-  q: usize, p: usize, run: i32, c: i32, stride: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+  q: usize, p: usize, run: i32, c: i32, stride: usize,
+  nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
   scattered(true, q, p, run, c, stride, nz, ny, nx, plane, row, step, 1);
 }
 
 function sum_scattered(
-  q: usize, p: usize, run: i32, c: i32, stride: usize, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
-  divisor: f32,
+  q: usize, p: usize, run: i32, c: i32, stride: usize,
+  nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
 ): void {
   scattered(false, q, p, run, c, stride, nz, ny, nx, plane, row, step, divisor);
 }
@@ -289,7 +305,7 @@ function scattered(
   }
 }
 
-/** Bytes from the first of some pixels, `stride` bytes apart, to float `index` counted over pixels of c floats. */
+/** Bytes to float `index` of a row of pixels of c floats that lie `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
 function place(index: i32, c: i32, stride: usize): usize {

@@ -1,7 +1,7 @@
 // Reductions of one stretch of axes: x is [outer, reduce, inner], dense.
 //   out[o, k, i] = combine of x[o, r, i] over the rows r of chunk k, that is k * chunk <= r < (k + 1) * chunk
-// A long reduction runs twice, first into chunks and then over them: every thread gets its share, the rounding error
-// of a sum stays small, and the result does not depend on how the work is cut.
+// A long reduction runs twice, first into chunks and then over them: every thread gets its share, the
+// rounding error of a sum stays small, and the result does not depend on how the work is cut.
 // Unit: REDUCE_BLOCK columns of one chunk: outer * ceil(reduce / chunk) * ceil(inner / REDUCE_BLOCK) in all.
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "./abi";
 import { load_tail, madd, splat, store_tail } from "./simd";
@@ -49,7 +49,8 @@ export function reduce_min_f32(
 // @ts-ignore: decorator
 @inline
 function each_unit(
-  kind: i32, out: usize, x: usize, mean: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32, from: i32, to: i32,
+  kind: i32, out: usize, x: usize, mean: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32,
+  from: i32, to: i32,
 ): void {
   assert(reduce > 0 && inner > 0 && chunk > 0);
   const parts = (reduce - 1) / chunk + 1;
@@ -143,15 +144,14 @@ function merge(kind: i32, a: v128, b: v128): v128 {
   return f32x4.add(a, b);
 }
 
-/**
- * Twelve results, lane j of which belongs to column j % inner, in the first `inner` (1 to 3) lanes of one vector.
- */
+/** Twelve results, the j-th of column j % inner, brought to the first `inner` (1 to 3) lanes of one. */
 // @ts-ignore: decorator
 @inline
 function fold(kind: i32, a: v128, b: v128, c: v128, inner: i32): v128 {
   if (inner == 3) {
     const ab = merge(kind, a, v128.shuffle<f32>(a, b, 3, 4, 5, 3));
-    return merge(kind, ab, merge(kind, v128.shuffle<f32>(b, c, 2, 3, 4, 2), v128.shuffle<f32>(c, c, 1, 2, 3, 1)));
+    const bc = merge(kind, v128.shuffle<f32>(b, c, 2, 3, 4, 2), v128.shuffle<f32>(c, c, 1, 2, 3, 1));
+    return merge(kind, ab, bc);
   }
   let t = merge(kind, merge(kind, a, b), c);
   t = merge(kind, t, v128.shuffle<f32>(t, t, 2, 3, 0, 1));
@@ -171,7 +171,9 @@ function add_term(kind: i32, acc: v128, x: v128, mean: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function add_wide(kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, width: i32, divisor: f32): void {
+function add_wide(
+  kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, width: i32, divisor: f32,
+): void {
   const stride = <usize>inner << 2;
   const by = f32x4.splat(divisor);
   for (; width >= 16; width -= 16) {
@@ -251,7 +253,7 @@ function add_column(
   store_lanes(q, f32x4.div(sum, by), count);
 }
 
-/** One to three columns: the rows are one run of floats, read in twelves, of which every lane has its column. */
+/** One to three columns: the rows are one run of floats, read in twelves: every lane keeps its column. */
 // @ts-ignore: decorator
 @inline
 function add_narrow(kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, divisor: f32): void {
@@ -426,7 +428,8 @@ function beats(x: v128, best: v128): v128 {
 export function argmax_f32(out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
   assert(reduce > 0 && inner > 0);
   if (inner == 1) {
-    for (; from < to; from++) store<i32>(out + (<usize>from << 2), argmax_row(x + (<usize>from * reduce << 2), reduce));
+    for (; from < to; from++)
+      store<i32>(out + (<usize>from << 2), argmax_row(x + (<usize>from * reduce << 2), reduce));
     return;
   }
   const blocks = (inner - 1) / ARGMAX_BLOCK + 1;

@@ -10,11 +10,11 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Limits every lane to [lo, hi]. A NaN stays NaN, as it does in PyTorch's clamp. */
+/** Limits every lane to [lo, hi]. A NaN stays NaN, as in PyTorch's clamp: pmax and pmin, an instruction each, keep x then. */
 // @ts-ignore: decorator
 @inline
 export function clamp(x: v128, lo: v128, hi: v128): v128 {
-  return f32x4.min(f32x4.max(x, lo), hi);
+  return f32x4.pmin(f32x4.pmax(x, lo), hi);
 }
 
 /** The float at `p` in all four lanes. */

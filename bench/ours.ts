@@ -1,4 +1,4 @@
-// convolith under measurement: the built package, one thread, a Float32Array in and a Float32Array out.
+// convolith under measurement: the built package, one thread, tensors that stay in the engine's memory.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Engine } from "./rows.ts";
@@ -27,13 +27,14 @@ export async function convolith(): Promise<Engine> {
       const net = engine.compile(sequential([row.h, row.w, row.c], [layer]), {
         weights: { "conv.kernel": w, "conv.bias": bias },
       });
-      let y = new Float32Array(0);
+      const input = engine.tensor(x, [1, row.h, row.w, row.c]);
+      const output = net.predict(input);
       return {
-        run() {
-          y = net.predict(x);
+        run: () => net.run(input, output),
+        output: () => output.data() as Float32Array<ArrayBuffer>,
+        dispose() {
+          for (const held of [net, input, output]) held.dispose();
         },
-        output: () => y,
-        dispose: () => net.dispose(),
       };
     },
   };

@@ -39,17 +39,29 @@ export function checkModel(value: unknown): asserts value is Model {
   const fail = (what: string): never => {
     throw new FormatError(`model: ${what}`);
   };
-  if (typeof m !== "object" || m === null || m.format !== "convolith") fail('not a convolith model: "format" is missing');
+  if (typeof m !== "object" || m === null || m.format !== "convolith")
+    fail('not a convolith model: "format" is missing');
   if (m.version !== 1) fail(`version is ${m.version} but this release reads version 1`);
   for (const key of ["inputs", "layers", "outputs"] as const)
     if (!Array.isArray(m[key])) fail(`"${key}" must be a list`);
   if (!m.inputs.length || !m.outputs.length) fail("needs at least one input and one output");
+  if (!m.outputs.every((ref) => typeof ref === "string")) fail('"outputs" must be a list of names');
+  const names = new Map<string, string>();
   m.inputs.forEach((x, i) => {
-    if (typeof x?.name !== "string" || !Array.isArray(x.shape)) fail(`inputs[${i}] must have a name and a shape`);
+    if (typeof x?.name !== "string" || !Array.isArray(x.shape))
+      fail(`inputs[${i}] must have a name and a shape`);
+    if (names.has(x.name)) fail(`two inputs are named "${x.name}"`);
+    names.set(x.name, "");
   });
   m.layers.forEach((l, i) => {
-    if (typeof l?.name !== "string" || typeof l.kind !== "string") fail(`layers[${i}] must have a name and a kind`);
-    if (!Array.isArray(l.inputs)) fail(`layer "${l.name}" must have a list of inputs`);
+    if (typeof l?.name !== "string" || typeof l.kind !== "string")
+      fail(`layers[${i}] must have a name and a kind`);
+    if (!Array.isArray(l.inputs) || !l.inputs.every((ref) => typeof ref === "string"))
+      fail(`layer "${l.name}" must have a list of inputs, each a name`);
     if (typeof l.config !== "object" || l.config === null) fail(`layer "${l.name}" must have a config`);
+    if (names.has(l.name)) fail(`two inputs or layers are named "${l.name}"`);
+    names.set(l.name, l.kind);
+    if (l.shares !== undefined && names.get(l.shares) !== l.kind)
+      fail(`layer "${l.name}" shares the weights of "${l.shares}", which is no ${l.kind} layer before it`);
   });
 }

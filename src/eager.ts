@@ -9,7 +9,8 @@ import { ConvolithError, ShapeError, UnsupportedError } from "./errors.ts";
 import type { CompileOptions, Network } from "./network.ts";
 import { type ActivationKind, activation, prelu } from "./ops/activation.ts";
 import { checkShape } from "./ops/check.ts";
-import { conv, convTranspose } from "./ops/conv.ts";
+import { conv } from "./ops/conv.ts";
+import { convTranspose } from "./ops/conv-transpose.ts";
 import { dense } from "./ops/dense.ts";
 import { affine, type BinaryKind, binary } from "./ops/elementwise.ts";
 import { col2im, im2col } from "./ops/im2col.ts";
@@ -95,9 +96,13 @@ export interface PoolOptions {
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   const { build, deterministic = false } = options;
   if (build !== undefined && build !== "simd" && build !== "relaxed")
-    throw new UnsupportedError(`createEngine: build is ${JSON.stringify(build)} but must be "simd" or "relaxed"`);
+    throw new UnsupportedError(
+      `createEngine: build is ${JSON.stringify(build)} but must be "simd" or "relaxed"`,
+    );
   if (build === "relaxed" && deterministic)
-    throw new UnsupportedError('createEngine: deterministic results need build "simd"; relaxed SIMD differs between hosts');
+    throw new UnsupportedError(
+      'createEngine: deterministic results need build "simd"; relaxed SIMD differs between hosts',
+    );
   if (build === "relaxed" && !hasRelaxedSimd())
     throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
   const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
@@ -106,7 +111,9 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   } catch (cause) {
     if (cause instanceof ConvolithError) throw cause;
     const what = options.wasm ? "the given wasm" : `the ${chosen} build`;
-    throw new UnsupportedError(`createEngine: could not load ${what}: ${(cause as Error).message}`, { cause });
+    throw new UnsupportedError(`createEngine: could not load ${what}: ${(cause as Error).message}`, {
+      cause,
+    });
   }
 }
 
@@ -154,7 +161,9 @@ export class Engine {
     checkShape(shape, "the tensor", "tensor");
     const size = shape.reduce((a, b) => a * b, 1);
     if (data.length !== size)
-      throw new ShapeError(`tensor: ${data.length} values for shape [${shape.join(",")}], which holds ${size}`);
+      throw new ShapeError(
+        `tensor: ${data.length} values for shape [${shape.join(",")}], which holds ${size}`,
+      );
     const tensor = new Tensor(this.#runtime, { shape: [...shape], dtype }, "tensor");
     tensor.write(data);
     return tensor;
@@ -189,24 +198,68 @@ export class Engine {
   /** The patch under every window, laid out: [n, h, w, c] to [n, oh, ow, kh * kw * c]. One to three spatial axes. */
   im2col(x: Tensor, { kernel, stride = 1, padding = "valid", dilation = 1 }: PatchOptions): Tensor {
     const s = perAxis(x.shape.length - 2);
-    return this.#one("im2col", im2col, [x], { kernel: s(kernel), stride: s(stride), dilation: s(dilation), padding });
+    return this.#one("im2col", im2col, [x], {
+      kernel: s(kernel),
+      stride: s(stride),
+      dilation: s(dilation),
+      padding,
+    });
   }
   /** The adjoint of im2col: adds patches back into an image of the given spatial size. */
-  col2im(x: Tensor, { size, kernel, stride = 1, padding = "valid", dilation = 1 }: PatchOptions & { size: readonly number[] }): Tensor {
+  col2im(
+    x: Tensor,
+    { size, kernel, stride = 1, padding = "valid", dilation = 1 }: PatchOptions & { size: readonly number[] },
+  ): Tensor {
     const s = perAxis(x.shape.length - 2);
-    return this.#one("col2im", col2im, [x], { size, kernel: s(kernel), stride: s(stride), dilation: s(dilation), padding });
+    return this.#one("col2im", col2im, [x], {
+      size,
+      kernel: s(kernel),
+      stride: s(stride),
+      dilation: s(dilation),
+      padding,
+    });
   }
 
   // Pooling. One to three spatial axes, told by the rank of x.
 
-  maxPool(x: Tensor, { size, stride = size, padding = "valid", ceilMode = false, dilation = 1 }: PoolOptions & { dilation?: PerAxis }): Tensor {
+  maxPool(
+    x: Tensor,
+    {
+      size,
+      stride = size,
+      padding = "valid",
+      ceilMode = false,
+      dilation = 1,
+    }: PoolOptions & { dilation?: PerAxis },
+  ): Tensor {
     const s = perAxis(x.shape.length - 2);
-    return this.#one("maxPool", maxPool, [x], { kernel: s(size), stride: s(stride), dilation: s(dilation), padding, ceilMode });
+    return this.#one("maxPool", maxPool, [x], {
+      kernel: s(size),
+      stride: s(stride),
+      dilation: s(dilation),
+      padding,
+      ceilMode,
+    });
   }
   /** `countIncludePad`: whether the border counts as zeros in the mean (default false). */
-  avgPool(x: Tensor, { size, stride = size, padding = "valid", ceilMode = false, countIncludePad = false }: PoolOptions & { countIncludePad?: boolean }): Tensor {
+  avgPool(
+    x: Tensor,
+    {
+      size,
+      stride = size,
+      padding = "valid",
+      ceilMode = false,
+      countIncludePad = false,
+    }: PoolOptions & { countIncludePad?: boolean },
+  ): Tensor {
     const s = perAxis(x.shape.length - 2);
-    return this.#one("avgPool", avgPool, [x], { kernel: s(size), stride: s(stride), padding, ceilMode, countIncludePad });
+    return this.#one("avgPool", avgPool, [x], {
+      kernel: s(size),
+      stride: s(stride),
+      padding,
+      ceilMode,
+      countIncludePad,
+    });
   }
   /** [n, ..., c] to [n, c], or [n, 1, ..., c] with keepDims. */
   globalMaxPool(x: Tensor, { keepDims = false } = {}): Tensor {
@@ -224,12 +277,20 @@ export class Engine {
     return this.#one("dense", dense, bias ? [x, w, bias] : [x, w], { activation: kindOf(a) });
   }
   /** (x − mean) / sqrt(variance + epsilon) * gamma + beta; all vectors [c]. epsilon defaults to 1e-5. */
-  batchNorm(x: Tensor, v: { gamma: Tensor; beta: Tensor; mean: Tensor; variance: Tensor; epsilon?: number }): Tensor {
-    return this.#one("batchNorm", batchNorm, [x, v.gamma, v.beta, v.mean, v.variance], { epsilon: v.epsilon ?? 1e-5 });
+  batchNorm(
+    x: Tensor,
+    v: { gamma: Tensor; beta: Tensor; mean: Tensor; variance: Tensor; epsilon?: number },
+  ): Tensor {
+    return this.#one("batchNorm", batchNorm, [x, v.gamma, v.beta, v.mean, v.variance], {
+      epsilon: v.epsilon ?? 1e-5,
+    });
   }
   /** Normalises groups of channels over all pixels. epsilon defaults to 1e-5. */
   groupNorm(x: Tensor, v: { groups: number; gamma: Tensor; beta: Tensor; epsilon?: number }): Tensor {
-    return this.#one("groupNorm", groupNorm, [x, v.gamma, v.beta], { groups: v.groups, epsilon: v.epsilon ?? 1e-5 });
+    return this.#one("groupNorm", groupNorm, [x, v.gamma, v.beta], {
+      groups: v.groups,
+      epsilon: v.epsilon ?? 1e-5,
+    });
   }
   /** Normalises each channel over its pixels. epsilon defaults to 1e-5. */
   instanceNorm(x: Tensor, v: { gamma: Tensor; beta: Tensor; epsilon?: number }): Tensor {
@@ -277,7 +338,11 @@ export class Engine {
     return this.#one("rescale", affine, [x], { scale, offset });
   }
   /** Sum, mean, largest or smallest value over some axes (default all). */
-  reduce(x: Tensor, kind: ReduceKind, { axes, keepDims = false }: { axes?: readonly number[]; keepDims?: boolean } = {}): Tensor {
+  reduce(
+    x: Tensor,
+    kind: ReduceKind,
+    { axes, keepDims = false }: { axes?: readonly number[]; keepDims?: boolean } = {},
+  ): Tensor {
     return this.#one("reduce", reduce, [x], { kind, axes: axes ?? x.shape.map((_, i) => i), keepDims });
   }
   /** Where the largest value lies along an axis (default the last): an int32 tensor. */
@@ -310,14 +375,21 @@ export class Engine {
     return this.#apply("split", split, [x], { axis, sizes });
   }
   /** `pads`: [before, after] for every axis. */
-  pad(x: Tensor, pads: readonly (readonly [number, number])[], { mode = "constant", value = 0 }: { mode?: PadMode; value?: number } = {}): Tensor {
+  pad(
+    x: Tensor,
+    pads: readonly (readonly [number, number])[],
+    { mode = "constant", value = 0 }: { mode?: PadMode; value?: number } = {},
+  ): Tensor {
     return this.#one("pad", pad, [x], { pads, mode, value });
   }
   /** `size`: output pixels per spatial axis. method defaults to "nearest", coordinates to "halfPixel". */
   resize(
     x: Tensor,
     size: readonly number[],
-    { method = "nearest", coordinates = "halfPixel" }: { method?: ResizeMethod; coordinates?: ResizeCoordinates } = {},
+    {
+      method = "nearest",
+      coordinates = "halfPixel",
+    }: { method?: ResizeMethod; coordinates?: ResizeCoordinates } = {},
   ): Tensor {
     return this.#one("resize", resize, [x], { size, method, coordinates });
   }
@@ -332,7 +404,7 @@ export class Engine {
 
   #conv(name: string, axes: number, x: Tensor, w: Tensor, o: ConvOptions): Tensor {
     const s = perAxis(axes);
-    sameRank(name, axes, x);
+    if (x instanceof Tensor) sameRank(name, axes, x);
     return this.#one(name, conv, o.bias ? [x, w, o.bias] : [x, w], {
       stride: s(o.stride ?? 1),
       dilation: s(o.dilation ?? 1),
@@ -345,7 +417,7 @@ export class Engine {
 
   #convTranspose(name: string, axes: number, x: Tensor, w: Tensor, o: ConvTransposeOptions): Tensor {
     const s = perAxis(axes);
-    sameRank(name, axes, x);
+    if (x instanceof Tensor) sameRank(name, axes, x);
     return this.#one(name, convTranspose, o.bias ? [x, w, o.bias] : [x, w], {
       stride: s(o.stride ?? 1),
       dilation: s(o.dilation ?? 1),
@@ -369,7 +441,8 @@ export class Engine {
     const runtime = this.#runtime;
     runtime.alive(name);
     const from = inputs.map((t, i) => {
-      if (!(t instanceof Tensor)) throw new ShapeError(`${name}: input ${i} is ${String(t)} but must be a Tensor`);
+      if (!(t instanceof Tensor))
+        throw new ShapeError(`${name}: input ${i} is ${String(t)} but must be a Tensor`);
       return { shape: t.shape, dtype: t.dtype, buffer: t.bufferFor(runtime, name) };
     });
     const types = op.infer(from, params, name);
@@ -409,5 +482,7 @@ function kindOf(a: Fused | undefined): { kind: ActivationKind; alpha?: number } 
 
 function sameRank(name: string, axes: number, x: Tensor): void {
   if (x.shape.length !== axes + 2)
-    throw new ShapeError(`${name}: input has rank ${x.shape.length} (shape [${x.shape.join(",")}]) but must have rank ${axes + 2}`);
+    throw new ShapeError(
+      `${name}: input has rank ${x.shape.length} (shape [${x.shape.join(",")}]) but must have rank ${axes + 2}`,
+    );
 }

@@ -14,7 +14,11 @@ export function input(shape: InputShape, options: { name?: string } = {}): Node 
 }
 
 /** A stack of layers, each reading the one before. `shape` is the input's, without batch. */
-export function sequential(shape: InputShape, layers: readonly Layer[], options: { inputName?: string } = {}): Model {
+export function sequential(
+  shape: InputShape,
+  layers: readonly Layer[],
+  options: { inputName?: string } = {},
+): Model {
   const first = input(shape, { name: options.inputName });
   return model({ inputs: first, outputs: layers.reduce((node, layer) => layer(node), first) });
 }
@@ -43,8 +47,9 @@ export function model(ends: { inputs: Node | readonly Node[]; outputs: Node | re
 
   const names = new Map<object, string>();
   inputs.forEach((node, i) => {
-    if (!node.shape) throw new ShapeError(`model: inputs[${i}] is the output of a layer; make it with input(shape)`);
-    const name = claim(node.name, inputs.length === 1 ? "input" : `input${i + 1}`);
+    if (!node.shape)
+      throw new ShapeError(`model: inputs[${i}] is the output of a layer; make it with input(shape)`);
+    const name = claim(node.name, "input");
     names.set(callOf(node), name);
     description.inputs.push({ name, shape: [...node.shape] });
   });

@@ -29,7 +29,11 @@ export function short(value: number): string {
   return unit ? `${digits} ${UNITS[unit]}` : digits;
 }
 
-export function summaryTable(rows: readonly Row[], batch: number, bytes: { kept: number; run: number }): string {
+export function summaryTable(
+  rows: readonly Row[],
+  batch: number,
+  bytes: { kept: number; run: number },
+): string {
   const head = ["layer", "kind", "output", "parameters", "multiply-adds", "algorithm", "bytes"];
   const body = rows.map((r) => [
     r.name,

@@ -64,7 +64,9 @@ export class Tensor implements TensorType {
   write(data: ArrayLike<number>): void {
     const to = this.address("write") / 4;
     if (data.length !== this.size)
-      throw new ShapeError(`tensor: ${data.length} values for shape [${this.shape.join(",")}], which holds ${this.size}`);
+      throw new ShapeError(
+        `tensor: ${data.length} values for shape [${this.shape.join(",")}], which holds ${this.size}`,
+      );
     const { memory } = this.#runtime;
     (this.dtype === "int32" ? memory.ints : memory.floats).set(data, to);
   }
@@ -89,7 +91,9 @@ export class Tensor implements TensorType {
   bufferFor(runtime: Runtime, what: string): Buffer {
     const address = this.address(what);
     if (runtime !== this.#runtime)
-      throw new ShapeError(`${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`);
+      throw new ShapeError(
+        `${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`,
+      );
     const buffer = new Buffer(this.size * 4, "fixed");
     buffer.address = address;
     return buffer;

@@ -1,7 +1,14 @@
 // Every kind against the oracle, at every tail; what is not a number; working in place; messages.
 import { describe, expect, test } from "vitest";
 import { Buffer, Program } from "../src/engine/program.ts";
-import { activate, activation, type Activation, type ActivationKind, clampOf, prelu } from "../src/ops/activation.ts";
+import {
+  type Activation,
+  type ActivationKind,
+  activate,
+  activation,
+  clampOf,
+  prelu,
+} from "../src/ops/activation.ts";
 import { type Emitter, float32, type Op, sizeOf } from "../src/ops/op.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
@@ -13,12 +20,19 @@ const EPS = oracle.ROUNDOFF;
 const KINDS: Readonly<Record<ActivationKind, "exact" | "close">> = {
   ...{ linear: "exact", relu: "exact", relu6: "exact", abs: "exact", neg: "exact", sqrt: "exact" },
   ...{ leakyRelu: "close", elu: "close", selu: "close", gelu: "close", geluTanh: "close", sigmoid: "close" },
-  ...{ tanh: "close", softplus: "close", silu: "close", mish: "close", hardSwish: "close", hardSigmoid: "close" },
+  ...{
+    tanh: "close",
+    softplus: "close",
+    silu: "close",
+    mish: "close",
+    hardSwish: "close",
+    hardSigmoid: "close",
+  },
   ...{ hardSigmoidKeras: "close", exp: "close", softsign: "close" },
 };
 const ALL = Object.keys(KINDS) as ActivationKind[];
 
-/** `count` values across the interesting stretch, the same ones every time. The first is where no kind is flat. */
+/** `count` values across the interesting stretch, always the same. The first is where no kind is flat. */
 function values(count: number, from = -9, to = 9): Float32Array {
   let state = 12345;
   return Float32Array.from({ length: count }, (_, i) => {
@@ -30,7 +44,7 @@ function values(count: number, from = -9, to = 9): Float32Array {
 
 /** The op with output 0 laid over input 0. */
 async function inPlace<P>(
-  engine: (ReturnType<typeof builds>)[number]["engine"],
+  engine: ReturnType<typeof builds>[number]["engine"],
   op: Op<P>,
   inputs: { shape: readonly number[]; data: Float32Array }[],
   params: P,
@@ -45,7 +59,7 @@ async function inPlace<P>(
   op.forward(program, given, [given[0]], params);
   program.output(given[0].buffer);
   program.place();
-  given.forEach(({ buffer }, i) => runtime.memory.floats.set(inputs[i].data, buffer.place / 4));
+  for (const [i, { buffer }] of given.entries()) runtime.memory.floats.set(inputs[i].data, buffer.place / 4);
   program.run();
   const at = given[0].buffer.place / 4;
   const result = runtime.memory.floats.slice(at, at + inputs[0].data.length);
@@ -55,7 +69,9 @@ async function inPlace<P>(
 
 describe.each(builds())("activation, $name build", ({ engine }) => {
   test.each(ALL)("%s at every tail, whole and in place", async (kind) => {
-    for (const count of [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129, 255, 1000]) {
+    for (const count of [
+      1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 31, 63, 64, 65, 127, 128, 129, 255, 1000,
+    ]) {
       const data = kind === "sqrt" ? values(count, 0, 9) : values(count);
       const input = { shape: [count], data };
       const [y] = await evaluate(engine, activation, [input], { kind });
@@ -89,18 +105,26 @@ describe.each(builds())("activation, $name build", ({ engine }) => {
   });
 
   test.each(ALL)("%s far out", async (kind) => {
-    const data = kind === "sqrt" ? [20, 100, 1e10, 3e38] : [20, -20, 100, -100, 1000, -1000, 1e10, -1e10, 3e38, -3e38];
+    const data =
+      kind === "sqrt" ? [20, 100, 1e10, 3e38] : [20, -20, 100, -100, 1000, -1000, 1e10, -1e10, 3e38, -3e38];
     const input = { shape: [data.length], data: Float32Array.from(data) };
     const [y] = await evaluate(engine, activation, [input], { kind });
     const [expected] = oracle.activation([input], { kind });
     const rounded = Float32Array.from(expected.data);
-    expectClose(y.data, Array.from(rounded, (v, i) => (Number.isFinite(v) ? expected.data[i] : v)), 8 * EPS, 1e-30);
+    expectClose(
+      y.data,
+      Array.from(rounded, (v, i) => (Number.isFinite(v) ? expected.data[i] : v)),
+      8 * EPS,
+      1e-30,
+    );
   });
 
   test("a value does not depend on where it stands", async () => {
     for (const kind of ALL) {
       const x = kind === "sqrt" ? 1.2345 : -1.2345;
-      const [y] = await evaluate(engine, activation, [{ shape: [23], data: new Array<number>(23).fill(x) }], { kind });
+      const [y] = await evaluate(engine, activation, [{ shape: [23], data: new Array<number>(23).fill(x) }], {
+        kind,
+      });
       expect(new Set(y.data).size, kind).toBe(1);
     }
   });
@@ -164,7 +188,9 @@ describe("messages", () => {
   const infer = (params: object): unknown => activation.infer([x], params as Activation, 'activation "act"');
 
   test("a kind that does not exist", () => {
-    expect(() => infer({ kind: "swish" })).toThrow('activation "act": activation is "swish" but must be one of linear,');
+    expect(() => infer({ kind: "swish" })).toThrow(
+      'activation "act": activation is "swish" but must be one of linear,',
+    );
     expect(() => infer({ kind: "toString" })).toThrow('activation is "toString"');
   });
 

@@ -1,7 +1,7 @@
 // Two tensors value by value: single IEEE operations, so every result is compared with ===.
 import { describe, expect, test } from "vitest";
 import { Buffer, Program } from "../src/engine/program.ts";
-import { affine, binary, type BinaryKind } from "../src/ops/elementwise.ts";
+import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
 import { type Emitter, float32, sizeOf } from "../src/ops/op.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
@@ -30,8 +30,14 @@ function exact(a: oracle.Tensor, b: oracle.Tensor, kind: BinaryKind): Float32Arr
 
 const SHAPES: [number[], number[]][] = [
   // the same shape, at every tail; long enough to be cut into several units
-  ...[1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 4096, 4097, 12289].map((n): [number[], number[]] => [[n], [n]]),
-  [[2, 3, 4, 5], [2, 3, 4, 5]],
+  ...[1, 2, 3, 4, 5, 7, 8, 15, 16, 17, 31, 33, 4096, 4097, 12289].map((n): [number[], number[]] => [
+    [n],
+    [n],
+  ]),
+  [
+    [2, 3, 4, 5],
+    [2, 3, 4, 5],
+  ],
   // one number
   ...[1, 3, 4, 19, 4097].map((n): [number[], number[]] => [[n], [1]]),
   [[2, 3, 5], []],
@@ -43,22 +49,61 @@ const SHAPES: [number[], number[]][] = [
   ]),
   [[2, 3, 5000], [5000]],
   // one number per channel of each image: squeeze and excitation
-  [[2, 9, 16, 8], [2, 1, 1, 8]],
-  [[3, 20, 19, 3], [3, 1, 1, 3]],
-  [[2, 3, 4, 130], [2, 1, 1, 130]],
+  [
+    [2, 9, 16, 8],
+    [2, 1, 1, 8],
+  ],
+  [
+    [3, 20, 19, 3],
+    [3, 1, 1, 3],
+  ],
+  [
+    [2, 3, 4, 130],
+    [2, 1, 1, 130],
+  ],
   // one number per pixel: a mask
-  [[2, 5, 7, 3], [2, 5, 7, 1]],
-  [[5, 7, 3], [5, 7, 1]],
-  [[4, 9, 40], [9, 1]],
+  [
+    [2, 5, 7, 3],
+    [2, 5, 7, 1],
+  ],
+  [
+    [5, 7, 3],
+    [5, 7, 1],
+  ],
+  [
+    [4, 9, 40],
+    [9, 1],
+  ],
   // one number per image, row, column
-  [[3, 4, 5, 6], [3, 1, 1, 1]],
-  [[4, 5, 6], [5, 6]],
-  [[4, 5, 6], [4, 1, 6]],
+  [
+    [3, 4, 5, 6],
+    [3, 1, 1, 1],
+  ],
+  [
+    [4, 5, 6],
+    [5, 6],
+  ],
+  [
+    [4, 5, 6],
+    [4, 1, 6],
+  ],
   // both are repeated
-  [[7, 1], [1, 9]],
-  [[300, 1, 3], [1, 40, 3]],
-  [[3, 1, 5, 1], [4, 1, 6]],
-  [[2, 1, 3, 1, 2, 1], [1, 2, 1, 3, 1, 2]],
+  [
+    [7, 1],
+    [1, 9],
+  ],
+  [
+    [300, 1, 3],
+    [1, 40, 3],
+  ],
+  [
+    [3, 1, 5, 1],
+    [4, 1, 6],
+  ],
+  [
+    [2, 1, 3, 1, 2, 1],
+    [1, 2, 1, 3, 1, 2],
+  ],
 ];
 
 describe.each(builds())("binary, $name build", ({ engine }) => {
@@ -66,7 +111,10 @@ describe.each(builds())("binary, $name build", ({ engine }) => {
     const a = tensor(left, 1);
     const b = tensor(right, 2);
     for (const kind of KINDS)
-      for (const [u, v] of [[a, b], [b, a]]) {
+      for (const [u, v] of [
+        [a, b],
+        [b, a],
+      ]) {
         const [y] = await evaluate(engine, binary, [u, v], { kind });
         expect(y.shape).toEqual(oracle.binary([a, b], { kind })[0].shape);
         expectEqual(y.data, exact(u, v, kind));
@@ -94,7 +142,12 @@ describe.each(builds())("binary, $name build", ({ engine }) => {
     const grown = { shape: [81], data: Float32Array.from(pairs) };
     const slow = { shape: [81], data: Float32Array.from(odd.flatMap((v) => odd.map(() => v))) };
     for (const kind of KINDS)
-      for (const [a, b] of [[one, all], [all, one], [grown, slow], [slow, grown]]) {
+      for (const [a, b] of [
+        [one, all],
+        [all, one],
+        [grown, slow],
+        [slow, grown],
+      ]) {
         const [y] = await evaluate(engine, binary, [a, b], { kind });
         expectEqual(y.data, exact(a, b, kind));
       }
@@ -107,10 +160,12 @@ describe.each(builds())("binary, $name build", ({ engine }) => {
         for (const other of ["whole", "channels", "number", "itself"] as const) {
           const a = tensor(shape, 3);
           const c = shape[shape.length - 1];
-          const b = other === "itself" ? a : tensor(other === "whole" ? shape : [other === "channels" ? c : 1], 4);
+          const b =
+            other === "itself" ? a : tensor(other === "whole" ? shape : [other === "channels" ? c : 1], 4);
           const program = new Program(runtime, "in place");
           const x = { ...float32(a.shape), buffer: new Buffer(a.data.byteLength, "run") };
-          const y = other === "itself" ? x : { ...float32(b.shape), buffer: new Buffer(b.data.byteLength, "run") };
+          const y =
+            other === "itself" ? x : { ...float32(b.shape), buffer: new Buffer(b.data.byteLength, "run") };
           for (const { buffer } of new Set([x, y])) program.input(buffer);
           binary.forward(program, [x, y], [x], { kind });
           program.output(x.buffer);
@@ -126,7 +181,11 @@ describe.each(builds())("binary, $name build", ({ engine }) => {
 
   test("affine at every tail", async () => {
     for (const n of [1, 2, 3, 4, 5, 16, 17, 63, 64, 65, 1000])
-      for (const [scale, offset] of [[1 / 255, -0.5], [-2, 0], [0, 3]]) {
+      for (const [scale, offset] of [
+        [1 / 255, -0.5],
+        [-2, 0],
+        [0, 3],
+      ]) {
         const x = tensor([n], n);
         const [y] = await evaluate(engine, affine, [x], { scale, offset });
         expect(y.shape).toEqual([n]);
@@ -149,9 +208,14 @@ describe("work", () => {
         return packed;
       },
     } as unknown as Emitter;
-    const inputs = [a, b].map((shape) => ({ ...float32(shape), buffer: new Buffer(sizeOf(shape) * 4, "run") }));
+    const inputs = [a, b].map((shape) => ({
+      ...float32(shape),
+      buffer: new Buffer(sizeOf(shape) * 4, "run"),
+    }));
     const [type] = binary.infer(inputs, { kind }, "binary");
-    binary.forward(emitter, inputs, [{ ...type, buffer: new Buffer(sizeOf(type.shape) * 4, "run") }], { kind });
+    binary.forward(emitter, inputs, [{ ...type, buffer: new Buffer(sizeOf(type.shape) * 4, "run") }], {
+      kind,
+    });
     return written;
   }
 
@@ -161,9 +225,18 @@ describe("work", () => {
   });
 
   test("a short row of channels is laid end to end, a long one is not", () => {
-    expect(calls([1, 64, 64, 3], [3])).toEqual([["repeat_f32", 1], ["add_f32", 47]]);
-    expect(calls([3], [1, 64, 64, 3], "sub")).toEqual([["repeat_f32", 1], ["sub_f32", 47]]);
-    expect(calls([4, 64, 64, 16], [4, 1, 1, 16], "mul")).toEqual([["repeat_f32", 4], ["mul_f32", 1024]]);
+    expect(calls([1, 64, 64, 3], [3])).toEqual([
+      ["repeat_f32", 1],
+      ["add_f32", 47],
+    ]);
+    expect(calls([3], [1, 64, 64, 3], "sub")).toEqual([
+      ["repeat_f32", 1],
+      ["sub_f32", 47],
+    ]);
+    expect(calls([4, 64, 64, 16], [4, 1, 1, 16], "mul")).toEqual([
+      ["repeat_f32", 4],
+      ["mul_f32", 1024],
+    ]);
     expect(calls([1, 8, 8, 256], [256])).toEqual([["add_f32", 64]]);
     expect(calls([1, 2, 2, 3], [3])).toEqual([["add_f32", 4]]);
   });
@@ -179,7 +252,9 @@ describe("messages", () => {
 
   test("a result too large for memory", () => {
     const [a, b] = [float32([65536, 1]), float32([1, 65536])];
-    expect(() => binary.infer([a, b], { kind: "mul" }, "mul")).toThrow("output of shape [65536,65536] would take");
+    expect(() => binary.infer([a, b], { kind: "mul" }, "mul")).toThrow(
+      "output of shape [65536,65536] would take",
+    );
   });
 
   test("kind, type and number of inputs, and affine's numbers", () => {

@@ -1,7 +1,8 @@
 // The ops against PyTorch, in every build.
 import { describe, expect, test } from "vitest";
 import { activation, prelu } from "../src/ops/activation.ts";
-import { conv, convTranspose } from "../src/ops/conv.ts";
+import { conv } from "../src/ops/conv.ts";
+import { convTranspose } from "../src/ops/conv-transpose.ts";
 import { dense } from "../src/ops/dense.ts";
 import { batchNorm, groupNorm } from "../src/ops/norm.ts";
 import type { Op } from "../src/ops/op.ts";

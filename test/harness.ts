@@ -64,8 +64,10 @@ function once<P>(
   const types = inputs.map(({ shape }) => ({ shape, dtype: "float32" as const }));
   const outTypes = op.infer(types, params, op.name);
   const values = inputs.map(({ shape, data }, i): Value => {
-    if (data.length !== sizeOf(shape)) throw new Error(`${op.name}: ${data.length} values for shape [${shape}]`);
-    if (constant && i > 0) return { shape, dtype: "float32", buffer: program.constant(Float32Array.from(data)) };
+    if (data.length !== sizeOf(shape))
+      throw new Error(`${op.name}: ${data.length} values for shape [${shape}]`);
+    if (constant && i > 0)
+      return { shape, dtype: "float32", buffer: program.constant(Float32Array.from(data)) };
     const buffer = new Buffer(data.length * 4, "run");
     program.input(buffer);
     return { shape, dtype: "float32", buffer };

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { col2im, im2col, type Im2colParams } from "../src/ops/im2col.ts";
+import { col2im, type Im2colParams, im2col } from "../src/ops/im2col.ts";
 import type { Padding } from "../src/ops/window.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
@@ -27,12 +27,50 @@ const WINDOWS: Window[] = [
   { size: [2, 6, 7], kernel: [3, 3], stride: [1, 1], dilation: [1, 1], padding: "half" },
   { size: [2, 7, 8], kernel: [3, 3], stride: [2, 2], dilation: [1, 1], padding: "same" },
   { size: [1, 5, 6], kernel: [2, 3], stride: [3, 2], dilation: [1, 1], padding: "valid" },
-  { size: [1, 6, 6], kernel: [4, 2], stride: [1, 4], dilation: [1, 1], padding: [[3, 0], [0, 5]] },
+  {
+    size: [1, 6, 6],
+    kernel: [4, 2],
+    stride: [1, 4],
+    dilation: [1, 1],
+    padding: [
+      [3, 0],
+      [0, 5],
+    ],
+  },
   { size: [2, 7, 8], kernel: [3, 2], stride: [1, 2], dilation: [2, 3], padding: [2, 1] },
-  { size: [1, 2, 2], kernel: [2, 2], stride: [1, 1], dilation: [1, 1], padding: [[3, 3], [3, 3]] },
+  {
+    size: [1, 2, 2],
+    kernel: [2, 2],
+    stride: [1, 1],
+    dilation: [1, 1],
+    padding: [
+      [3, 3],
+      [3, 3],
+    ],
+  },
   { size: [1, 9, 9], kernel: [7, 7], stride: [2, 2], dilation: [1, 1], padding: "half" },
-  { size: [2, 3, 4, 5], kernel: [2, 3, 2], stride: [1, 2, 1], dilation: [1, 1, 1], padding: [[1, 0], [1, 1], [0, 1]] },
-  { size: [1, 5, 4, 4], kernel: [3, 2, 3], stride: [2, 1, 2], dilation: [2, 1, 1], padding: [[1, 2], [0, 0], [2, 1]] },
+  {
+    size: [2, 3, 4, 5],
+    kernel: [2, 3, 2],
+    stride: [1, 2, 1],
+    dilation: [1, 1, 1],
+    padding: [
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ],
+  },
+  {
+    size: [1, 5, 4, 4],
+    kernel: [3, 2, 3],
+    stride: [2, 1, 2],
+    dilation: [2, 1, 1],
+    padding: [
+      [1, 2],
+      [0, 0],
+      [2, 1],
+    ],
+  },
   { size: [1, 4, 3, 5], kernel: [2, 2, 2], stride: [2, 3, 1], dilation: [1, 2, 3], padding: "half" },
 ];
 
@@ -81,7 +119,11 @@ for (const { name, engine } of builds())
           const most = sizeOf(w.kernel);
           const [exact] = oracle.col2im([rough], params);
           if (exact.data.some((v) => v !== 0))
-            expectWithin(rounded.data, exact.data, absolute.data.map((sum) => most * oracle.ROUNDOFF * sum));
+            expectWithin(
+              rounded.data,
+              exact.data,
+              absolute.data.map((sum) => most * oracle.ROUNDOFF * sum),
+            );
         }
       });
   });
@@ -95,9 +137,13 @@ describe("what im2col and col2im refuse", () => {
     expect(of(float(1, 5, 5, 2), {})()).toEqual([float(1, 3, 3, 18)]);
     expect(of(float(5, 5), {})).toThrow("must have rank 3 to 5");
     expect(of(float(1, 5, 2, 2), {})).toThrow("the kernel does not fit the width");
-    expect(of(float(1, 5, 5, 2), { kernel: [3] })).toThrow("kernel is [3] but must be a number or a list of 2");
+    expect(of(float(1, 5, 5, 2), { kernel: [3] })).toThrow(
+      "kernel is [3] but must be a number or a list of 2",
+    );
     expect(of(float(1, 5, 5, 2), { stride: [1, 0] })).toThrow("stride[1] is 0");
-    expect(() => im2col.infer([{ shape: [1, 5, 5, 2], dtype: "int32" }], window, "im2col")).toThrow("must be float32");
+    expect(() => im2col.infer([{ shape: [1, 5, 5, 2], dtype: "int32" }], window, "im2col")).toThrow(
+      "must be float32",
+    );
   });
   it("col2im", () => {
     const of = (input: ReturnType<typeof float>, size: number[]) => (): unknown =>

@@ -4,7 +4,12 @@ import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
 
-function noise(shape: readonly number[], seed: number, scale = 1, offset = 0): Plain & { data: Float32Array } {
+function noise(
+  shape: readonly number[],
+  seed: number,
+  scale = 1,
+  offset = 0,
+): Plain & { data: Float32Array } {
   const size = shape.reduce((a, b) => a * b, 1);
   const at = (i: number): number => (Math.imul(i + seed * 7919 + 1, 0x9e3779b1) >>> 8) / 2 ** 23 - 1;
   return { shape, data: Float32Array.from({ length: size }, (_, i) => at(i) * scale + offset) };
@@ -14,11 +19,17 @@ const CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 31, 32, 33, 40,
 const SPATIAL = [[], [1], [3], [4], [17], [3, 5], [4, 8], [2, 3, 4]];
 const epsilon = 1e-5;
 
-/** What a few roundings of x * scale + shift may do, with the scale |gamma| * gain: 16 of the sizes that meet in it. */
-function bound(x: Plain, mean: (i: number) => number, scale: (i: number) => number, beta: Float32Array): Float64Array {
+/** What a few roundings of x * scale + shift may do: sixteen of them, each of the sizes that meet in it. */
+function bound(
+  x: Plain,
+  mean: (i: number) => number,
+  scale: (i: number) => number,
+  beta: Float32Array,
+): Float64Array {
   return Float64Array.from(
     x.data,
-    (v, i) => 16 * oracle.ROUNDOFF * ((Math.abs(v) + Math.abs(mean(i))) * scale(i) + Math.abs(beta[i % beta.length])),
+    (v, i) =>
+      16 * oracle.ROUNDOFF * ((Math.abs(v) + Math.abs(mean(i))) * scale(i) + Math.abs(beta[i % beta.length])),
   );
 }
 
@@ -30,7 +41,8 @@ function statistics({ shape, data }: Plain, groups: number): { mean: Float64Arra
   const mean = new Float64Array(shape[0] * groups);
   const variance = new Float64Array(shape[0] * groups);
   for (let i = 0; i < data.length; i++) mean[group(i)] += (data[i] * groups) / picture;
-  for (let i = 0; i < data.length; i++) variance[group(i)] += ((data[i] - mean[group(i)]) ** 2 * groups) / picture;
+  for (let i = 0; i < data.length; i++)
+    variance[group(i)] += ((data[i] - mean[group(i)]) ** 2 * groups) / picture;
   const of = (f: (g: number) => number): Float64Array => Float64Array.from(data, (_, i) => f(group(i)));
   return { mean: of((g) => mean[g]), gain: of((g) => 1 / Math.sqrt(variance[g] + epsilon)) };
 }
@@ -47,15 +59,28 @@ for (const { name, engine } of builds())
           const [gamma, beta, mean, variance] = vectors.map((v) => v.data);
           const scale = (i: number): number => Math.abs(gamma[i % c]) / Math.sqrt(variance[i % c]);
           expect(y.shape).toEqual(want.shape);
-          expectWithin(y.data, want.data, bound(x, (i) => mean[i % c], scale, beta));
+          expectWithin(
+            y.data,
+            want.data,
+            bound(x, (i) => mean[i % c], scale, beta),
+          );
         }
     });
 
     it("batch norm of whole numbers is exact", async () => {
       const c = 13;
       const x = { shape: [3, 7, c], data: Float32Array.from({ length: 21 * c }, (_, i) => (i % 37) - 18) };
-      const vector = (f: (i: number) => number) => ({ shape: [c], data: Float32Array.from({ length: c }, (_, i) => f(i)) });
-      const inputs = [x, vector((i) => i - 6), vector((i) => 2 * i), vector((i) => i % 3), vector((i) => 4 ** (i % 4))];
+      const vector = (f: (i: number) => number) => ({
+        shape: [c],
+        data: Float32Array.from({ length: c }, (_, i) => f(i)),
+      });
+      const inputs = [
+        x,
+        vector((i) => i - 6),
+        vector((i) => 2 * i),
+        vector((i) => i % 3),
+        vector((i) => 4 ** (i % 4)),
+      ];
       const [y] = await evaluate(engine, batchNorm, inputs, { epsilon: 0 });
       expectEqual(y.data, oracle.batchNorm(inputs, { epsilon: 0 })[0].data);
     });
@@ -73,7 +98,11 @@ for (const { name, engine } of builds())
             const { mean, gain } = statistics(x, groups);
             const [gamma, beta] = vectors.map((v) => v.data);
             const scale = (i: number): number => Math.abs(gamma[i % c]) * gain[i];
-            expectWithin(y.data, want.data, bound(x, (i) => mean[i], scale, beta));
+            expectWithin(
+              y.data,
+              want.data,
+              bound(x, (i) => mean[i], scale, beta),
+            );
           }
         }
     });
@@ -89,7 +118,11 @@ for (const { name, engine } of builds())
           const { mean, gain } = statistics(x, c);
           const [gamma, beta] = vectors.map((v) => v.data);
           const scale = (i: number): number => Math.abs(gamma[i % c]) * gain[i];
-          expectWithin(y.data, want.data, bound(x, (i) => mean[i], scale, beta));
+          expectWithin(
+            y.data,
+            want.data,
+            bound(x, (i) => mean[i], scale, beta),
+          );
         }
     });
 
@@ -97,7 +130,10 @@ for (const { name, engine } of builds())
       // A mean of 1000 with a deviation of about 0.6: a one-pass variance would lose every digit.
       const c = 8;
       const x = noise([1, 64, 64, c], 12, 1, 1000);
-      const vectors = [{ shape: [c], data: new Float32Array(c).fill(1) }, { shape: [c], data: new Float32Array(c) }];
+      const vectors = [
+        { shape: [c], data: new Float32Array(c).fill(1) },
+        { shape: [c], data: new Float32Array(c) },
+      ];
       const [y] = await evaluate(engine, groupNorm, [x, ...vectors], { groups: 2, epsilon });
       const [want] = oracle.groupNorm([x, ...vectors], { groups: 2, epsilon });
       // A rounding error of 1000 is what the output may be off by, times the gain of about sqrt(3).
@@ -128,7 +164,11 @@ describe("normalisation refuses", () => {
     );
   });
   it("a negative epsilon, and a missing input", () => {
-    expect(() => groupNorm.infer(of([2, 6], [6], [6]), { groups: 2, epsilon: -1 }, "groupNorm")).toThrow("epsilon is -1");
-    expect(() => instanceNorm.infer(of([2, 6], [6]), { epsilon }, "instanceNorm")).toThrow("takes 3 inputs but got 2");
+    expect(() => groupNorm.infer(of([2, 6], [6], [6]), { groups: 2, epsilon: -1 }, "groupNorm")).toThrow(
+      "epsilon is -1",
+    );
+    expect(() => instanceNorm.infer(of([2, 6], [6]), { epsilon }, "instanceNorm")).toThrow(
+      "takes 3 inputs but got 2",
+    );
   });
 });

@@ -10,12 +10,18 @@ const CHANNELS = [1, 2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 20, 33];
 /** Small whole numbers, so that sums are exact in every order. */
 function whole(shape: readonly number[]): Plain & { data: Float32Array } {
   const size = shape.reduce((a, b) => a * b, 1);
-  return { shape, data: Float32Array.from({ length: size }, (_, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 16) % 41) - 20) };
+  return {
+    shape,
+    data: Float32Array.from({ length: size }, (_, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 16) % 41) - 20),
+  };
 }
 
 function noise(shape: readonly number[]): Plain & { data: Float32Array } {
   const size = shape.reduce((a, b) => a * b, 1);
-  return { shape, data: Float32Array.from({ length: size }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 8) / 2 ** 23 - 1) };
+  return {
+    shape,
+    data: Float32Array.from({ length: size }, (_, i) => (Math.imul(i + 1, 0x9e3779b1) >>> 8) / 2 ** 23 - 1),
+  };
 }
 
 interface Window {
@@ -39,14 +45,59 @@ const WINDOWS: Window[] = [
   { size: [1, 7, 8], kernel: [3, 3], stride: [2, 2], padding: [1, 1] },
   { size: [1, 7, 8], kernel: [3, 3], stride: [2, 2], padding: [1, 1], ceilMode: true },
   { size: [1, 8, 23], kernel: [2, 2], stride: [2, 2], padding: "valid" },
-  { size: [1, 5, 24], kernel: [3, 4], stride: [2, 2], padding: [[1, 1], [1, 3]] },
+  {
+    size: [1, 5, 24],
+    kernel: [3, 4],
+    stride: [2, 2],
+    padding: [
+      [1, 1],
+      [1, 3],
+    ],
+  },
   { size: [1, 6, 6], kernel: [3, 2], stride: [2, 3], padding: "valid", ceilMode: true },
-  { size: [1, 4, 9], kernel: [4, 5], stride: [3, 1], padding: [[3, 0], [0, 4]] },
+  {
+    size: [1, 4, 9],
+    kernel: [4, 5],
+    stride: [3, 1],
+    padding: [
+      [3, 0],
+      [0, 4],
+    ],
+  },
   { size: [1, 4, 3], kernel: [4, 3], stride: [1, 1], padding: "valid" },
-  { size: [1, 9, 11], kernel: [3, 2], stride: [1, 2], dilation: [2, 3], padding: [[2, 1], [0, 3]] },
+  {
+    size: [1, 9, 11],
+    kernel: [3, 2],
+    stride: [1, 2],
+    dilation: [2, 3],
+    padding: [
+      [2, 1],
+      [0, 3],
+    ],
+  },
   { size: [1, 1, 1], kernel: [2, 2], stride: [1, 1], dilation: [2, 2], padding: [1, 1] },
-  { size: [2, 3, 4, 5], kernel: [2, 3, 2], stride: [1, 2, 1], padding: [[1, 0], [1, 1], [0, 1]] },
-  { size: [1, 5, 4, 4], kernel: [3, 2, 3], stride: [2, 1, 1], dilation: [2, 1, 1], padding: [[1, 2], [0, 0], [1, 1]], ceilMode: true },
+  {
+    size: [2, 3, 4, 5],
+    kernel: [2, 3, 2],
+    stride: [1, 2, 1],
+    padding: [
+      [1, 0],
+      [1, 1],
+      [0, 1],
+    ],
+  },
+  {
+    size: [1, 5, 4, 4],
+    kernel: [3, 2, 3],
+    stride: [2, 1, 1],
+    dilation: [2, 1, 1],
+    padding: [
+      [1, 2],
+      [0, 0],
+      [1, 1],
+    ],
+    ceilMode: true,
+  },
 ];
 
 const title = (w: Window): string =>
@@ -83,19 +134,36 @@ for (const { name, engine } of builds())
     }
 
     it("average of numbers that are not whole", async () => {
-      const params = { kernel: [5, 4], stride: [2, 3], padding: "same" as const, ceilMode: false, countIncludePad: false };
+      const params = {
+        kernel: [5, 4],
+        stride: [2, 3],
+        padding: "same" as const,
+        ceilMode: false,
+        countIncludePad: false,
+      };
       const x = noise([2, 13, 11, 19]);
       const [y] = await evaluate(engine, avgPool, [x], params);
       const [want] = oracle.avgPool([x], params);
       const [size] = oracle.avgPool([{ ...x, data: x.data.map(Math.abs) }], params);
-      expectWithin(y.data, want.data, size.data.map((s) => 4 * Math.sqrt(20) * oracle.ROUNDOFF * s));
+      expectWithin(
+        y.data,
+        want.data,
+        size.data.map((s) => 4 * Math.sqrt(20) * oracle.ROUNDOFF * s),
+      );
     });
 
     it("lets a NaN through a maximum, and infinities", async () => {
-      const params = { kernel: [2, 3], stride: [1, 2], dilation: [1, 1], padding: "half" as const, ceilMode: false };
+      const params = {
+        kernel: [2, 3],
+        stride: [1, 2],
+        dilation: [1, 1],
+        padding: "half" as const,
+        ceilMode: false,
+      };
       for (const c of [1, 3, 4, 17]) {
         const x = noise([1, 6, 7, c]);
-        for (let i = 0; i < x.data.length; i += 11) x.data[i] = [Number.NaN, Infinity, -Infinity, -0][(i / 11) % 4];
+        for (let i = 0; i < x.data.length; i += 11)
+          x.data[i] = [Number.NaN, Infinity, -Infinity, -0][(i / 11) % 4];
         const [y] = await evaluate(engine, maxPool, [x], params);
         const [want] = oracle.maxPool([x], params);
         expect(want.data.some(Number.isNaN)).toBe(true);
@@ -129,7 +197,13 @@ for (const { name, engine } of builds())
   });
 
 describe("pooling refuses", () => {
-  const max = { kernel: [2, 2], stride: [2, 2], dilation: [1, 1], padding: "valid" as Padding, ceilMode: false };
+  const max = {
+    kernel: [2, 2],
+    stride: [2, 2],
+    dilation: [1, 1],
+    padding: "valid" as Padding,
+    ceilMode: false,
+  };
   const of = (shape: number[], dtype: "float32" | "int32" = "float32") => [{ shape, dtype }];
 
   it("a window that would see only border", () => {
@@ -139,7 +213,9 @@ describe("pooling refuses", () => {
   });
 
   it("a window larger than the input", () => {
-    expect(() => maxPool.infer(of([1, 1, 4, 3]), max, "maxPool")).toThrow("the kernel does not fit the height");
+    expect(() => maxPool.infer(of([1, 1, 4, 3]), max, "maxPool")).toThrow(
+      "the kernel does not fit the height",
+    );
   });
 
   it("a rank, a kernel and a type that do not fit", () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { argMax, reduce, type ReduceKind } from "../src/ops/reduce.ts";
+import { argMax, type ReduceKind, reduce } from "../src/ops/reduce.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
@@ -7,30 +7,63 @@ import { expectEqual, expectWithin } from "./tolerance.ts";
 function whole(shape: readonly number[], range = 41): Plain & { data: Float32Array } {
   const size = shape.reduce((a, b) => a * b, 1);
   const half = range >> 1;
-  return { shape, data: Float32Array.from({ length: size }, (_, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 16) % range) - half) };
+  return {
+    shape,
+    data: Float32Array.from(
+      { length: size },
+      (_, i) => ((Math.imul(i + 1, 0x9e3779b1) >>> 16) % range) - half,
+    ),
+  };
 }
 
 const KINDS: ReduceKind[] = ["sum", "mean", "max", "min"];
 
-// Shapes and the axes that go: every arrangement of kept and reduced axes, and lengths at the edges of lanes and chunks.
+// Shapes and the axes that go: every arrangement of both, and lengths at the edges of lanes and chunks.
 const CASES: [shape: number[], axes: number[]][] = [
   [[], []],
   [[1], [0]],
   [[7], [0]],
   [[7], []],
   [[3, 5], []],
-  [[1, 6, 1], [0, 2]],
-  [[3, 4, 5], [0, 1, 2]],
+  [
+    [1, 6, 1],
+    [0, 2],
+  ],
+  [
+    [3, 4, 5],
+    [0, 1, 2],
+  ],
   [[3, 4, 5], [-1]],
   [[3, 4, 5], [0]],
   [[3, 4, 5], [1]],
-  [[3, 4, 5], [0, 2]],
-  [[3, 4, 5], [-3, -2]],
-  [[2, 3, 4, 5], [1, 3]],
-  [[2, 3, 4, 5], [0, 2]],
-  [[5, 1, 4, 3], [0, 3]],
-  [[2, 3, 2, 5, 3], [0, 2, 4]],
-  [[2, 300, 3, 5], [1, 3]],
+  [
+    [3, 4, 5],
+    [0, 2],
+  ],
+  [
+    [3, 4, 5],
+    [-3, -2],
+  ],
+  [
+    [2, 3, 4, 5],
+    [1, 3],
+  ],
+  [
+    [2, 3, 4, 5],
+    [0, 2],
+  ],
+  [
+    [5, 1, 4, 3],
+    [0, 3],
+  ],
+  [
+    [2, 3, 2, 5, 3],
+    [0, 2, 4],
+  ],
+  [
+    [2, 300, 3, 5],
+    [1, 3],
+  ],
   [[2, 8191], [1]],
   [[1, 8193], [1]],
   [[9000, 1, 2], [0]],
@@ -63,17 +96,33 @@ for (const { name, engine } of builds())
         const params = { kind: "sum" as const, axes: [0], keepDims: false };
         const [y] = await evaluate(engine, reduce, [{ shape, data }], params);
         const [want] = oracle.reduce([{ shape, data }], params);
-        expectWithin(y.data, want.data, want.data.map((s) => s * 5e-7));
+        expectWithin(
+          y.data,
+          want.data,
+          want.data.map((s) => s * 5e-7),
+        );
       }
     });
 
     for (const kind of ["max", "min"] as const)
       it(`${kind} lets a NaN through, and infinities`, async () => {
-        for (const [rows, inner] of [[5, 1], [40, 1], [9, 2], [30, 3], [14, 3], [9, 4], [6, 7], [7, 18], [300, 5]]) {
+        for (const [rows, inner] of [
+          [5, 1],
+          [40, 1],
+          [9, 2],
+          [30, 3],
+          [14, 3],
+          [9, 4],
+          [6, 7],
+          [7, 18],
+          [300, 5],
+        ]) {
           const x = whole([2, rows, inner]);
-          for (let i = 0; i < x.data.length; i += 5) x.data[i] = [Infinity, -0, Number.NaN, -Infinity, 3][(i / 5) % 5];
+          for (let i = 0; i < x.data.length; i += 5)
+            x.data[i] = [Infinity, -0, Number.NaN, -Infinity, 3][(i / 5) % 5];
           x.data.fill(kind === "max" ? -Infinity : Infinity, 0, inner);
-          for (let i = 0; i < x.data.length; i += inner * 2) x.data[i] = kind === "max" ? -Infinity : Infinity;
+          for (let i = 0; i < x.data.length; i += inner * 2)
+            x.data[i] = kind === "max" ? -Infinity : Infinity;
           const params = { kind, axes: [1], keepDims: false };
           const [y] = await evaluate(engine, reduce, [x], params);
           expectEqual(y.data, oracle.reduce([x], params)[0].data);
@@ -117,7 +166,9 @@ describe("reductions refuse", () => {
   const x = [{ shape: [2, 3], dtype: "float32" as const }];
   it("an axis that does not exist or comes twice", () => {
     expect(() => reduce.infer(x, { kind: "sum", axes: [2], keepDims: false }, "sum")).toThrow("axis is 2");
-    expect(() => reduce.infer(x, { kind: "sum", axes: [1, -1], keepDims: false }, "sum")).toThrow("axis 1 twice");
+    expect(() => reduce.infer(x, { kind: "sum", axes: [1, -1], keepDims: false }, "sum")).toThrow(
+      "axis 1 twice",
+    );
     expect(() => argMax.infer(x, { axis: -3, keepDims: false }, "argMax")).toThrow("axis is -3");
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { linearIndices, nearestIndices, type ResizeCoordinates, type ResizeParams, resize } from "../src/ops/resize.ts";
+import {
+  linearIndices,
+  nearestIndices,
+  type ResizeCoordinates,
+  type ResizeParams,
+  resize,
+} from "../src/ops/resize.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
@@ -62,12 +68,20 @@ for (const { name, engine } of builds())
             // Per axis a weight, its complement, two products and a sum are rounded; and the result once.
             const [absolute] = oracle.resize([{ ...x, data: x.data.map(Math.abs) }], params);
             const roundings = 4 * from.length + 1;
-            expectWithin(y.data, expected.data, absolute.data.map((sum) => roundings * oracle.ROUNDOFF * sum));
+            expectWithin(
+              y.data,
+              expected.data,
+              absolute.data.map((sum) => roundings * oracle.ROUNDOFF * sum),
+            );
           }
         });
       }
 
-    const row = async (values: number[], size: number, rest: Omit<ResizeParams, "size">): Promise<number[]> => {
+    const row = async (
+      values: number[],
+      size: number,
+      rest: Omit<ResizeParams, "size">,
+    ): Promise<number[]> => {
       const x = { shape: [1, values.length, 1], data: Float32Array.from(values) };
       const [y] = await evaluate(engine, resize, [x], { ...rest, size: [size] });
       return [...y.data];
@@ -75,19 +89,25 @@ for (const { name, engine } of builds())
 
     it("places pixels as PyTorch does", async () => {
       const linear = "linear";
-      expect(await row([1, 2, 3, 4], 8, { method: linear, coordinates: "halfPixel" })).toEqual(
-        [1, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4],
-      );
-      expect(await row([1, 2, 3, 4], 7, { method: linear, coordinates: "alignCorners" })).toEqual(
-        [1, 1.5, 2, 2.5, 3, 3.5, 4],
-      );
-      expect(await row([1, 2, 3, 4], 8, { method: linear, coordinates: "asymmetric" })).toEqual(
-        [1, 1.5, 2, 2.5, 3, 3.5, 4, 4],
-      );
-      expect(await row([0, 1, 2, 3, 4], 3, { method: "nearest", coordinates: "asymmetric" })).toEqual([0, 1, 3]);
-      expect(await row([0, 1, 2, 3, 4], 3, { method: "nearest", coordinates: "halfPixel" })).toEqual([0, 2, 4]);
+      expect(await row([1, 2, 3, 4], 8, { method: linear, coordinates: "halfPixel" })).toEqual([
+        1, 1.25, 1.75, 2.25, 2.75, 3.25, 3.75, 4,
+      ]);
+      expect(await row([1, 2, 3, 4], 7, { method: linear, coordinates: "alignCorners" })).toEqual([
+        1, 1.5, 2, 2.5, 3, 3.5, 4,
+      ]);
+      expect(await row([1, 2, 3, 4], 8, { method: linear, coordinates: "asymmetric" })).toEqual([
+        1, 1.5, 2, 2.5, 3, 3.5, 4, 4,
+      ]);
+      expect(await row([0, 1, 2, 3, 4], 3, { method: "nearest", coordinates: "asymmetric" })).toEqual([
+        0, 1, 3,
+      ]);
+      expect(await row([0, 1, 2, 3, 4], 3, { method: "nearest", coordinates: "halfPixel" })).toEqual([
+        0, 2, 4,
+      ]);
       // Halves: 0, 0.5, 1, 1.5, 2 round away from zero.
-      expect(await row([0, 1, 2], 5, { method: "nearest", coordinates: "alignCorners" })).toEqual([0, 1, 1, 2, 2]);
+      expect(await row([0, 1, 2], 5, { method: "nearest", coordinates: "alignCorners" })).toEqual([
+        0, 1, 1, 2, 2,
+      ]);
     });
 
     it("repeats pixels for whole factors, whichever the coordinates", async () => {
@@ -104,14 +124,28 @@ for (const { name, engine } of builds())
     it("mixes infinities and NaN only where they have a weight", async () => {
       for (const c of CHANNELS)
         for (const special of [Infinity, -Infinity, Number.NaN])
-          for (const [from, to] of [[[4, 6], [4, 6]], [[4, 6], [8, 12]], [[3, 3, 3], [3, 6, 5]]]) {
+          for (const [from, to] of [
+            [
+              [4, 6],
+              [4, 6],
+            ],
+            [
+              [4, 6],
+              [8, 12],
+            ],
+            [
+              [3, 3, 3],
+              [3, 6, 5],
+            ],
+          ]) {
             const x = ramp([1, ...from, c]);
             x.data[sizeOf(from.slice(1)) * c + c] = special;
             const coordinates = from.length === 3 ? "alignCorners" : "halfPixel";
             const params: ResizeParams = { size: to, method: "linear", coordinates };
             const [y] = await evaluate(engine, resize, [x], params);
             const [expected] = oracle.resize([x], params);
-            const strange = (data: ArrayLike<number>): number[] => Array.from(data, (v) => (Number.isFinite(v) ? 0 : v));
+            const strange = (data: ArrayLike<number>): number[] =>
+              Array.from(data, (v) => (Number.isFinite(v) ? 0 : v));
             expectEqual(strange(y.data), strange(expected.data));
           }
     });
@@ -126,7 +160,8 @@ describe("indices of resize", () => {
           const nearest = nearestIndices(size, out, coordinates);
           const { indices, weights } = linearIndices(size, out, coordinates);
           for (const table of [nearest, indices])
-            if (table.some((v, i) => v < (i > 0 ? table[i - 1] : 0) || v >= size)) wrong.push({ coordinates, size, out, table });
+            if (table.some((v, i) => v < (i > 0 ? table[i - 1] : 0) || v >= size))
+              wrong.push({ coordinates, size, out, table });
           // The neighbour of a pixel with a weight exists.
           if (weights.some((t, i) => !(t >= 0 && t < 1) || (t > 0 && indices[i] >= size - 1)))
             wrong.push({ coordinates, size, out, weights });
@@ -146,8 +181,10 @@ describe("indices of resize", () => {
 describe("what resize refuses", () => {
   const x = { shape: [1, 4, 5, 3], dtype: "float32" } as const;
   const good: ResizeParams = { size: [8, 10], method: "linear", coordinates: "halfPixel" };
-  const of = (params: object, input: { shape: readonly number[]; dtype: "float32" | "int32" } = x) => (): unknown =>
-    resize.infer([input], { ...good, ...params } as ResizeParams, 'resize "up"');
+  const of =
+    (params: object, input: { shape: readonly number[]; dtype: "float32" | "int32" } = x) =>
+    (): unknown =>
+      resize.infer([input], { ...good, ...params } as ResizeParams, 'resize "up"');
   it("names what is wrong", () => {
     expect(of({})()).toEqual([{ shape: [1, 8, 10, 3], dtype: "float32" }]);
     expect(of({ size: [8] })).toThrow(

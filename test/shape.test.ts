@@ -4,8 +4,8 @@ import {
   concat,
   depthToSpace,
   flatten,
-  pad,
   type PadMode,
+  pad,
   reshape,
   slice,
   spaceToDepth,
@@ -67,7 +67,7 @@ for (const { name, engine } of builds())
       const actual = await evaluate(engine, op, inputs, params);
       const expected = reference(inputs, params);
       expect(actual.map((a) => a.shape)).toEqual(expected.map((e) => e.shape));
-      actual.forEach((a, i) => expectEqual(a.data, expected[i].data));
+      for (const [i, a] of actual.entries()) expectEqual(a.data, expected[i].data);
     }
 
     it("reshape and flatten keep the order", async () => {
@@ -78,7 +78,8 @@ for (const { name, engine } of builds())
     });
 
     for (const { shape, perm } of TRANSPOSED)
-      it(`transpose [${shape}] by [${perm}]`, () => check(transpose, oracle.transpose, [ramp(shape)], { perm }));
+      it(`transpose [${shape}] by [${perm}]`, () =>
+        check(transpose, oracle.transpose, [ramp(shape)], { perm }));
 
     it("transpose of more than the caches hold", async () => {
       await check(transpose, oracle.transpose, [ramp([1027, 1025])], { perm: [1, 0] });
@@ -86,7 +87,10 @@ for (const { name, engine } of builds())
     });
 
     it("transpose keeps every bit of NaN, infinities and -0", async () => {
-      const data = Float32Array.from({ length: 60 }, (_, i) => [Number.NaN, Infinity, -0, 1, -Infinity][i % 5]);
+      const data = Float32Array.from(
+        { length: 60 },
+        (_, i) => [Number.NaN, Infinity, -0, 1, -Infinity][i % 5],
+      );
       for (const shape of [
         [6, 10],
         [3, 20],
@@ -94,7 +98,7 @@ for (const { name, engine } of builds())
       ]) {
         const [{ data: actual }] = await evaluate(engine, transpose, [{ shape, data }], { perm: [1, 0] });
         const [{ data: expected }] = oracle.transpose([{ shape, data }], { perm: [1, 0] });
-        expected.forEach((e, i) => expect(actual[i]).toBe(e));
+        for (const [i, e] of expected.entries()) expect(actual[i]).toBe(e);
       }
     });
 
@@ -143,37 +147,101 @@ for (const { name, engine } of builds())
         for (const c of CHANNELS)
           for (const spatial of [[1], [5], [1, 6], [4, 3], [3, 4, 5], [2, 1, 3]])
             for (const border of [
-              [[0, 1], [1, 0], [0, 0]],
-              [[1, 0], [0, 1], [1, 1]],
-              [[2, 3], [1, 4], [3, 2]],
-              [[0, 0], [0, 0], [0, 0]],
+              [
+                [0, 1],
+                [1, 0],
+                [0, 0],
+              ],
+              [
+                [1, 0],
+                [0, 1],
+                [1, 1],
+              ],
+              [
+                [2, 3],
+                [1, 4],
+                [3, 2],
+              ],
+              [
+                [0, 0],
+                [0, 0],
+                [0, 0],
+              ],
             ] as [number, number][][]) {
               const shape = [2, ...spatial, c];
               const most = (size: number): number => (mode === "reflect" ? size - 1 : 9);
-              const pads = pairs(shape.length, border).map(
-                (pair, i): [number, number] => [Math.min(pair[0], most(shape[i])), Math.min(pair[1], most(shape[i]))],
-              );
+              const pads = pairs(shape.length, border).map((pair, i): [number, number] => [
+                Math.min(pair[0], most(shape[i])),
+                Math.min(pair[1], most(shape[i])),
+              ]);
               await check(pad, oracle.pad, [ramp(shape)], { pads, mode, value: -3.5 });
             }
       });
 
     it("pad rows long enough for bulk copies and fills", async () => {
-      const pads: [number, number][] = [[0, 0], [2, 1], [1, 3], [0, 0]];
+      const pads: [number, number][] = [
+        [0, 0],
+        [2, 1],
+        [1, 3],
+        [0, 0],
+      ];
       for (const value of [0, 1])
         for (const c of [3, 40]) {
           await check(pad, oracle.pad, [ramp([1, 3, 200, c])], { pads, mode: "constant", value });
-          await check(pad, oracle.pad, [ramp([1, 3, 200, c])], { pads: [...pads.slice(0, 3), [1, 0]], mode: "constant", value });
+          await check(pad, oracle.pad, [ramp([1, 3, 200, c])], {
+            pads: [...pads.slice(0, 3), [1, 0]],
+            mode: "constant",
+            value,
+          });
         }
       await check(pad, oracle.pad, [ramp([1, 3, 200, 40])], { pads, mode: "reflect", value: 0 });
     });
 
     it("pad any axis with a constant", async () => {
       await check(pad, oracle.pad, [ramp([5])], { pads: [[2, 1]], mode: "constant", value: 7 });
-      await check(pad, oracle.pad, [ramp([3, 4])], { pads: [[0, 1], [2, 0]], mode: "constant", value: 0 });
-      await check(pad, oracle.pad, [ramp([3, 4])], { pads: [[0, 0], [0, 0]], mode: "constant", value: 0 });
-      await check(pad, oracle.pad, [ramp([2, 3, 4])], { pads: [[1, 1], [0, 0], [0, 0]], mode: "constant", value: -1 });
-      await check(pad, oracle.pad, [ramp([2, 2, 2, 3])], { pads: [[0, 1], [1, 0], [1, 1], [2, 3]], mode: "constant", value: 0.5 });
-      const six: [number, number][] = [[1, 0], [0, 1], [1, 1], [0, 0], [0, 2], [1, 0]];
+      await check(pad, oracle.pad, [ramp([3, 4])], {
+        pads: [
+          [0, 1],
+          [2, 0],
+        ],
+        mode: "constant",
+        value: 0,
+      });
+      await check(pad, oracle.pad, [ramp([3, 4])], {
+        pads: [
+          [0, 0],
+          [0, 0],
+        ],
+        mode: "constant",
+        value: 0,
+      });
+      await check(pad, oracle.pad, [ramp([2, 3, 4])], {
+        pads: [
+          [1, 1],
+          [0, 0],
+          [0, 0],
+        ],
+        mode: "constant",
+        value: -1,
+      });
+      await check(pad, oracle.pad, [ramp([2, 2, 2, 3])], {
+        pads: [
+          [0, 1],
+          [1, 0],
+          [1, 1],
+          [2, 3],
+        ],
+        mode: "constant",
+        value: 0.5,
+      });
+      const six: [number, number][] = [
+        [1, 0],
+        [0, 1],
+        [1, 1],
+        [0, 0],
+        [0, 2],
+        [1, 0],
+      ];
       await check(pad, oracle.pad, [ramp([2, 1, 2, 3, 2, 2])], { pads: six, mode: "constant", value: 9 });
     });
   });
@@ -226,15 +294,21 @@ describe("what shape ops refuse", () => {
     );
     expect(() => reshape.infer([x], { shape: [-1, 7] }, where)).toThrow("need a multiple of 7");
     expect(() => reshape.infer([x], { shape: [-1, -1] }, where)).toThrow("more than one -1");
-    expect(() => reshape.infer([x], { shape: [0, -1] }, where)).toThrow("is 0 but must be an integer of at least 1");
+    expect(() => reshape.infer([x], { shape: [0, -1] }, where)).toThrow(
+      "is 0 but must be an integer of at least 1",
+    );
     expect(() => reshape.infer([], { shape: [1] }, where)).toThrow("takes 1 inputs but got 0");
   });
   it("flatten", () => {
     expect(() => flatten.infer([float()], {}, where)).toThrow("at least one axis");
   });
   it("transpose", () => {
-    expect(() => transpose.infer([x], { perm: [0, 1, 2] }, where)).toThrow("perm is [0,1,2] but must be a list of 4");
-    expect(() => transpose.infer([x], { perm: [0, 1, 1, 2] }, where)).toThrow("must hold every axis from 0 to 3 once");
+    expect(() => transpose.infer([x], { perm: [0, 1, 2] }, where)).toThrow(
+      "perm is [0,1,2] but must be a list of 4",
+    );
+    expect(() => transpose.infer([x], { perm: [0, 1, 1, 2] }, where)).toThrow(
+      "must hold every axis from 0 to 3 once",
+    );
   });
   it("concat", () => {
     expect(() => concat.infer([x, float(2, 3, 5, 8)], { axis: 3 }, where)).toThrow(
@@ -243,15 +317,21 @@ describe("what shape ops refuse", () => {
     expect(() => concat.infer([x, float(2, 3)], { axis: 1 }, where)).toThrow("must match input 0");
     expect(() => concat.infer([x], { axis: 4 }, where)).toThrow("axis is 4 but the input has rank 4");
     const ints: TensorType = { shape: [2, 3, 4, 8], dtype: "int32" };
-    expect(() => concat.infer([x, ints], { axis: 0 }, where)).toThrow("input 1 is int32 but input 0 is float32");
+    expect(() => concat.infer([x, ints], { axis: 0 }, where)).toThrow(
+      "input 1 is int32 but input 0 is float32",
+    );
     expect(concat.infer([ints, ints], { axis: 0 }, where)).toEqual([{ shape: [4, 3, 4, 8], dtype: "int32" }]);
   });
   it("slice", () => {
     expect(() => slice.infer([x], { begin: [0, 0, 0, 1], size: [2, 3, 4, 8] }, where)).toThrow(
       "begin[3] + size[3] is 1 + 8 = 9 but axis 3 of the input [2,3,4,8] has only 8",
     );
-    expect(() => slice.infer([x], { begin: [0, -1, 0, 0], size: [1, 1, 1, 1] }, where)).toThrow("begin[1] is -1");
-    expect(() => slice.infer([x], { begin: [0, 0, 0, 0], size: [1, 0, 1, 1] }, where)).toThrow("size[1] is 0");
+    expect(() => slice.infer([x], { begin: [0, -1, 0, 0], size: [1, 1, 1, 1] }, where)).toThrow(
+      "begin[1] is -1",
+    );
+    expect(() => slice.infer([x], { begin: [0, 0, 0, 0], size: [1, 0, 1, 1] }, where)).toThrow(
+      "size[1] is 0",
+    );
     expect(() => slice.infer([x], { begin: [0], size: [1] }, where)).toThrow("must be a list of 4");
   });
   it("split", () => {
@@ -262,8 +342,10 @@ describe("what shape ops refuse", () => {
     expect(() => split.infer([x], { axis: 3, sizes: [8, 0] }, where)).toThrow("sizes[1] is 0");
   });
   it("pad", () => {
-    const of = (pads: [number, number][], mode: PadMode, value = 0) => (): unknown =>
-      pad.infer([x], { pads, mode, value }, where);
+    const of =
+      (pads: [number, number][], mode: PadMode, value = 0) =>
+      (): unknown =>
+        pad.infer([x], { pads, mode, value }, where);
     expect(of([zero, [3, 0], zero, zero], "reflect")).toThrow(
       'pads[1] is [3,0] but axis 1 of the input [2,3,4,8] has 3; mode "reflect" can add at most 2 on a side',
     );
@@ -271,9 +353,13 @@ describe("what shape ops refuse", () => {
     expect(of([zero, zero, zero], "constant")).toThrow("must be a list of 4");
     expect(of([zero, [-1, 0], zero, zero], "constant")).toThrow("pads[1][0] is -1");
     expect(of([zero, zero, zero, zero], "wrap" as PadMode)).toThrow('mode is "wrap"');
-    expect(of([zero, zero, zero, zero], "constant", Number.NaN)).toThrow("value is NaN but must be a finite number");
+    expect(of([zero, zero, zero, zero], "constant", Number.NaN)).toThrow(
+      "value is NaN but must be a finite number",
+    );
     const ints: TensorType = { shape: [1], dtype: "int32" };
-    expect(() => pad.infer([ints], { pads: [zero], mode: "constant", value: 0 }, where)).toThrow("must be float32");
+    expect(() => pad.infer([ints], { pads: [zero], mode: "constant", value: 0 }, where)).toThrow(
+      "must be float32",
+    );
   });
   it("depthToSpace and spaceToDepth", () => {
     expect(() => depthToSpace.infer([x], { block: 3, order: "dcr" }, where)).toThrow(
@@ -282,7 +368,11 @@ describe("what shape ops refuse", () => {
     expect(() => spaceToDepth.infer([x], { block: 2, order: "crd" }, where)).toThrow(
       "has height 3 and width 4 but both must be multiples of block 2",
     );
-    expect(() => depthToSpace.infer([float(4)], { block: 2, order: "crd" }, where)).toThrow("must have rank 4");
-    expect(() => depthToSpace.infer([x], { block: 2, order: "rdc" as "crd" }, where)).toThrow('order is "rdc"');
+    expect(() => depthToSpace.infer([float(4)], { block: 2, order: "crd" }, where)).toThrow(
+      "must have rank 4",
+    );
+    expect(() => depthToSpace.infer([x], { block: 2, order: "rdc" as "crd" }, where)).toThrow(
+      'order is "rdc"',
+    );
   });
 });

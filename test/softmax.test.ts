@@ -26,7 +26,11 @@ for (const { name, engine } of builds())
             expect(y.shape).toEqual(want.shape);
             // Errors of exp, of the sum and of x - max (which exp magnifies by its size), all relative.
             const relative = oracle.ROUNDOFF * (16 + 2 * scale);
-            expectWithin(y.data, want.data, want.data.map((v) => v * relative + 1e-38));
+            expectWithin(
+              y.data,
+              want.data,
+              want.data.map((v) => v * relative + 1e-38),
+            );
             const [log] = await evaluate(engine, logSoftmax, [x], { axis });
             const [wantLog] = oracle.logSoftmax([x], { axis });
             expect(log.shape).toEqual(wantLog.shape);
@@ -38,19 +42,32 @@ for (const { name, engine } of builds())
       });
 
     it("does not overflow, and takes -Infinity as absent", async () => {
-      for (const [shape, axis] of [[[2, 9], 1], [[9, 2], 0], [[6, 5], 0]] as const) {
+      for (const [shape, axis] of [
+        [[2, 9], 1],
+        [[9, 2], 0],
+        [[6, 5], 0],
+      ] as const) {
         const x = noise(shape, 1);
-        for (let i = 0; i < x.data.length; i++) x.data[i] = i % 3 === 0 ? 1e4 : i % 3 === 1 ? -1e4 : -Infinity;
+        for (let i = 0; i < x.data.length; i++)
+          x.data[i] = i % 3 === 0 ? 1e4 : i % 3 === 1 ? -1e4 : -Infinity;
         const [y] = await evaluate(engine, softmax, [x], { axis });
         expectWithin(y.data, oracle.softmax([x], { axis })[0].data, 1e-7);
         const [log] = await evaluate(engine, logSoftmax, [x], { axis });
         const want = oracle.logSoftmax([x], { axis })[0].data.map(Math.fround);
-        expectWithin(log.data, want, want.map((v) => (Number.isFinite(v) ? 1e-6 + Math.abs(v) * 1e-7 : 0)));
+        expectWithin(
+          log.data,
+          want,
+          want.map((v) => (Number.isFinite(v) ? 1e-6 + Math.abs(v) * 1e-7 : 0)),
+        );
       }
     });
 
     it("is NaN where a NaN or nothing but -Infinity is", async () => {
-      for (const [shape, axis] of [[[3, 10], 1], [[10, 3], 0], [[3, 3], 1]] as const) {
+      for (const [shape, axis] of [
+        [[3, 10], 1],
+        [[10, 3], 0],
+        [[3, 3], 1],
+      ] as const) {
         const x = noise(shape, 1);
         x.data[0] = Number.NaN;
         for (const op of [softmax, logSoftmax]) {
@@ -69,6 +86,8 @@ for (const { name, engine } of builds())
 
 describe("softmax refuses", () => {
   it("an axis that does not exist", () => {
-    expect(() => softmax.infer([{ shape: [2, 3], dtype: "float32" }], { axis: 2 }, "softmax")).toThrow("axis is 2");
+    expect(() => softmax.infer([{ shape: [2, 3], dtype: "float32" }], { axis: 2 }, "softmax")).toThrow(
+      "axis is 2",
+    );
   });
 });

@@ -13,18 +13,19 @@ export function runCall({ kernel, args: a, units }: BoundCall): void {
   runRange(kernel, a, 0, units);
 }
 
+// biome-ignore format: a length a line
 export function runRange(kernel: Kernel, a: readonly number[], from: number, to: number): void {
   switch (a.length) {
-    case 1: return kernel(a[0], from, to);
-    case 2: return kernel(a[0], a[1], from, to);
-    case 3: return kernel(a[0], a[1], a[2], from, to);
-    case 4: return kernel(a[0], a[1], a[2], a[3], from, to);
-    case 5: return kernel(a[0], a[1], a[2], a[3], a[4], from, to);
-    case 6: return kernel(a[0], a[1], a[2], a[3], a[4], a[5], from, to);
-    case 7: return kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], from, to);
-    case 8: return kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], from, to);
-    case 9: return kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], from, to);
-    case 10: return kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], from, to);
+    case 1: kernel(a[0], from, to); break;
+    case 2: kernel(a[0], a[1], from, to); break;
+    case 3: kernel(a[0], a[1], a[2], from, to); break;
+    case 4: kernel(a[0], a[1], a[2], a[3], from, to); break;
+    case 5: kernel(a[0], a[1], a[2], a[3], a[4], from, to); break;
+    case 6: kernel(a[0], a[1], a[2], a[3], a[4], a[5], from, to); break;
+    case 7: kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], from, to); break;
+    case 8: kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], from, to); break;
+    case 9: kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], from, to); break;
+    case 10: kernel(a[0], a[1], a[2], a[3], a[4], a[5], a[6], a[7], a[8], a[9], from, to); break;
     default: throw new Error(`internal: a kernel takes 1 to 10 arguments, not ${a.length}`);
   }
 }

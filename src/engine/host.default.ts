@@ -2,6 +2,7 @@
 import type { WasmSource } from "./wasm.ts";
 
 export async function binary(build: "simd" | "relaxed"): Promise<WasmSource> {
-  const chunk = build === "relaxed" ? await import("../../build/relaxed.wasm") : await import("../../build/simd.wasm");
+  const chunk =
+    build === "relaxed" ? await import("../../build/relaxed.wasm") : await import("../../build/simd.wasm");
   return chunk.default;
 }

@@ -15,7 +15,10 @@ export type ConvAlgorithm = "direct" | "depthwise" | "gemm";
 /** The table of algorithms: the first row that fits is taken. */
 const CONV_ALGORITHMS: readonly { name: ConvAlgorithm; fits: (f: ConvFacts) => boolean }[] = [
   // 1 to 3 channels, each on its own: too few for channels as lanes, so lanes run along the row.
-  { name: "direct", fits: (f) => f.inPerGroup === 1 && f.outPerGroup === 1 && f.groups < 4 && f.stride[2] === 1 },
+  {
+    name: "direct",
+    fits: (f) => f.inPerGroup === 1 && f.outPerGroup === 1 && f.groups < 4 && f.stride[2] === 1,
+  },
   // One input channel a group: nothing to sum over but taps; channels are lanes.
   { name: "depthwise", fits: (f) => f.inPerGroup === 1 && f.groups > 1 },
   { name: "gemm", fits: () => true },

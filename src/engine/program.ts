@@ -58,8 +58,8 @@ export class Program {
   #target = this.#calls;
   #bound: BoundCall[] = [];
   #bands: number[] = [];
-  /** Buffers the host reads or writes, whether a call touches them or not. */
-  readonly #host: Buffer[] = [];
+  /** Buffers the host reads or writes, whether a call touches them or not, and every place in #bound that names them. */
+  readonly #host = new Map<Buffer, { args: number[]; index: number; offset: number }[]>();
   #blocks: number[] = [];
   /** Bytes held: weights and records; and activations and scratch of a run. */
   readonly bytes = { kept: 0, run: 0 };
@@ -89,7 +89,11 @@ export class Program {
     return new Buffer(bytes, "run");
   }
 
-  packed(inputs: readonly { readonly buffer: Buffer }[], bytes: number, emit: (packed: Buffer) => void): Buffer {
+  packed(
+    inputs: readonly { readonly buffer: Buffer }[],
+    bytes: number,
+    emit: (packed: Buffer) => void,
+  ): Buffer {
     const constant = inputs.every((i) => i.buffer.data !== undefined);
     const packed = new Buffer(bytes, constant ? "kept" : "run");
     const target = this.#target;
@@ -116,19 +120,25 @@ export class Program {
   /** Marks a buffer the host fills before each run. */
   input(buffer: Buffer): void {
     buffer.first = -1;
-    this.#host.push(buffer);
+    this.#host.set(buffer, []);
   }
 
   /** Marks a buffer the host reads after each run. */
   output(buffer: Buffer): void {
     const root = buffer.root ?? buffer;
     root.last = Infinity;
-    this.#host.push(root);
+    this.#host.set(root, []);
   }
 
   /** Lets `out` take over the memory of `input`, if nothing needs `input` once `out` exists. */
   overlay(out: Buffer, input: Buffer): void {
-    if (out.lifetime === "run" && input.lifetime === "run" && !out.root && !input.root && out.bytes === input.bytes)
+    if (
+      out.lifetime === "run" &&
+      input.lifetime === "run" &&
+      !out.root &&
+      !input.root &&
+      out.bytes === input.bytes
+    )
       out.over = input;
   }
 
@@ -172,7 +182,19 @@ export class Program {
       this.dispose();
       throw error;
     }
-    this.#bound = this.#calls.map(({ kernel, args, units }) => ({ kernel: kernels[kernel], args: args.map(settle), units }));
+    this.#bound = this.#calls.map((call) => {
+      const args = settled(call.args);
+      call.args.forEach((arg, index) => {
+        if (arg instanceof Buffer) this.#host.get(arg.root ?? arg)?.push({ args, index, offset: arg.offset });
+      });
+      return { kernel: kernels[call.kernel], args, units: call.units };
+    });
+  }
+
+  /** Lets the host's buffer lie elsewhere from now on: at a tensor's address, so that nothing is copied. */
+  bind(buffer: Buffer, address: number): void {
+    for (const { args, index, offset } of this.#host.get(buffer.root ?? buffer)!)
+      args[index] = address + offset;
   }
 
   /** Bytes of weights and tables that the calls [from, to) use. */
@@ -228,7 +250,7 @@ export class Program {
         held.push(buffer.address);
         this.#upload(buffer, buffer.address);
       }
-      runCall({ kernel: kernels[call.kernel], args: call.args.map(settle), units: call.units });
+      runCall({ kernel: kernels[call.kernel], args: settled(call.args), units: call.units });
     } finally {
       for (const address of held) memory.free(address);
     }
@@ -236,7 +258,7 @@ export class Program {
 
   /** Finds every buffer that runs need, with the calls it lives through, and settles which overlays hold. */
   #trace(): Buffer[] {
-    const found = new Set<Buffer>(this.#host);
+    const found = new Set<Buffer>(this.#host.keys());
     this.#calls.forEach((call, i) => {
       for (const arg of call.args) {
         if (!(arg instanceof Buffer)) continue;
@@ -260,8 +282,13 @@ export class Program {
   }
 }
 
-function settle(arg: Arg): number {
-  return typeof arg === "number" ? arg : arg.place;
+/** Numbers in an array that began with objects in it: V8 boxes them here once, and not at every read in a run. */
+function settled(args: readonly Arg[]): number[] {
+  const numbers: unknown[] = new Array(args.length).fill(null);
+  args.forEach((arg, i) => {
+    numbers[i] = typeof arg === "number" ? arg : arg.place;
+  });
+  return numbers as number[];
 }
 
 function bottom(buffer: Buffer): Buffer {

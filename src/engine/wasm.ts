@@ -47,12 +47,12 @@ export async function load(source: WasmSource | Promise<WasmSource>): Promise<In
 export function hasRelaxedSimd(): boolean {
   const zero = [0xfd, 0x0c, ...new Array<number>(16).fill(0)];
   const code = [0, ...zero, ...zero, ...zero, 0xfd, 0x85, 0x02, 0x0b];
-  return WebAssembly.validate(
-    new Uint8Array([
-      0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // magic, version
-      1, 5, 1, 0x60, 0, 1, 0x7b, // type section: () -> v128
-      3, 2, 1, 0, // function section
-      10, code.length + 2, 1, code.length, ...code, // code section
-    ]),
-  );
+  // biome-ignore format: a section a line
+  const bytes = new Uint8Array([
+    0, 0x61, 0x73, 0x6d, 1, 0, 0, 0, // magic, version
+    1, 5, 1, 0x60, 0, 1, 0x7b, // type section: () -> v128
+    3, 2, 1, 0, // function section
+    10, code.length + 2, 1, code.length, ...code, // code section
+  ]);
+  return WebAssembly.validate(bytes);
 }

@@ -24,7 +24,9 @@ export interface AlphaConfig extends Named {
 }
 
 const withAlpha = (kind: ActivationKind) =>
-  defineSimpleLayer<AlphaConfig>(kind, { build: (g, c, [x]) => g.op(activationOp, [x], { kind, alpha: c.alpha }) });
+  defineSimpleLayer<AlphaConfig>(kind, {
+    build: (g, c, [x]) => g.op(activationOp, [x], { kind, alpha: c.alpha }),
+  });
 
 /** max(x, 0) */
 export const relu = simple("relu");
@@ -53,14 +55,20 @@ export const hardSigmoid = simple("hardSigmoid");
 export interface PReluConfig extends Named {
   /** One alpha for all channels instead of one each. */
   shared?: boolean;
+  /** Another shape for alpha that broadcasts to the input's: `[h, w, c]` for one each place. */
+  shape?: readonly number[];
   /** Default { constant: 0.25 }. */
   initializer?: Initializer;
 }
 
-/** x for x > 0, alpha[c] * x below, alpha learnt. Weights: alpha [c], or [1] when shared. */
+/** x for x > 0, alpha[c] * x below, alpha learnt. Weights: alpha [c], or [1] when shared, or of the shape given. */
 export const prelu = defineSimpleLayer<PReluConfig>("prelu", {
   parameters: (c, [x]) => [
-    { name: "alpha", shape: [c.shared ? 1 : channels(x)], init: c.initializer ?? { constant: 0.25 } },
+    {
+      name: "alpha",
+      shape: c.shape ?? [c.shared ? 1 : channels(x)],
+      init: c.initializer ?? { constant: 0.25 },
+    },
   ],
   build: (g, _, [x], w) => g.op(preluOp, [x, w.alpha], {}),
 });

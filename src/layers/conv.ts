@@ -1,11 +1,12 @@
 // Convolution layers: dense, depthwise, separable, transposed, over one to three axes.
 import { ShapeError } from "../errors.ts";
-import { conv, convTranspose } from "../ops/conv.ts";
+import { conv } from "../ops/conv.ts";
+import { convTranspose } from "../ops/conv-transpose.ts";
 import type { Edge } from "../ops/graph.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
-import { channels, defineLayer, type Named, type Parameter, spread, wantRank } from "./layer.ts";
+import { channels, defineLayer, type Named, type Parameter, required, spread, wantRank } from "./layer.ts";
 
 interface ConvBase extends Named {
   /** Window size: one number for all axes, or one per axis. */
@@ -52,8 +53,19 @@ export interface ConvTransposeConfig extends ConvBase {
 }
 
 /** filter and bias of `filters` channels, each summing over `inputs` channels. */
-function filterAndBias(c: ConvBase, axes: number, inputs: number, filters: number): Parameter[] {
-  const kernel = { name: "kernel", shape: [...spread(c.kernel, axes, 1), inputs, filters], init: c.kernelInitializer ?? "glorotUniform" };
+function filterAndBias(
+  c: ConvBase,
+  axes: number,
+  inputs: number,
+  filters: number,
+  where: string,
+): Parameter[] {
+  const taps = required(c.kernel, axes, "kernel, the size of its window", where);
+  const kernel = {
+    name: "kernel",
+    shape: [...taps, inputs, filters],
+    init: c.kernelInitializer ?? "glorotUniform",
+  };
   const bias = { name: "bias", shape: [filters], init: c.biasInitializer ?? "zeros" };
   return c.bias === false ? [kernel] : [kernel, bias];
 }
@@ -64,7 +76,8 @@ function divide(total: number, groups: number, what: string, where: string): num
   return total / groups;
 }
 
-const operands = (x: Edge, w: Readonly<Record<string, Edge>>): Edge[] => (w.bias ? [x, w.kernel, w.bias] : [x, w.kernel]);
+const operands = (x: Edge, w: Readonly<Record<string, Edge>>): Edge[] =>
+  w.bias ? [x, w.kernel, w.bias] : [x, w.kernel];
 
 const window = (c: ConvBase, axes: number) => ({
   stride: spread(c.stride, axes, 1),
@@ -76,10 +89,20 @@ const convLayer = (axes: number) =>
   defineLayer<ConvConfig>(`conv${axes}d`, {
     parameters(c, [x], where) {
       wantRank(x, axes, where);
-      return filterAndBias(c, axes, divide(channels(x), c.groups ?? 1, "input channels", where), c.filters);
+      return filterAndBias(
+        c,
+        axes,
+        divide(channels(x), c.groups ?? 1, "input channels", where),
+        c.filters,
+        where,
+      );
     },
     build(g, c, [x], w) {
-      const params = { ...window(c, axes), paddingMode: c.paddingMode ?? "zeros", groups: c.groups ?? 1 } as const;
+      const params = {
+        ...window(c, axes),
+        paddingMode: c.paddingMode ?? "zeros",
+        groups: c.groups ?? 1,
+      } as const;
       return applyActivation(g, g.op(conv, operands(x, w), params), c.activation);
     },
   });
@@ -88,10 +111,14 @@ const depthwiseLayer = (axes: number) =>
   defineLayer<DepthwiseConvConfig>(`depthwiseConv${axes}d`, {
     parameters(c, [x], where) {
       wantRank(x, axes, where);
-      return filterAndBias(c, axes, 1, channels(x) * (c.multiplier ?? 1));
+      return filterAndBias(c, axes, 1, channels(x) * (c.multiplier ?? 1), where);
     },
     build(g, c, [x], w) {
-      const params = { ...window(c, axes), paddingMode: c.paddingMode ?? "zeros", groups: channels(x.shape) } as const;
+      const params = {
+        ...window(c, axes),
+        paddingMode: c.paddingMode ?? "zeros",
+        groups: channels(x.shape),
+      } as const;
       return applyActivation(g, g.op(conv, operands(x, w), params), c.activation);
     },
   });
@@ -101,13 +128,17 @@ const separableLayer = (axes: number) =>
     parameters(c, [x], where) {
       wantRank(x, axes, where);
       const middle = channels(x) * (c.multiplier ?? 1);
-      const [depthwise] = filterAndBias({ ...c, bias: false }, axes, 1, middle);
-      const [pointwise, ...bias] = filterAndBias({ ...c, kernel: 1 }, axes, middle, c.filters);
+      const [depthwise] = filterAndBias({ ...c, bias: false }, axes, 1, middle, where);
+      const [pointwise, ...bias] = filterAndBias({ ...c, kernel: 1 }, axes, middle, c.filters, where);
       return [{ ...depthwise, name: "depthwise" }, { ...pointwise, name: "pointwise" }, ...bias];
     },
     build(g, c, [x], w) {
       const paddingMode = c.paddingMode ?? "zeros";
-      const deep = g.op(conv, [x, w.depthwise], { ...window(c, axes), paddingMode, groups: channels(x.shape) });
+      const deep = g.op(conv, [x, w.depthwise], {
+        ...window(c, axes),
+        paddingMode,
+        groups: channels(x.shape),
+      });
       const one = spread(1, axes, 1);
       const params = { stride: one, dilation: one, padding: "valid", paddingMode, groups: 1 } as const;
       const inputs = w.bias ? [deep, w.pointwise, w.bias] : [deep, w.pointwise];
@@ -119,10 +150,20 @@ const transposeLayer = (axes: number) =>
   defineLayer<ConvTransposeConfig>(`convTranspose${axes}d`, {
     parameters(c, [x], where) {
       wantRank(x, axes, where);
-      return filterAndBias(c, axes, divide(channels(x), c.groups ?? 1, "input channels", where), c.filters);
+      return filterAndBias(
+        c,
+        axes,
+        divide(channels(x), c.groups ?? 1, "input channels", where),
+        c.filters,
+        where,
+      );
     },
     build(g, c, [x], w) {
-      const params = { ...window(c, axes), outputPadding: spread(c.outputPadding, axes, 0), groups: c.groups ?? 1 };
+      const params = {
+        ...window(c, axes),
+        outputPadding: spread(c.outputPadding, axes, 0),
+        groups: c.groups ?? 1,
+      };
       return applyActivation(g, g.op(convTranspose, operands(x, w), params), c.activation);
     },
   });

@@ -19,7 +19,11 @@ export interface DenseConfig extends Named {
 /** x · kernel + bias over the last axis. Weights: kernel [in, units], bias [units]. */
 export const dense = defineLayer<DenseConfig>("dense", {
   parameters(c, [x]) {
-    const kernel = { name: "kernel", shape: [channels(x), c.units], init: c.kernelInitializer ?? "glorotUniform" };
+    const kernel = {
+      name: "kernel",
+      shape: [channels(x), c.units],
+      init: c.kernelInitializer ?? "glorotUniform",
+    };
     const bias = { name: "bias", shape: [c.units], init: c.biasInitializer ?? "zeros" };
     return c.bias === false ? [kernel] : [kernel, bias];
   },

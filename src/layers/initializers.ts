@@ -21,16 +21,22 @@ export type Initializer =
  * Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out (per group).
  * `groups` is the number of groups `out` is divided into.
  */
-export function initialize(init: Initializer, shape: Shape, seed: number, name: string, groups = 1): Float32Array {
+export function initialize(
+  init: Initializer,
+  shape: Shape,
+  seed: number,
+  name: string,
+  groups = 1,
+): Float32Array {
   const data = new Float32Array(sizeOf(shape));
   if (init === "zeros") return data;
   if (init === "ones") return data.fill(1);
-  if (typeof init === "object") return data.fill(init.constant);
+  if (typeof init === "object" && Number.isFinite(init?.constant)) return data.fill(init.constant);
   const taps = sizeOf(shape.slice(0, -2));
   const fanIn = taps * (shape.at(-2) ?? 1);
   const fanOut = (taps * (shape.at(-1) ?? 1)) / groups;
   const variances: Record<string, number> = { glorot: 2 / (fanIn + fanOut), he: 2 / fanIn };
-  const match = /^(glorot|he)(Uniform|Normal)$/.exec(init);
+  const match = /^(glorot|he)(Uniform|Normal)$/.exec(String(init));
   if (!match)
     throw new ShapeError(
       `initializer ${JSON.stringify(init)} is unknown; use glorotUniform, glorotNormal, heUniform, heNormal, zeros, ones or { constant }`,
@@ -83,7 +89,7 @@ function normal(key: number, i: number): number {
 function ln(x: number): number {
   let k = 0;
   let m = x;
-  while (m < 0.7071067811865476) {
+  while (m < Math.SQRT1_2) {
     m *= 2;
     k++;
   }

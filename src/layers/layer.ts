@@ -98,9 +98,25 @@ export function channels(shape: Shape): number {
   return shape[shape.length - 1];
 }
 
-/** One value per spatial axis. */
-export function spread(value: number | readonly number[] | undefined, axes: number, fallback: number): readonly number[] {
-  return value === undefined ? new Array<number>(axes).fill(fallback) : typeof value === "number" ? new Array<number>(axes).fill(value) : value;
+/** One value per spatial axis; a fallback where the config says nothing. */
+export function spread(
+  value: number | readonly number[] | undefined,
+  axes: number,
+  fallback: number,
+): readonly number[] {
+  const given = value ?? fallback;
+  return typeof given === "number" ? new Array<number>(axes).fill(given) : given;
+}
+
+/** The same for what a config must say. */
+export function required(
+  value: number | readonly number[] | undefined,
+  axes: number,
+  name: string,
+  where: string,
+): readonly number[] {
+  if (value === undefined) throw new ShapeError(`${where}: its config must give ${name}`);
+  return spread(value, axes, 1);
 }
 
 /** Checks an input's rank before a layer reads its shape. */

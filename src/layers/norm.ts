@@ -1,5 +1,9 @@
 // Normalisation layers.
-import { batchNorm as batchNormOp, groupNorm as groupNormOp, instanceNorm as instanceNormOp } from "../ops/norm.ts";
+import {
+  batchNorm as batchNormOp,
+  groupNorm as groupNormOp,
+  instanceNorm as instanceNormOp,
+} from "../ops/norm.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 
 export interface NormConfig extends Named {

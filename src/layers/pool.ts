@@ -1,7 +1,12 @@
 // Pooling layers: windows and whole maps, over one to three axes.
-import { avgPool, globalAvgPool as globalAvgPoolOp, globalMaxPool as globalMaxPoolOp, maxPool } from "../ops/pool.ts";
+import {
+  avgPool,
+  globalAvgPool as globalAvgPoolOp,
+  globalMaxPool as globalMaxPoolOp,
+  maxPool,
+} from "../ops/pool.ts";
 import type { Padding } from "../ops/window.ts";
-import { defineLayer, defineSimpleLayer, type Named, spread } from "./layer.ts";
+import { defineLayer, defineSimpleLayer, type Named, required, spread } from "./layer.ts";
 
 interface PoolConfig extends Named {
   /** Window size: one number for all axes, or one per axis. */
@@ -24,8 +29,8 @@ export interface AvgPoolConfig extends PoolConfig {
   countIncludePad?: boolean;
 }
 
-const window = (c: PoolConfig, axes: number) => ({
-  kernel: spread(c.size, axes, 1),
+const window = (c: PoolConfig, axes: number, where: string) => ({
+  kernel: required(c.size, axes, "size, that of its window", where),
   stride: spread(c.stride ?? c.size, axes, 1),
   padding: c.padding ?? ("valid" as const),
   ceilMode: c.ceilMode ?? false,
@@ -33,12 +38,14 @@ const window = (c: PoolConfig, axes: number) => ({
 
 const maxLayer = (axes: number) =>
   defineLayer<MaxPoolConfig>(`maxPool${axes}d`, {
-    build: (g, c, [x]) => g.op(maxPool, [x], { ...window(c, axes), dilation: spread(c.dilation, axes, 1) }),
+    build: (g, c, [x], _, where) =>
+      g.op(maxPool, [x], { ...window(c, axes, where), dilation: spread(c.dilation, axes, 1) }),
   });
 
 const avgLayer = (axes: number) =>
   defineLayer<AvgPoolConfig>(`avgPool${axes}d`, {
-    build: (g, c, [x]) => g.op(avgPool, [x], { ...window(c, axes), countIncludePad: c.countIncludePad ?? false }),
+    build: (g, c, [x], _, where) =>
+      g.op(avgPool, [x], { ...window(c, axes, where), countIncludePad: c.countIncludePad ?? false }),
   });
 
 /** The largest value of each window of [w, c], per channel. */

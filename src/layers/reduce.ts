@@ -12,7 +12,8 @@ export interface ReduceConfig extends Named {
 
 /** Sum, mean, largest or smallest value over some axes. */
 export const reduce = defineLayer<ReduceConfig>("reduce", {
-  build: (g, c, [x]) => g.op(reduceOp, [x], { kind: c.kind, axes: [...c.axes], keepDims: c.keepDims ?? false }),
+  build: (g, c, [x]) =>
+    g.op(reduceOp, [x], { kind: c.kind, axes: [...c.axes], keepDims: c.keepDims ?? false }),
 });
 
 export interface ArgMaxConfig extends Named {

@@ -19,7 +19,8 @@ export interface ResizeConfig extends InterpolationConfig {
   size: readonly number[];
 }
 
-const how = (c: InterpolationConfig) => ({ method: c.method ?? "nearest", coordinates: c.coordinates ?? "halfPixel" }) as const;
+const how = (c: InterpolationConfig) =>
+  ({ method: c.method ?? "nearest", coordinates: c.coordinates ?? "halfPixel" }) as const;
 
 /** Every spatial axis a whole number of times as long. */
 export const upsample = defineLayer<UpsampleConfig>("upsample", {

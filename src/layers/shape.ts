@@ -4,8 +4,8 @@ import {
   concat as concatOp,
   depthToSpace as depthToSpaceOp,
   flatten as flattenOp,
-  pad as padOp,
   type PadMode,
+  pad as padOp,
   reshape as reshapeOp,
   slice as sliceOp,
   spaceToDepth as spaceToDepthOp,
@@ -15,7 +15,9 @@ import {
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 /** [...] becomes [m]. */
-export const flatten = defineSimpleLayer<Named>("flatten", { build: (g, _, [x]) => g.op(flattenOp, [x], {}) });
+export const flatten = defineSimpleLayer<Named>("flatten", {
+  build: (g, _, [x]) => g.op(flattenOp, [x], {}),
+});
 
 export interface ReshapeConfig extends Named {
   /** Without batch; one −1 takes what is left. */
@@ -93,7 +95,11 @@ export const crop = defineLayer<CropConfig>("crop", {
 });
 
 function checkPairs(pairs: readonly unknown[], axes: number, where: string): void {
-  if (!Array.isArray(pairs) || pairs.length !== axes || pairs.some((p) => !Array.isArray(p) || p.length !== 2))
+  if (
+    !Array.isArray(pairs) ||
+    pairs.length !== axes ||
+    pairs.some((p) => !Array.isArray(p) || p.length !== 2)
+  )
     throw new ShapeError(
       `${where}: got ${JSON.stringify(pairs)} but the input has ${axes} spatial axes: give ${axes} pairs [before, after]`,
     );

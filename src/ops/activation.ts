@@ -2,10 +2,9 @@
 import type { Buffer } from "../engine/program.ts";
 import { type KernelName, MAP_BLOCK } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
-import { arity, finite, show } from "./check.ts";
+import { arity, finite, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "./op.ts";
-import { requireFloats } from "./shape.ts";
 
 export type ActivationKind =
   | "linear"
@@ -40,7 +39,7 @@ interface Recipe {
   kernel: KernelName;
   /** The numbers the kernel takes. */
   numbers?: readonly number[];
-  /** What alpha is where none is given; absent where there is no alpha, which is otherwise the first number. */
+  /** What alpha is where none is given; absent where there is none. Alpha goes before `numbers`. */
   alpha?: number;
 }
 
@@ -79,11 +78,16 @@ export function checkActivation({ kind, alpha }: Activation, where: string): voi
     );
   if (alpha === undefined) return;
   if (RECIPES[kind].alpha === undefined)
-    throw new ShapeError(`${where}: alpha is ${alpha} but activation "${kind}" takes none (leakyRelu and elu do)`);
+    throw new ShapeError(
+      `${where}: alpha is ${alpha} but activation "${kind}" takes none (leakyRelu and elu do)`,
+    );
   finite(alpha, "alpha", where);
 }
 
-/** The bounds a kernel can apply while it writes its result; none for what `activate` has to do afterwards. */
+/** Kinds `clampOf` says all about. */
+const CLAMPS: ReadonlySet<ActivationKind> = new Set(["linear", "relu", "relu6"]);
+
+/** The bounds a kernel can apply while it writes its result; none for what is left to `activate`. */
 export function clampOf(activation: Activation | undefined): [number, number] {
   if (activation?.kind === "relu") return [0, Infinity];
   if (activation?.kind === "relu6") return [0, 6];
@@ -92,11 +96,17 @@ export function clampOf(activation: Activation | undefined): [number, number] {
 
 /** Applies in place what `clampOf` could not say. */
 export function activate(e: Emitter, y: Value, activation: Activation | undefined): void {
-  if (!activation || activation.kind === "linear" || activation.kind === "relu" || activation.kind === "relu6") return;
+  if (!activation || CLAMPS.has(activation.kind)) return;
   emitActivation(e, y.buffer, y.buffer, sizeOf(y.shape), activation);
 }
 
-function emitActivation(e: Emitter, out: Buffer, x: Buffer, count: number, { kind, alpha }: Activation): void {
+function emitActivation(
+  e: Emitter,
+  out: Buffer,
+  x: Buffer,
+  count: number,
+  { kind, alpha }: Activation,
+): void {
   const { kernel, numbers = [], alpha: usual } = RECIPES[kind];
   const all = usual === undefined ? numbers : [alpha ?? usual, ...numbers];
   e.call(kernel, Math.ceil(count / MAP_BLOCK), [out, x, count, ...all]);

@@ -42,7 +42,9 @@ export function finite(value: unknown, name: string, where: string): number {
 /** An axis counted from the front, or from the back when negative. */
 export function axisOf(axis: number, rank: number, where: string): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
-    throw new ShapeError(`${where}: axis is ${axis} but the input has rank ${rank} (axes ${-rank} to ${rank - 1})`);
+    throw new ShapeError(
+      `${where}: axis is ${axis} but the input has rank ${rank} (axes ${-rank} to ${rank - 1})`,
+    );
   return axis < 0 ? axis + rank : axis;
 }
 
@@ -75,4 +77,9 @@ export function checkShape(shape: Shape, name: string, where: string): void {
     throw new ShapeError(
       `${where}: ${name} of shape ${show(shape)} would take ${bytes} bytes but a tensor may have at most ${MAX_BYTES}`,
     );
+}
+
+/** Only float32 can be computed with. */
+export function requireFloats(x: TensorType, where: string): void {
+  if (x.dtype !== "float32") throw new ShapeError(`${where}: input is ${x.dtype} but must be float32`);
 }

@@ -1,7 +1,7 @@
 // A dense layer: y = x · w + b over the last axis.
 import { ShapeError } from "../errors.ts";
-import { type Activation, activate, clampOf } from "./activation.ts";
-import { arity, checkShape, show } from "./check.ts";
+import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
+import { arity, checkShape, requireFloats, show } from "./check.ts";
 import { multiply, packProduct } from "./gemm.ts";
 import { float32, type Op, sizeOf } from "./op.ts";
 
@@ -12,14 +12,16 @@ export interface DenseParams {
 /** x [..., in] times w [in, out] plus bias [out]. */
 export const dense: Op<DenseParams> = {
   name: "dense",
-  infer(inputs, _, where) {
+  infer(inputs, { activation }, where) {
     arity(inputs, 2, 3, where);
+    if (activation) checkActivation(activation, where);
     const [x, w, bias] = inputs;
     if (x.shape.length < 1) throw new ShapeError(`${where}: input is a scalar but must have shape [..., in]`);
     if (w.shape.length !== 2)
       throw new ShapeError(`${where}: weights have shape ${show(w.shape)} but must have rank 2 ([in, out])`);
     checkShape(x.shape, "input", where);
     checkShape(w.shape, "weights", where);
+    for (const input of inputs) requireFloats(input, where);
     const [features, units] = w.shape;
     if (x.shape.at(-1) !== features)
       throw new ShapeError(
@@ -34,7 +36,15 @@ export const dense: Op<DenseParams> = {
   forward(e, [x, w, bias], [y], { activation }) {
     const [inputs, outputs] = w.shape;
     const rows = sizeOf(x.shape) / inputs;
-    const product = { inputs, outputs, groups: 1, filter: w, bias, taps: [0], runs: [{ offset: 0, length: inputs }] };
+    const product = {
+      inputs,
+      outputs,
+      groups: 1,
+      filter: w,
+      bias,
+      taps: [0],
+      runs: [{ offset: 0, length: inputs }],
+    };
     e.algorithm("gemm");
     const grid = {
       counts: [1, 1, 1, rows],

@@ -11,9 +11,8 @@ import {
   MAP_BLOCK,
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
-import { arity, checkShape, finite, show } from "./check.ts";
+import { arity, checkShape, finite, requireFloats, show } from "./check.ts";
 import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "./op.ts";
-import { requireFloats } from "./shape.ts";
 
 export type BinaryKind = "add" | "sub" | "mul" | "div" | "min" | "max";
 
@@ -33,7 +32,14 @@ interface Axis {
   b: number;
 }
 
-const KERNELS = { add: "add_f32", sub: "sub_f32", mul: "mul_f32", div: "div_f32", min: "min_f32", max: "max_f32" } as const;
+const KERNELS = {
+  add: "add_f32",
+  sub: "sub_f32",
+  mul: "mul_f32",
+  div: "div_f32",
+  min: "min_f32",
+  max: "max_f32",
+} as const;
 
 type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "prelu_f32";
 
@@ -43,7 +49,7 @@ const COMMUTE: ReadonlySet<string> = new Set(["add_f32", "mul_f32", "min_f32", "
 /** Floats of a unit of work in a long run. */
 const BLOCK = 4096;
 
-/** Rows shorter than this are made longer by repeating the operand that every row meets again, up to REPEATED floats. */
+/** Rows shorter than this are joined; the operand they all meet is repeated to about REPEATED floats. */
 const SHORT_ROW = 128;
 const REPEATED = 256;
 
@@ -62,7 +68,7 @@ export function broadcastShape(a: Shape, b: Shape, where: string): number[] {
   });
 }
 
-/** The output's axes, innermost first, with neighbours joined wherever both operands move as along one axis. */
+/** The output's axes, innermost first; neighbours are joined where both operands move as along one axis. */
 function collapse(out: Shape, a: Shape, b: Shape): Axis[] {
   const axes: Axis[] = [];
   let stepA = 1;
@@ -88,10 +94,15 @@ export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a
     axes = axes.map((axis) => ({ ...axis, a: axis.b, b: axis.a }));
   }
   const [row, ...outer] = axes;
-  const run = { size: row.size, block: Math.min(row.size, BLOCK), aBlock: row.a * BLOCK, bBlock: row.b * BLOCK };
+  const run = {
+    size: row.size,
+    block: Math.min(row.size, BLOCK),
+    aBlock: row.a * BLOCK,
+    bBlock: row.b * BLOCK,
+  };
   const buffers = { a: a.buffer, b: b.buffer };
 
-  // [..., n, c] ∘ [..., c] with a small c: the n rows become one run, over which a repeated [..., k · c] is laid in blocks.
+  // [..., n, c] ∘ [..., c] with a small c: the n rows become one run, whose blocks meet a repeated [..., k · c].
   const repeated = periodic(row, outer[0]);
   if (repeated) {
     const { size: n } = outer[0];
@@ -100,7 +111,7 @@ export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a
     if (n * row.size >= 4 * block) {
       outer.shift();
       buffers[repeated] = emitRepeat(e, repeated === "a" ? a : b, row.size, times);
-      outer.forEach((axis) => (axis[repeated] *= times));
+      for (const axis of outer) axis[repeated] *= times;
       run.size = n * row.size;
       run.block = block;
       run.aBlock = repeated === "a" ? 0 : block;

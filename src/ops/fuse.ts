@@ -1,6 +1,7 @@
 // Rewrites a graph into one that computes the same with fewer passes over memory.
 import { type Activation, activation } from "./activation.ts";
-import { conv, convTranspose } from "./conv.ts";
+import { conv } from "./conv.ts";
+import { convTranspose } from "./conv-transpose.ts";
 import { dense } from "./dense.ts";
 import { Edge, type Graph, type Node } from "./graph.ts";
 import { batchNorm } from "./norm.ts";

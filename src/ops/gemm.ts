@@ -1,6 +1,7 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
-import type { Buffer } from "../engine/program.ts";
+
 import { planGemm } from "../engine/plan.ts";
+import type { Buffer } from "../engine/program.ts";
 import {
   GEMM_GROUP_IN,
   GEMM_GROUP_OUT,
@@ -62,7 +63,11 @@ export function packProduct(e: Emitter, p: Product): { panels: Buffer; segments:
     ]),
   );
   const blocks = cutRuns(p.runs, kc);
-  return { panels: packed, segments: e.record(blocks.flatMap((b) => [b.length, ...b.flatMap((r) => [r.offset, r.length])])), blocks: blocks.length };
+  return {
+    panels: packed,
+    segments: e.record(blocks.flatMap((b) => [b.length, ...b.flatMap((r) => [r.offset, r.length])])),
+    blocks: blocks.length,
+  };
 }
 
 /** One product: every pixel of the grid times every filter, clamped to [lo, hi]. */
@@ -91,13 +96,27 @@ export function multiply(
     [GEMM_NC]: [plan.nc],
     [GEMM_K_BLOCKS]: [packed.blocks],
   });
-  e.call("gemm_f32", plan.units, [output, input, packed.panels, pixels(e, grid), packed.segments, e.record(shape), lo, hi]);
+  e.call("gemm_f32", plan.units, [
+    output,
+    input,
+    packed.panels,
+    pixels(e, grid),
+    packed.segments,
+    e.record(shape),
+    lo,
+    hi,
+  ]);
 }
 
 /** The pixel table: two u32 byte offsets (input, output) per pixel. */
 function pixels(e: Emitter, grid: Grid): Buffer {
   const record = e.record(
-    fields({ [GRID_N]: grid.counts, [GRID_IN_N]: grid.input, [GRID_OUT_N]: grid.output, [GRID_OUT_FIRST]: [grid.first] }),
+    fields({
+      [GRID_N]: grid.counts,
+      [GRID_IN_N]: grid.input,
+      [GRID_OUT_N]: grid.output,
+      [GRID_OUT_FIRST]: [grid.first],
+    }),
   );
   const [n, d, h, w] = grid.counts;
   return e.packed([], n * d * h * w * 8, (table) => e.call("gemm_pixels", n * d * h, [table, record]));

@@ -42,7 +42,14 @@ export class Graph {
   /** Appends an op; shapes are inferred, and refused, here. */
   apply<P>(op: Op<P>, inputs: readonly Edge[], params: P): Edge[] {
     const types = op.infer(inputs, params, this.#where);
-    const node: Node = { op, params, inputs: [...inputs], outputs: [], layer: this.#layer, where: this.#where };
+    const node: Node = {
+      op,
+      params,
+      inputs: [...inputs],
+      outputs: [],
+      layer: this.#layer,
+      where: this.#where,
+    };
     node.outputs = types.map((type) => new Edge(type, undefined, node));
     this.nodes.push(node);
     return node.outputs;

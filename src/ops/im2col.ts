@@ -1,9 +1,10 @@
 // Patches under a sliding window, as rows of a matrix, and back. What other libraries call unfold and fold.
-import { ShapeError } from "../errors.ts";
+
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
-import { arity, checkShape, integer, perAxis, show } from "./check.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { fields, float32, type Op, type Shape, sizeOf, type TensorType } from "./op.ts";
-import { requireFloats, threeAxes } from "./shape.ts";
+import { threeAxes } from "./shape.ts";
 import { type Axis, type Padding, slide } from "./window.ts";
 
 export interface Im2colParams {
@@ -34,7 +35,8 @@ function checkWindow(input: TensorType, params: Im2colParams, where: string): nu
 
 /** The ConvShape record of images [n, ...sizes, c]. */
 function recordOf(n: number, c: number, axes: readonly Axis[]): number[] {
-  const three = (pick: (axis: Axis) => number, missing: number): number[] => threeAxes(axes.map(pick), missing);
+  const three = (pick: (axis: Axis) => number, missing: number): number[] =>
+    threeAxes(axes.map(pick), missing);
   return fields({
     [CONV_N]: [n, ...three((a) => a.size, 1), c],
     [CONV_OD]: three((a) => a.out, 1),
@@ -79,7 +81,7 @@ export const col2im: Op<Col2imParams> = {
         `${where}: size is ${JSON.stringify(params.size)} but must be a list of ${rank}, ` +
           `one per spatial axis of input ${show(shape)}`,
       );
-    params.size.forEach((s, i) => integer(s, `size[${i}]`, where, 1));
+    perAxis(params.size, rank, "size", where, 1);
     const outs = slide(params.size, params, where).map((axis) => axis.out);
     if (outs.some((out, i) => out !== shape[i + 1]))
       throw new ShapeError(

@@ -1,10 +1,9 @@
 // Normalisation per channel and per group of channels, of [n, ...spatial, c].
 import { NORM_C, NORM_COPIES, NORM_GROUPS, NORM_PARTS, NORM_PIXELS } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
-import { arity, finite, integer, show } from "./check.ts";
+import { arity, finite, integer, requireFloats, show } from "./check.ts";
 import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
 import { chunkOf, reduceUnits } from "./reduce.ts";
-import { requireFloats } from "./shape.ts";
 
 export interface BatchNormParams {
   epsilon: number;
@@ -16,17 +15,25 @@ export interface GroupNormParams {
 }
 
 /** Checks [x, ...vectors of c]. */
-function check(inputs: readonly TensorType[], names: readonly string[], epsilon: number, where: string): number {
+function check(
+  inputs: readonly TensorType[],
+  names: readonly string[],
+  epsilon: number,
+  where: string,
+): number {
   arity(inputs, names.length + 1, names.length + 1, where);
   for (const input of inputs) requireFloats(input, where);
   const [{ shape }, ...vectors] = inputs;
   if (shape.length < 2)
-    throw new ShapeError(`${where}: input has shape ${show(shape)} but must be [n, ..., c], of rank 2 at least`);
+    throw new ShapeError(
+      `${where}: input has shape ${show(shape)} but must be [n, ..., c], of rank 2 at least`,
+    );
   const c = shape[shape.length - 1];
   vectors.forEach((v, i) => {
     if (v.shape.length !== 1 || v.shape[0] !== c)
       throw new ShapeError(
-        `${where}: ${names[i]} has shape ${show(v.shape)} but must be [${c}], one number per channel of input ${show(shape)}`,
+        `${where}: ${names[i]} has shape ${show(v.shape)} but must be [${c}], ` +
+          `one number per channel of input ${show(shape)}`,
       );
   });
   if (finite(epsilon, "epsilon", where) < 0)
@@ -44,7 +51,7 @@ function copiesOf(c: number): number {
   return whole * Math.ceil(32 / (whole * c));
 }
 
-/** By given mean and variance, as a trained network does: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
+/** By mean and variance as given: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
 export const batchNorm: Op<BatchNormParams> = {
   name: "batchNorm",
   inPlace: true,
@@ -66,12 +73,19 @@ export const batchNorm: Op<BatchNormParams> = {
     e.call("channel_affine_f32", rows, [out.buffer, x.buffer, tables, shift, copies * c, rows]);
     const done = rows * table;
     const rest = pixels - rows * copies;
-    if (rest) e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, shift, c, rest]);
+    if (rest)
+      e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, shift, c, rest]);
   },
 };
 
 /** Statistics over all pixels of a picture and the channels of a group, then as batchNorm. */
-function normalise(e: Emitter, [x, gamma, beta]: readonly Value[], out: Value, groups: number, epsilon: number): void {
+function normalise(
+  e: Emitter,
+  [x, gamma, beta]: readonly Value[],
+  out: Value,
+  groups: number,
+  epsilon: number,
+): void {
   const n = x.shape[0];
   const c = x.shape[x.shape.length - 1];
   const pixels = sizeOf(x.shape.slice(1, -1));
@@ -98,7 +112,16 @@ function normalise(e: Emitter, [x, gamma, beta]: readonly Value[], out: Value, g
       [NORM_COPIES]: [copies],
     }),
   );
-  e.call("norm_scale_f32", n * groups, [scale, shift, squares, mean, gamma.buffer, beta.buffer, shape, epsilon]);
+  e.call("norm_scale_f32", n * groups, [
+    scale,
+    shift,
+    squares,
+    mean,
+    gamma.buffer,
+    beta.buffer,
+    shape,
+    epsilon,
+  ]);
   const rows = pixels / copies;
   e.call("channel_affine_f32", n * rows, [out.buffer, x.buffer, scale, shift, copies * c, rows]);
 }
@@ -110,7 +133,9 @@ export const groupNorm: Op<GroupNormParams> = {
     const c = check(inputs, ["gamma", "beta"], epsilon, where);
     integer(groups, "groups", where, 1);
     if (c % groups !== 0)
-      throw new ShapeError(`${where}: groups is ${groups} but must divide the ${c} channels of input ${show(inputs[0].shape)}`);
+      throw new ShapeError(
+        `${where}: groups is ${groups} but must divide the ${c} channels of input ${show(inputs[0].shape)}`,
+      );
     return [float32(inputs[0].shape)];
   },
   forward(e, inputs, [out], { groups, epsilon }) {

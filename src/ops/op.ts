@@ -46,7 +46,8 @@ export interface Op<P> {
 /** Lays a record out by field index: `{ [FIRST_FIELD]: values that stand from there on }`. */
 export function fields(named: Readonly<Record<number, readonly number[]>>): number[] {
   const record: number[] = [];
-  for (const [at, values] of Object.entries(named)) values.forEach((v, i) => (record[Number(at) + i] = v));
+  for (const [at, values] of Object.entries(named))
+    for (let i = 0; i < values.length; i++) record[Number(at) + i] = values[i];
   for (let i = 0; i < record.length; i++) record[i] ??= 0;
   return record;
 }

@@ -1,11 +1,28 @@
 // Pooling over one to three spatial axes of [n, ...spatial, c].
-import { POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION } from "../engine/wasm.ts";
-import { POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE } from "../engine/wasm.ts";
+import {
+  POOL_AFTER,
+  POOL_BEFORE,
+  POOL_C,
+  POOL_COUNT_PADDING,
+  POOL_DILATION,
+  POOL_KERNEL,
+  POOL_OUT,
+  POOL_SIZE,
+  POOL_STRIDE,
+} from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
-import { arity, checkShape, perAxis, show } from "./check.ts";
-import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type TensorType, type Value } from "./op.ts";
+import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
+import {
+  type Emitter,
+  fields,
+  float32,
+  type Op,
+  type Shape,
+  sizeOf,
+  type TensorType,
+  type Value,
+} from "./op.ts";
 import { reduceStretch } from "./reduce.ts";
-import { requireFloats } from "./shape.ts";
 import { type Axis, type Padding, slide } from "./window.ts";
 
 export interface AvgPoolParams {
@@ -60,8 +77,8 @@ function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: strin
     const reach = dilation * (kernel - 1) + 1;
     if (before >= reach || after >= reach)
       throw new ShapeError(
-        `${where}: padding is ${before} + ${after} but must be smaller than the kernel's reach of ${reach} on each ` +
-          "side, or a window would see only border",
+        `${where}: padding is ${before} + ${after} but must be smaller than the kernel's reach of ${reach} ` +
+          "on each side, or a window would see only border",
       );
   }
   const shape = [x.shape[0], ...axes.map((a) => a.out), x.shape[x.shape.length - 1]];
@@ -105,11 +122,19 @@ export const avgPool: Op<AvgPoolParams> = {
   name: "avgPool",
   infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
   forward(e, [x], [out], p) {
-    e.call("pool_average_f32", pixels(out), [out.buffer, x.buffer, record(e, x, undilated(p), p.countIncludePad)]);
+    e.call("pool_average_f32", pixels(out), [
+      out.buffer,
+      x.buffer,
+      record(e, x, undilated(p), p.countIncludePad),
+    ]);
   },
 };
 
-function inferGlobal(inputs: readonly TensorType[], { keepDims }: GlobalPoolParams, where: string): TensorType[] {
+function inferGlobal(
+  inputs: readonly TensorType[],
+  { keepDims }: GlobalPoolParams,
+  where: string,
+): TensorType[] {
   arity(inputs, 1, 1, where);
   const [x] = inputs;
   requireFloats(x, where);

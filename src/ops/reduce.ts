@@ -2,9 +2,8 @@
 import type { Buffer } from "../engine/program.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
-import { arity, axisOf, show } from "./check.ts";
+import { arity, axisOf, requireFloats, show } from "./check.ts";
 import { type Emitter, float32, type Op, type Shape, sizeOf } from "./op.ts";
-import { requireFloats } from "./shape.ts";
 
 export type ReduceKind = "sum" | "mean" | "max" | "min";
 
@@ -29,8 +28,8 @@ export interface Stretch {
 }
 
 /**
- * Rows (steps along the reduced axis) that one unit of work folds into one. Longer reductions run in two or more passes.
- * With fewer than four columns a row is a few floats only.
+ * Rows (steps along the reduced axis) that one unit of work folds into one. Longer reductions run in two or
+ * more passes. With fewer than four columns a row is a few floats only.
  */
 export function chunkOf({ reduce, inner }: Stretch): number {
   const chunk = inner < 4 ? 4096 : 128;
@@ -104,10 +103,14 @@ export const reduce: Op<ReduceParams> = {
     const divisor = kind === "mean" ? sizeOf(x.shape) / sizeOf(out.shape) : 1;
     const size = (): number => list.reduce((product, axis) => product * axis.size, 1);
     // Nothing goes: a reduction over an axis of size 1.
-    if (!list.some((axis) => axis.goes)) return reduceStretch(e, fold, out.buffer, x.buffer, { outer: 1, reduce: 1, inner: size() });
+    if (!list.some((axis) => axis.goes))
+      return reduceStretch(e, fold, out.buffer, x.buffer, { outer: 1, reduce: 1, inner: size() });
     let from = x.buffer;
     for (let left = list.filter((axis) => axis.goes).length; left > 0; left--) {
-      const at = list.reduce((best, axis, i) => (axis.goes && axis.size > (list[best]?.size ?? 0) ? i : best), -1);
+      const at = list.reduce(
+        (best, axis, i) => (axis.goes && axis.size > (list[best]?.size ?? 0) ? i : best),
+        -1,
+      );
       const outer = list.slice(0, at).reduce((product, axis) => product * axis.size, 1);
       const [{ size: length }] = list.splice(at, 1);
       const to = left === 1 ? out.buffer : e.scratch(size() * 4);

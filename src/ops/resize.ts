@@ -1,15 +1,17 @@
 // Another size for the one to three spatial axes of [n, ...spatial, c]: nearest pixel, or linear between neighbours.
-import { ShapeError } from "../errors.ts";
+
 import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../engine/wasm.ts";
-import { arity, checkShape, integer, show } from "./check.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { fields, float32, type Op } from "./op.ts";
-import { requireFloats, threeAxes } from "./shape.ts";
+import { threeAxes } from "./shape.ts";
 
 export type ResizeMethod = "nearest" | "linear";
 
 /**
  * Where output pixel i of an axis lies in the input.
- * - `"halfPixel"`: (i + 1/2) · in / out − 1/2. PyTorch's align_corners=False and "nearest-exact", TensorFlow 2, ONNX's default.
+ * - `"halfPixel"`: (i + 1/2) · in / out − 1/2. PyTorch's align_corners=False and "nearest-exact", TensorFlow 2,
+ *   ONNX's default.
  * - `"alignCorners"`: i · (in − 1) / (out − 1): first and last pixels coincide.
  * - `"asymmetric"`: i · in / out. PyTorch's "nearest".
  */
@@ -23,7 +25,12 @@ export interface ResizeParams {
 }
 
 /** The place of output pixel i as a fraction of whole numbers: nothing is rounded yet. */
-function place(i: number, size: number, out: number, coordinates: ResizeCoordinates): [over: number, under: number] {
+function place(
+  i: number,
+  size: number,
+  out: number,
+  coordinates: ResizeCoordinates,
+): [over: number, under: number] {
   if (coordinates === "asymmetric") return [i * size, out];
   if (coordinates === "alignCorners") return out === 1 ? [0, 1] : [i * (size - 1), out - 1];
   return [(2 * i + 1) * size - out, 2 * out];
@@ -36,7 +43,8 @@ function place(i: number, size: number, out: number, coordinates: ResizeCoordina
 export function nearestIndices(size: number, out: number, coordinates: ResizeCoordinates): Int32Array {
   return Int32Array.from({ length: out }, (_, i) => {
     const [over, under] = place(i, size, out, coordinates);
-    const nearest = coordinates === "asymmetric" ? Math.floor(over / under) : Math.floor((2 * over + under) / (2 * under));
+    const nearest =
+      coordinates === "asymmetric" ? Math.floor(over / under) : Math.floor((2 * over + under) / (2 * under));
     return Math.min(nearest, size - 1);
   });
 }
@@ -74,14 +82,16 @@ export const resize: Op<ResizeParams> = {
       );
     if (!Array.isArray(size) || size.length !== axes)
       throw new ShapeError(
-        `${where}: size is ${JSON.stringify(size)} but must be a list of ${axes}, one per spatial axis of input ${show(x.shape)}`,
+        `${where}: size is ${JSON.stringify(size)} but must be a list of ${axes}, ` +
+          `one per spatial axis of input ${show(x.shape)}`,
       );
-    size.forEach((s, i) => integer(s, `size[${i}]`, where, 1));
+    perAxis(size, axes, "size", where, 1);
     if (method !== "nearest" && method !== "linear")
       throw new ShapeError(`${where}: method is ${JSON.stringify(method)} but must be "nearest" or "linear"`);
     if (coordinates !== "halfPixel" && coordinates !== "alignCorners" && coordinates !== "asymmetric")
       throw new ShapeError(
-        `${where}: coordinates is ${JSON.stringify(coordinates)} but must be "halfPixel", "alignCorners" or "asymmetric"`,
+        `${where}: coordinates is ${JSON.stringify(coordinates)} but must be ` +
+          '"halfPixel", "alignCorners" or "asymmetric"',
       );
     const shape = [x.shape[0], ...size, x.shape[x.shape.length - 1]];
     checkShape(shape, "output", where);

@@ -1,6 +1,6 @@
 // Ops that move values and compute nothing: reshape, flatten, transpose, concat, slice, split, pad, and the
 // exchanges between depth and space. All but the aliases and the spatial pad are strided copies.
-import { ShapeError } from "../errors.ts";
+
 import type { Buffer } from "../engine/program.ts";
 import {
   PAD_CONSTANT,
@@ -11,8 +11,18 @@ import {
   PAD_REFLECT,
   PAD_REPLICATE,
 } from "../engine/wasm.ts";
-import { arity, axisOf, checkShape, finite, integer, rank, show } from "./check.ts";
-import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type TensorType, type Value } from "./op.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, axisOf, checkShape, finite, integer, rank, requireFloats, show } from "./check.ts";
+import {
+  type Emitter,
+  fields,
+  float32,
+  type Op,
+  type Shape,
+  sizeOf,
+  type TensorType,
+  type Value,
+} from "./op.ts";
 import { denseSteps, type StridedAxis, stridedCopy } from "./strided.ts";
 import type { PaddingMode } from "./window.ts";
 
@@ -20,7 +30,8 @@ import type { PaddingMode } from "./window.ts";
 function copyBox(e: Emitter, out: Value, place: Shape, x: Value, begin: Shape, sizes: Shape): void {
   const outSteps = denseSteps(out.shape);
   const xSteps = denseSteps(x.shape);
-  const first = (steps: Shape, index: Shape): number => steps.reduce((sum, step, i) => sum + step * index[i], 0);
+  const first = (steps: Shape, index: Shape): number =>
+    steps.reduce((sum, step, i) => sum + step * index[i], 0);
   stridedCopy(
     e,
     out.buffer.at(first(outSteps, place) * 4),
@@ -52,9 +63,11 @@ export const reshape: Op<ReshapeParams> = {
       throw new ShapeError(`${where}: shape is ${JSON.stringify(shape)} but must be a list of dimensions`);
     const free = shape.indexOf(-1);
     if (free !== shape.lastIndexOf(-1))
-      throw new ShapeError(`${where}: shape ${show(shape)} has more than one -1, but only one dimension can be inferred`);
+      throw new ShapeError(
+        `${where}: shape ${show(shape)} has more than one -1, but only one dimension can be inferred`,
+      );
     const known = shape.filter((d) => d !== -1);
-    known.forEach((d) => integer(d, `a dimension of shape ${show(shape)}`, where, 1));
+    for (const d of known) integer(d, `a dimension of shape ${show(shape)}`, where, 1);
     const have = sizeOf(x.shape);
     const want = sizeOf(known);
     if (free < 0 ? want !== have : have % want !== 0)
@@ -166,7 +179,14 @@ export const slice: Op<SliceParams> = {
     return [{ shape: [...size], dtype: x.dtype }];
   },
   forward(e, [x], [out], { begin, size }) {
-    copyBox(e, out, out.shape.map(() => 0), x, begin, size);
+    copyBox(
+      e,
+      out,
+      out.shape.map(() => 0),
+      x,
+      begin,
+      size,
+    );
   },
 };
 
@@ -183,12 +203,15 @@ export const split: Op<SplitParams> = {
     const [x] = inputs;
     const axis = axisOf(params.axis, x.shape.length, where);
     if (!Array.isArray(params.sizes) || params.sizes.length === 0)
-      throw new ShapeError(`${where}: sizes is ${JSON.stringify(params.sizes)} but must be a list of part lengths`);
+      throw new ShapeError(
+        `${where}: sizes is ${JSON.stringify(params.sizes)} but must be a list of part lengths`,
+      );
     const sizes = params.sizes.map((size, i) => integer(size, `sizes[${i}]`, where, 1));
     const sum = sizes.reduce((a, b) => a + b, 0);
     if (sum !== x.shape[axis])
       throw new ShapeError(
-        `${where}: sizes ${show(sizes)} add up to ${sum} but axis ${axis} of the input ${show(x.shape)} has ${x.shape[axis]}`,
+        `${where}: sizes ${show(sizes)} add up to ${sum} but ` +
+          `axis ${axis} of the input ${show(x.shape)} has ${x.shape[axis]}`,
       );
     return sizes.map((size) => ({ shape: x.shape.with(axis, size), dtype: x.dtype }));
   },
@@ -226,12 +249,17 @@ export const pad: Op<PadParams> = {
     requireFloats(x, where);
     list(pads, x.shape.length, "pads", where).forEach((pair, i) => {
       if (!Array.isArray(pair) || pair.length !== 2)
-        throw new ShapeError(`${where}: pads[${i}] is ${JSON.stringify(pair)} but must be a pair [before, after]`);
-      pair.forEach((p, side) => integer(p, `pads[${i}][${side}]`, where, 0));
+        throw new ShapeError(
+          `${where}: pads[${i}] is ${JSON.stringify(pair)} but must be a pair [before, after]`,
+        );
+      integer(pair[0], `pads[${i}][0]`, where, 0);
+      integer(pair[1], `pads[${i}][1]`, where, 0);
     });
     if (mode === "constant") finite(value, "value", where);
     else if (mode !== "reflect" && mode !== "replicate")
-      throw new ShapeError(`${where}: mode is ${JSON.stringify(mode)} but must be "constant", "reflect" or "replicate"`);
+      throw new ShapeError(
+        `${where}: mode is ${JSON.stringify(mode)} but must be "constant", "reflect" or "replicate"`,
+      );
     else if (!isSpatial(pads))
       throw new ShapeError(
         `${where}: pads are ${JSON.stringify(pads)} on input ${show(x.shape)}, but mode "${mode}" pads only the one ` +
@@ -262,7 +290,14 @@ export const pad: Op<PadParams> = {
       const count = sizeOf(out.shape);
       e.call("fill_f32", Math.ceil(count / 4), [out.buffer, value, count]);
     }
-    copyBox(e, out, pads.map(([before]) => before), x, pads.map(() => 0), x.shape);
+    copyBox(
+      e,
+      out,
+      pads.map(([before]) => before),
+      x,
+      pads.map(() => 0),
+      x.shape,
+    );
   },
 };
 
@@ -291,7 +326,10 @@ export function emitPad(
 ): void {
   const sizes = axes.map((a) => a.size);
   const before = axes.map((a) => a.before);
-  const outs = threeAxes(axes.map((a) => a.before + a.size + a.after), 1);
+  const outs = threeAxes(
+    axes.map((a) => a.before + a.size + a.after),
+    1,
+  );
   const record = fields({
     [PAD_N]: [n, ...threeAxes(sizes, 1), c],
     [PAD_OD]: outs,
@@ -320,7 +358,10 @@ function checkBlock(inputs: readonly TensorType[], { block, order }: BlockParams
 }
 
 /** The axes n, h, w, block row, block column, c of the deep tensor and of the wide one. */
-function blockAxes(wide: Shape, { block, order }: BlockParams): { size: number; wide: number; deep: number }[] {
+function blockAxes(
+  wide: Shape,
+  { block, order }: BlockParams,
+): { size: number; wide: number; deep: number }[] {
   const [n, wideH, wideW, c] = wide;
   const h = wideH / block;
   const w = wideW / block;
@@ -350,7 +391,9 @@ export const depthToSpace: Op<BlockParams> = {
     return [{ shape: [n, h * block, w * block, depth / (block * block)], dtype }];
   },
   forward(e, [x], [out], params) {
-    const axes = blockAxes(out.shape, params).map((a): StridedAxis => ({ size: a.size, out: a.wide, x: a.deep }));
+    const axes = blockAxes(out.shape, params).map(
+      (a): StridedAxis => ({ size: a.size, out: a.wide, x: a.deep }),
+    );
     stridedCopy(e, out.buffer, x.buffer, axes);
   },
 };
@@ -369,12 +412,9 @@ export const spaceToDepth: Op<BlockParams> = {
     return [{ shape: [n, h / block, w / block, c * block * block], dtype }];
   },
   forward(e, [x], [out], params) {
-    const axes = blockAxes(x.shape, params).map((a): StridedAxis => ({ size: a.size, out: a.deep, x: a.wide }));
+    const axes = blockAxes(x.shape, params).map(
+      (a): StridedAxis => ({ size: a.size, out: a.deep, x: a.wide }),
+    );
     stridedCopy(e, out.buffer, x.buffer, axes);
   },
 };
-
-/** Only float32 can be computed with. */
-export function requireFloats(x: TensorType, where: string): void {
-  if (x.dtype !== "float32") throw new ShapeError(`${where}: input is ${x.dtype} but must be float32`);
-}

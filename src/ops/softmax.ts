@@ -1,9 +1,8 @@
 // Softmax and its logarithm along one axis.
 import { SOFTMAX_BLOCK } from "../engine/wasm.ts";
-import { arity, axisOf } from "./check.ts";
+import { arity, axisOf, requireFloats } from "./check.ts";
 import { float32, type Op } from "./op.ts";
 import { alongAxis } from "./reduce.ts";
-import { requireFloats } from "./shape.ts";
 
 export interface SoftmaxParams {
   /** Negative: from the back. */

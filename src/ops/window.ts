@@ -11,7 +11,13 @@ import type { Shape } from "./op.ts";
  * - a number, or one number per axis: that much on both sides.
  * - a list of `[before, after]`, one pair per axis.
  */
-export type Padding = "valid" | "same" | "half" | number | readonly number[] | readonly (readonly [number, number])[];
+export type Padding =
+  | "valid"
+  | "same"
+  | "half"
+  | number
+  | readonly number[]
+  | readonly (readonly [number, number])[];
 
 /** What the border holds: zeros, the picture mirrored at its edge pixel, or the edge pixel repeated. */
 export type PaddingMode = "zeros" | "reflect" | "replicate";
@@ -98,10 +104,7 @@ function padOf(
   if (Array.isArray(p)) {
     if (p.length !== 2)
       throw new ShapeError(`${where}: padding[${i}] is ${show(p)} but must be a pair [before, after]`);
-    return [
-      integer(p[0], `padding[${i}][0]`, where, 0),
-      integer(p[1], `padding[${i}][1]`, where, 0),
-    ];
+    return [integer(p[0], `padding[${i}][0]`, where, 0), integer(p[1], `padding[${i}][1]`, where, 0)];
   }
   const both = integer(p, `padding[${i}]`, where, 0);
   return [both, both];

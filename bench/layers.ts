@@ -1,0 +1,79 @@
+// Layers of real nets on this engine alone: `npm run bench -- [part of a row's name]`. Speed is told in per cent of what
+// fused multiply-adds reach in registers in the same run, error relative to the largest value against float64 sums.
+import { cpus } from "node:os";
+import { convolith } from "./ours.ts";
+import { measureRoof } from "./roof.ts";
+import { flops, outSize, type Row, rows } from "./rows.ts";
+import { figure, interleave, table } from "./table.ts";
+
+/** Outputs that are summed again in float64, spread over the layer. */
+const SAMPLES = 2000;
+
+/** Numbers in [-1, 1), the same in every run (the linear congruential generator of Numerical Recipes). */
+function noise(length: number, seed: number, scale = 1): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return scale * (state / 2 ** 31 - 1);
+  });
+}
+
+/** The largest difference from the formula, over samples, relative to the largest value. */
+function error(row: Row, x: Float32Array, w: Float32Array, bias: Float32Array, y: Float32Array): number {
+  const [oh, ow] = outSize(row);
+  const depthwise = row.groups > 1;
+  const inputs = row.c / row.groups;
+  let worst = 0;
+  let largest = 0;
+  for (let s = 0; s < SAMPLES; s++) {
+    const at = Math.floor(((s + 0.5) * oh * ow * row.oc) / SAMPLES);
+    const o = at % row.oc;
+    const oy = Math.floor(at / row.oc / ow);
+    const ox = Math.floor(at / row.oc) % ow;
+    let sum = bias[o];
+    for (let ky = 0; ky < row.kh; ky++)
+      for (let kx = 0; kx < row.kw; kx++) {
+        const iy = oy * row.stride + ky * row.dilation - row.padding[0];
+        const ix = ox * row.stride + kx * row.dilation - row.padding[1];
+        if (iy < 0 || ix < 0 || iy >= row.h || ix >= row.w) continue;
+        for (let i = 0; i < inputs; i++)
+          sum +=
+            x[(iy * row.w + ix) * row.c + (depthwise ? o : i)] *
+            w[((ky * row.kw + kx) * inputs + i) * row.oc + o];
+      }
+    worst = Math.max(worst, Math.abs(sum - y[at]));
+    largest = Math.max(largest, Math.abs(sum));
+  }
+  return worst / largest;
+}
+
+const wanted = (process.argv[2] ?? "").toLowerCase();
+const chosen = rows.filter((row) => row.name.toLowerCase().includes(wanted));
+if (!chosen.length) throw new Error(`no row's name contains "${wanted}"`);
+
+const engine = await convolith();
+const before = await measureRoof();
+const lines: string[][] = [];
+for (const row of chosen) {
+  const fan = row.kh * row.kw * (row.c / row.groups);
+  const x = noise(row.h * row.w * row.c, 1);
+  const w = noise(fan * row.oc, 2, 1 / Math.sqrt(fan));
+  const bias = noise(row.oc, 3);
+  const runner = await engine.create(row, x, w, bias);
+  const ms = (await interleave({ run: () => runner.run() })).run;
+  const roof = await measureRoof();
+  const speed = flops(row) / 1e6 / ms;
+  const best = roof.relaxed ?? roof.baseline;
+  lines.push([
+    row.name,
+    figure(ms),
+    figure(speed),
+    `${Math.round((100 * speed) / best)} %`,
+    error(row, x, w, bias, runner.output()).toExponential(1),
+  ]);
+  await runner.dispose();
+}
+const fused = before.relaxed ? `${figure(before.relaxed)} fused multiply-add, ` : "";
+console.log(`Node ${process.versions.node}, V8 ${process.versions.v8}, ${cpus()[0].model}, one thread`);
+console.log(`the roof of 128-bit SIMD, GFLOP/s: ${fused}${figure(before.baseline)} multiply and add\n`);
+console.log(table(["layer", "ms", "GFLOP/s", "of the roof", "error"], lines));

@@ -1,0 +1,302 @@
+// Bad input: each a clear error of the right kind that names the argument and both numbers, and an engine that still works.
+import { afterAll, describe, expect, test } from "vitest";
+import { Engine } from "../src/eager.ts";
+import { Runtime } from "../src/engine/runtime.ts";
+import { load } from "../src/engine/wasm.ts";
+import {
+  conv2d,
+  createEngine,
+  DisposedError,
+  dense,
+  FormatError,
+  flatten,
+  loadModel,
+  MemoryError,
+  maxPool2d,
+  ShapeError,
+  sequential,
+  UnsupportedError,
+} from "../src/index.ts";
+import { binary } from "./harness.ts";
+
+const engine = await createEngine();
+const other = await createEngine();
+afterAll(() => {
+  engine.dispose();
+  other.dispose();
+});
+
+const x = engine.tensor(new Float32Array(2 * 6 * 5 * 3), [2, 6, 5, 3]);
+const w = engine.tensor(new Float32Array(3 * 3 * 3 * 4), [3, 3, 3, 4]);
+const flat = engine.tensor([1, 2, 3], [3]);
+const gone = engine.tensor([1], [1, 1, 1, 1]);
+gone.dispose();
+const foreign = other.tensor(new Float32Array(90), [1, 6, 5, 3]);
+const stack =
+  (...layers: Parameters<typeof sequential>[1]) =>
+  () =>
+    engine.compile(sequential([6, 5, 3], layers));
+
+// biome-ignore lint/suspicious/noExplicitAny: the point is what the types would refuse
+const any = (value: unknown) => value as any;
+
+type Kind = new (...args: never[]) => Error;
+const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] = [
+  // ranks
+  [
+    "rank of the input",
+    () => engine.conv2d(flat, w),
+    ShapeError,
+    /conv2d: input has rank 1 .*\[3\].* must have rank 4/,
+  ],
+  ["rank of the filter", () => engine.conv2d(x, flat), ShapeError, /filter has rank 1 .* rank 3, 4 or 5/],
+  [
+    "filter of another dimension",
+    () => engine.conv1d(x, w),
+    ShapeError,
+    /conv1d: input has rank 4 .* rank 3/,
+  ],
+  ["rank of a pool's input", () => engine.maxPool(flat, { size: 2 }), ShapeError, /rank 1/],
+  // channels
+  [
+    "channels of the filter",
+    () => engine.conv2d(x, engine.tensor(new Float32Array(9 * 16 * 32), [3, 3, 16, 32])),
+    ShapeError,
+    /input has 3 channels but the filter expects 16 \(filter \[3,3,16,32\], groups 1\)/,
+  ],
+  [
+    "filters and groups",
+    () => engine.conv2d(x, w, { groups: 3 }),
+    ShapeError,
+    /input has 3 channels but the filter expects 9/,
+  ],
+  [
+    "bias",
+    () => engine.conv2d(x, w, { bias: flat }),
+    ShapeError,
+    /bias has shape \[3\] but must have shape \[4\]/,
+  ],
+  [
+    "features of a dense layer",
+    () => engine.dense(flat, engine.tensor([1, 2], [2, 1])),
+    ShapeError,
+    /3 features .* expect 2/,
+  ],
+  // strides and friends
+  [
+    "stride NaN",
+    () => engine.conv2d(x, w, { stride: Number.NaN }),
+    ShapeError,
+    /stride.* is NaN .* integer of at least 1/,
+  ],
+  ["stride 1.5", () => engine.conv2d(x, w, { stride: 1.5 }), ShapeError, /stride.* is 1\.5/],
+  ["stride 0", () => engine.conv2d(x, w, { stride: 0 }), ShapeError, /stride.* is 0 .* at least 1/],
+  ["stride of a string", () => engine.conv2d(x, w, { stride: any("2") }), ShapeError, /stride is "2"/],
+  [
+    "strides for three axes",
+    () => engine.conv2d(x, w, { stride: [1, 1, 1] }),
+    ShapeError,
+    /stride is \[1,1,1\] .* list of 2/,
+  ],
+  ["dilation 0", () => engine.conv2d(x, w, { dilation: 0 }), ShapeError, /dilation/],
+  ["groups 0", () => engine.conv2d(x, w, { groups: 0 }), ShapeError, /groups is 0/],
+  ["padding -1", () => engine.conv2d(x, w, { padding: -1 }), ShapeError, /padding is -1/],
+  [
+    "padding by an unknown name",
+    () => engine.conv2d(x, w, { padding: any("full") }),
+    ShapeError,
+    /padding is "full"/,
+  ],
+  [
+    "padding mode",
+    () => engine.conv2d(x, w, { paddingMode: any("wrap") }),
+    ShapeError,
+    /paddingMode is "wrap"/,
+  ],
+  [
+    "reflect wider than the input",
+    () => engine.conv2d(x, w, { padding: 6, paddingMode: "reflect" }),
+    ShapeError,
+    /reflect/,
+  ],
+  [
+    "outputPadding",
+    () => engine.convTranspose2d(x, w, { outputPadding: 1 }),
+    ShapeError,
+    /outputPadding is 1 .* below/,
+  ],
+  ["activation", () => engine.conv2d(x, w, { activation: any("rellu") }), ShapeError, /rellu/],
+  // sizes
+  [
+    "kernel larger than the input",
+    () => engine.conv2d(x, engine.tensor(new Float32Array(7 * 7 * 3), [7, 7, 3, 1])),
+    ShapeError,
+    /does not fit the height: floor\(\(W − F \+ P\) \/ S\) \+ 1 = floor\(\(6 − 7 \+ 0\) \/ 1\) \+ 1 is below 1/,
+  ],
+  ["window larger than the input", () => engine.avgPool(x, { size: 9 }), ShapeError, /does not fit/],
+  ["zero size", () => engine.tensor([], [0, 3]), ShapeError, /dimension 0 is 0/],
+  ["fractional size", () => engine.tensor([1], [0.5, 2]), ShapeError, /dimension 0 is 0\.5/],
+  [
+    "huge size",
+    () => engine.tensor([1], [65536, 65536]),
+    ShapeError,
+    /17179869184 bytes .* at most 2147483647/,
+  ],
+  ["huge output", () => engine.resize(x, [40000, 40000]), ShapeError, /output of shape \[2,40000,40000,3\]/],
+  ["too few values", () => engine.tensor([1, 2], [3]), ShapeError, /2 values for shape \[3\], which holds 3/],
+  ["broadcast", () => engine.add(x, engine.tensor([1, 2], [2])), ShapeError, /\[2,6,5,3\].*\[2\]/],
+  ["axis", () => engine.softmax(x, { axis: 4 }), ShapeError, /axis is 4 .* rank 4/],
+  ["reshape", () => engine.reshape(x, [7, -1]), ShapeError, /reshape/],
+  // owners
+  [
+    "disposed tensor",
+    () => engine.conv2d(gone, gone),
+    DisposedError,
+    /conv2d: the tensor \[1,1,1,1\] has been disposed/,
+  ],
+  ["tensor of another engine", () => engine.conv2d(foreign, w), ShapeError, /belongs to another engine/],
+  ["not a tensor", () => engine.conv2d(any([1, 2]), w), ShapeError, /input 0 .* must be a Tensor/],
+  // networks
+  [
+    "a layer that does not fit names itself",
+    stack(conv2d({ filters: 2, kernel: 3, name: "stem" }), maxPool2d({ size: 8, name: "pool" })),
+    ShapeError,
+    /maxPool2d "pool": the kernel does not fit the height.*floor\(\(4 − 8/,
+  ],
+  ["filters missing", stack(conv2d(any({ kernel: 3 }))), ShapeError, /conv2d "conv2d_1": .*kernel/],
+  [
+    "groups that do not divide",
+    stack(conv2d({ filters: 4, kernel: 1, groups: 2 })),
+    ShapeError,
+    /3 input channels .* 2 groups/,
+  ],
+  [
+    "open size",
+    () => engine.compile(sequential([null, null, 3], [flatten()])),
+    ShapeError,
+    /leaves dimension 0 open/,
+  ],
+  [
+    "missing weight",
+    () => engine.compile(sequential([4], [dense({ units: 2, name: "d" })]), { weights: {} }),
+    ShapeError,
+    /no "d\.kernel" \(shape \[4,2\]\)/,
+  ],
+  [
+    "weight of another size",
+    () =>
+      engine.compile(sequential([4], [dense({ units: 2, name: "d", bias: false })]), {
+        weights: { "d.kernel": new Float32Array(7) },
+      }),
+    ShapeError,
+    /"d\.kernel" has 7 values but shape \[4,2\] holds 8/,
+  ],
+  [
+    "weight nobody takes",
+    () => engine.compile(sequential([4], [flatten()]), { weights: { "e.kernel": new Float32Array(1) } }),
+    ShapeError,
+    /"e\.kernel", which no layer takes/,
+  ],
+  ["batch 0", () => engine.compile(sequential([4], [flatten()]), { batch: 0 }), ShapeError, /batch is 0/],
+  [
+    "huge batch",
+    () => engine.compile(sequential([512, 512, 4], [flatten()]), { batch: 1e6 }),
+    ShapeError,
+    /bytes/,
+  ],
+  [
+    "half an image",
+    () => engine.compile(sequential([4], [flatten()])).predict(new Float32Array(6)),
+    ShapeError,
+    /6 values, .* images of \[4\] = 4/,
+  ],
+  ["not a model", () => loadModel({ layers: [] }), FormatError, /not a convolith model/],
+  [
+    "a model of a later version",
+    () => loadModel({ format: "convolith", version: 2 }),
+    FormatError,
+    /version is 2/,
+  ],
+  ["null for a model", () => engine.compile(any(null)), FormatError, /not a convolith model/],
+  [
+    "unknown layer",
+    () =>
+      engine.compile({
+        ...sequential([4], [flatten()]),
+        layers: [{ name: "a", kind: "warp", config: {}, inputs: ["input_1"] }],
+      }),
+    FormatError,
+    /warp "a": there is no layer kind "warp"/,
+  ],
+];
+
+describe("bad input", () => {
+  test.each(CASES)("%s", (_, run, kind, message) => {
+    expect(run).toThrow(kind);
+    expect(run).toThrow(message);
+    // Still the engine it was.
+    using a = engine.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
+    using k = engine.tensor([1, 1, 1, 1], [2, 2, 1, 1]);
+    using y = engine.conv2d(a, k);
+    expect(y.data()[0]).toBe(10);
+  });
+});
+
+test("nothing is left behind by what failed", async () => {
+  using fresh = await createEngine();
+  using a = fresh.tensor(new Float32Array(48), [1, 4, 4, 3]);
+  using k = fresh.tensor(new Float32Array(27), [3, 3, 3, 1]);
+  const { live } = fresh.memory;
+  expect(() => fresh.conv2d(a, k, { stride: 0.5 })).toThrow(ShapeError);
+  expect(() => fresh.conv2d(a, a)).toThrow(ShapeError);
+  expect(() => fresh.compile(sequential([4, 4, 3], [conv2d({ filters: 1, kernel: 9 })]))).toThrow(ShapeError);
+  expect(fresh.memory.live).toBe(live);
+});
+
+test("memory that cannot grow is a MemoryError that says how much was asked, and the engine goes on", async () => {
+  const instance = await load(binary("simd"));
+  const small = new WebAssembly.Memory({ initial: 1, maximum: 20 });
+  const grow = instance.memory.grow.bind(instance.memory);
+  instance.memory.grow = (pages) => {
+    small.grow(pages); // refuses past 20 pages, as a host at its limit would
+    return grow(pages);
+  };
+  using tight = new Engine(new Runtime(instance));
+  const before = tight.memory.live;
+  expect(() => tight.tensor(new Float32Array(1e6), [1e6])).toThrow(MemoryError);
+  expect(() => tight.tensor(new Float32Array(1e6), [1e6])).toThrow(/tensor: needs 4000000 bytes/);
+  expect(() => tight.compile(sequential([1000], [dense({ units: 1000 })]))).toThrow(MemoryError);
+  expect(tight.memory.live).toBe(before);
+  using t = tight.tensor([1, 2, 3], [3]);
+  expect(Array.from(t.data())).toEqual([1, 2, 3]);
+});
+
+test("use after dispose", async () => {
+  const e = await createEngine();
+  const t = e.tensor([1], [1]);
+  const net = e.compile(sequential([4], [flatten()]));
+  net.dispose();
+  net.dispose();
+  expect(() => net.predict(new Float32Array(4))).toThrow(DisposedError);
+  e.dispose();
+  expect(() => t.data()).toThrow(DisposedError);
+  expect(() => e.tensor([1], [1])).toThrow(DisposedError);
+  expect(() => e.memory).toThrow(DisposedError);
+  expect(() => e.compile(sequential([4], [flatten()]))).toThrow(DisposedError);
+});
+
+test("engines that cannot be had", async () => {
+  await expect(createEngine({ build: any("avx") })).rejects.toThrow(UnsupportedError);
+  await expect(createEngine({ build: "relaxed", deterministic: true })).rejects.toThrow(/deterministic/);
+  await expect(createEngine({ wasm: new Uint8Array([0, 1, 2]) })).rejects.toThrow(UnsupportedError);
+});
+
+test("wasm from bytes, from a module, and the deterministic build", async () => {
+  const bytes = binary("simd");
+  for (const wasm of [bytes, await WebAssembly.compile(bytes), Promise.resolve(bytes)]) {
+    using e = await createEngine({ wasm });
+    expect(e.info.build).toBe("simd");
+  }
+  using d = await createEngine({ deterministic: true });
+  expect(d.info.build).toBe("simd");
+});
