@@ -1,6 +1,6 @@
 // Softmax over one axis: x is [outer, reduce, inner], dense; m and s are taken over r.
 //   softmax:     out[o, r, i] = exp(x[o, r, i] - m) / s
-//   log softmax: out[o, r, i] = x[o, r, i] - m - log(s)   with m = max x[o, r, i], s = sum exp(x[o, r, i] - m)
+//   log softmax: out[o, r, i] = x[o, r, i] - m - log(s)  with m = max x[o, r, i], s = sum exp(x[o, r, i] - m)
 // out may be x. A NaN in a row makes the whole row NaN through the sum, so the maximum need not carry it.
 // Unit: a row where inner = 1; else SOFTMAX_BLOCK columns: outer * ceil(inner / SOFTMAX_BLOCK) in all.
 import { SOFTMAX_BLOCK } from "./abi";

@@ -59,6 +59,15 @@ const small = sequential([6, 5, 3], [
   dense({ units: 7 }),
 ]);
 
+/** The cells of `summary()` by layer and column. */
+function rowsOf(net: Network): Record<string, Record<string, string>> {
+  const [head, rule, ...lines] = net.summary().split("\n");
+  const columns = [...rule.matchAll(/─+/g)].map(({ index, 0: { length } }) => (line: string) => line.slice(index, index + length).trim());
+  const titles = columns.map((cell) => cell(head));
+  const rows = lines.slice(0, lines.indexOf(rule)).map((line) => columns.map((cell) => cell(line)));
+  return Object.fromEntries(rows.map((cells) => [cells[0], Object.fromEntries(cells.map((cell, i) => [titles[i], cell]))]));
+}
+
 for (const { name, engine } of builds())
   describe(`network (${name})`, () => {
     const back = async (test: (runtime: Runtime) => void): Promise<void> => {
@@ -303,9 +312,9 @@ for (const { name, engine } of builds())
           const want = outputsOf(all, images);
           const picked = nodes.map((_, i) => i).filter((i) => i === nodes.length - 1 || scramble(i, seed) % 4 === 0);
           const described = model({ inputs: x, outputs: picked.map((i) => nodes[i]) });
-          const weights = Object.fromEntries(described.layers.map((l, i) => [l.name, l.name === all.model.layers[i]?.name]));
-          expect(Object.values(weights)).not.toContain(undefined);
-          const some = new Network(runtime, described, { batch: 2, weights: pick(all, described) });
+          const held = new Set(described.layers.map((l) => l.name));
+          const weights = Object.fromEntries(Object.entries(all.weights).filter(([key]) => held.has(key.split(".")[0])));
+          const some = new Network(runtime, described, { batch: 2, weights });
           for (let again = 0; again < 2; again++)
             outputsOf(some, images).forEach((got, i) => expect([seed, picked[i], got]).toEqual([seed, picked[i], want[picked[i]]]));
           for (const net of [all, some]) net.dispose();
@@ -405,11 +414,12 @@ function graph(seed: number): { x: Node; nodes: Node[] } {
   const chance = (n: number): number => scramble(i++, seed) % n;
   const x = input([2, 4, 4]);
   const nodes: Node[] = [];
+  const name = (): string => `layer${nodes.length}`;
   const any = (): Node => (chance(12) === 0 || !nodes.length ? x : nodes[nodes.length - 1 - Math.min(chance(4), nodes.length - 1)]);
   const MAKE: (() => Node)[] = [
-    () => conv2d({ filters: 4, kernel: 3, padding: "same" })(any()),
-    () => conv2d({ filters: 4, kernel: 1, activation: "relu" })(any()),
-    () => depthwiseConv2d({ kernel: 3, padding: 1 })(any()),
+    () => conv2d({ name: name(), filters: 4, kernel: 3, padding: "same" })(any()),
+    () => conv2d({ name: name(), filters: 4, kernel: 1, activation: "relu" })(any()),
+    () => depthwiseConv2d({ name: name(), kernel: 3, padding: 1 })(any()),
     () => tanh()(any()),
     () => relu()(any()),
     () => leakyRelu()(any()),
@@ -422,8 +432,136 @@ function graph(seed: number): { x: Node; nodes: Node[] } {
     () => reshape({ shape: [2, 4, 4] })(tanh()(flatten()(any()))),
     () => identity()(any()),
     () => concat({ axis: 1 })(split({ axis: 1, sizes: [1, 1] })(any()).outputs(2).reverse()),
-    () => layers.groupNorm({ groups: 2 })(any()),
+    () => layers.groupNorm({ name: name(), groups: 2 })(any()),
   ];
   for (let n = 8 + chance(8); n > 0; n--) nodes.push(MAKE[chance(MAKE.length)]());
   return { x, nodes };
 }
+
+describe("a summary", () => {
+  const block = (filters: number) => conv2d({ filters, kernel: 3, padding: "same", activation: "relu" });
+  const pool = () => maxPool2d({ size: 2 });
+  const vgg = sequential([32, 32, 3], [
+    block(16), block(16), pool(), depthwiseConv2d({ kernel: 3, padding: "same" }), block(32), pool(), flatten(),
+    dense({ units: 64, activation: "relu" }), dense({ units: 10, activation: "softmax" }),
+  ]);
+  // Columns: parameters, multiply-adds of one image, output, algorithm; kernel² · in · out (+ out), times pixels.
+  const WANT: [layer: string, parameters: number, multiplyAdds: number, output: string, algorithm: string][] = [
+    ["conv2d_1", 9 * 3 * 16 + 16, 1024 * 9 * 3 * 16, "32 × 32 × 16", "gemm"],
+    ["conv2d_2", 9 * 16 * 16 + 16, 1024 * 9 * 16 * 16, "32 × 32 × 16", "gemm"],
+    ["maxPool2d_1", 0, 0, "16 × 16 × 16", ""],
+    ["depthwiseConv2d_1", 9 * 16 + 16, 256 * 9 * 16, "16 × 16 × 16", "depthwise"],
+    ["conv2d_3", 9 * 16 * 32 + 32, 256 * 9 * 16 * 32, "16 × 16 × 32", "gemm"],
+    ["maxPool2d_2", 0, 0, "8 × 8 × 32", ""],
+    ["flatten_1", 0, 0, "2048", ""],
+    ["dense_1", 2048 * 64 + 64, 2048 * 64, "64", "gemm"],
+    ["dense_2", 64 * 10 + 10, 64 * 10, "10", "gemm"],
+  ];
+
+  for (const batch of [1, 4])
+    it(`says what every layer is, for a batch of ${batch}`, async () => {
+      const net = new Network(await builds()[0].engine, vgg, { batch });
+      const rows = rowsOf(net);
+      expect(Object.keys(rows)).toEqual(WANT.map(([layer]) => layer));
+      let total = 0;
+      let parametersInAll = 0;
+      for (const [layer, parameters, multiplyAdds, output, algorithm] of WANT) {
+        const row = rows[layer];
+        expect(row).toMatchObject({ kind: layer.split("_")[0], output, algorithm });
+        expect(Number(row.parameters.replaceAll(",", ""))).toBe(parameters);
+        expect(close(row["multiply-adds"], multiplyAdds * batch)).toBe(true);
+        // A layer holds its weights, and little more: panels are filled up, tables tell where pixels lie.
+        if (parameters) expect(number(row.bytes)).toBeGreaterThanOrEqual(parameters * 4 * 0.99);
+        total += multiplyAdds * batch;
+        parametersInAll += parameters;
+      }
+      expect(net.multiplyAdds).toBe(total);
+      const [adds, bytes] = net.summary().split("\n").slice(-2);
+      expect(adds).toMatch(new RegExp(`^${parametersInAll.toLocaleString("en-US")} parameters, .* multiply-adds for a batch of ${batch}$`));
+      expect(close(/parameters, (.*) multiply/.exec(adds)![1], total)).toBe(true);
+      const [, kept, run] = /^(.*)B of weights and tables, (.*)B of activations and scratch$/.exec(bytes)!;
+      expect(close(kept, net.bytes.kept) && close(run, net.bytes.run)).toBe(true);
+      net.dispose();
+    });
+
+  /** "1.23 M" as a number. */
+  function number(text: string): number {
+    const [digits, unit = ""] = text.trim().split(" ");
+    return Number(digits) * { "": 1, k: 1e3, M: 1e6, G: 1e9, T: 1e12 }[unit]!;
+  }
+  /** Three digits are shown. */
+  function close(text: string, value: number): boolean {
+    return Math.abs(number(text || "0") - value) <= value * 0.005;
+  }
+});
+
+describe("initialisation", () => {
+  const CHECKSUMS = ["94781027", "89a72e14", "d3dd4200", "eedfae62"];
+  const FIRST = [0.0237280186265707, 1.1539890766143799, -0.7633554935455322, -0.8688516616821289];
+  const SHAPE = [3, 3, 64, 96];
+  const [fanIn, fanOut, count] = [9 * 64, 9 * 96, sizeOf(SHAPE)];
+  const glorot = 2 / (fanIn + fanOut);
+  const he = 2 / fanIn;
+
+  const mean = (data: ArrayLike<number>, f = (v: number) => v): number => Array.from(data, f).reduce((a, b) => a + b, 0) / data.length;
+  /** Correlation of two equally long, zero-mean rows; about 1 / sqrt(n) when they have nothing to do with each other. */
+  const correlation = (a: Float32Array, b: Float32Array): number =>
+    mean(a.map((v, i) => v * b[i])) / Math.sqrt(mean(a, (v) => v * v) * mean(b, (v) => v * v));
+  const chance = 5 / Math.sqrt(count);
+
+  const KINDS: [init: Initializer, variance: number, kurtosis: number, most: number][] = [
+    ["glorotUniform", glorot, 9 / 5, Math.sqrt(3 * glorot)],
+    ["heUniform", he, 9 / 5, Math.sqrt(3 * he)],
+    ["glorotNormal", glorot, 3, 6 * Math.sqrt(glorot)],
+    ["heNormal", he, 3, 6 * Math.sqrt(he)],
+  ];
+  for (const [init, variance, kurtosis, most] of KINDS)
+    it(`${String(init)} has the variance, the tails and the independence it should`, () => {
+      const data = initialize(init, SHAPE, 1, "w");
+      expect(data).toHaveLength(count);
+      expect(Math.abs(mean(data))).toBeLessThan(chance * Math.sqrt(variance));
+      expect(mean(data, (v) => v * v) / variance).toBeCloseTo(1, 1.5);
+      expect(mean(data, (v) => v ** 4) / variance ** 2 / kurtosis).toBeCloseTo(1, 1);
+      const largest = Math.max(...data.map(Math.abs));
+      expect(largest).toBeLessThanOrEqual(most);
+      expect(largest).toBeGreaterThan(most * 0.6);
+      for (const lag of [1, 2, 3, 64, 96]) expect(Math.abs(correlation(data.subarray(lag), data.subarray(0, -lag)))).toBeLessThan(chance);
+      for (const seed of [0, 2, 3, -1, 2 ** 31]) expect(Math.abs(correlation(data, initialize(init, SHAPE, seed, "w")))).toBeLessThan(chance);
+      for (const name of ["v", "w2", "a.kernel"]) expect(Math.abs(correlation(data, initialize(init, SHAPE, 1, name)))).toBeLessThan(chance);
+    });
+
+  it("knows constants, and vectors", () => {
+    expect([...initialize("zeros", [3], 1, "w")]).toEqual([0, 0, 0]);
+    expect([...initialize("ones", [2, 1], 1, "w")]).toEqual([1, 1]);
+    expect([...initialize({ constant: 0.25 }, [2], 1, "w")]).toEqual([0.25, 0.25]);
+    expect(new Set(initialize("heNormal", [1000], 1, "w")).size).toBeGreaterThan(990);
+    expect(() => initialize("lecun" as Initializer, [2], 1, "w")).toThrow('initializer "lecun" is unknown; use glorotUniform');
+  });
+
+  it("makes the same bits on every host", () => {
+    // FNV-1a over the bits of the floats.
+    const checksum = (data: Float32Array): string => {
+      let h = 0x811c9dc5;
+      for (const word of new Uint32Array(data.buffer)) h = Math.imul(h ^ word, 0x01000193);
+      return (h >>> 0).toString(16);
+    };
+    const inits = ["glorotUniform", "glorotNormal", "heUniform", "heNormal"] as const;
+    expect(inits.map((init) => checksum(initialize(init, [3, 3, 16, 32], 42, "stem.kernel")))).toEqual(CHECKSUMS);
+    expect([...initialize("glorotUniform", [2, 2], 0, "dense_1.kernel")]).toEqual(FIRST);
+  });
+
+  it("of a network follows the seed and nothing else", async () => {
+    const runtime = await builds()[0].engine;
+    const described = sequential([6], [dense({ units: 5, kernelInitializer: "heNormal" }), relu(), dense({ units: 5, biasInitializer: { constant: 3 } })]);
+    const weights = (seed?: number) => {
+      const net = new Network(runtime, described, { seed });
+      net.dispose();
+      return net.weights;
+    };
+    expect(weights(7)).toEqual(weights(7));
+    expect(weights()).toEqual(weights(0));
+    expect(weights(7)["dense_1.kernel"]).toEqual(initialize("heNormal", [6, 5], 7, "dense_1.kernel"));
+    expect(weights(7)["dense_1.kernel"]).not.toEqual(weights(8)["dense_1.kernel"]);
+    expect([...weights()["dense_1.bias"], ...weights()["dense_2.bias"]]).toEqual([0, 0, 0, 0, 0, 3, 3, 3, 3, 3]);
+  });
+});

@@ -1,7 +1,7 @@
 // What each Keras layer class becomes: which layers of ours, with which config, and its weights in our order.
 import { FormatError, UnsupportedError } from "../errors.ts";
-import * as layers from "../layers/index.ts";
 import type { ActivationConfig } from "../layers/fused.ts";
+import * as layers from "../layers/index.ts";
 import type { Layer } from "../layers/layer.ts";
 import { type OpenShape, showOpen } from "./tfjs-weights.ts";
 
@@ -30,7 +30,13 @@ export interface Call {
    * Adds a layer of ours. The output is shaped like the first input but for what `out` says. The Keras layer's name goes
    * to the one without a `part`; the others are named "<layer>/<part>".
    */
-  emit(layer: Layer, inputs: readonly Value[], out?: Outcome, weights?: Record<string, Float32Array>, part?: string): Value;
+  emit(
+    layer: Layer,
+    inputs: readonly Value[],
+    out?: Outcome,
+    weights?: Record<string, Float32Array>,
+    part?: string,
+  ): Value;
 }
 
 type Rule = (call: Call) => Value;
@@ -77,7 +83,8 @@ export class Config {
   sizes(key: string, axes: number, least: number, fallback?: number | readonly number[]): number[] {
     const value = this.values[key] ?? fallback;
     if (isInteger(value, least)) return new Array<number>(axes).fill(value);
-    if (Array.isArray(value) && value.length === axes && value.every((v) => isInteger(v, least))) return [...value];
+    if (Array.isArray(value) && value.length === axes && value.every((v) => isInteger(v, least)))
+      return [...value];
     return this.#bad(key, value, `${axes} integer${axes > 1 ? "s" : ""} of at least ${least}`);
   }
 
@@ -99,7 +106,9 @@ export class Config {
   axis(key: string, fallback: number): number {
     const value = this.values[key] ?? fallback;
     if (Array.isArray(value) && value.length > 1)
-      throw new UnsupportedError(`${this.where}: ${key} is ${JSON.stringify(value)} but only one axis is supported`);
+      throw new UnsupportedError(
+        `${this.where}: ${key} is ${JSON.stringify(value)} but only one axis is supported`,
+      );
     const axis: unknown = Array.isArray(value) ? value[0] : value;
     return Number.isInteger(axis) ? (axis as number) : this.#bad(key, value, "an integer");
   }
@@ -115,8 +124,22 @@ function isInteger(value: unknown, least: number): value is number {
 
 // Keras writes snake_case, TensorFlow.js code camelCase: compared without underscores, in lower case.
 const ACTIVATIONS: Readonly<Record<string, ActivationConfig>> = {
-  ...{ linear: "linear", relu: "relu", relu6: "relu6", elu: "elu", selu: "selu", sigmoid: "sigmoid", tanh: "tanh" },
-  ...{ softmax: "softmax", logsoftmax: "logSoftmax", softplus: "softplus", softsign: "softsign", mish: "mish" },
+  ...{
+    linear: "linear",
+    relu: "relu",
+    relu6: "relu6",
+    elu: "elu",
+    selu: "selu",
+    sigmoid: "sigmoid",
+    tanh: "tanh",
+  },
+  ...{
+    softmax: "softmax",
+    logsoftmax: "logSoftmax",
+    softplus: "softplus",
+    softsign: "softsign",
+    mish: "mish",
+  },
   ...{ swish: "silu", silu: "silu", gelu: "gelu", gelunew: "geluTanh", exponential: "exp" },
   // Keras 2: 0.2 x + 0.5.
   hardsigmoid: "hardSigmoidKeras",
@@ -124,7 +147,10 @@ const ACTIVATIONS: Readonly<Record<string, ActivationConfig>> = {
 
 /** An activation by name, or the activation layer Keras puts in its place: { class_name, config }. */
 function readActivation(value: unknown, where: string): ActivationConfig {
-  const { class_name: kind = value, config } = value as { class_name?: unknown; config?: Record<string, unknown> };
+  const { class_name: kind = value, config } = value as {
+    class_name?: unknown;
+    config?: Record<string, unknown>;
+  };
   if (typeof kind !== "string")
     throw new FormatError(`${where}: activation is ${JSON.stringify(value)} but must be a name`);
   const inner = new Config(config ?? {}, `${where}: activation ${kind}`);
@@ -138,7 +164,10 @@ function readActivation(value: unknown, where: string): ActivationConfig {
 }
 
 // Keras 2 calls it alpha, from 2.16 on negative_slope.
-const leak = (c: Config): ActivationConfig => ({ kind: "leakyRelu", alpha: c.number("alpha", c.number("negative_slope", 0.3)) });
+const leak = (c: Config): ActivationConfig => ({
+  kind: "leakyRelu",
+  alpha: c.number("alpha", c.number("negative_slope", 0.3)),
+});
 
 function channelsLast({ config }: Call): void {
   config.word("data_format", ["channels_last"], "channels_last");
@@ -148,7 +177,9 @@ function channelsLast({ config }: Call): void {
 function only({ inputs, where }: Call, rank?: number): Value {
   if (inputs.length !== 1) throw new FormatError(`${where}: reads ${inputs.length} tensors but takes one`);
   if (rank !== undefined && inputs[0].rank !== rank)
-    throw new FormatError(`${where}: its input has ${inputs[0].rank} axes but must have ${rank}, batch counted`);
+    throw new FormatError(
+      `${where}: its input has ${inputs[0].rank} axes but must have ${rank}, batch counted`,
+    );
   return inputs[0];
 }
 
@@ -181,10 +212,24 @@ const convolution =
     const filters = config.integer("filters", 1);
     const groups = config.integer("groups", 1, 1);
     const kernel = config.sizes("kernel_size", axes, 1);
-    const weights = { kernel: call.weight("kernel", [...kernel, over(x.channels, groups), filters]), ...bias(call, filters) };
-    const params = { filters, ...window(call, axes, kernel), groups, bias: "bias" in weights, activation: config.activation() };
+    const weights = {
+      kernel: call.weight("kernel", [...kernel, over(x.channels, groups), filters]),
+      ...bias(call, filters),
+    };
+    const params = {
+      filters,
+      ...window(call, axes, kernel),
+      groups,
+      bias: "bias" in weights,
+      activation: config.activation(),
+    };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
+
+/** Output channels per input channel. TensorFlow.js forgets to save that of SeparableConv2D: then the weight tells. */
+function multiplierOf({ config, shapeOf }: Call): number {
+  return config.integer("depth_multiplier", 1, shapeOf("depthwise_kernel")?.at(-1) ?? 1);
+}
 
 // Kernels are [k..., in, multiplier], ours [k..., 1, in * multiplier]: the same bytes.
 const depthwise =
@@ -193,12 +238,17 @@ const depthwise =
     channelsLast(call);
     const { config } = call;
     const x = only(call, axes + 2);
-    const multiplier = config.integer("depth_multiplier", 1, 1);
+    const multiplier = multiplierOf(call);
     const kernel = config.sizes("kernel_size", axes, 1);
     const deep = call.weight("depthwise_kernel", [...kernel, x.channels, multiplier]);
     const filters = deep.length / kernel.reduce((a, b) => a * b);
     const weights = { kernel: deep, ...bias(call, filters) };
-    const params = { multiplier, ...window(call, axes, kernel), bias: "bias" in weights, activation: config.activation() };
+    const params = {
+      multiplier,
+      ...window(call, axes, kernel),
+      bias: "bias" in weights,
+      activation: config.activation(),
+    };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
 
@@ -209,7 +259,7 @@ const separable =
     const { config } = call;
     const x = only(call, axes + 2);
     const filters = config.integer("filters", 1);
-    const multiplier = config.integer("depth_multiplier", 1, 1);
+    const multiplier = multiplierOf(call);
     const kernel = config.sizes("kernel_size", axes, 1);
     const ones = new Array<number>(axes).fill(1);
     const weights = {
@@ -217,7 +267,13 @@ const separable =
       pointwise: call.weight("pointwise_kernel", [...ones, times(x.channels, multiplier), filters]),
       ...bias(call, filters),
     };
-    const params = { filters, multiplier, ...window(call, axes, kernel), bias: "bias" in weights, activation: config.activation() };
+    const params = {
+      filters,
+      multiplier,
+      ...window(call, axes, kernel),
+      bias: "bias" in weights,
+      activation: config.activation(),
+    };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
 
@@ -247,7 +303,11 @@ const transposed =
     for (let i = 0; i < axes; i++) {
       const reach = dilation[i] * (kernel[i] - 1) + 1;
       // Output pixels more than (W − 1)·S + F, or fewer when negative.
-      const change = extra ? extra[i] - (same ? 2 * Math.floor(reach / 2) : 0) : same ? stride[i] - reach : Math.max(stride[i] - reach, 0);
+      const change = extra
+        ? extra[i] - (same ? 2 * Math.floor(reach / 2) : 0)
+        : same
+          ? stride[i] - reach
+          : Math.max(stride[i] - reach, 0);
       if (reach + change < 1 || reach + change - stride[i] > (same ? 0 : reach - 1))
         throw new UnsupportedError(
           `${where}: output_padding ${extra?.[i]} does not go with kernel ${kernel[i]} and stride ${stride[i]}: ` +
@@ -257,7 +317,16 @@ const transposed =
       padding.push([Math.floor(cut / 2), cut - Math.floor(cut / 2)]);
       outputPadding.push(Math.max(change, 0));
     }
-    const params = { filters, kernel, stride, dilation, padding, outputPadding, bias: "bias" in weights, activation: config.activation() };
+    const params = {
+      filters,
+      kernel,
+      stride,
+      dilation,
+      padding,
+      outputPadding,
+      bias: "bias" in weights,
+      activation: config.activation(),
+    };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
 
@@ -265,7 +334,8 @@ const transposed =
 function swapLast(data: Float32Array, rows: number, columns: number): Float32Array {
   const out = new Float32Array(data.length);
   for (let m = 0; m < data.length; m += rows * columns)
-    for (let r = 0; r < rows; r++) for (let c = 0; c < columns; c++) out[m + c * rows + r] = data[m + r * columns + c];
+    for (let r = 0; r < rows; r++)
+      for (let c = 0; c < columns; c++) out[m + c * rows + r] = data[m + r * columns + c];
   return out;
 }
 
@@ -306,11 +376,18 @@ const batchNorm: Rule = (call) => {
   const x = only(call);
   const axis = config.axis("axis", -1);
   if (axis !== -1 && axis !== x.rank - 1)
-    throw new UnsupportedError(`${where}: axis is ${axis} but only the last of its input's ${x.rank} axes is supported`);
+    throw new UnsupportedError(
+      `${where}: axis is ${axis} but only the last of its input's ${x.rank} axes is supported`,
+    );
   const mean = call.weight("moving_mean", [x.channels]);
   const c = mean.length;
   const weights = { ...scaleAndCenter(call, c), mean, variance: call.weight("moving_variance", [c]) };
-  return call.emit(layers.batchNorm({ epsilon: config.number("epsilon", 1e-3) }), [x], { channels: c }, weights);
+  return call.emit(
+    layers.batchNorm({ epsilon: config.number("epsilon", 1e-3) }),
+    [x],
+    { channels: c },
+    weights,
+  );
 };
 
 function scaleAndCenter({ config, weight }: Call, c: number): { gamma: Float32Array; beta: Float32Array } {
@@ -344,10 +421,12 @@ const relu: Rule = (call) => {
   const x = only(call);
   const slope = config.number("negative_slope", 0);
   const top = config.has("max_value") ? config.number("max_value") : Infinity;
-  if (config.number("threshold", 0) !== 0) throw new UnsupportedError(`${where}: a threshold is not supported`);
+  if (config.number("threshold", 0) !== 0)
+    throw new UnsupportedError(`${where}: a threshold is not supported`);
   if (slope !== 0 && top !== Infinity)
     throw new UnsupportedError(`${where}: negative_slope and max_value together are not supported`);
-  if (top <= 0) throw new UnsupportedError(`${where}: max_value is ${top} but only values above 0 are supported`);
+  if (top <= 0)
+    throw new UnsupportedError(`${where}: max_value is ${top} but only values above 0 are supported`);
   if (slope !== 0) return call.emit(layers.leakyRelu({ alpha: slope }), [x]);
   if (top === Infinity) return call.emit(layers.relu(), [x]);
   if (top === 6) return call.emit(layers.relu6(), [x]);
@@ -374,7 +453,8 @@ const prelu: Rule = (call) => {
 const softmax: Rule = (call) => {
   const x = only(call);
   const axis = call.config.axis("axis", -1);
-  if ((axis < 0 ? axis + x.rank : axis) === 0) throw new UnsupportedError(`${call.where}: axis ${axis} is the batch`);
+  if ((axis < 0 ? axis + x.rank : axis) === 0)
+    throw new UnsupportedError(`${call.where}: axis ${axis} is the batch`);
   return call.emit(layers.softmax({ axis }), [x]);
 };
 
@@ -393,7 +473,9 @@ function sameRank(call: Call): Value[] {
   return call.inputs.map((x, i) => {
     if (x.rank === rank) return x;
     if (x.rank > 3 || (x.rank === 3 && x.channels === null))
-      throw new UnsupportedError(`${call.where}: merging tensors of ${x.rank} and ${rank} axes is not supported`);
+      throw new UnsupportedError(
+        `${call.where}: merging tensors of ${x.rank} and ${rank} axes is not supported`,
+      );
     const ones = new Array<number>(rank - x.rank).fill(1);
     const rest = x.rank === 3 ? [-1, x.channels!] : [-1];
     return call.emit(layers.reshape({ shape: [...ones, ...rest] }), [x], { rank }, {}, `expand_${i + 1}`);
@@ -428,7 +510,9 @@ const concatenate: Rule = (call) => {
   const axis = call.config.axis("axis", -1);
   const place = axis < 0 ? axis + rank : axis;
   if (inputs.some((x) => x.rank !== rank) || place < 0 || place >= rank)
-    throw new FormatError(`${where}: cannot join tensors of ${inputs.map((x) => x.rank).join(", ")} axes along axis ${axis}`);
+    throw new FormatError(
+      `${where}: cannot join tensors of ${inputs.map((x) => x.rank).join(", ")} axes along axis ${axis}`,
+    );
   if (place === 0) throw new UnsupportedError(`${where}: axis ${axis} is the batch`);
   const channels = inputs.map((x) => x.channels);
   const sum = channels.reduce((a, b) => (a === null || b === null ? null : a + b));
@@ -444,8 +528,13 @@ const upsampling =
     channelsLast(call);
     const x = only(call, axes + 2);
     const factor = call.config.sizes("size", axes, 1, 2);
-    const bilinear = call.config.word("interpolation", axes === 2 ? ["nearest", "bilinear"] : ["nearest"], "nearest") === "bilinear";
-    return call.emit(layers.upsample({ factor, method: bilinear ? "linear" : "nearest", coordinates: "asymmetric" }), [x]);
+    const bilinear =
+      call.config.word("interpolation", axes === 2 ? ["nearest", "bilinear"] : ["nearest"], "nearest") ===
+      "bilinear";
+    return call.emit(
+      layers.upsample({ factor, method: bilinear ? "linear" : "nearest", coordinates: "asymmetric" }),
+      [x],
+    );
   };
 
 const padding =
@@ -460,7 +549,9 @@ const cropping =
   (call) => {
     channelsLast(call);
     const usual = axes === 2 ? 0 : 1;
-    return call.emit(layers.crop({ cropping: call.config.pairs("cropping", axes, usual) }), [only(call, axes + 2)]);
+    return call.emit(layers.crop({ cropping: call.config.pairs("cropping", axes, usual) }), [
+      only(call, axes + 2),
+    ]);
   };
 
 const flatten: Rule = (call) => {
@@ -472,12 +563,17 @@ const flatten: Rule = (call) => {
 const reshape: Rule = (call) => {
   const target = call.config.values.target_shape;
   if (!Array.isArray(target) || target.some((d) => d !== null && !Number.isInteger(d)))
-    throw new FormatError(`${call.where}: target_shape is ${JSON.stringify(target)} but must be a list of integers`);
+    throw new FormatError(
+      `${call.where}: target_shape is ${JSON.stringify(target)} but must be a list of integers`,
+    );
   const shape: number[] = target.map((d) => (d === null || d < 0 ? -1 : d));
   if (shape.filter((d) => d < 0).length > 1)
     throw new FormatError(`${call.where}: target_shape ${showOpen(target)} leaves more than one size open`);
   const last = shape.at(-1) ?? null;
-  return call.emit(layers.reshape({ shape }), [only(call)], { rank: shape.length + 1, channels: last === -1 ? null : last });
+  return call.emit(layers.reshape({ shape }), [only(call)], {
+    rank: shape.length + 1,
+    channels: last === -1 ? null : last,
+  });
 };
 
 const permute: Rule = (call) => {
@@ -485,7 +581,9 @@ const permute: Rule = (call) => {
   const dims = call.config.sizes("dims", x.rank - 1, 1);
   if (new Set(dims).size !== dims.length || Math.max(...dims) > dims.length)
     throw new FormatError(`${call.where}: dims ${showOpen(dims)} must hold each of 1 to ${dims.length} once`);
-  return call.emit(layers.permute({ order: dims }), [x], { channels: dims.at(-1) === dims.length ? x.channels : null });
+  return call.emit(layers.permute({ order: dims }), [x], {
+    channels: dims.at(-1) === dims.length ? x.channels : null,
+  });
 };
 
 const repeatVector: Rule = (call) => {

@@ -38,7 +38,8 @@ export class WeightFile {
     const { paths, entries, total } = readManifest(manifest);
     this.#bytes = joinShards(given, paths);
     for (const entry of entries) {
-      if (this.#entries.has(entry.name)) throw new FormatError(`tfjs: the manifest lists weight "${entry.name}" twice`);
+      if (this.#entries.has(entry.name))
+        throw new FormatError(`tfjs: the manifest lists weight "${entry.name}" twice`);
       this.#entries.set(entry.name, entry);
       if (entry.at + entry.bytes > this.#bytes.length)
         throw new FormatError(
@@ -84,7 +85,8 @@ export class WeightFile {
   /** Throws when a weight is left over: the model would not compute what it was trained to. */
   checkAllRead(): void {
     for (const { name, owner } of this.#entries.values())
-      if (owner === undefined) throw new FormatError(`tfjs: the manifest lists weight "${name}", which no layer takes`);
+      if (owner === undefined)
+        throw new FormatError(`tfjs: the manifest lists weight "${name}", which no layer takes`);
   }
 
   /** Names are "<layer>/<weight>", with any part of the layer's path, or a scope nobody else knows, in front. */
@@ -97,7 +99,9 @@ export class WeightFile {
       const tail = `/${[...path.slice(i), name].join("/")}`;
       const found = [...this.#entries.values()].filter((e) => e.name.endsWith(tail));
       if (found.length > 1)
-        throw new FormatError(`${where}: "${found[0].name}" and "${found[1].name}" could both be its weight "${name}"`);
+        throw new FormatError(
+          `${where}: "${found[0].name}" and "${found[1].name}" could both be its weight "${name}"`,
+        );
       if (found.length) return found[0];
     }
     return undefined;
@@ -125,10 +129,13 @@ function readManifest(manifest: unknown): { paths: string[]; entries: Entry[]; t
 
 function readEntry(weight: Record<string, unknown>, at: number, group: string): Entry {
   if (typeof weight?.name !== "string") throw new FormatError(`tfjs: ${group} lists a weight without a name`);
-  const { shape, dtype, quantization } = weight as Record<string, unknown> & { quantization?: Record<string, unknown> };
+  const { shape, dtype, quantization } = weight as Record<string, unknown> & {
+    quantization?: Record<string, unknown>;
+  };
   const where = `tfjs: weight "${weight.name}"`;
   const valid = Array.isArray(shape) && shape.every((d) => Number.isInteger(d) && d >= 0);
-  if (!valid) throw new FormatError(`${where}: shape is ${JSON.stringify(shape)} but must be a list of integers`);
+  if (!valid)
+    throw new FormatError(`${where}: shape is ${JSON.stringify(shape)} but must be a list of integers`);
   if (dtype === "string" || dtype === "complex64")
     throw new UnsupportedError(`${where}: weights of dtype ${dtype} are not supported`);
   if (typeof dtype !== "string" || !Object.hasOwn(SIZES, dtype))

@@ -24,7 +24,8 @@ export function fromTfjs(modelJson: unknown, weights: TfjsWeights): TrainedModel
 
 type Json = Readonly<Record<string, unknown>>;
 
-const isObject = (value: unknown): value is Json => typeof value === "object" && value !== null && !Array.isArray(value);
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function parse(modelJson: unknown): { modelTopology: Json; weightsManifest?: unknown } {
   let file = modelJson;
@@ -45,7 +46,10 @@ function parse(modelJson: unknown): { modelTopology: Json; weightsManifest?: unk
         "original Keras model with tensorflowjs_converter --output_format=tfjs_layers_model",
     );
   if (!isObject(modelTopology)) throw new FormatError("tfjs: model.json has no modelTopology");
-  return { modelTopology: isObject(modelTopology.model_config) ? modelTopology.model_config : modelTopology, weightsManifest };
+  return {
+    modelTopology: isObject(modelTopology.model_config) ? modelTopology.model_config : modelTopology,
+    weightsManifest,
+  };
 }
 
 /** The Keras classes that hold other layers. */
@@ -104,7 +108,13 @@ class Importer {
   }
 
   /** A model's outputs for some inputs; for inputs of its own when none are given. */
-  #model(kind: string, config: unknown, path: readonly string[], given: readonly Value[] | undefined, where: string): Value[] {
+  #model(
+    kind: string,
+    config: unknown,
+    path: readonly string[],
+    given: readonly Value[] | undefined,
+    where: string,
+  ): Value[] {
     const list = isObject(config) ? config.layers : config;
     if (!Array.isArray(list)) throw new FormatError(`${where}: config has no list of layers`);
     const layers = list.map((entry, i) => readLayer(entry, `${where}: layers[${i}]`, path));
@@ -114,21 +124,35 @@ class Importer {
       : this.#functional(layers, config as Json, path, given, where);
   }
 
-  #sequential(layers: KerasLayer[], config: unknown, path: readonly string[], given: readonly Value[] | undefined, where: string): Value[] {
+  #sequential(
+    layers: KerasLayer[],
+    config: unknown,
+    path: readonly string[],
+    given: readonly Value[] | undefined,
+    where: string,
+  ): Value[] {
     let values: readonly Value[];
     if (given) values = given;
     else {
       const shape = inputShape(layers) ?? (isObject(config) ? config.build_input_shape : undefined);
       const [{ name, kind, where: first }] = layers;
       if (shape === undefined)
-        throw new FormatError(`${where}: says nowhere what shape its input has (batch_input_shape of the first layer)`);
+        throw new FormatError(
+          `${where}: says nowhere what shape its input has (batch_input_shape of the first layer)`,
+        );
       values = [this.#input(kind === "InputLayer" ? name : `${name}_input`, shape, first)];
     }
     for (const layer of layers) if (layer.kind !== "InputLayer") values = this.#call(layer, path, values);
     return [...values];
   }
 
-  #functional(list: KerasLayer[], config: Json, path: readonly string[], given: readonly Value[] | undefined, where: string): Value[] {
+  #functional(
+    list: KerasLayer[],
+    config: Json,
+    path: readonly string[],
+    given: readonly Value[] | undefined,
+    where: string,
+  ): Value[] {
     const layers = new Map<string, KerasLayer>();
     for (const layer of list) {
       if (layers.has(layer.name)) throw new FormatError(`${where}: two layers are named "${layer.name}"`);
@@ -139,7 +163,9 @@ class Importer {
     const outputs = ends("output_layers");
     if (!outputs.length) throw new FormatError(`${where}: output_layers names no output`);
     if (given && given.length !== inputs.length)
-      throw new FormatError(`${where}: is called with ${given.length} tensors but has ${inputs.length} inputs`);
+      throw new FormatError(
+        `${where}: is called with ${given.length} tensors but has ${inputs.length} inputs`,
+      );
     inputs.forEach(({ layer: name }, i) => {
       const layer = layers.get(name);
       if (layer?.kind !== "InputLayer")
@@ -153,7 +179,11 @@ class Importer {
     while (open.length) {
       const left = open.filter(({ layer, reads, i }) => {
         if (!reads.every((r) => outputsOf(layers, r))) return true;
-        layer.made[i] = this.#call(layer, path, reads.map((r) => pick(layers, r, layer.where)));
+        layer.made[i] = this.#call(
+          layer,
+          path,
+          reads.map((r) => pick(layers, r, layer.where)),
+        );
         return false;
       });
       if (left.length === open.length) {
@@ -183,16 +213,33 @@ class Importer {
       weight: (weight, shape) => this.#weights.read(own, weight, shape, where),
       shapeOf: (weight) => this.#weights.shapeOf(own, weight, where),
       emit: (made, reads, out, weights = {}, part) => {
-        const ref = this.#emit(made, reads, weights, part ? `${called}/${part}` : called, `${base}:${part ?? ""}`);
+        const ref = this.#emit(
+          made,
+          reads,
+          weights,
+          part ? `${called}/${part}` : called,
+          `${base}:${part ?? ""}`,
+        );
         return { rank: reads[0].rank, channels: reads[0].channels, ...out, ref };
       },
     };
     return [rule(call)];
   }
 
-  #emit(layer: Layer, reads: readonly Value[], weights: Record<string, Float32Array>, wanted: string, id: string): string {
+  #emit(
+    layer: Layer,
+    reads: readonly Value[],
+    weights: Record<string, Float32Array>,
+    wanted: string,
+    id: string,
+  ): string {
     const name = this.#claim(wanted);
-    const entry: ModelLayer = { name, kind: layer.kind, config: { ...layer.config }, inputs: reads.map((x) => x.ref) };
+    const entry: ModelLayer = {
+      name,
+      kind: layer.kind,
+      config: { ...layer.config },
+      inputs: reads.map((x) => x.ref),
+    };
     const owner = this.#owners.get(id);
     if (owner === undefined) {
       this.#owners.set(id, name);
@@ -203,9 +250,14 @@ class Importer {
   }
 
   #input(name: string, shape: unknown, where: string): Value {
-    const valid = Array.isArray(shape) && shape.length > 1 && shape.slice(1).every((d) => d === null || (Number.isInteger(d) && d > 0));
+    const valid =
+      Array.isArray(shape) &&
+      shape.length > 1 &&
+      shape.slice(1).every((d) => d === null || (Number.isInteger(d) && d > 0));
     if (!valid)
-      throw new FormatError(`${where}: its input has shape ${JSON.stringify(shape)} but must have [batch, sizes or null...]`);
+      throw new FormatError(
+        `${where}: its input has shape ${JSON.stringify(shape)} but must have [batch, sizes or null...]`,
+      );
     const ref = this.#claim(name);
     this.#inputs.push({ name: ref, shape: shape.slice(1) });
     return { ref, rank: shape.length, channels: shape.at(-1) };
@@ -227,7 +279,9 @@ function readLayer(entry: unknown, place: string, path: readonly string[]): Kera
   const config = isObject(entry.config) ? entry.config : { layers: entry.config };
   const name = entry.name ?? config.name;
   if (typeof name !== "string" || name === "" || name.includes(":"))
-    throw new FormatError(`${place} (${kind}): name is ${JSON.stringify(name)} but must be a text without a colon`);
+    throw new FormatError(
+      `${place} (${kind}): name is ${JSON.stringify(name)} but must be a text without a colon`,
+    );
   const where = `tfjs: ${kind} "${[...path, name].join("/")}"`;
   if (!isObject(entry.config) && !MODELS.includes(kind)) throw new FormatError(`${where}: has no config`);
   const nodes = entry.inbound_nodes ?? [];
@@ -239,8 +293,14 @@ function readLayer(entry: unknown, place: string, path: readonly string[]): Kera
 /** References are [layer, call, output, arguments?]; one alone may stand for a list of them, an object names them. */
 function readReferences(value: unknown, where: string): Reference[] {
   if (isObject(value) && "args" in value)
-    throw new UnsupportedError(`${where}: files of Keras 3 are not supported; save the model with Keras 2 (tf_keras)`);
-  const list = isObject(value) ? Object.values(value) : Array.isArray(value) && typeof value[0] === "string" ? [value] : value;
+    throw new UnsupportedError(
+      `${where}: files of Keras 3 are not supported; save the model with Keras 2 (tf_keras)`,
+    );
+  const list = isObject(value)
+    ? Object.values(value)
+    : Array.isArray(value) && typeof value[0] === "string"
+      ? [value]
+      : value;
   if (!Array.isArray(list)) throw new FormatError(`${where}: must be a list`);
   return list.map((reference) => {
     const [layer, call = 0, output = 0, args] = Array.isArray(reference) ? reference : [];
@@ -248,13 +308,20 @@ function readReferences(value: unknown, where: string): Reference[] {
       throw new FormatError(`${where}: ${JSON.stringify(reference)} must be [layer, call, output]`);
     for (const [key, value] of Object.entries(args ?? {}))
       if (value !== null && value !== false)
-        throw new UnsupportedError(`${where}: the argument ${key} = ${JSON.stringify(value)} is not supported`);
+        throw new UnsupportedError(
+          `${where}: the argument ${key} = ${JSON.stringify(value)} is not supported`,
+        );
     return { layer, call, output };
   });
 }
 
 /** Settles how each layer's calls are counted, and that every reference leads somewhere. */
-function numberCalls(list: readonly KerasLayer[], layers: ReadonlyMap<string, KerasLayer>, outputs: readonly Reference[], where: string): void {
+function numberCalls(
+  list: readonly KerasLayer[],
+  layers: ReadonlyMap<string, KerasLayer>,
+  outputs: readonly Reference[],
+  where: string,
+): void {
   const reads = list.flatMap((layer) => layer.calls.flat().map((r) => ({ ...r, reader: layer.where })));
   const all = [...reads, ...outputs.map((r) => ({ ...r, reader: `${where}: output_layers` }))];
   // TensorFlow.js and most versions of Keras count the calls of a nested model from 1, some those of Sequential from 0.
@@ -265,11 +332,16 @@ function numberCalls(list: readonly KerasLayer[], layers: ReadonlyMap<string, Ke
     if (!layer) throw new FormatError(`${reader}: reads "${name}", which does not exist`);
     const calls = layer.kind === "InputLayer" ? layer.made.length : layer.calls.length;
     if (call < layer.first || call >= layer.first + calls)
-      throw new FormatError(`${reader}: reads call ${call} of "${name}", which has ${calls} calls counted from ${layer.first}`);
+      throw new FormatError(
+        `${reader}: reads call ${call} of "${name}", which has ${calls} calls counted from ${layer.first}`,
+      );
   }
 }
 
-function outputsOf(layers: ReadonlyMap<string, KerasLayer>, { layer: name, call }: Reference): readonly Value[] | undefined {
+function outputsOf(
+  layers: ReadonlyMap<string, KerasLayer>,
+  { layer: name, call }: Reference,
+): readonly Value[] | undefined {
   const layer = layers.get(name)!;
   return layer.made[call - layer.first];
 }
@@ -278,12 +350,15 @@ function pick(layers: ReadonlyMap<string, KerasLayer>, reference: Reference, whe
   const made = outputsOf(layers, reference)!;
   const value = made[reference.output];
   if (!value)
-    throw new FormatError(`${where}: reads output ${reference.output} of "${reference.layer}", which has ${made.length}`);
+    throw new FormatError(
+      `${where}: reads output ${reference.output} of "${reference.layer}", which has ${made.length}`,
+    );
   return value;
 }
 
 /** Batch and input sizes, as an input layer or the first layer of a Sequential model tells them. */
-const shapeOf = ({ config }: KerasLayer): unknown => config.batch_input_shape ?? config.batch_shape ?? undefined;
+const shapeOf = ({ config }: KerasLayer): unknown =>
+  config.batch_input_shape ?? config.batch_shape ?? undefined;
 
 /** The shape the first layer of a Sequential model, itself a model maybe, expects. */
 function inputShape([first]: readonly KerasLayer[]): unknown {
