@@ -1,7 +1,7 @@
 // Normalisation: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, brought to y = x * scale + shift
-// with a scale and a shift per channel: small kernels make the tables, one large loop applies them to [pixels, c].
-// Statistics of a group of channels, of one picture: reduce_sum_f32 and reduce_square_f32 add up every channel
-// in chunks of pixels; the kernels here add up chunks and channels in double precision.
+// with a scale and a shift per channel. Small kernels make these tables, one large loop applies them.
+// Statistics of one group in one picture: reduce_sum_f32 and reduce_square_f32 add up every channel in chunks
+// of pixels; the kernels here add up chunks and channels in double precision.
 import { NORM_C, NORM_COPIES, NORM_GROUPS, NORM_PARTS, NORM_PIXELS } from "./abi";
 import { field, load_tail, madd, store_tail } from "./simd";
 

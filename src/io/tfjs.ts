@@ -4,7 +4,8 @@ import type { Model, ModelLayer, TrainedModel } from "../description.ts";
 import { FormatError, UnsupportedError } from "../errors.ts";
 import type { Layer } from "../layers/layer.ts";
 import { loadModel } from "../model.ts";
-import { type Call, Config, ruleOf, type Value } from "./tfjs-layers.ts";
+import { Config } from "./tfjs-config.ts";
+import { type Call, ruleOf, type Value } from "./tfjs-layers.ts";
 import { asBytes, type TfjsWeights, WeightFile } from "./tfjs-weights.ts";
 
 export type { TfjsWeights };
