@@ -14,7 +14,7 @@ export function build_flags(): i32 {
   return flags;
 }
 
-export { depthwise_f32 } from "./depthwise";
+export { depthwise_f32, pack_depthwise_f32 } from "./depthwise";
 export { direct_f32 } from "./direct";
 export { gemm_f32, gemm_pixels } from "./gemm";
 export { pack_filter_f32 } from "./pack";

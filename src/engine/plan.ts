@@ -61,6 +61,12 @@ export function planGemm(M: number, N: number, K: number, groups: number): GemmP
   };
 }
 
+/** Blocks of four channels, each with its bias and taps. */
+export function planDepthwise(channels: number, taps: number): { blocks: number; packedBytes: number } {
+  const blocks = Math.ceil(channels / 4);
+  return { blocks, packedBytes: blocks * (taps + 1) * 16 };
+}
+
 /** Padded images are made a few at a time, so that they are still in L2 when they are read. */
 const PADDED_BYTES = 512 * 1024;
 

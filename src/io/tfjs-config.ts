@@ -2,7 +2,7 @@
 import { FormatError, UnsupportedError } from "../errors.ts";
 import type { ActivationConfig } from "../layers/fused.ts";
 
-/** A value that is null is as one that is absent. */
+/** A value of null is the same as none. */
 export class Config {
   constructor(
     readonly values: Readonly<Record<string, unknown>>,
@@ -49,7 +49,7 @@ export class Config {
     return this.#bad(key, value, `${axes} integer${axes > 1 ? "s" : ""} of at least ${least}`);
   }
 
-  /** [before, after] for each spatial axis: a number for all, a number per axis, or pairs; [before, after] alone in 1-D. */
+  /** [before, after] for each spatial axis: one number for all, numbers, or pairs; in 1-D one pair alone. */
   pairs(key: string, axes: number, fallback: number): [number, number][] {
     const value = this.values[key] ?? fallback;
     const list = axes === 1 && Array.isArray(value) && value.length === 2 ? [value] : value;
@@ -85,25 +85,25 @@ function isInteger(value: unknown, least: number): value is number {
 
 // By name without underscores, in lower case: files are in snake_case, TensorFlow.js itself in camelCase.
 const ACTIVATIONS: Readonly<Record<string, ActivationConfig>> = {
-  ...{
-    linear: "linear",
-    relu: "relu",
-    relu6: "relu6",
-    elu: "elu",
-    selu: "selu",
-    sigmoid: "sigmoid",
-    tanh: "tanh",
-  },
-  ...{
-    softmax: "softmax",
-    logsoftmax: "logSoftmax",
-    softplus: "softplus",
-    softsign: "softsign",
-    mish: "mish",
-  },
-  ...{ swish: "silu", silu: "silu", gelu: "gelu", gelunew: "geluTanh", exponential: "exp" },
+  linear: "linear",
+  relu: "relu",
+  relu6: "relu6",
+  elu: "elu",
+  selu: "selu",
+  sigmoid: "sigmoid",
   // Keras 2: 0.2 x + 0.5.
   hardsigmoid: "hardSigmoidKeras",
+  tanh: "tanh",
+  softmax: "softmax",
+  logsoftmax: "logSoftmax",
+  softplus: "softplus",
+  softsign: "softsign",
+  swish: "silu",
+  silu: "silu",
+  mish: "mish",
+  gelu: "gelu",
+  gelunew: "geluTanh",
+  exponential: "exp",
 };
 
 /** An activation by name, or the activation layer Keras puts in its place: { class_name, config }. */
@@ -119,8 +119,9 @@ function readActivation(value: unknown, where: string): ActivationConfig {
   if (kind === "ELU") return { kind: "elu", alpha: inner.number("alpha", 1) };
   if (kind === "Activation") return inner.activation();
   const name = kind.replaceAll("_", "").toLowerCase();
-  const layer = kind === "ReLU" || kind === "Softmax";
-  if (!layer && Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name];
+  // The layers ReLU and Softmax have configs of their own.
+  const plain = kind !== "ReLU" && kind !== "Softmax";
+  if (plain && Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name];
   throw new UnsupportedError(`${where}: activation "${kind}" is not supported`);
 }
 

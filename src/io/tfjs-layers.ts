@@ -42,7 +42,6 @@ export interface Call {
 
 type Rule = (call: Call) => Value;
 
-
 function channelsLast({ config }: Call): void {
   config.word("data_format", ["channels_last"], "channels_last");
 }
@@ -77,6 +76,11 @@ function bias(call: Call, filters: number): Record<string, Float32Array> {
   return call.config.flag("use_bias", true) ? { bias: call.weight("bias", [filters]) } : {};
 }
 
+/** What convolutions and dense layers end with. */
+function ending({ config }: Call, weights: object): { bias: boolean; activation: ActivationConfig } {
+  return { bias: "bias" in weights, activation: config.activation() };
+}
+
 const convolution =
   (axes: number, layer: typeof layers.conv2d): Rule =>
   (call) => {
@@ -94,8 +98,7 @@ const convolution =
       filters,
       ...window(call, axes, kernel),
       groups,
-      bias: "bias" in weights,
-      activation: config.activation(),
+      ...ending(call, weights),
     };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
@@ -120,8 +123,7 @@ const depthwise =
     const params = {
       multiplier,
       ...window(call, axes, kernel),
-      bias: "bias" in weights,
-      activation: config.activation(),
+      ...ending(call, weights),
     };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
@@ -145,17 +147,19 @@ const separable =
       filters,
       multiplier,
       ...window(call, axes, kernel),
-      bias: "bias" in weights,
-      activation: config.activation(),
+      ...ending(call, weights),
     };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
 
-/**
- * Kernels are [k..., out, in], ours [k..., in, out]. Sizes by Keras' deconv_output_length: "same" W·S, "valid"
- * W·S + max(F − S, 0); with output_padding (W − 1)·S + F − 2·floor(F / 2) + output_padding for "same", and no
- * floor for "valid". The border is that of the convolution this one transposes, its odd rest at the end.
- */
+/** Output pixels beyond (W − 1)·S + F, below 0 when there are fewer: Keras' deconv_output_length. */
+function beyond(reach: number, stride: number, same: boolean, outputPadding: number | undefined): number {
+  if (outputPadding !== undefined) return outputPadding - (same ? 2 * Math.floor(reach / 2) : 0);
+  return same ? stride - reach : Math.max(stride - reach, 0);
+}
+
+// Kernels are [k..., out, in], ours [k..., in, out]. What is cut off is the border of the convolution this one
+// transposes: half before, an odd rest after.
 const transposed =
   (axes: number, layer: typeof layers.convTranspose2d): Rule =>
   (call) => {
@@ -168,39 +172,25 @@ const transposed =
     const dilation = config.sizes("dilation_rate", axes, 1, 1);
     const same = config.word("padding", BORDERS, "valid") === "same";
     const extra = config.has("output_padding") ? config.sizes("output_padding", axes, 0) : undefined;
+    const changes = kernel.map((k, i) => {
+      const reach = dilation[i] * (k - 1) + 1;
+      const change = beyond(reach, stride[i], same, extra?.[i]);
+      const [least, most] = same ? [1 - reach, stride[i] - reach] : [0, stride[i] - 1];
+      if (change < least || change > most)
+        throw new FormatError(
+          `${where}: output_padding ${extra?.[i]} does not go with kernel ${k}, stride ${stride[i]} and padding ` +
+            `"${same ? "same" : "valid"}": a convolution of the output would not have the input's size`,
+        );
+      return change;
+    });
+    const cuts = changes.map((change) => Math.max(-change, 0));
+    const padding = cuts.map((cut) => [Math.floor(cut / 2), cut - Math.floor(cut / 2)] as const);
+    const outputPadding = changes.map((change) => Math.max(change, 0));
+
     const kept = call.weight("kernel", [...kernel, filters, x.channels]);
     const inputs = kept.length / filters / kernel.reduce((a, b) => a * b);
     const weights = { kernel: swapLast(kept, filters, inputs), ...bias(call, filters) };
-
-    const padding: [number, number][] = [];
-    const outputPadding: number[] = [];
-    for (let i = 0; i < axes; i++) {
-      const reach = dilation[i] * (kernel[i] - 1) + 1;
-      // Output pixels more than (W − 1)·S + F, or fewer when negative.
-      const change = extra
-        ? extra[i] - (same ? 2 * Math.floor(reach / 2) : 0)
-        : same
-          ? stride[i] - reach
-          : Math.max(stride[i] - reach, 0);
-      if (reach + change < 1 || reach + change - stride[i] > (same ? 0 : reach - 1))
-        throw new UnsupportedError(
-          `${where}: output_padding ${extra?.[i]} does not go with kernel ${kernel[i]} and stride ${stride[i]}: ` +
-            "a convolution of the output would not have the input's size",
-        );
-      const cut = Math.max(-change, 0);
-      padding.push([Math.floor(cut / 2), cut - Math.floor(cut / 2)]);
-      outputPadding.push(Math.max(change, 0));
-    }
-    const params = {
-      filters,
-      kernel,
-      stride,
-      dilation,
-      padding,
-      outputPadding,
-      bias: "bias" in weights,
-      activation: config.activation(),
-    };
+    const params = { filters, kernel, stride, dilation, padding, outputPadding, ...ending(call, weights) };
     return call.emit(layer(params), [x], { channels: filters }, weights);
   };
 
@@ -218,7 +208,7 @@ const dense: Rule = (call) => {
   const x = only(call);
   const units = config.integer("units", 1);
   const weights = { kernel: call.weight("kernel", [x.channels, units]), ...bias(call, units) };
-  const params = { units, bias: "bias" in weights, activation: config.activation() };
+  const params = { units, ...ending(call, weights) };
   return call.emit(layers.dense(params), [x], { channels: units }, weights);
 };
 

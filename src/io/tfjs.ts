@@ -11,9 +11,9 @@ import { asBytes, type TfjsWeights, WeightFile } from "./tfjs-weights.ts";
 export type { TfjsWeights };
 
 /**
- * Reads a TensorFlow.js *layers* model, as `model.save()` of TensorFlow.js or `tensorflowjs_converter` wrote it. The
- * answers are those of `tf.loadLayersModel(...).predict(...)`. Layers keep their Keras names; those of nested models are
- * called "model/layer".
+ * Reads a TensorFlow.js *layers* model, as `model.save()` of TensorFlow.js or `tensorflowjs_converter` wrote it. It
+ * answers as `tf.loadLayersModel(...)` does, even where that is not what Keras does (bilinear upsampling), and as Keras 2
+ * where TensorFlow.js has less. Layers keep their Keras names; those of nested models are called "model/layer".
  *
  * @param modelJson model.json: its text, its bytes, or what `JSON.parse` made of it.
  * @param weights The binary files next to it: all in one, a list in the order of the manifest, or by file name.
@@ -120,6 +120,9 @@ class Importer {
     if (!Array.isArray(list)) throw new FormatError(`${where}: config has no list of layers`);
     const layers = list.map((entry, i) => readLayer(entry, `${where}: layers[${i}]`, path));
     if (!layers.length) throw new FormatError(`${where}: has no layers`);
+    const names = layers.map((layer) => layer.name);
+    const twice = names.find((name, i) => names.indexOf(name) !== i);
+    if (twice !== undefined) throw new FormatError(`${where}: two layers are named "${twice}"`);
     return kind === "Sequential"
       ? this.#sequential(layers, config, path, given, where)
       : this.#functional(layers, config as Json, path, given, where);
@@ -154,11 +157,7 @@ class Importer {
     given: readonly Value[] | undefined,
     where: string,
   ): Value[] {
-    const layers = new Map<string, KerasLayer>();
-    for (const layer of list) {
-      if (layers.has(layer.name)) throw new FormatError(`${where}: two layers are named "${layer.name}"`);
-      layers.set(layer.name, layer);
-    }
+    const layers = new Map(list.map((layer) => [layer.name, layer]));
     const ends = (key: string) => readReferences(config[key], `${where}: ${key}`);
     const inputs = ends("input_layers");
     const outputs = ends("output_layers");

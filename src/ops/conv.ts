@@ -1,6 +1,6 @@
 // Convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
-import { convAlgorithm, imagesPerChunk } from "../engine/plan.ts";
+import { convAlgorithm, imagesPerChunk, planDepthwise } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
@@ -104,11 +104,17 @@ function prepare(
         [CONV_PF]: axes.map((a) => a.before),
       }),
     );
-  if (algorithm !== "gemm") {
-    const kernel = algorithm === "direct" ? "direct_f32" : "depthwise_f32";
-    const b = bias?.buffer ?? 0;
+  const taps = sizeOf(axes.map((a) => a.kernel));
+  const rows = outs[0] * outs[1];
+  if (algorithm === "direct")
     return (images, x, y) =>
-      e.call(kernel, images * outs[0] * outs[1], [y, x, w.buffer, b, record(images), lo, hi]);
+      e.call("direct_f32", images * rows, [y, x, w.buffer, bias?.buffer ?? 0, record(images), lo, hi]);
+  if (algorithm === "depthwise") {
+    const { blocks, packedBytes } = planDepthwise(oc, taps);
+    const packed = e.packed(bias ? [w, bias] : [w], packedBytes, (to) =>
+      e.call("pack_depthwise_f32", blocks, [to, w.buffer, bias?.buffer ?? 0, taps, oc]),
+    );
+    return (images, x, y) => e.call("depthwise_f32", images * rows, [y, x, packed, record(images), lo, hi]);
   }
   const product: Product = {
     inputs: c / p.groups,
@@ -116,8 +122,8 @@ function prepare(
     groups: p.groups,
     filter: w,
     bias,
-    taps: Array.from({ length: sizeOf(axes.map((a) => a.kernel)) }, (_, i) => i),
-    runs: taps(axes, c, p.groups),
+    taps: Array.from({ length: taps }, (_, i) => i),
+    runs: runsOf(axes, c, p.groups),
   };
   const packed = packProduct(e, product);
   const [, h, width] = axes.map((a) => a.size);
@@ -146,7 +152,7 @@ function prepare(
 }
 
 /** The runs of input a pixel sums over, one per tap; those that touch are merged later. */
-function taps(axes: readonly Axis[], c: number, groups: number): Run[] {
+function runsOf(axes: readonly Axis[], c: number, groups: number): Run[] {
   const [z, y, x] = axes;
   const runs: Run[] = [];
   for (let kz = 0; kz < z.kernel; kz++)
