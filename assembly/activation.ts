@@ -2,7 +2,7 @@
 // A unit is a block of MAP_BLOCK floats (256 bytes, whole cache lines); the last may be partial.
 import { MAP_BLOCK } from "./abi";
 import { exp_f32x4, expm1_f32x4, log1p_f32x4, normal_tail_f32x4, tanh_f32x4 } from "./exp";
-import { load_tail, madd, splat, store_tail } from "./simd";
+import { load_some, madd, splat, store_some } from "./simd";
 
 // Which f: a literal at every call of `map`, so that only its branch is compiled.
 const enum Kind {
@@ -96,23 +96,6 @@ function apply(kind: Kind, x: v128, p: v128, q: v128): v128 {
   // x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³))) = x / (1 + e^(-2·√(2/π)·(…)))
   const u = f32x4.mul(x, madd(f32x4.mul(x, x), splat(GELU_3), splat(GELU_1)));
   return f32x4.div(x, f32x4.add(exp_f32x4(u), splat(ONE)));
-}
-
-/** Loads min(count, 4) floats; none if count <= 0. */
-// @ts-ignore: decorator
-@inline
-function load_some(p: usize, count: i32): v128 {
-  if (count >= 4) return v128.load(p);
-  if (count > 0) return load_tail(p, count);
-  return f32x4.splat(0);
-}
-
-/** Stores min(count, 4) floats; none if count <= 0. */
-// @ts-ignore: decorator
-@inline
-function store_some(p: usize, x: v128, count: i32): void {
-  if (count >= 4) v128.store(p, x);
-  else if (count > 0) store_tail(p, x, count);
 }
 
 /** The loop round `apply`. p and q are the parameters of f, if it has any. */

@@ -11,7 +11,7 @@ import {
   COPY_TRANSPOSE,
   COPY_X,
 } from "./abi";
-import { field, load_tail, store_tail } from "./simd";
+import { field, load_lanes, store_lanes } from "./simd";
 
 /** Bytes from which on the host's own copy and fill beat a vector loop in spite of the call. */
 const BULK: usize = 2048;
@@ -117,20 +117,6 @@ function turn_block(out: usize, x: usize, out_step: usize, x_step: usize, rows: 
     store_lanes(out + 2 * out_step, v128.shuffle<f32>(ac_high, bd_high, 0, 4, 1, 5), count);
     if (rows > 3) store_lanes(out + 3 * out_step, v128.shuffle<f32>(ac_high, bd_high, 2, 6, 3, 7), count);
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function load_lanes(p: usize, count: i32): v128 {
-  if (count == 4) return v128.load(p);
-  return load_tail(p, count);
-}
-
-// @ts-ignore: decorator
-@inline
-function store_lanes(out: usize, v: v128, count: i32): void {
-  if (count == 4) v128.store(out, v);
-  else store_tail(out, v, count);
 }
 
 /** A corner of fewer than four rows or columns. */

@@ -8,7 +8,7 @@ import {
   CONV_C, CONV_D, CONV_DX, CONV_DY, CONV_DZ, CONV_H, CONV_KD, CONV_KH, CONV_KW, CONV_N, CONV_OC, CONV_OD, CONV_OH,
   CONV_OW, CONV_PF, CONV_PL, CONV_PT, CONV_SX, CONV_SY, CONV_SZ, CONV_W,
 } from "./abi";
-import { clamp, field, load_tail, madd, store_tail } from "./simd";
+import { clamp, field, load_lanes, madd, store_lanes } from "./simd";
 
 /** Bytes of a tap of a block: four channels. */
 const TAP: usize = 16;
@@ -33,9 +33,9 @@ export function pack_depthwise_f32(packed: usize, filter: usize, bias: usize, ta
   let p = packed + <usize>(from * (taps + 1)) * TAP;
   for (let b = from; b < to; b++) {
     const at = <usize>first_channel(b, OC) << 2;
-    v128.store(p, bias ? load_cols(bias + at, cols) : f32x4.splat(0));
+    v128.store(p, bias ? load_lanes(bias + at, cols) : f32x4.splat(0));
     p += TAP;
-    for (let t = 0; t < taps; t++, p += TAP) v128.store(p, load_cols(filter + (<usize>(t * OC) << 2) + at, cols));
+    for (let t = 0; t < taps; t++, p += TAP) v128.store(p, load_lanes(filter + (<usize>(t * OC) << 2) + at, cols));
   }
 }
 
@@ -242,7 +242,7 @@ function one_pixel(
       for (let ky = 0; ky < kys; ky++) {
         let p = py, v = vy;
         for (let kx = 0; kx < kxs; kx++) {
-          const value = multiplier == 1 ? load_cols(p + at, cols) : gather(p, channel, cols, multiplier);
+          const value = multiplier == 1 ? load_lanes(p + at, cols) : gather(p, channel, cols, multiplier);
           a = madd(value, v128.load(v), a);
           p += step;
           v += TAP;
@@ -254,16 +254,9 @@ function one_pixel(
       pv += <usize>(KH * KW) * TAP;
     }
     a = clamp(a, l, h);
-    if (cols == 4) v128.store(o + at, a);
-    else store_tail(o + at, a, cols);
+    store_lanes(o + at, a, cols);
     packed += block;
   }
-}
-
-// @ts-ignore: decorator
-@inline
-function load_cols(p: usize, cols: i32): v128 {
-  return cols == 4 ? v128.load(p) : load_tail(p, cols);
 }
 
 /** The input channels behind output channels o .. o + cols - 1. */

@@ -5,7 +5,7 @@
 // The filter is [taps, C, G * N] dense: channel n of group g is column g * N + n. `taps` lists the taps that take part, in the
 // order in which the segments visit them, so that a phase of a transposed convolution packs only its own.
 import { NR } from "./abi";
-import { load_tail } from "./simd";
+import { load_some } from "./simd";
 
 /**
  * taps: i32[tapCount], the row-major index of each tap in the filter. C channels per group, N filters per group, G groups.
@@ -22,7 +22,7 @@ export function pack_filter_f32(
     const n = (panel % perGroup) * NR;
     const column = <usize>((panel / perGroup) * N + n) << 2;
     const cols = min(N - n, NR);
-    copy_row(p, bias ? bias + column : 0, cols);
+    copy_row(p, bias + column, bias ? cols : 0);
     p += NR * 4;
     for (let t = 0; t < tapCount; t++) {
       let row = filter + <usize>load<i32>(taps + (<usize>t << 2)) * <usize>C * rowBytes + column;
@@ -38,17 +38,6 @@ export function pack_filter_f32(
 // @ts-ignore: decorator
 @inline
 function copy_row(p: usize, from: usize, cols: i32): void {
-  if (from && cols == NR) {
-    v128.store(p, v128.load(from));
-    v128.store(p, v128.load(from, 16), 16);
-    return;
-  }
-  v128.store(p, part(from, cols));
-  v128.store(p, part(from + 16, from ? cols - 4 : 0), 16);
-}
-
-function part(p: usize, count: i32): v128 {
-  if (count >= 4 && p) return v128.load(p);
-  if (count <= 0 || !p) return f32x4.splat(0);
-  return load_tail(p, count);
+  v128.store(p, load_some(from, cols));
+  v128.store(p, load_some(from + 16, cols - 4), 16);
 }

@@ -4,7 +4,7 @@
 // rounding error of a sum stays small, and the result does not depend on how the work is cut.
 // Unit: REDUCE_BLOCK columns of one chunk: outer * ceil(reduce / chunk) * ceil(inner / REDUCE_BLOCK) in all.
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "./abi";
-import { load_tail, madd, splat, store_tail } from "./simd";
+import { load_lanes, load_tail, madd, splat, store_lanes, store_tail } from "./simd";
 
 // What is combined: x; (x - mean)^2; x, the largest; x, the smallest.
 // @ts-ignore: decorator
@@ -121,19 +121,6 @@ function min_narrow(q: usize, p: usize, rows: i32, inner: i32): void {
 }
 
 // --- Words ---
-
-// @ts-ignore: decorator
-@inline
-function load_lanes(p: usize, count: i32): v128 {
-  return count == 4 ? v128.load(p) : load_tail(p, count);
-}
-
-// @ts-ignore: decorator
-@inline
-function store_lanes(p: usize, x: v128, count: i32): void {
-  if (count == 4) v128.store(p, x);
-  else store_tail(p, x, count);
-}
 
 /** Two results in one. */
 // @ts-ignore: decorator

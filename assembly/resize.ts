@@ -16,7 +16,7 @@ import {
   RESIZE_W,
 } from "./abi";
 import { copy_floats } from "./copy";
-import { field, load_tail, madd, splat, store_tail } from "./simd";
+import { field, load_lanes, madd, splat, store_tail } from "./simd";
 
 /** Unit: a row (n, z, y) of the output. */
 export function resize_nearest_f32(out: usize, x: usize, record: usize, from: i32, to: i32): void {
@@ -136,13 +136,6 @@ function across(
     v = mix(v, mix(load_lanes(q, count), load_lanes(q + below, count), sy, ty), sz, tz);
   }
   return v;
-}
-
-// @ts-ignore: decorator
-@inline
-function load_lanes(p: usize, count: i32): v128 {
-  if (count == 4) return v128.load(p);
-  return load_tail(p, count);
 }
 
 /** As `across`, for four pixels of one channel, at four byte offsets from `p`. */

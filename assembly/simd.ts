@@ -67,3 +67,33 @@ export function store_tail(p: usize, x: v128, count: i32): void {
   v128.store_lane<f64>(p, x, 0);
   if (count == 3) v128.store_lane<f32>(p + 8, x, 2);
 }
+
+/** The first `count` (1 to 4) floats at `p`. */
+// @ts-ignore: decorator
+@inline
+export function load_lanes(p: usize, count: i32): v128 {
+  return count == 4 ? v128.load(p) : load_tail(p, count);
+}
+
+/** Stores the first `count` (1 to 4) lanes. */
+// @ts-ignore: decorator
+@inline
+export function store_lanes(p: usize, x: v128, count: i32): void {
+  if (count == 4) v128.store(p, x);
+  else store_tail(p, x, count);
+}
+
+/** What there is of four floats at `p` when `count` are left, be it none or more. */
+// @ts-ignore: decorator
+@inline
+export function load_some(p: usize, count: i32): v128 {
+  if (count <= 0) return f32x4.splat(0);
+  return load_lanes(p, min(count, 4));
+}
+
+/** Stores what there is room for when `count` places are left, be it none or more. */
+// @ts-ignore: decorator
+@inline
+export function store_some(p: usize, x: v128, count: i32): void {
+  if (count > 0) store_lanes(p, x, min(count, 4));
+}

@@ -5,7 +5,7 @@
 // Unit: a row where inner = 1; else SOFTMAX_BLOCK columns: outer * ceil(inner / SOFTMAX_BLOCK) in all.
 import { SOFTMAX_BLOCK } from "./abi";
 import { exp_f32x4 } from "./exp";
-import { load_tail, splat, store_tail, sum_lanes } from "./simd";
+import { load_lanes, load_tail, splat, store_lanes, store_tail, sum_lanes } from "./simd";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
 // Lane masks: the vector that begins at element 3 - count has its first `count` lanes set.
@@ -150,19 +150,6 @@ function softmax_column(q: usize, p: usize, rows: i32, stride: usize, count: i32
 
 function log_softmax_column(q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
   columns(true, 1, count, q, p, rows, stride);
-}
-
-// @ts-ignore: decorator
-@inline
-function load_lanes(p: usize, count: i32): v128 {
-  return count == 4 ? v128.load(p) : load_tail(p, count);
-}
-
-// @ts-ignore: decorator
-@inline
-function store_lanes(p: usize, x: v128, count: i32): void {
-  if (count == 4) v128.store(p, x);
-  else store_tail(p, x, count);
 }
 
 /** exp(x - max); stored at q where the exponentials are wanted. */

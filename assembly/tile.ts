@@ -6,7 +6,7 @@
 // neighbouring floats at the same distance from the start of every pixel (a 3x3 filter has three runs of 3 * c).
 // The panel holds NR floats of bias, then K rows of NR weights. See README.md for the picture.
 import { NR } from "./abi";
-import { clamp, load_tail, madd, store_tail } from "./simd";
+import { clamp, load_some, madd, store_some } from "./simd";
 
 /** Bytes of one row of a panel. */
 const ROW: usize = 32;
@@ -16,17 +16,6 @@ const ROW: usize = 32;
 @inline
 function load_half(part: bool, o: usize, cols: i32, from: i32): v128 {
   return part ? load_some(o + (<usize>from << 2), cols - from) : v128.load(o + (<usize>from << 2));
-}
-
-function load_some(p: usize, count: i32): v128 {
-  if (count >= 4) return v128.load(p);
-  if (count <= 0) return f32x4.splat(0);
-  return load_tail(p, count);
-}
-
-function store_some(p: usize, x: v128, count: i32): void {
-  if (count >= 4) v128.store(p, x);
-  else if (count > 0) store_tail(p, x, count);
 }
 
 // @ts-ignore: decorator

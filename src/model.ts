@@ -27,70 +27,85 @@ export function sequential(
 export function model(ends: { inputs: Node | readonly Node[]; outputs: Node | readonly Node[] }): Model {
   const inputs = [ends.inputs].flat() as Node[];
   const outputs = [ends.outputs].flat() as Node[];
+  if (!outputs.length) throw new ShapeError("model: no outputs given");
+  inputs.forEach((node, i) => {
+    if (!node.shape)
+      throw new ShapeError(`model: inputs[${i}] is the output of a layer; make it with input(shape)`);
+  });
+  const calls = inOrder(inputs, outputs);
+  const claim = namer([...inputs.map((n) => n.name), ...calls.map((n) => n.layer!.config.name)]);
+  const names = new Map<object, string>();
+  const reference = (node: Node): string => {
+    const name = names.get(callOf(node))!;
+    return node.output ? `${name}:${node.output}` : name;
+  };
+
   const description: Model = { format: "convolith", version: 1, inputs: [], layers: [], outputs: [] };
+  for (const node of inputs) {
+    const name = claim(node.name, "input");
+    names.set(callOf(node), name);
+    description.inputs.push({ name, shape: [...node.shape!] });
+  }
+  const owners = new Map<Layer, string>();
+  for (const node of calls) {
+    const layer = node.layer!;
+    const shares = owners.get(layer);
+    const { name: wanted, ...config } = layer.config as Named & Record<string, unknown>;
+    const name = claim(shares === undefined ? wanted : undefined, layer.kind);
+    if (shares === undefined) owners.set(layer, name);
+    names.set(callOf(node), name);
+    const entry: ModelLayer = { name, kind: layer.kind, config, inputs: node.inputs.map(reference) };
+    if (shares !== undefined) entry.shares = shares;
+    description.layers.push(entry);
+  }
+  description.outputs = outputs.map(reference);
+  return description;
+}
+
+/** Every call between the ends, each after what it reads. An own stack: models can be thousands of layers deep. */
+function inOrder(inputs: readonly Node[], outputs: readonly Node[]): Node[] {
+  const done = new Set<object>(inputs.map(callOf));
+  const calls: Node[] = [];
+  const stack = [...outputs].reverse();
+  while (stack.length) {
+    const node = stack[stack.length - 1];
+    if (done.has(callOf(node))) {
+      stack.pop();
+      continue;
+    }
+    if (!node.layer) throw new ShapeError("model: an output depends on an input that is not in `inputs`");
+    const open = node.inputs.filter((n) => !done.has(callOf(n)));
+    if (open.length) stack.push(...open.reverse());
+    else {
+      stack.pop();
+      done.add(callOf(node));
+      calls.push(node);
+    }
+  }
+  return calls;
+}
+
+/** Gives names: the wanted one, or the kind and a running number that nobody wants. */
+function namer(
+  wishes: readonly (string | undefined)[],
+): (wanted: string | undefined, kind: string) => string {
+  const reserved = new Set(wishes);
   const taken = new Set<string>();
   const counts = new Map<string, number>();
-  const claim = (wanted: string | undefined, kind: string): string => {
+  return (wanted, kind) => {
     let name = wanted;
     if (name === undefined) {
       do {
         const n = (counts.get(kind) ?? 0) + 1;
         counts.set(kind, n);
         name = `${kind}_${n}`;
-      } while (taken.has(name));
+      } while (reserved.has(name));
     } else if (taken.has(name)) throw new ShapeError(`model: two layers are named "${name}"`);
     if (name === "" || name.includes(":"))
       throw new ShapeError(`model: the name "${name}" must be non-empty and hold no colon`);
     taken.add(name);
     return name;
   };
-
-  const names = new Map<object, string>();
-  inputs.forEach((node, i) => {
-    if (!node.shape)
-      throw new ShapeError(`model: inputs[${i}] is the output of a layer; make it with input(shape)`);
-    const name = claim(node.name, "input");
-    names.set(callOf(node), name);
-    description.inputs.push({ name, shape: [...node.shape] });
-  });
-
-  const owners = new Map<Layer, string>();
-  // Depth first with an own stack: models can be thousands of layers deep.
-  const visit = (end: Node): void => {
-    const stack: Node[] = [end];
-    while (stack.length) {
-      const node = stack[stack.length - 1];
-      const call = callOf(node);
-      if (names.has(call)) {
-        stack.pop();
-        continue;
-      }
-      const { layer } = node;
-      if (!layer) throw new ShapeError("model: an output depends on an input that is not in `inputs`");
-      const open = node.inputs.filter((n) => !names.has(callOf(n)));
-      if (open.length) {
-        stack.push(...open.reverse());
-        continue;
-      }
-      stack.pop();
-      const shares = owners.get(layer);
-      const { name: wanted, ...config } = layer.config as Named & Record<string, unknown>;
-      const name = claim(shares === undefined ? wanted : undefined, layer.kind);
-      if (shares === undefined) owners.set(layer, name);
-      names.set(call, name);
-      const entry: ModelLayer = { name, kind: layer.kind, config, inputs: node.inputs.map(reference) };
-      if (shares !== undefined) entry.shares = shares;
-      description.layers.push(entry);
-    }
-  };
-  const reference = (node: Node): string => {
-    const name = names.get(callOf(node))!;
-    return node.output ? `${name}:${node.output}` : name;
-  };
-  for (const node of outputs) visit(node);
-  description.outputs = outputs.map(reference);
-  if (!description.outputs.length) throw new ShapeError("model: no outputs given");
-  return description;
 }
 
 /** Checks a description that came from elsewhere, such as `JSON.parse`. Throws FormatError. */

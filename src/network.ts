@@ -87,6 +87,7 @@ export class Network {
     });
     this.#outputs = ports(build.outputs, this.model.outputs);
     for (const { buffer } of this.#outputs.list) this.#program.output(buffer);
+    Ports.share(this.#inputs, this.#outputs);
     this.#program.place();
     for (const row of this.#rows) row.bytes = this.#program.keptBytes(row.calls[0], row.calls[1]);
   }
@@ -150,6 +151,7 @@ export class Network {
     const to = this.#outputs.order<Outputs | Tensor>(outputs as Inputs<Outputs | Tensor>, "run");
     const images = this.#inputs.images(from, this.#runtime, "run");
     this.#outputs.room(to, images, this.#runtime, "run");
+    this.#outputs.apart(to, from, "run");
     this.#run(from, to, images);
   }
 

@@ -21,6 +21,8 @@ export class Port {
   readonly integer: boolean;
   readonly buffer: Buffer;
   readonly #program: Program;
+  /** Whether another port has the same buffer: then values are copied, never read or written where a tensor lies. */
+  shared = false;
   /** Where the program now reads or writes it: the buffer's own place, or a tensor's. */
   #bound = 0;
 
@@ -48,6 +50,17 @@ export class Port {
 export class Ports {
   readonly list: readonly Port[];
   readonly #one: unknown[] = [undefined];
+
+  /** To be told of all ports of a network, once. */
+  static share(...sides: readonly Ports[]): void {
+    const owners = new Map<Buffer, Port>();
+    for (const port of sides.flatMap((side) => side.list)) {
+      const root = port.buffer.root ?? port.buffer;
+      const owner = owners.get(root);
+      if (owner) port.shared = owner.shared = true;
+      owners.set(root, port);
+    }
+  }
 
   constructor(list: readonly Port[]) {
     this.list = list;
@@ -101,6 +114,15 @@ export class Ports {
         );
       if (value instanceof Tensor) value.bufferFor(runtime, what);
     }
+  }
+
+  /** Refuses a tensor that is given twice, as two outputs or as input and output: it would be overwritten while it is read. */
+  apart(values: readonly (Outputs | Tensor)[], inputs: readonly unknown[], what: string): void {
+    for (let i = 0; i < this.list.length; i++)
+      if (values[i] instanceof Tensor && (inputs.includes(values[i]) || values.indexOf(values[i]) !== i))
+        throw new ShapeError(
+          `${what}: the tensor for output "${this.list[i].name}" is given twice; an output needs a tensor of its own`,
+        );
   }
 }
 
@@ -165,7 +187,7 @@ export function give(
   const { floats } = runtime.memory;
   const { buffer, size, shape } = port;
   const at = buffer.place / 4;
-  if (source instanceof Tensor && count === shape[0]) {
+  if (source instanceof Tensor && count === shape[0] && !port.shared) {
     port.bind(source.address("predict") + n * size * 4);
     return;
   }
@@ -186,9 +208,8 @@ export function give(
 
 /** Before a run: a whole batch of a tensor is written where it is to lie. */
 export function aim(port: Port, target: Outputs | Tensor, n: number, count: number): void {
-  port.bind(
-    target instanceof Tensor && count === port.shape[0] ? target.address("predict") + n * port.size * 4 : 0,
-  );
+  const direct = target instanceof Tensor && count === port.shape[0] && !port.shared;
+  port.bind(direct ? target.address("predict") + n * port.size * 4 : 0);
 }
 
 /** Copies the first `count` images of a port's buffer to `target`, from its n-th on. */
@@ -205,7 +226,7 @@ export function take(
   const all = integer ? memory.ints : memory.floats;
   const from = buffer.place / 4;
   if (target instanceof Tensor) {
-    if (count === shape[0]) return;
+    if (count === shape[0] && !port.shared) return;
     all.copyWithin(target.address("predict") / 4 + n * size, from, from + count * size);
   } else if (channelsFirst && shape.length > 2) {
     toChannelsFirst(all, from, target, n * size, count, shape);
