@@ -264,42 +264,55 @@ for (const { name, engine } of builds()) {
             });
     });
 
-    it("depthwise: channels, multipliers and widths", async () => {
+    it("depthwise: every number of channels and multiplier", async () => {
       for (const c of [2, 3, 4, 5, 6, 7, 8, 9, 15, 16, 17, 33])
         for (const multiplier of [1, 2, 3])
-          for (const [width, kernel, stride, dilation] of [
-            [1, 3, 1, 1],
-            [2, 2, 1, 1],
-            [4, 3, 1, 1],
-            [5, 3, 1, 1],
-            [6, 3, 1, 1],
-            [7, 3, 2, 1],
-            [8, 1, 1, 1],
-            [9, 5, 1, 1],
-            [10, 3, 1, 2],
-            [11, 4, 3, 1],
-            [12, 2, 2, 3],
-            [13, 3, 1, 1],
-          ]) {
-            const layer = {
-              size: [2, 4, width],
-              c,
-              oc: c * multiplier,
-              groups: c,
-              kernel: [3, kernel],
-              stride: [1, stride],
-            };
-            const whole = {
-              ...layer,
-              dilation: [1, dilation],
-              padding: [
-                [1, 1],
-                [kernel, kernel - 1],
-              ] as const,
-            };
-            if (multiplier > 1 || c > 3 || stride > 1) expect(algorithmOf(whole)).toBe("depthwise");
-            await exact(whole);
-          }
+          for (const stride of [1, 2])
+            for (const width of [3, 8, 13]) {
+              const layer: Conv = {
+                size: [2, 4, width],
+                c,
+                oc: c * multiplier,
+                groups: c,
+                kernel: [3, 3],
+                stride: [1, stride],
+              };
+              if (multiplier > 1 || c > 3 || stride > 1) expect(algorithmOf(layer)).toBe("depthwise");
+              await exact({ ...layer, bias: width > 3 });
+              await exact({
+                ...layer,
+                padding: [
+                  [1, 1],
+                  [1, 2],
+                ],
+              });
+            }
+    });
+
+    it("depthwise: every width for kernels, strides and dilations", async () => {
+      for (const kernel of [1, 2, 3, 4, 5, 7])
+        for (const stride of [1, 2, 3])
+          for (const dilation of [1, 2])
+            for (let width = 1; width <= 19; width += width < 7 ? 1 : 3)
+              for (const c of [4, 9]) {
+                const layer: Conv = {
+                  size: [1, 3, width],
+                  c,
+                  oc: c,
+                  groups: c,
+                  kernel: [2, kernel],
+                  stride: [1, stride],
+                  dilation: [1, dilation],
+                };
+                await exact({
+                  ...layer,
+                  padding: [
+                    [1, 0],
+                    [kernel, kernel - 1],
+                  ],
+                });
+                if (width > dilation * (kernel - 1)) await exact(layer);
+              }
     });
 
     it("direct: one to three channels at every width", async () => {

@@ -257,7 +257,7 @@ for (const { name, engine } of builds())
         back((runtime) => {
           const x = input(shape);
           const product = layer({ name: "product" })(x);
-          const normed = relu()(batchNorm({ name: "norm" })(product));
+          const normed = relu()(batchNorm({ name: "norm", epsilon: 0.25 })(product));
           const folded = compile(runtime, model({ inputs: x, outputs: normed }), noise, { batch: 2 });
           // As an output of the network the product must stay as it is.
           const apart = compile(runtime, model({ inputs: x, outputs: [normed, product] }), noise, {
