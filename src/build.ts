@@ -38,7 +38,7 @@ export class Builder {
   readonly outputs: Edge[];
   readonly weights: Record<string, Float32Array> = {};
   /** Layers in order, with what a summary says of them. */
-  readonly layers: { name: string; kind: string; shape: Shape; parameters: number }[] = [];
+  readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
 
   constructor(model: Model, batch: number, given: Weights | undefined, seed: number) {
     if (!Number.isInteger(seed)) throw new ShapeError(`compile: seed is ${seed} but must be an integer`);
@@ -98,9 +98,11 @@ export class Builder {
       }
       edges.set(owner, own);
     }
+    const before = this.graph.nodes.length;
     const built = definition.build(this.graph, layer.config, inputs, own, where);
+    const ops = this.graph.nodes.length - before;
     const outs = Array.isArray(built) ? (built as readonly Edge[]) : [built as Edge];
-    this.layers.push({ name: layer.name, kind: layer.kind, shape: outs[0].shape, parameters: count });
+    this.layers.push({ name: layer.name, kind: layer.kind, shape: outs[0].shape, parameters: count, ops });
     return outs;
   }
 }

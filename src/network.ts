@@ -200,8 +200,13 @@ function lower(
   buffers: Map<Edge, Buffer>,
   bufferOf: (edge: Edge) => Buffer,
 ): Row[] {
+  const left = new Set(build.graph.nodes.map((n) => n.layer));
   const rows = new Map<string, Row>(
-    build.layers.map((l) => [l.name, { ...l, multiplyAdds: 0, algorithm: "", bytes: 0, calls: [0, 0] }]),
+    build.layers.map(({ ops, ...l }) => {
+      // A layer that wrote ops and has none left was taken up by the one before it.
+      const algorithm = ops > 0 && !left.has(l.name) ? "fused" : "";
+      return [l.name, { ...l, multiplyAdds: 0, algorithm, bytes: 0, calls: [0, 0] }];
+    }),
   );
   for (const { op, params, inputs, outputs, layer } of build.graph.nodes) {
     const before = program.length;
