@@ -112,18 +112,25 @@ export class Ports {
         throw new ShapeError(
           `${what}: output "${name}" has room for ${room} values but ${images} images of ${size} make ${images * size}`,
         );
-      if (value instanceof Tensor) value.bufferFor(runtime, what);
+      if (value instanceof Tensor) value.check(runtime, what);
     }
   }
 
   /** Refuses a tensor that is given twice, as two outputs or as input and output: it would be overwritten while it is read. */
   apart(values: readonly (Outputs | Tensor)[], inputs: readonly unknown[], what: string): void {
-    for (let i = 0; i < this.list.length; i++)
-      if (values[i] instanceof Tensor && (inputs.includes(values[i]) || values.indexOf(values[i]) !== i))
-        throw new ShapeError(
-          `${what}: the tensor for output "${this.list[i].name}" is given twice; an output needs a tensor of its own`,
-        );
+    for (let i = 0; i < this.list.length; i++) {
+      const value = values[i];
+      if (!(value instanceof Tensor)) continue;
+      for (let j = 0; j < inputs.length; j++) if (inputs[j] === value) refuseTwice(this.list[i], what);
+      for (let j = 0; j < i; j++) if (values[j] === value) refuseTwice(this.list[i], what);
+    }
   }
+}
+
+function refuseTwice({ name }: Port, what: string): never {
+  throw new ShapeError(
+    `${what}: the tensor for output "${name}" is given twice; an output needs a tensor of its own`,
+  );
 }
 
 function isSingle(given: unknown): boolean {
@@ -163,7 +170,7 @@ function checkTensor({ name, shape }: Port, value: Tensor, runtime: Runtime, wha
     );
   if (value.dtype !== "float32")
     throw new ShapeError(`${what}: input "${name}" is ${value.dtype} but must be float32`);
-  value.bufferFor(runtime, what);
+  value.check(runtime, what);
 }
 
 function refuseLength({ name, shape, size }: Port, length: number, what: string): never {

@@ -87,15 +87,20 @@ export class Tensor implements TensorType {
     return this.#address;
   }
 
-  /** The tensor as a program sees it. Throws when it lives in another engine. */
-  bufferFor(runtime: Runtime, what: string): Buffer {
-    const address = this.address(what);
+  /** Throws unless the tensor is alive and lives in that engine. */
+  check(runtime: Runtime, what: string): void {
+    this.address(what);
     if (runtime !== this.#runtime)
       throw new ShapeError(
         `${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`,
       );
+  }
+
+  /** The tensor as a program of that engine sees it. */
+  bufferFor(runtime: Runtime, what: string): Buffer {
+    this.check(runtime, what);
     const buffer = new Buffer(this.size * 4, "fixed");
-    buffer.address = address;
+    buffer.address = this.#address;
     return buffer;
   }
 }
