@@ -77,7 +77,8 @@ async function measure(row: Row, engines: Engine[], rounds: number): Promise<Mea
   const tasks = Object.fromEntries(
     Object.entries(runners).map(([name, runner]) => [name, () => runner.run()]),
   );
-  const ms = await interleave(tasks, { rounds });
+  const timings = await interleave(tasks, { rounds });
+  const ms = Object.fromEntries(Object.entries(timings).map(([name, { median }]) => [name, median]));
   for (const runner of Object.values(runners)) await runner.dispose();
   return { row, ms, pair, error };
 }

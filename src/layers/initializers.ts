@@ -17,24 +17,15 @@ export type Initializer =
   | "ones"
   | { readonly constant: number };
 
-/**
- * Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out (per group).
- * `groups` is the number of groups `out` is divided into.
- */
-export function initialize(
-  init: Initializer,
-  shape: Shape,
-  seed: number,
-  name: string,
-  groups = 1,
-): Float32Array {
+/** Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out, as in PyTorch and Keras. */
+export function initialize(init: Initializer, shape: Shape, seed: number, name: string): Float32Array {
   const data = new Float32Array(sizeOf(shape));
   if (init === "zeros") return data;
   if (init === "ones") return data.fill(1);
   if (typeof init === "object" && Number.isFinite(init?.constant)) return data.fill(init.constant);
   const taps = sizeOf(shape.slice(0, -2));
   const fanIn = taps * (shape.at(-2) ?? 1);
-  const fanOut = (taps * (shape.at(-1) ?? 1)) / groups;
+  const fanOut = taps * (shape.at(-1) ?? 1);
   const variances: Record<string, number> = { glorot: 2 / (fanIn + fanOut), he: 2 / fanIn };
   const match = /^(glorot|he)(Uniform|Normal)$/.exec(String(init));
   if (!match)
