@@ -1,11 +1,9 @@
 // The engine as people see it: tensors, one method per op that runs at once, and `compile` for whole networks.
-import { binary as hostBinary } from "#host";
 import { compiler } from "./compiler.ts";
 import type { Model, TrainedModel } from "./description.ts";
 import { Program } from "./engine/program.ts";
-import { Runtime } from "./engine/runtime.ts";
-import { hasRelaxedSimd, load, type WasmSource } from "./engine/wasm.ts";
-import { ConvolithError, ShapeError, UnsupportedError } from "./errors.ts";
+import type { Runtime } from "./engine/runtime.ts";
+import { ShapeError } from "./errors.ts";
 import type { CompileOptions, Network } from "./network.ts";
 import { type ActivationKind, activation, prelu } from "./ops/activation.ts";
 import { checkShape } from "./ops/check.ts";
@@ -16,6 +14,7 @@ import { affine, type BinaryKind, binary } from "./ops/elementwise.ts";
 import { col2im, im2col } from "./ops/im2col.ts";
 import { batchNorm, groupNorm, instanceNorm } from "./ops/norm.ts";
 import type { Op } from "./ops/op.ts";
+import { type PadMode, pad } from "./ops/pad.ts";
 import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "./ops/pool.ts";
 import { argMax, type ReduceKind, reduce } from "./ops/reduce.ts";
 import { type ResizeCoordinates, type ResizeMethod, resize } from "./ops/resize.ts";
@@ -23,8 +22,6 @@ import {
   concat,
   depthToSpace,
   flatten,
-  type PadMode,
-  pad,
   reshape,
   slice,
   spaceToDepth,
@@ -34,15 +31,6 @@ import {
 import { logSoftmax, softmax } from "./ops/softmax.ts";
 import type { Padding, PaddingMode } from "./ops/window.ts";
 import { type DType, type Shape, Tensor } from "./tensor.ts";
-
-export interface EngineOptions {
-  /** The WebAssembly binary, from anywhere: a compiled module, its bytes, a Response, or a URL to fetch. */
-  wasm?: WasmSource | Promise<WasmSource>;
-  /** Which build to load. Default: "relaxed" where the host has relaxed SIMD, else "simd". */
-  build?: "simd" | "relaxed";
-  /** The same bits on every host: the baseline build, which never fuses multiply and add. Default false. */
-  deterministic?: boolean;
-}
 
 export interface EngineInfo {
   /** The build that runs: "checked" is the test build, which traps on broken preconditions. */
@@ -90,31 +78,6 @@ export interface PoolOptions {
   /** Default "valid". */
   padding?: Padding;
   ceilMode?: boolean;
-}
-
-/** Loads the kernels and makes an engine with a memory of its own. Rejects with UnsupportedError where WebAssembly SIMD is missing. */
-export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
-  const { build, deterministic = false } = options;
-  if (build !== undefined && build !== "simd" && build !== "relaxed")
-    throw new UnsupportedError(
-      `createEngine: build is ${JSON.stringify(build)} but must be "simd" or "relaxed"`,
-    );
-  if (build === "relaxed" && deterministic)
-    throw new UnsupportedError(
-      'createEngine: deterministic results need build "simd"; relaxed SIMD differs between hosts',
-    );
-  if (build === "relaxed" && !hasRelaxedSimd())
-    throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
-  const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
-  try {
-    return new Engine(new Runtime(await load(options.wasm ?? hostBinary(chosen))));
-  } catch (cause) {
-    if (cause instanceof ConvolithError) throw cause;
-    const what = options.wasm ? "the given wasm" : `the ${chosen} build`;
-    throw new UnsupportedError(`createEngine: could not load ${what}: ${(cause as Error).message}`, {
-      cause,
-    });
-  }
 }
 
 /**

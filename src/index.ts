@@ -1,14 +1,13 @@
 // The front door: names only.
+export { createEngine, type EngineOptions } from "./create.ts";
 export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./description.ts";
-export {
-  type ConvOptions,
-  type ConvTransposeOptions,
-  createEngine,
-  type Engine,
-  type EngineInfo,
-  type EngineOptions,
-  type PatchOptions,
-  type PoolOptions,
+export type {
+  ConvOptions,
+  ConvTransposeOptions,
+  Engine,
+  EngineInfo,
+  PatchOptions,
+  PoolOptions,
 } from "./eager.ts";
 export {
   ConvolithError,

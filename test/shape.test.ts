@@ -1,11 +1,10 @@
 import { describe, expect, it } from "vitest";
 import type { Op, TensorType } from "../src/ops/op.ts";
+import { type PadMode, pad } from "../src/ops/pad.ts";
 import {
   concat,
   depthToSpace,
   flatten,
-  type PadMode,
-  pad,
   reshape,
   slice,
   spaceToDepth,

@@ -74,3 +74,40 @@ const PADDED_BYTES = 512 * 1024;
 export function imagesPerChunk(images: number, paddedBytes: number): number {
   return Math.min(images, Math.max(1, Math.floor(PADDED_BYTES / paddedBytes)));
 }
+
+/**
+ * Rows (steps along the reduced axis) that one unit of a reduction folds into one; longer reductions run in two or more
+ * passes, which keeps sums accurate. With fewer than four columns a row is a few floats only.
+ */
+export function reductionChunk(rows: number, columns: number): number {
+  const chunk = columns < 4 ? 4096 : 128;
+  return rows <= 2 * chunk ? rows : chunk;
+}
+
+/** Broadcasting. */
+export const BROADCAST = {
+  /** Floats of a unit of work in a long run. */
+  block: 4096,
+  /** Rows shorter than this are joined; the operand they all meet is repeated to about `repeated` floats. */
+  shortRow: 128,
+  repeated: 256,
+};
+
+/** Strided copies. */
+export const COPY = {
+  /** Floats one unit of work moves, about. */
+  unit: 8192,
+  /** Boxes of more floats than this do not stay in the caches near a core. */
+  large: 2 ** 20,
+  /** Side of the square a unit turns: what fits the first-level cache; in large boxes longer rows pay more. */
+  turn: 64,
+  turnLarge: 256,
+  /** Reach of a scattered unit along its inner axis: the lines it touches stay in the first-level cache. */
+  scatter: 128,
+  /** Squares of up to so many floats are cheaper scattered than turned. */
+  tiny: 9,
+  /** From this length on an axis is worth an inner loop. */
+  long: 16,
+  /** Up to this length an outer axis of a large box runs inside the longer ones. */
+  short: 4,
+};

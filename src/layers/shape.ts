@@ -1,11 +1,10 @@
 // Layers that move values and change shapes. Shapes and axes in configs count without the batch unless said otherwise.
 import { ShapeError } from "../errors.ts";
+import { type PadMode, pad as padOp } from "../ops/pad.ts";
 import {
   concat as concatOp,
   depthToSpace as depthToSpaceOp,
   flatten as flattenOp,
-  type PadMode,
-  pad as padOp,
   reshape as reshapeOp,
   slice as sliceOp,
   spaceToDepth as spaceToDepthOp,

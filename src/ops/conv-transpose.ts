@@ -7,7 +7,7 @@ import { checkShape, perAxis } from "./check.ts";
 import { type ConvParams, operands } from "./conv.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
 import { float32, type Op, sizeOf, type TensorType } from "./op.ts";
-import { emitPad } from "./shape.ts";
+import { emitPad } from "./pad.ts";
 import { type Padding, slide } from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {

@@ -8,7 +8,7 @@ import { type Activation, activate, checkActivation, clampOf } from "./activatio
 import { arity, checkShape, integer, perAxis, requireFloats, show } from "./check.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
 import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
-import { emitPad } from "./shape.ts";
+import { emitPad } from "./pad.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
 
 export interface ConvParams {

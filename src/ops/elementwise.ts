@@ -1,4 +1,5 @@
 // Two tensors value by value, with NumPy broadcasting; and x · scale + offset.
+import { BROADCAST } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import {
   BROADCAST_A_BLOCK,
@@ -46,13 +47,6 @@ type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "prelu_f32";
 /** Kernels that take a repeated operand only as b: theirs may be swapped. */
 const COMMUTE: ReadonlySet<string> = new Set(["add_f32", "mul_f32", "min_f32", "max_f32"]);
 
-/** Floats of a unit of work in a long run. */
-const BLOCK = 4096;
-
-/** Rows shorter than this are joined; the operand they all meet is repeated to about REPEATED floats. */
-const SHORT_ROW = 128;
-const REPEATED = 256;
-
 /** The shape two shapes broadcast to, aligned at the end; a missing axis or one of size 1 is repeated. */
 export function broadcastShape(a: Shape, b: Shape, where: string): number[] {
   const rank = Math.max(a.length, b.length);
@@ -96,9 +90,9 @@ export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a
   const [row, ...outer] = axes;
   const run = {
     size: row.size,
-    block: Math.min(row.size, BLOCK),
-    aBlock: row.a * BLOCK,
-    bBlock: row.b * BLOCK,
+    block: Math.min(row.size, BROADCAST.block),
+    aBlock: row.a * BROADCAST.block,
+    bBlock: row.b * BROADCAST.block,
   };
   const buffers = { a: a.buffer, b: b.buffer };
 
@@ -135,7 +129,7 @@ export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a
 
 /** The operand that is the same in every row, if the other runs on from row to row and the rows are short. */
 function periodic(row: Axis, rows: Axis | undefined): "a" | "b" | undefined {
-  if (!rows || row.size >= SHORT_ROW || row.a === 0 || row.b === 0) return undefined;
+  if (!rows || row.size >= BROADCAST.shortRow || row.a === 0 || row.b === 0) return undefined;
   if (rows.b === 0 && rows.a === row.size) return "b";
   if (rows.a === 0 && rows.b === row.size) return "a";
   return undefined;
@@ -143,7 +137,7 @@ function periodic(row: Axis, rows: Axis | undefined): "a" | "b" | undefined {
 
 /** How often `count` floats are to be repeated to make whole vectors and a block worth the call. */
 function timesOf(count: number): number {
-  let times = Math.ceil(REPEATED / count);
+  let times = Math.ceil(BROADCAST.repeated / count);
   while ((times * count) % 4 !== 0) times++;
   return times;
 }

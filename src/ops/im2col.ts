@@ -4,8 +4,7 @@ import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/w
 import { ShapeError } from "../errors.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { fields, float32, type Op, type Shape, sizeOf, type TensorType } from "./op.ts";
-import { threeAxes } from "./shape.ts";
-import { type Axis, type Padding, slide } from "./window.ts";
+import { type Axis, type Padding, slide, threeAxes } from "./window.ts";
 
 export interface Im2colParams {
   kernel: readonly number[];

@@ -1,9 +1,10 @@
 // Normalisation per channel and per group of channels, of [n, ...spatial, c].
+import { reductionChunk } from "../engine/plan.ts";
 import { NORM_C, NORM_COPIES, NORM_GROUPS, NORM_PARTS, NORM_PIXELS } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, finite, integer, requireFloats, show } from "./check.ts";
 import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
-import { chunkOf, reduceUnits } from "./reduce.ts";
+import { reduceUnits } from "./reduce.ts";
 
 export interface BatchNormParams {
   epsilon: number;
@@ -90,7 +91,7 @@ function normalise(
   const c = x.shape[x.shape.length - 1];
   const pixels = sizeOf(x.shape.slice(1, -1));
   const stretch = { outer: n, reduce: pixels, inner: c };
-  const chunk = chunkOf(stretch);
+  const chunk = reductionChunk(stretch.reduce, stretch.inner);
   const parts = Math.ceil(pixels / chunk);
   const units = reduceUnits(stretch, chunk);
   const sums = e.scratch(n * parts * c * 4);

@@ -1,4 +1,5 @@
 // Sums, means, extremes and places of extremes along axes.
+import { reductionChunk } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
@@ -27,15 +28,6 @@ export interface Stretch {
   inner: number;
 }
 
-/**
- * Rows (steps along the reduced axis) that one unit of work folds into one. Longer reductions run in two or
- * more passes. With fewer than four columns a row is a few floats only.
- */
-export function chunkOf({ reduce, inner }: Stretch): number {
-  const chunk = inner < 4 ? 4096 : 128;
-  return reduce <= 2 * chunk ? reduce : chunk;
-}
-
 /** Units of work of a `reduce_*_f32` kernel. */
 export function reduceUnits({ outer, reduce, inner }: Stretch, chunk: number): number {
   return outer * Math.ceil(reduce / chunk) * Math.ceil(inner / REDUCE_BLOCK);
@@ -51,7 +43,7 @@ export function reduceStretch(
   divisor = 1,
 ): void {
   const { outer, reduce, inner } = stretch;
-  const chunk = chunkOf(stretch);
+  const chunk = reductionChunk(stretch.reduce, stretch.inner);
   const parts = Math.ceil(reduce / chunk);
   const to = parts === 1 ? out : e.scratch(outer * parts * inner * 4);
   const sizes = [reduce, inner, chunk];

@@ -4,7 +4,7 @@ import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { fields, float32, type Op } from "./op.ts";
-import { threeAxes } from "./shape.ts";
+import { threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";
 

@@ -1,5 +1,6 @@
 // Moving a box of floats whose axes step differently on both sides. Transpose, concat, slice, split, pad and the
 // two depth/space exchanges differ only in the axes they hand over.
+import { COPY } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import {
   COPY_DIMS,
@@ -20,22 +21,6 @@ export interface StridedAxis {
   out: number;
   x: number;
 }
-
-/** Floats one unit of work moves, about. */
-const UNIT = 8192;
-/** Boxes of more floats than this do not stay in the caches near a core. */
-const LARGE = 2 ** 20;
-/** Side of the square a unit turns: what fits the first-level cache; in large boxes longer rows pay more. */
-const TURN = 64;
-const TURN_LARGE = 256;
-/** Reach of a scattered unit along its inner axis: the lines it touches stay in the first-level cache. */
-const SCATTER = 128;
-/** Squares of up to so many floats are cheaper scattered than turned. */
-const TINY = 9;
-/** From this length on an axis is worth an inner loop. */
-const LONG = 16;
-/** Up to this length an outer axis of a large box runs inside the longer ones. */
-const SHORT = 4;
 
 /** Steps in floats of a dense row-major tensor. */
 export function denseSteps(shape: Shape): number[] {
@@ -84,27 +69,27 @@ function copyBox(e: Emitter, out: Buffer, x: Buffer, box: StridedAxis[]): void {
 
 /** Picks the way to copy, the order of the six axes, and the extent of a unit along the last three. */
 function arrange(box: StridedAxis[]): { mode: number; axes: StridedAxis[]; tile: number[] } {
-  const large = box.reduce((n, a) => n * a.size, 1) > LARGE;
+  const large = box.reduce((n, a) => n * a.size, 1) > COPY.large;
   const inOut = box.find((a) => a.out === 1);
   const inX = box.find((a) => a.x === 1);
   let mode = COPY_SCATTERED;
   // Inner loops want length first, then short steps: axes come with falling steps.
-  let last = [box.findLast((a) => a.size >= LONG) ?? box.reduce((a, b) => (b.size >= a.size ? b : a))];
-  let unit = UNIT;
-  let reach = SCATTER;
+  let last = [box.findLast((a) => a.size >= COPY.long) ?? box.reduce((a, b) => (b.size >= a.size ? b : a))];
+  let unit = COPY.unit;
+  let reach = COPY.scatter;
   if (inOut && inOut === inX) {
     mode = COPY_ROWS;
     last = [inOut];
-    reach = UNIT;
-  } else if (inOut && inX && inOut.size * inX.size > TINY) {
+    reach = COPY.unit;
+  } else if (inOut && inX && inOut.size * inX.size > COPY.tiny) {
     mode = COPY_TRANSPOSE;
     last = [inX, inOut];
-    reach = large ? TURN_LARGE : TURN;
+    reach = large ? COPY.turnLarge : COPY.turn;
     unit = reach * reach;
   }
   const outer = box.filter((a) => !last.includes(a));
   // Past the caches, short axes run inside long ones: few streams side by side, each of them without gaps.
-  if (large) outer.sort((a, b) => Number(a.size <= SHORT) - Number(b.size <= SHORT));
+  if (large) outer.sort((a, b) => Number(a.size <= COPY.short) - Number(b.size <= COPY.short));
   const axes = [...outer, ...last];
   while (axes.length < COPY_RANK) axes.unshift({ size: 1, out: 0, x: 0 });
   // A short axis leaves its share of the unit to the others.

@@ -109,3 +109,8 @@ function padOf(
   const both = integer(p, `padding[${i}]`, where, 0);
   return [both, both];
 }
+
+/** One to three spatial axes as depth, height, width. */
+export function threeAxes(values: readonly number[], missing: number): number[] {
+  return [...new Array<number>(3 - values.length).fill(missing), ...values];
+}
