@@ -115,12 +115,11 @@ export class Network {
   /**
    * Runs the network over any number of images. Arrays in, arrays out: the values of all images one after the other. A
    * tensor in (its first axis the batch) gives a tensor out. Several inputs are given in order or by name; several
-   * outputs come back in order.
+   * outputs come back in order: `const [mask, scores] = net.predict<Float32Array[]>({ photo })`.
    */
-  predict(inputs: Tensor): Tensor;
+  predict(inputs: Inputs<Tensor>): Tensor;
   predict(inputs: Inputs<Values>): Float32Array;
-  predict(inputs: Inputs<Tensor>): Tensor | Tensor[];
-  predict(inputs: Inputs<Values> | Inputs<Tensor>): Float32Array | Float32Array[] | Tensor | Tensor[];
+  predict<R extends Outputs | Outputs[] | Tensor[]>(inputs: Inputs<Values> | Inputs<Tensor>): R;
   predict(inputs: Inputs<Values> | Inputs<Tensor>): unknown {
     this.#alive("predict");
     const list = this.#inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");

@@ -58,7 +58,7 @@ test("a graph with two ends", async () => {
   const map = conv2d({ filters: 1, kernel: 1, activation: "sigmoid" })(features);
   const score = dense({ units: 2 })(flatten()(features));
   using net = engine.compile(model({ inputs: x, outputs: [map, score] }));
-  const [mask, scores] = net.predict({ photo: new Float32Array(192) }) as unknown as Float32Array[];
+  const [mask, scores] = net.predict<Float32Array[]>({ photo: new Float32Array(192) });
   expect([mask.length, scores.length]).toEqual([64, 2]);
 });
 

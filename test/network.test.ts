@@ -185,7 +185,7 @@ for (const { name, engine } of builds())
           expect(list).toEqual(want);
         }
         const given = [tensor(runtime, [3, 3], u), tensor(runtime, [3, 2, 2], v)];
-        const tensors = net.predict(given) as Tensor[];
+        const tensors = net.predict<Tensor[]>(given);
         expect(tensors.map((t) => [...t.shape, t.dtype])).toEqual([
           [3, 2, 2, "float32"],
           [3, 3, "float32"],
@@ -231,7 +231,7 @@ for (const { name, engine } of builds())
         expect(into).toEqual(got);
         // Tensors are channels last in any case.
         const given = [tensor(runtime, [3, 3, 4, 2], images), tensor(runtime, [3, 5], vectors)];
-        const tensors = first.predict(given) as Tensor[];
+        const tensors = first.predict<Tensor[]>(given);
         expect(tensors.map((t) => t.data())).toEqual([map, flat, rest]);
         for (const t of [...given, ...tensors, last, first]) t.dispose();
       }));
@@ -393,7 +393,7 @@ for (const { name, engine } of builds())
           const want = outputsOf(net, values);
           const t = tensor(runtime, [images, 4], values);
           const [predicted, ran] = [
-            net.predict([t]) as Tensor[],
+            net.predict<Tensor[]>([t]),
             want.map((v) =>
               tensor(
                 runtime,
