@@ -30,6 +30,9 @@ export const CONV_DX = 17;
 export const CONV_PF = 18;
 export const CONV_PT = 19;
 export const CONV_PL = 20;
+/** winograd.ts alone: tiles of 4x4 outputs in a row of them, and rows of them in an image. */
+export const WINOGRAD_ACROSS = 21;
+export const WINOGRAD_DOWN = 22;
 
 // GemmShape: one convolution as a matrix product per group, read by gemm.ts. M pixels by N channels.
 export const GEMM_M = 0;

@@ -10,7 +10,7 @@ export interface EngineOptions {
   wasm?: WasmSource | Promise<WasmSource>;
   /** Which build to load. Default: "relaxed" where the host has relaxed SIMD, else "simd". */
   build?: "simd" | "relaxed";
-  /** The same bits on every host: the baseline build, which never fuses multiply and add. Default false. */
+  /** The same bits on every host: the baseline build, which never fuses multiply and add, and no Winograd. Default false. */
   deterministic?: boolean;
 }
 
@@ -29,7 +29,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
   const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
   try {
-    return new Engine(new Runtime(await load(options.wasm ?? binary(chosen))));
+    return new Engine(new Runtime(await load(options.wasm ?? binary(chosen)), deterministic));
   } catch (cause) {
     if (cause instanceof ConvolithError) throw cause;
     const what = options.wasm ? "the given wasm" : `the ${chosen} build`;

@@ -23,11 +23,14 @@ export function binary(build: Build): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`../build/${build}.wasm`, import.meta.url)));
 }
 
-/** Every build this host can run: relaxed SIMD needs Node 22 or later. */
-export function builds(): { name: Build; engine: Promise<Runtime> }[] {
+/**
+ * Every build this host can run: relaxed SIMD needs Node 22 or later. Deterministic engines keep to the formula's own sums, so
+ * that whole numbers come out exactly.
+ */
+export function builds({ deterministic = false } = {}): { name: Build; engine: Promise<Runtime> }[] {
   return BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).map((name) => ({
     name,
-    engine: load(binary(name)).then((instance) => new Runtime(instance)),
+    engine: load(binary(name)).then((instance) => new Runtime(instance, deterministic)),
   }));
 }
 

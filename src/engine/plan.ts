@@ -8,9 +8,15 @@ export interface ConvFacts {
   groups: number;
   kernel: readonly number[];
   stride: readonly number[];
+  dilation: readonly number[];
+  /** Output pixels. */
+  out: readonly number[];
+  images: number;
+  /** Whether results must be those of the formula's own sums on every host. */
+  deterministic: boolean;
 }
 
-export type ConvAlgorithm = "direct" | "depthwise" | "gemm";
+export type ConvAlgorithm = "direct" | "depthwise" | "winograd" | "gemm";
 
 /** The table of algorithms: the first row that fits is taken. */
 const CONV_ALGORITHMS: readonly { name: ConvAlgorithm; fits: (f: ConvFacts) => boolean }[] = [
@@ -21,8 +27,31 @@ const CONV_ALGORITHMS: readonly { name: ConvAlgorithm; fits: (f: ConvFacts) => b
   },
   // One input channel a group: nothing to sum over but taps; channels are lanes.
   { name: "depthwise", fits: (f) => f.inPerGroup === 1 && f.groups > 1 },
+  // 3x3 by 36 instead of 144 multiplications. Transforms cost per channel, products per pair: they must be many. With few
+  // tiles the 36 filters are read for next to nothing.
+  {
+    name: "winograd",
+    fits: (f) =>
+      !f.deterministic &&
+      f.groups === 1 &&
+      is(f.kernel, 1, 3, 3) &&
+      is(f.stride, 1, 1, 1) &&
+      f.out[0] === 1 &&
+      f.inPerGroup >= 16 &&
+      f.outPerGroup >= 16 &&
+      f.inPerGroup % 4 === 0 &&
+      f.outPerGroup % 4 === 0 &&
+      f.images * winogradTiles(f.out[1], f.dilation[1]) * winogradTiles(f.out[2], f.dilation[2]) >= 12,
+  },
   { name: "gemm", fits: () => true },
 ];
+
+const is = (axes: readonly number[], ...values: readonly number[]): boolean =>
+  values.every((v, i) => axes[i] === v);
+
+/** Tiles of four outputs along an axis, over all its phases: every dilation-th output makes one. */
+export const winogradTiles = (pixels: number, dilation: number): number =>
+  dilation * Math.ceil(Math.ceil(pixels / dilation) / 4);
 
 export function convAlgorithm(facts: ConvFacts): ConvAlgorithm {
   return CONV_ALGORITHMS.find((row) => row.fits(facts))!.name;
@@ -65,6 +94,17 @@ export function planGemm(M: number, N: number, K: number, groups: number): GemmP
 export function planDepthwise(channels: number, taps: number): { blocks: number; packedBytes: number } {
   const blocks = Math.ceil(channels / 4);
   return { blocks, packedBytes: blocks * (taps + 1) * 16 };
+}
+
+/** Transformed inputs and products of the tiles that are worked on together: they should stay in L2. */
+const WINOGRAD_BYTES = 768 * 1024;
+
+/** Tiles per chunk, in whole register tiles and chunks of equal size; at least 12, so that a filter is used twice when read. */
+export function winogradChunk(tiles: number, inputs: number, outputs: number): number {
+  const most = Math.max(2, Math.floor(WINOGRAD_BYTES / (36 * 4 * (inputs + outputs)) / MR)) * MR;
+  // Rounded, not up: half a chunk more does less harm than reading all 36 filters once more.
+  const chunks = Math.max(1, Math.round(tiles / most));
+  return Math.min(tiles, Math.ceil(tiles / chunks / MR) * MR);
 }
 
 /** Padded images are made a few at a time, so that they are still in L2 when they are read. */

@@ -71,6 +71,10 @@ export class Program {
     this.#what = what;
   }
 
+  get deterministic(): boolean {
+    return this.#runtime.deterministic;
+  }
+
   // Writing: what an op sees of a program (`Emitter` in ops/op.ts).
 
   call(kernel: KernelName, units: number, args: Arg[]): void {

@@ -9,7 +9,11 @@ export class Runtime {
   readonly checked: boolean;
   readonly relaxed: boolean;
 
-  constructor(instance: Instance) {
+  constructor(
+    instance: Instance,
+    /** Whether algorithms that regroup sums (Winograd) are left out. */
+    readonly deterministic = false,
+  ) {
     this.#instance = instance;
     this.#memory = new Memory(instance.memory, instance.heapBase, instance.checked);
     this.checked = instance.checked;

@@ -10,6 +10,7 @@ import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
 import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
 import { emitPad } from "./pad.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
+import { prepareWinograd } from "./winograd.ts";
 
 export interface ConvParams {
   stride: readonly number[];
@@ -45,14 +46,19 @@ export const conv: Op<ConvParams> = {
       groups: p.groups,
       kernel: three.map((a) => a.kernel),
       stride: three.map((a) => a.stride),
+      dilation: three.map((a) => a.dilation),
+      out: three.map((a) => a.out),
+      images: x.shape[0],
+      deterministic: e.deterministic,
     };
     const algorithm = convAlgorithm(facts);
     e.algorithm(algorithm);
     const [lo, hi] = clampOf(p.activation);
     const images = x.shape[0];
-    // Depthwise skips taps that fall outside; everything else, and every border that is not zero, reads a padded copy.
+    // Depthwise and Winograd skip what falls outside; everything else, and every border that is not zero, reads a padded copy.
     const bordered = three.some((a) => a.before > 0 || a.after > 0);
-    const copy = bordered && (algorithm !== "depthwise" || p.paddingMode !== "zeros");
+    const skips = algorithm === "depthwise" || algorithm === "winograd";
+    const copy = bordered && !(skips && p.paddingMode === "zeros");
     const inside = copy
       ? three.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
       : three;
@@ -92,6 +98,7 @@ function prepare(
   lo: number,
   hi: number,
 ): (images: number, x: Buffer, y: Buffer) => void {
+  if (algorithm === "winograd") return prepareWinograd(e, axes, c, oc, w, bias, lo, hi);
   const outs = axes.map((a) => a.out);
   const record = (images: number) =>
     e.record(

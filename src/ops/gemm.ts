@@ -31,6 +31,8 @@ export interface Grid {
   input: readonly number[];
   output: readonly number[];
   first: number;
+  /** Bytes from one group's values to the next, in input and output. Default: they share pixels, channel by channel. */
+  groups?: readonly [input: number, output: number];
 }
 
 export interface Product {
@@ -62,12 +64,18 @@ export function packProduct(e: Emitter, p: Product): { panels: Buffer; segments:
       p.groups,
     ]),
   );
-  const blocks = cutRuns(p.runs, kc);
-  return {
-    panels: packed,
-    segments: e.record(blocks.flatMap((b) => [b.length, ...b.flatMap((r) => [r.offset, r.length])])),
-    blocks: blocks.length,
-  };
+  return { panels: packed, ...segmentsOf(e, p.runs, kc) };
+}
+
+/** The table of runs, cut into blocks of at most `kc` values. */
+export function segmentsOf(
+  e: Emitter,
+  runs: readonly Run[],
+  kc: number,
+): { segments: Buffer; blocks: number } {
+  const blocks = cutRuns(runs, kc);
+  const table = blocks.flatMap((b) => [b.length, ...b.flatMap((r) => [r.offset, r.length])]);
+  return { segments: e.record(table), blocks: blocks.length };
 }
 
 /** One product: every pixel of the grid times every filter, clamped to [lo, hi]. */
@@ -90,8 +98,8 @@ export function multiply(
     [GEMM_N]: [p.outputs],
     [GEMM_K]: [K],
     [GEMM_GROUPS]: [p.groups],
-    [GEMM_GROUP_IN]: [p.inputs * 4],
-    [GEMM_GROUP_OUT]: [p.outputs * 4],
+    [GEMM_GROUP_IN]: [grid.groups?.[0] ?? p.inputs * 4],
+    [GEMM_GROUP_OUT]: [grid.groups?.[1] ?? p.outputs * 4],
     [GEMM_MC]: [plan.mc],
     [GEMM_NC]: [plan.nc],
     [GEMM_K_BLOCKS]: [packed.blocks],

@@ -1,0 +1,67 @@
+// Winograd's F(4x4, 3x3) as calls: per chunk of tiles, inputs are transformed, multiplied 36 times, and transformed back.
+import { planGemm, winogradChunk, winogradTiles } from "../engine/plan.ts";
+import type { Buffer } from "../engine/program.ts";
+import { CONV_DZ, CONV_N, CONV_OD, CONV_PF, WINOGRAD_ACROSS, WINOGRAD_DOWN } from "../engine/wasm.ts";
+import { multiply, type Product, segmentsOf } from "./gemm.ts";
+import { type Emitter, fields, type Value } from "./op.ts";
+import type { Axis } from "./window.ts";
+
+/** Products of a tile: 6x6 points. */
+const POINTS = 36;
+
+/** Packs the filter, and gives back what emits the convolution of some images. Axes are [1, h, w], x is not padded. */
+export function prepareWinograd(
+  e: Emitter,
+  axes: readonly Axis[],
+  c: number,
+  oc: number,
+  w: Value,
+  bias: Value | undefined,
+  lo: number,
+  hi: number,
+): (images: number, x: Buffer, y: Buffer) => void {
+  const { panels, packedBytes, kc } = planGemm(1, oc, c, POINTS);
+  const packed = e.packed([w], packedBytes, (to) =>
+    e.call("winograd_pack_f4_f32", panels, [to, w.buffer, c, oc]),
+  );
+  const product: Product = {
+    inputs: c,
+    outputs: oc,
+    groups: POINTS,
+    filter: w,
+    bias: undefined,
+    taps: [0],
+    runs: [{ offset: 0, length: c }],
+  };
+  const factors = { panels: packed, ...segmentsOf(e, product.runs, kc) };
+  const [across, down] = [axes[2], axes[1]].map((a) => winogradTiles(a.out, a.dilation) / a.dilation);
+  return (images, x, y) => {
+    const shape = e.record(
+      fields({
+        [CONV_N]: [images, ...axes.map((a) => a.size), c],
+        [CONV_OD]: [...axes.map((a) => a.out), oc],
+        [CONV_DZ]: axes.map((a) => a.dilation),
+        [CONV_PF]: axes.map((a) => a.before),
+        [WINOGRAD_ACROSS]: [across],
+        [WINOGRAD_DOWN]: [down],
+      }),
+    );
+    const tiles = images * across * axes[2].dilation * down * axes[1].dilation;
+    const chunk = winogradChunk(tiles, c, oc);
+    for (let first = 0; first < tiles; first += chunk) {
+      const count = Math.min(chunk, tiles - first);
+      const inputs = e.scratch(POINTS * count * c * 4);
+      const products = e.scratch(POINTS * count * oc * 4);
+      e.call("winograd_input_f4_f32", count, [inputs, x, shape, count, first]);
+      const grid = {
+        counts: [1, 1, 1, count],
+        input: [0, 0, 0, c * 4],
+        output: [0, 0, 0, oc * 4],
+        first: 0,
+        groups: [count * c * 4, count * oc * 4] as const,
+      };
+      multiply(e, product, factors, grid, inputs, products, -Infinity, Infinity);
+      e.call("winograd_output_f4_f32", count, [y, products, bias?.buffer ?? 0, shape, count, first, lo, hi]);
+    }
+  };
+}

@@ -1,0 +1,146 @@
+// Winograd's 3x3 convolution against float64 sums, at every ragged edge, and how near it comes.
+import { describe, expect, test } from "vitest";
+import { convAlgorithm } from "../src/engine/plan.ts";
+import { conv } from "../src/ops/conv.ts";
+import { builds, evaluate, type Plain } from "./harness.ts";
+import * as oracle from "./oracle.ts";
+import { relativeL2 } from "./tolerance.ts";
+
+/** Relative L2 error that 256 channels must stay below; F(4x4) with points 0, ±√½, ±√2. */
+const BOUND = 3e-6;
+
+interface Case {
+  /** [n, h, w] */
+  size: readonly [number, number, number];
+  c: number;
+  oc: number;
+  padding?: number | "valid" | "same" | "half" | readonly (readonly [number, number])[];
+  dilation?: readonly [number, number];
+  paddingMode?: "zeros" | "reflect" | "replicate";
+  bias?: boolean;
+  activation?: { kind: "relu" | "relu6" | "tanh" };
+}
+
+/** Numbers in [-1, 1), the same in every run. */
+function noise(length: number, seed: number): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return state / 2 ** 31 - 1;
+  });
+}
+
+function inputsOf({ size: [n, h, w], c, oc, bias = true }: Case): { shape: number[]; data: Float32Array }[] {
+  const filter = noise(9 * c * oc, 2).map((v) => v / Math.sqrt(9 * c));
+  const inputs = [
+    { shape: [n, h, w, c], data: noise(n * h * w * c, 1) },
+    { shape: [3, 3, c, oc], data: filter },
+  ];
+  return bias ? [...inputs, { shape: [oc], data: noise(oc, 3) }] : inputs;
+}
+
+const paramsOf = ({ padding = "same", dilation = [1, 1], paddingMode = "zeros", activation }: Case) => ({
+  stride: [1, 1],
+  dilation,
+  padding,
+  paddingMode,
+  groups: 1,
+  activation,
+});
+
+const facts = ({ size: [images, h, w], c, oc, dilation = [1, 1] }: Case, deterministic = false) => ({
+  inPerGroup: c,
+  outPerGroup: oc,
+  groups: 1,
+  kernel: [1, 3, 3],
+  stride: [1, 1, 1],
+  dilation: [1, ...dilation],
+  out: [1, h, w],
+  images,
+  deterministic,
+});
+
+const CASES: Record<string, Case> = {
+  "whole tiles": { size: [1, 16, 16], c: 16, oc: 16 },
+  "one pixel more": { size: [1, 17, 13], c: 16, oc: 20 },
+  "one pixel less": { size: [1, 15, 19], c: 20, oc: 16 },
+  "maps smaller than a tile": { size: [13, 3, 2], c: 16, oc: 16 },
+  "one pixel maps": { size: [12, 1, 1], c: 16, oc: 16 },
+  "no border": { size: [1, 18, 19], c: 16, oc: 24, padding: "valid" },
+  "a border of two": { size: [1, 14, 14], c: 16, oc: 16, padding: 2 },
+  "a border on one side": {
+    size: [2, 13, 11],
+    c: 16,
+    oc: 16,
+    padding: [
+      [0, 3],
+      [2, 0],
+    ],
+  },
+  "mirrored border": { size: [1, 14, 15], c: 16, oc: 16, paddingMode: "reflect" },
+  "repeated border": { size: [1, 14, 15], c: 16, oc: 16, paddingMode: "replicate" },
+  "dilation in even phases": { size: [1, 16, 16], c: 16, oc: 16, dilation: [2, 2] },
+  "dilation in phases of several sizes": { size: [1, 17, 19], c: 16, oc: 16, dilation: [3, 2] },
+  "more phases than pixels": { size: [2, 5, 3], c: 16, oc: 16, dilation: [6, 4], padding: "half" },
+  "dilation along one axis": { size: [2, 11, 13], c: 20, oc: 28, dilation: [1, 3], padding: 1 },
+  "no bias": { size: [1, 16, 12], c: 16, oc: 16, bias: false },
+  relu: { size: [1, 16, 16], c: 16, oc: 16, activation: { kind: "relu" } },
+  relu6: { size: [1, 16, 16], c: 16, oc: 16, activation: { kind: "relu6" } },
+  tanh: { size: [1, 16, 16], c: 16, oc: 16, activation: { kind: "tanh" } },
+  "channels past a panel": { size: [1, 14, 14], c: 36, oc: 44 },
+  "several chunks, the last one short": { size: [1, 30, 27], c: 128, oc: 160 },
+  "a batch in several chunks": { size: [5, 14, 14], c: 96, oc: 128 },
+};
+
+describe.each(builds())("winograd, $name build", ({ engine }) => {
+  test.each(Object.entries(CASES))("%s", async (_, c) => {
+    expect(convAlgorithm(facts(c))).toBe("winograd");
+    const inputs = inputsOf(c);
+    const [expected] = oracle.conv(inputs, paramsOf(c));
+    const [actual] = await evaluate(engine, conv, inputs as Plain[], paramsOf(c));
+    expect(actual.shape).toEqual(expected.shape);
+    expect(relativeL2(actual.data, expected.data)).toBeLessThan(BOUND);
+  });
+
+  test("stays near the formula at 256 channels", async () => {
+    const c: Case = { size: [1, 14, 14], c: 256, oc: 256 };
+    const inputs = inputsOf(c);
+    const [expected] = oracle.conv(inputs, paramsOf(c));
+    const [actual] = await evaluate(engine, conv, inputs as Plain[], paramsOf(c));
+    const error = relativeL2(actual.data, expected.data);
+    expect(error).toBeLessThan(BOUND);
+    // Not so near that it could be another algorithm with a laxer bound: float32 sums alone make this much.
+    expect(error).toBeGreaterThan(1e-8);
+  });
+});
+
+describe("the plan", () => {
+  const c: Case = { size: [1, 16, 16], c: 16, oc: 16 };
+  test("keeps deterministic engines to the formula", () => {
+    expect(convAlgorithm(facts(c, true))).toBe("gemm");
+  });
+  test.each([
+    ["few tiles", { ...facts(c), out: [1, 8, 8] }],
+    ["few channels in", { ...facts(c), inPerGroup: 12 }],
+    ["few channels out", { ...facts(c), outPerGroup: 12 }],
+    ["channels not in fours", { ...facts(c), inPerGroup: 18 }],
+    ["stride", { ...facts(c), stride: [1, 2, 1] }],
+    ["another window", { ...facts(c), kernel: [1, 3, 5] }],
+    ["depth", { ...facts(c), kernel: [3, 3, 3] }],
+    ["groups", { ...facts(c), groups: 2 }],
+  ])("takes the matrix product for %s", (_, f) => {
+    expect(convAlgorithm(f)).toBe("gemm");
+  });
+});
+
+test("a deterministic engine gives whole numbers exactly where Winograd would round", async () => {
+  const [{ engine }] = builds({ deterministic: true });
+  const c: Case = { size: [1, 16, 16], c: 16, oc: 16, bias: false };
+  const inputs = inputsOf(c).map(({ shape, data }, i) => ({
+    shape,
+    data: data.map((_, j) => ((j * 7 + i) % 11) - 5),
+  }));
+  const [expected] = oracle.conv(inputs, paramsOf(c));
+  const [actual] = await evaluate(engine, conv, inputs, paramsOf(c));
+  expect(Array.from(actual.data)).toEqual(Array.from(expected.data));
+});
