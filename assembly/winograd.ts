@@ -70,17 +70,19 @@ function row_of(tile: i32, across: i32, dx: i32, down: i32, dy: i32): i32 {
   return (line % down) * 4 * dy + (line / down) % dy;
 }
 
-/** The inputs of `tiles` tiles, the first of which is tile `first` of the batch, as V[36][tiles][C]. Unit: a tile. */
+/**
+ * The inputs of some tiles, the first of which is tile `first` of the batch, as V[36][tile][C]; the 36 lie `step` bytes apart.
+ * Unit: a tile.
+ */
 export function winograd_input_f4_f32(
-  out: usize, x: usize, shape: usize, tiles: i32, first: i32, from: i32, to: i32,
+  out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
 ): void {
   const H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
   const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
   const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
   assert(C % 4 == 0);
-  assert(0 <= from && from <= to && to <= tiles && first + to <= field(shape, CONV_N) * across * dx * down * dy);
+  assert(0 <= from && from <= to && first + to <= field(shape, CONV_N) * across * dx * down * dy);
   const pixel = <usize>C << 2, row = <usize>W * pixel;
-  const step = <usize>tiles * pixel;
   for (let t = from; t < to; t++) {
     const tile = first + t;
     const n = tile / (across * dx * down * dy);
@@ -164,19 +166,18 @@ function output_four(
 }
 
 /**
- * The outputs of `tiles` tiles, from P[36][tiles][OC], which is overwritten. What hangs over the edge is dropped. bias may be 0.
- * Unit: a tile.
+ * The outputs of some tiles, from P[36][tile][OC], `step` bytes apart, which is overwritten. What hangs over the edge is dropped.
+ * bias may be 0. Unit: a tile.
  */
 export function winograd_output_f4_f32(
-  out: usize, products: usize, bias: usize, shape: usize, tiles: i32, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
   const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
   const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
   const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
   assert(OC % 4 == 0);
-  assert(0 <= from && from <= to && to <= tiles && first + to <= field(shape, CONV_N) * across * dx * down * dy);
+  assert(0 <= from && from <= to && first + to <= field(shape, CONV_N) * across * dx * down * dy);
   const pixel = <usize>OC << 2, row = <usize>OW * pixel;
-  const step = <usize>tiles * pixel;
   for (let t = from; t < to; t++) {
     const tile = first + t;
     const n = tile / (across * dx * down * dy);

@@ -99,6 +99,12 @@ export function planDepthwise(channels: number, taps: number): { blocks: number;
 /** Transformed inputs and products of the tiles that are worked on together: they should stay in L2. */
 const WINOGRAD_BYTES = 768 * 1024;
 
+/**
+ * Bytes from one of the 36 points to the next, for `bytes` of tiles: an odd number of cache lines, so that the 36 streams of a
+ * transform spread over the sets of a cache instead of meeting in one.
+ */
+export const winogradStep = (bytes: number): number => (Math.ceil(bytes / 64) | 1) * 64;
+
 /** Tiles per chunk, in whole register tiles and chunks of equal size; at least 12, so that a filter is used twice when read. */
 export function winogradChunk(tiles: number, inputs: number, outputs: number): number {
   const most = Math.max(2, Math.floor(WINOGRAD_BYTES / (36 * 4 * (inputs + outputs)) / MR)) * MR;

@@ -1,5 +1,5 @@
 // Winograd's F(4x4, 3x3) as calls: per chunk of tiles, inputs are transformed, multiplied 36 times, and transformed back.
-import { planGemm, winogradChunk, winogradTiles } from "../engine/plan.ts";
+import { planGemm, winogradChunk, winogradStep, winogradTiles } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { CONV_DZ, CONV_N, CONV_OD, CONV_PF, WINOGRAD_ACROSS, WINOGRAD_DOWN } from "../engine/wasm.ts";
 import { multiply, type Product, segmentsOf } from "./gemm.ts";
@@ -50,18 +50,28 @@ export function prepareWinograd(
     const chunk = winogradChunk(tiles, c, oc);
     for (let first = 0; first < tiles; first += chunk) {
       const count = Math.min(chunk, tiles - first);
-      const inputs = e.scratch(POINTS * count * c * 4);
-      const products = e.scratch(POINTS * count * oc * 4);
-      e.call("winograd_input_f4_f32", count, [inputs, x, shape, count, first]);
+      const [stepIn, stepOut] = [winogradStep(count * c * 4), winogradStep(count * oc * 4)];
+      const inputs = e.scratch(POINTS * stepIn);
+      const products = e.scratch(POINTS * stepOut);
+      e.call("winograd_input_f4_f32", count, [inputs, x, shape, stepIn, first]);
       const grid = {
         counts: [1, 1, 1, count],
         input: [0, 0, 0, c * 4],
         output: [0, 0, 0, oc * 4],
         first: 0,
-        groups: [count * c * 4, count * oc * 4] as const,
+        groups: [stepIn, stepOut] as const,
       };
       multiply(e, product, factors, grid, inputs, products, -Infinity, Infinity);
-      e.call("winograd_output_f4_f32", count, [y, products, bias?.buffer ?? 0, shape, count, first, lo, hi]);
+      e.call("winograd_output_f4_f32", count, [
+        y,
+        products,
+        bias?.buffer ?? 0,
+        shape,
+        stepOut,
+        first,
+        lo,
+        hi,
+      ]);
     }
   };
 }
