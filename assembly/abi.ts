@@ -30,7 +30,7 @@ export const CONV_DX = 17;
 export const CONV_PF = 18;
 export const CONV_PT = 19;
 export const CONV_PL = 20;
-/** winograd.ts alone: tiles of 4x4 outputs in a row of them, and rows of them in an image. */
+/** winograd.ts alone: tiles in a row of them, and rows of tiles, in one phase of an image. */
 export const WINOGRAD_ACROSS = 21;
 export const WINOGRAD_DOWN = 22;
 

@@ -1,16 +1,19 @@
-// Winograd's F(4x4, 3x3): a 3x3 convolution of stride 1 makes 4x4 outputs from 6x6 inputs with 36 multiplications per channel
-// pair where the formula takes 144 (Lavin and Gray, 2015). In three steps, each a call of its own:
+// Winograd's convolutions F(4x4, 3x3) and F(2x2, 3x3), stride 1: m x m outputs from n x n inputs, n = m + 2, with n² instead of
+// 9 m² multiplications per channel pair: 36 for 144, or 16 for 36 (Lavin and Gray, 2015). In three steps, each a call of its own:
 //
-//   V[t][tile][c]  = (Bᵀ d B)[t]            winograd_input_f4_f32, d the tile's 6x6 inputs
-//   P[t][tile][oc] = sum over c of V[t][tile][c] * U[t][c][oc]      gemm_f32, 36 products
-//   y              = clamp(bias + Aᵀ P A)   winograd_output_f4_f32
+//   V[t][tile][c]  = (Bᵀ d B)[t]            winograd_input_*_f32, d the tile's n x n inputs, t = 0 .. n² - 1
+//   P[t][tile][oc] = sum over c of V[t][tile][c] * U[t][c][oc]      gemm_f32, n² products
+//   y              = clamp(bias + Aᵀ P A)   winograd_output_*_f32
 //
-// with U = G g Gᵀ packed ahead by winograd_pack_f4_f32. Interpolation points 0, ±a, ±b and infinity, a = √½, b = √2: their
-// products are powers of two, and the error is less than half that of the customary 0, ±1, ±2. With x(x² − ½)(x² − 2):
+// with U = G g Gᵀ packed ahead by winograd_pack_*_f32.
 //
+// F(4x4): interpolation points 0, ±a, ±b and infinity, a = √½, b = √2. Their products are powers of two, and the error is less
+// than half that of the customary 0, ±1, ±2. With x(x² − ½)(x² − 2):
 //   Bᵀ: d0 − 5/2 d2 + d4;  (d4 − 2 d2) ± a (d3 − 2 d1);  (d4 − ½ d2) ± b (d3 − ½ d1);  d1 − 5/2 d3 + d5
 //   G:  g0;  −⅔ (g0 ± a g1 + ½ g2);  ⅙ (g0 ± b g1 + 2 g2);  g2
 //   Aᵀ: m0 + s + S;  a e + b E;  ½ s + 2 S;  ½ a e + 2 b E + m5      s, e = m1 ± m2, S, E = m3 ± m4
+// F(2x2): points 0, ±1 and infinity.
+//   Bᵀ: d0 − d2;  d1 + d2;  d2 − d1;  d1 − d3      G: g0;  ½ (g0 ± g1 + g2);  g2      Aᵀ: m0 + m1 + m2;  m1 − m2 − m3
 //
 // x and y are NHWC with channels in fours; a tile outside the input reads zeros, so nothing is padded. A dilated convolution falls
 // into dy * dx phases, every dy-th row and dx-th column of output, each of which reads its own such grid of inputs undilated.
@@ -38,6 +41,130 @@ const NUMBERS: usize = memory.data<f32>([0.7071067811865476, 1.4142135623730951,
 // @ts-ignore: decorator
 @inline const SIXTH: usize = 24;
 
+/** The first output column of a tile. */
+// @ts-ignore: decorator
+@inline
+function column_of(tile: i32, m: i32, across: i32, dx: i32): i32 {
+  return (tile % across) * m * dx + (tile / across) % dx;
+}
+
+/** The first output row of a tile. */
+// @ts-ignore: decorator
+@inline
+function row_of(tile: i32, m: i32, across: i32, dx: i32, down: i32, dy: i32): i32 {
+  const line = tile / (across * dx);
+  return (line % down) * m * dy + (line / down) % dy;
+}
+
+// --- Inputs ---
+
+/**
+ * The inputs of some tiles, the first of which is tile `first` of the batch, as V[36][tile][C]; the 36 lie `step` bytes apart.
+ * Unit: a tile.
+ */
+export function winograd_input_f4_f32(
+  out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) input_place(4, out, x, shape, step, first + t, t);
+}
+
+/** The same for tiles of 2x2 outputs: V[16][tile][C]. */
+export function winograd_input_f2_f32(
+  out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) input_place(2, out, x, shape, step, first + t, t);
+}
+
+// @ts-ignore: decorator
+@inline
+function input_place(m: i32, out: usize, x: usize, shape: usize, step: usize, tile: i32, t: i32): void {
+  const H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
+  const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
+  const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
+  assert(C % 4 == 0);
+  assert(tile < field(shape, CONV_N) * across * dx * down * dy);
+  const pixel = <usize>C << 2, row = <usize>W * pixel;
+  const n = tile / (across * dx * down * dy);
+  const iy = row_of(tile, m, across, dx, down, dy) - field(shape, CONV_PT);
+  const ix = column_of(tile, m, across, dx) - field(shape, CONV_PL);
+  const p = x + <usize>(n * H + iy) * row + <usize>ix * pixel;
+  const q = out + <usize>t * pixel;
+  const inside = iy >= 0 && ix >= 0 && iy + (m + 1) * dy < H && ix + (m + 1) * dx < W;
+  if (m == 4) {
+    if (inside) inner_tile_4(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
+    else edge_tile_4(q, p, C, <usize>dy * row, <usize>dx * pixel, step, iy, ix, dy, dx, H, W);
+  } else {
+    if (inside) inner_tile_2(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
+    else edge_tile_2(q, p, C, <usize>dy * row, <usize>dx * pixel, step, iy, ix, dy, dx, H, W);
+  }
+}
+
+function inner_tile_4(q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize): void {
+  input_tile(4, false, q, p, C, row, pixel, step, 0, 0, 1, 1, 0, 0);
+}
+
+function edge_tile_4(
+  q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32, H: i32, W: i32,
+): void {
+  input_tile(4, true, q, p, C, row, pixel, step, iy, ix, dy, dx, H, W);
+}
+
+function inner_tile_2(q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize): void {
+  input_tile(2, false, q, p, C, row, pixel, step, 0, 0, 1, 1, 0, 0);
+}
+
+function edge_tile_2(
+  q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32, H: i32, W: i32,
+): void {
+  input_tile(2, true, q, p, C, row, pixel, step, iy, ix, dy, dx, H, W);
+}
+
+// @ts-ignore: decorator
+@inline
+function input_tile(
+  m: i32, edge: bool, q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32,
+  H: i32, W: i32,
+): void {
+  const n = m + 2;
+  const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
+  const five = splat(NUMBERS + FIVE_HALVES);
+  const down = <usize>n * step;
+  for (let c = 0; c < C; c += 4) {
+    // Rows first, into their places in V; then its columns, in place.
+    let r = p, v = q;
+    for (let y = 0; y < n; y++) {
+      if (edge && <u32>(iy + y * dy) >= <u32>H) {
+        const zero = f32x4.splat(0);
+        for (let i = 0; i < n; i++) v128.store(v + <usize>i * step, zero);
+      } else {
+        const d0 = at(edge, r, ix, W), d1 = at(edge, r + pixel, ix + dx, W);
+        const d2 = at(edge, r + 2 * pixel, ix + 2 * dx, W), d3 = at(edge, r + 3 * pixel, ix + 3 * dx, W);
+        if (m == 4)
+          input_six(v, step, d0, d1, d2, d3, at(edge, r + 4 * pixel, ix + 4 * dx, W), at(edge, r + 5 * pixel, ix + 5 * dx, W), a, b, half, two, five);
+        else input_four(v, step, d0, d1, d2, d3);
+      }
+      r += row;
+      v += down;
+    }
+    v = q;
+    for (let i = 0; i < n; i++) {
+      const d0 = v128.load(v), d1 = v128.load(v + down), d2 = v128.load(v + 2 * down), d3 = v128.load(v + 3 * down);
+      if (m == 4) input_six(v, down, d0, d1, d2, d3, v128.load(v + 4 * down), v128.load(v + 5 * down), a, b, half, two, five);
+      else input_four(v, down, d0, d1, d2, d3);
+      v += step;
+    }
+    p += 16;
+    q += 16;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function at(edge: bool, p: usize, x: i32, W: i32): v128 {
+  if (edge) return <u32>x < <u32>W ? v128.load(p) : f32x4.splat(0);
+  return v128.load(p);
+}
+
 /** Bᵀ of six values, stored `step` bytes apart. */
 // @ts-ignore: decorator
 @inline
@@ -55,115 +182,17 @@ function input_six(
   v128.store(q + 5 * step, f32x4.add(madd(d3, five, d1), d5));
 }
 
-/** The first output column of a tile. */
+/** Bᵀ of four values. */
 // @ts-ignore: decorator
 @inline
-function column_of(tile: i32, across: i32, dx: i32): i32 {
-  return (tile % across) * 4 * dx + (tile / across) % dx;
+function input_four(q: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v128): void {
+  v128.store(q, f32x4.sub(d0, d2));
+  v128.store(q + step, f32x4.add(d1, d2));
+  v128.store(q + 2 * step, f32x4.sub(d2, d1));
+  v128.store(q + 3 * step, f32x4.sub(d1, d3));
 }
 
-/** The first output row of a tile. */
-// @ts-ignore: decorator
-@inline
-function row_of(tile: i32, across: i32, dx: i32, down: i32, dy: i32): i32 {
-  const line = tile / (across * dx);
-  return (line % down) * 4 * dy + (line / down) % dy;
-}
-
-/**
- * The inputs of some tiles, the first of which is tile `first` of the batch, as V[36][tile][C]; the 36 lie `step` bytes apart.
- * Unit: a tile.
- */
-export function winograd_input_f4_f32(
-  out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
-): void {
-  const H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
-  const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
-  const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
-  assert(C % 4 == 0);
-  assert(0 <= from && from <= to && first + to <= field(shape, CONV_N) * across * dx * down * dy);
-  const pixel = <usize>C << 2, row = <usize>W * pixel;
-  for (let t = from; t < to; t++) {
-    const tile = first + t;
-    const n = tile / (across * dx * down * dy);
-    const iy = row_of(tile, across, dx, down, dy) - field(shape, CONV_PT);
-    const ix = column_of(tile, across, dx) - field(shape, CONV_PL);
-    const p = x + <usize>(n * H + iy) * row + <usize>ix * pixel;
-    const q = out + <usize>t * pixel;
-    if (iy >= 0 && ix >= 0 && iy + 5 * dy < H && ix + 5 * dx < W) inner_tile(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
-    else edge_tile(q, p, C, <usize>dy * row, <usize>dx * pixel, step, iy, ix, dy, dx, H, W);
-  }
-}
-
-function inner_tile(q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize): void {
-  input_tile(false, q, p, C, row, pixel, step, 0, 0, 1, 1, 0, 0);
-}
-
-function edge_tile(
-  q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32, H: i32, W: i32,
-): void {
-  input_tile(true, q, p, C, row, pixel, step, iy, ix, dy, dx, H, W);
-}
-
-// @ts-ignore: decorator
-@inline
-function input_tile(
-  edge: bool, q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32, H: i32,
-  W: i32,
-): void {
-  const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
-  const five = splat(NUMBERS + FIVE_HALVES);
-  for (let c = 0; c < C; c += 4) {
-    // Rows first, into their places in V; then its columns, in place.
-    let r = p, v = q;
-    for (let y = 0; y < 6; y++) {
-      if (edge && <u32>(iy + y * dy) >= <u32>H) {
-        const zero = f32x4.splat(0);
-        for (let i = 0; i < 6; i++) v128.store(v + <usize>i * step, zero);
-      } else {
-        input_six(
-          v, step, at(edge, r, ix, W), at(edge, r + pixel, ix + dx, W), at(edge, r + 2 * pixel, ix + 2 * dx, W),
-          at(edge, r + 3 * pixel, ix + 3 * dx, W), at(edge, r + 4 * pixel, ix + 4 * dx, W), at(edge, r + 5 * pixel, ix + 5 * dx, W),
-          a, b, half, two, five,
-        );
-      }
-      r += row;
-      v += 6 * step;
-    }
-    v = q;
-    const down: usize = 6 * step;
-    for (let i = 0; i < 6; i++) {
-      input_six(
-        v, down, v128.load(v), v128.load(v + down), v128.load(v + 2 * down), v128.load(v + 3 * down), v128.load(v + 4 * down),
-        v128.load(v + 5 * down), a, b, half, two, five,
-      );
-      v += step;
-    }
-    p += 16;
-    q += 16;
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function at(edge: bool, p: usize, x: i32, W: i32): v128 {
-  if (edge) return <u32>x < <u32>W ? v128.load(p) : f32x4.splat(0);
-  return v128.load(p);
-}
-
-/** Aᵀ of six values: the four results are stored `step` bytes apart. */
-// @ts-ignore: decorator
-@inline
-function output_four(
-  q: usize, step: usize, m0: v128, m1: v128, m2: v128, m3: v128, m4: v128, m5: v128, a: v128, b: v128, half: v128, two: v128,
-): void {
-  const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
-  const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
-  v128.store(q, f32x4.add(f32x4.add(m0, s), S));
-  v128.store(q + step, f32x4.add(e, E));
-  v128.store(q + 2 * step, madd(half, s, f32x4.mul(two, S)));
-  v128.store(q + 3 * step, f32x4.add(madd(half, e, f32x4.mul(two, E)), m5));
-}
+// --- Outputs ---
 
 /**
  * The outputs of some tiles, from P[36][tile][OC], `step` bytes apart, which is overwritten. What hangs over the edge is dropped.
@@ -172,25 +201,39 @@ function output_four(
 export function winograd_output_f4_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
+  for (let t = from; t < to; t++) output_place(4, out, products, bias, shape, step, first + t, t, lo, hi);
+}
+
+/** The same for tiles of 2x2 outputs, from P[16][tile][OC]. */
+export function winograd_output_f2_f32(
+  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) output_place(2, out, products, bias, shape, step, first + t, t, lo, hi);
+}
+
+// @ts-ignore: decorator
+@inline
+function output_place(
+  m: i32, out: usize, products: usize, bias: usize, shape: usize, step: usize, tile: i32, t: i32, lo: f32, hi: f32,
+): void {
   const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
   const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
   const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
   assert(OC % 4 == 0);
-  assert(0 <= from && from <= to && first + to <= field(shape, CONV_N) * across * dx * down * dy);
+  assert(tile < field(shape, CONV_N) * across * dx * down * dy);
   const pixel = <usize>OC << 2, row = <usize>OW * pixel;
-  for (let t = from; t < to; t++) {
-    const tile = first + t;
-    const n = tile / (across * dx * down * dy);
-    const oy = row_of(tile, across, dx, down, dy), ox = column_of(tile, across, dx);
-    // How many of the tile's rows and columns exist; phases are not all of one size, so it may be none.
-    const rows = min(4, (OH - oy + dy - 1) / dy), cols = min(4, (OW - ox + dx - 1) / dx);
-    if (rows <= 0 || cols <= 0) continue;
-    const q = out + <usize>(n * OH + oy) * row + <usize>ox * pixel;
-    output_tile(q, products + <usize>t * pixel, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
-  }
+  const n = tile / (across * dx * down * dy);
+  const oy = row_of(tile, m, across, dx, down, dy), ox = column_of(tile, m, across, dx);
+  // How many of the tile's rows and columns exist; phases are not all of one size, so it may be none.
+  const rows = min(m, (OH - oy + dy - 1) / dy), cols = min(m, (OW - ox + dx - 1) / dx);
+  if (rows <= 0 || cols <= 0) return;
+  const q = out + <usize>(n * OH + oy) * row + <usize>ox * pixel;
+  const p = products + <usize>t * pixel;
+  if (m == 4) output_tile_4(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
+  else output_tile_2(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
 }
 
-function output_tile(
+function output_tile_4(
   q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
 ): void {
   const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
@@ -200,10 +243,14 @@ function output_tile(
     // Rows of six become rows of four in place; then each of the four columns.
     let v = p;
     for (let y = 0; y < 6; y++) {
-      output_four(
-        v, step, v128.load(v), v128.load(v + step), v128.load(v + 2 * step), v128.load(v + 3 * step), v128.load(v + 4 * step),
-        v128.load(v + 5 * step), a, b, half, two,
-      );
+      const m0 = v128.load(v), m1 = v128.load(v + step), m2 = v128.load(v + 2 * step);
+      const m3 = v128.load(v + 3 * step), m4 = v128.load(v + 4 * step), m5 = v128.load(v + 5 * step);
+      const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
+      const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
+      v128.store(v, f32x4.add(f32x4.add(m0, s), S));
+      v128.store(v + step, f32x4.add(e, E));
+      v128.store(v + 2 * step, madd(half, s, f32x4.mul(two, S)));
+      v128.store(v + 3 * step, f32x4.add(madd(half, e, f32x4.mul(two, E)), m5));
       v += down;
     }
     const add = bias ? v128.load(bias + (<usize>c << 2)) : f32x4.splat(0);
@@ -226,60 +273,103 @@ function output_tile(
   }
 }
 
+function output_tile_2(
+  q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+): void {
+  const l = f32x4.splat(lo), h = f32x4.splat(hi);
+  const down: usize = 4 * step;
+  for (let c = 0; c < OC; c += 4) {
+    let v = p;
+    for (let y = 0; y < 4; y++) {
+      const m1 = v128.load(v + step), m2 = v128.load(v + 2 * step);
+      v128.store(v, f32x4.add(f32x4.add(v128.load(v), m1), m2));
+      v128.store(v + step, f32x4.sub(f32x4.sub(m1, m2), v128.load(v + 3 * step)));
+      v += down;
+    }
+    const add = bias ? v128.load(bias + (<usize>c << 2)) : f32x4.splat(0);
+    v = p;
+    let o = q;
+    for (let i = 0; i < cols; i++) {
+      const m1 = v128.load(v + down), m2 = v128.load(v + 2 * down);
+      v128.store(o, clamp(f32x4.add(f32x4.add(f32x4.add(v128.load(v), m1), m2), add), l, h));
+      if (rows > 1) v128.store(o + row, clamp(f32x4.add(f32x4.sub(f32x4.sub(m1, m2), v128.load(v + 3 * down)), add), l, h));
+      v += step;
+      o += pixel;
+    }
+    p += 16;
+    q += 16;
+  }
+}
+
+// --- Filters ---
+
 /**
  * U = G g Gᵀ of a filter [3, 3, C, OC], as the panels gemm_f32 reads for 36 groups: panels[t][n / NR] = [ zeros | C rows of NR ].
  * Unit: a panel of NR channels, of all 36.
  */
 export function winograd_pack_f4_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  for (let n = from; n < to; n++) pack(4, panels, filter, C, OC, n);
+}
+
+/** The same for 16 groups. */
+export function winograd_pack_f2_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  for (let n = from; n < to; n++) pack(2, panels, filter, C, OC, n);
+}
+
+// @ts-ignore: decorator
+@inline
+function pack(m: i32, panels: usize, filter: usize, C: i32, OC: i32, n: i32): void {
   const perGroup = (OC + NR - 1) / NR;
-  assert(0 <= from && from <= to && to <= perGroup);
+  assert(0 <= n && n < perGroup);
   const panelBytes = <usize>(C + 1) * NR * 4;
   const group = <usize>perGroup * panelBytes;
   const zero = f32x4.splat(0);
-  for (let n = from; n < to; n++) {
-    const panel = panels + <usize>n * panelBytes;
-    for (let t: usize = 0; t < 36; t++) {
-      v128.store(panel + t * group, zero);
-      v128.store(panel + t * group, zero, 16);
-    }
-    for (let c = 0; c < C; c++) {
-      const g = filter + (<usize>(c * OC + n * NR) << 2);
-      const q = panel + <usize>(c + 1) * NR * 4;
-      filter_tile(q, group, g, <usize>(C * OC) << 2, OC - n * NR);
-      filter_tile(q + 16, group, g + 16, <usize>(C * OC) << 2, OC - n * NR - 4);
-    }
+  const panel = panels + <usize>n * panelBytes;
+  for (let t = 0; t < (m + 2) * (m + 2); t++) {
+    v128.store(panel + <usize>t * group, zero);
+    v128.store(panel + <usize>t * group, zero, 16);
+  }
+  for (let c = 0; c < C; c++) {
+    const g = filter + (<usize>(c * OC + n * NR) << 2);
+    const q = panel + <usize>(c + 1) * NR * 4;
+    filter_tile(m, q, group, g, <usize>(C * OC) << 2, OC - n * NR);
+    filter_tile(m, q + 16, group, g + 16, <usize>(C * OC) << 2, OC - n * NR - 4);
+  }
+}
+
+/** Four channels of one input channel's filter; `tap` bytes lie between taps. */
+// @ts-ignore: decorator
+@inline
+function filter_tile(m: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
+  const down = <usize>(m + 2) * step;
+  // Columns of three become columns of n, in the first three places of each row; then the rows, in place.
+  for (let x: usize = 0; x < 3; x++) {
+    const p = g + x * tap;
+    filter_points(m, q + x * step, down, load_some(p, cols), load_some(p + 3 * tap, cols), load_some(p + 6 * tap, cols));
+  }
+  for (let y = 0; y < m + 2; y++) {
+    filter_points(m, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step));
+    q += down;
   }
 }
 
 /** G of three values, stored `step` bytes apart. */
-// @ts-ignore: decorator
-@inline
-function filter_six(q: usize, step: usize, g0: v128, g1: v128, g2: v128, a: v128, b: v128, half: v128, two: v128, third: v128, sixth: v128): void {
+function filter_points(m: i32, q: usize, step: usize, g0: v128, g1: v128, g2: v128): void {
+  const half = splat(NUMBERS + HALF);
   v128.store(q, g0);
-  const even = f32x4.add(g0, f32x4.mul(half, g2)), odd = f32x4.mul(a, g1);
+  if (m == 2) {
+    const even = f32x4.add(g0, g2);
+    v128.store(q + step, f32x4.mul(half, f32x4.add(even, g1)));
+    v128.store(q + 2 * step, f32x4.mul(half, f32x4.sub(even, g1)));
+    v128.store(q + 3 * step, g2);
+    return;
+  }
+  const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
+  const even = f32x4.add(g0, f32x4.mul(half, g2)), odd = f32x4.mul(splat(NUMBERS + A), g1);
   v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
   v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
-  const Even = f32x4.add(g0, f32x4.mul(two, g2)), Odd = f32x4.mul(b, g1);
+  const Even = f32x4.add(g0, f32x4.mul(splat(NUMBERS + TWO), g2)), Odd = f32x4.mul(splat(NUMBERS + B), g1);
   v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(Even, Odd)));
   v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(Even, Odd)));
   v128.store(q + 5 * step, g2);
-}
-
-/** Four channels of one input channel's filter; `tap` bytes lie between taps. */
-function filter_tile(q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
-  const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
-  const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
-  const down: usize = 6 * step;
-  // Columns of three become columns of six, in the first three places of each row; then the rows, in place.
-  for (let x: usize = 0; x < 3; x++) {
-    const p = g + x * tap;
-    filter_six(
-      q + x * step, down, load_some(p, cols), load_some(p + 3 * tap, cols), load_some(p + 6 * tap, cols), a, b, half, two,
-      third, sixth,
-    );
-  }
-  for (let y = 0; y < 6; y++) {
-    filter_six(q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), a, b, half, two, third, sixth);
-    q += down;
-  }
 }

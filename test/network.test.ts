@@ -638,10 +638,10 @@ describe("a summary", () => {
   const WANT: [layer: string, parameters: number, multiplyAdds: number, output: string, algorithm: string][] =
     [
       ["conv2d_1", 9 * 3 * 16 + 16, 1024 * 9 * 3 * 16, "32 × 32 × 16", "gemm"],
-      ["conv2d_2", 9 * 16 * 16 + 16, 1024 * 9 * 16 * 16, "32 × 32 × 16", "winograd"],
+      ["conv2d_2", 9 * 16 * 16 + 16, 1024 * 9 * 16 * 16, "32 × 32 × 16", "winograd4"],
       ["maxPool2d_1", 0, 0, "16 × 16 × 16", ""],
       ["depthwiseConv2d_1", 9 * 16 + 16, 256 * 9 * 16, "16 × 16 × 16", "depthwise"],
-      ["conv2d_3", 9 * 16 * 32 + 32, 256 * 9 * 16 * 32, "16 × 16 × 32", "winograd"],
+      ["conv2d_3", 9 * 16 * 32 + 32, 256 * 9 * 16 * 32, "16 × 16 × 32", "winograd4"],
       ["maxPool2d_2", 0, 0, "8 × 8 × 32", ""],
       ["flatten_1", 0, 0, "2048", ""],
       ["dense_1", 2048 * 64 + 64, 2048 * 64, "64", "gemm"],

@@ -16,7 +16,7 @@ export interface ConvFacts {
   deterministic: boolean;
 }
 
-export type ConvAlgorithm = "direct" | "depthwise" | "winograd" | "gemm";
+export type ConvAlgorithm = "direct" | "depthwise" | "winograd4" | "winograd2" | "gemm";
 
 /** The table of algorithms: the first row that fits is taken. */
 const CONV_ALGORITHMS: readonly { name: ConvAlgorithm; fits: (f: ConvFacts) => boolean }[] = [
@@ -27,31 +27,34 @@ const CONV_ALGORITHMS: readonly { name: ConvAlgorithm; fits: (f: ConvFacts) => b
   },
   // One input channel a group: nothing to sum over but taps; channels are lanes.
   { name: "depthwise", fits: (f) => f.inPerGroup === 1 && f.groups > 1 },
-  // 3x3 by 36 instead of 144 multiplications. Transforms cost per channel, products per pair: they must be many. With few
-  // tiles the 36 filters are read for next to nothing.
-  {
-    name: "winograd",
-    fits: (f) =>
-      !f.deterministic &&
-      f.groups === 1 &&
-      is(f.kernel, 1, 3, 3) &&
-      is(f.stride, 1, 1, 1) &&
-      f.out[0] === 1 &&
-      f.inPerGroup >= 16 &&
-      f.outPerGroup >= 16 &&
-      f.inPerGroup % 4 === 0 &&
-      f.outPerGroup % 4 === 0 &&
-      f.images * winogradTiles(f.out[1], f.dilation[1]) * winogradTiles(f.out[2], f.dilation[2]) >= 12,
-  },
+  // 36 instead of 144 multiplications per 4x4 outputs. With few tiles the 36 filters are read for next to nothing.
+  { name: "winograd4", fits: (f) => winogradFits(f) && winogradTilesOf(f, 4) >= 12 },
+  // 16 instead of 36 per 2x2 outputs: for small maps with filters so many that reading them is what takes time.
+  { name: "winograd2", fits: (f) => winogradFits(f) && winogradTilesOf(f, 2) >= 12 && f.inPerGroup >= 64 },
   { name: "gemm", fits: () => true },
 ];
 
 const is = (axes: readonly number[], ...values: readonly number[]): boolean =>
   values.every((v, i) => axes[i] === v);
 
-/** Tiles of four outputs along an axis, over all its phases: every dilation-th output makes one. */
-export const winogradTiles = (pixels: number, dilation: number): number =>
-  dilation * Math.ceil(Math.ceil(pixels / dilation) / 4);
+/** 3x3, stride 1, 2-D; transforms cost per channel and products per pair of channels, so they must be many. */
+const winogradFits = (f: ConvFacts): boolean =>
+  !f.deterministic &&
+  f.groups === 1 &&
+  is(f.kernel, 1, 3, 3) &&
+  is(f.stride, 1, 1, 1) &&
+  f.out[0] === 1 &&
+  f.inPerGroup >= 16 &&
+  f.outPerGroup >= 16 &&
+  f.inPerGroup % 4 === 0 &&
+  f.outPerGroup % 4 === 0;
+
+const winogradTilesOf = (f: ConvFacts, m: number): number =>
+  f.images * winogradTiles(f.out[1], f.dilation[1], m) * winogradTiles(f.out[2], f.dilation[2], m);
+
+/** Tiles of m outputs along an axis, over all its phases: every dilation-th output makes one. */
+export const winogradTiles = (pixels: number, dilation: number, m: number): number =>
+  dilation * Math.ceil(Math.ceil(pixels / dilation) / m);
 
 export function convAlgorithm(facts: ConvFacts): ConvAlgorithm {
   return CONV_ALGORITHMS.find((row) => row.fits(facts))!.name;
@@ -100,15 +103,15 @@ export function planDepthwise(channels: number, taps: number): { blocks: number;
 const WINOGRAD_BYTES = 768 * 1024;
 
 /**
- * Bytes from one of the 36 points to the next, for `bytes` of tiles: an odd number of cache lines, so that the 36 streams of a
+ * Bytes from one point to the next, for `bytes` of tiles: an odd number of cache lines, so that the streams of a
  * transform spread over the sets of a cache instead of meeting in one.
  */
 export const winogradStep = (bytes: number): number => (Math.ceil(bytes / 64) | 1) * 64;
 
 /** Tiles per chunk, in whole register tiles and chunks of equal size; at least 12, so that a filter is used twice when read. */
-export function winogradChunk(tiles: number, inputs: number, outputs: number): number {
-  const most = Math.max(2, Math.floor(WINOGRAD_BYTES / (36 * 4 * (inputs + outputs)) / MR)) * MR;
-  // Rounded, not up: half a chunk more does less harm than reading all 36 filters once more.
+export function winogradChunk(tiles: number, points: number, inputs: number, outputs: number): number {
+  const most = Math.max(2, Math.floor(WINOGRAD_BYTES / (points * 4 * (inputs + outputs)) / MR)) * MR;
+  // Rounded, not up: half a chunk more does less harm than reading all filters once more.
   const chunks = Math.max(1, Math.round(tiles / most));
   return Math.min(tiles, Math.ceil(tiles / chunks / MR) * MR);
 }

@@ -57,7 +57,7 @@ export const conv: Op<ConvParams> = {
     const images = x.shape[0];
     // Depthwise and Winograd skip what falls outside; everything else, and every border that is not zero, reads a padded copy.
     const bordered = three.some((a) => a.before > 0 || a.after > 0);
-    const skips = algorithm === "depthwise" || algorithm === "winograd";
+    const skips = algorithm !== "gemm" && algorithm !== "direct";
     const copy = bordered && !(skips && p.paddingMode === "zeros");
     const inside = copy
       ? three.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
@@ -98,7 +98,8 @@ function prepare(
   lo: number,
   hi: number,
 ): (images: number, x: Buffer, y: Buffer) => void {
-  if (algorithm === "winograd") return prepareWinograd(e, axes, c, oc, w, bias, lo, hi);
+  if (algorithm === "winograd4" || algorithm === "winograd2")
+    return prepareWinograd(e, algorithm === "winograd4" ? 4 : 2, axes, c, oc, w, bias, lo, hi);
   const outs = axes.map((a) => a.out);
   const record = (images: number) =>
     e.record(

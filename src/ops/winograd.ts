@@ -1,4 +1,4 @@
-// Winograd's F(4x4, 3x3) as calls: per chunk of tiles, inputs are transformed, multiplied 36 times, and transformed back.
+// Winograd's convolutions as calls: per chunk of tiles, inputs are transformed, multiplied point by point, and transformed back.
 import { planGemm, winogradChunk, winogradStep, winogradTiles } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { CONV_DZ, CONV_N, CONV_OD, CONV_PF, WINOGRAD_ACROSS, WINOGRAD_DOWN } from "../engine/wasm.ts";
@@ -6,12 +6,13 @@ import { multiply, type Product, segmentsOf } from "./gemm.ts";
 import { type Emitter, fields, type Value } from "./op.ts";
 import type { Axis } from "./window.ts";
 
-/** Products of a tile: 6x6 points. */
-const POINTS = 36;
-
-/** Packs the filter, and gives back what emits the convolution of some images. Axes are [1, h, w], x is not padded. */
+/**
+ * Packs the filter, and gives back what emits the convolution of some images. Tiles are of m x m outputs; axes are [1, h, w], x
+ * is not padded.
+ */
 export function prepareWinograd(
   e: Emitter,
+  m: 2 | 4,
   axes: readonly Axis[],
   c: number,
   oc: number,
@@ -20,21 +21,22 @@ export function prepareWinograd(
   lo: number,
   hi: number,
 ): (images: number, x: Buffer, y: Buffer) => void {
-  const { panels, packedBytes, kc } = planGemm(1, oc, c, POINTS);
+  const points = (m + 2) ** 2;
+  const { panels, packedBytes, kc } = planGemm(1, oc, c, points);
   const packed = e.packed([w], packedBytes, (to) =>
-    e.call("winograd_pack_f4_f32", panels, [to, w.buffer, c, oc]),
+    e.call(`winograd_pack_f${m}_f32`, panels, [to, w.buffer, c, oc]),
   );
   const product: Product = {
     inputs: c,
     outputs: oc,
-    groups: POINTS,
+    groups: points,
     filter: w,
     bias: undefined,
     taps: [0],
     runs: [{ offset: 0, length: c }],
   };
   const factors = { panels: packed, ...segmentsOf(e, product.runs, kc) };
-  const [across, down] = [axes[2], axes[1]].map((a) => winogradTiles(a.out, a.dilation) / a.dilation);
+  const [across, down] = [axes[2], axes[1]].map((a) => winogradTiles(a.out, a.dilation, m) / a.dilation);
   return (images, x, y) => {
     const shape = e.record(
       fields({
@@ -47,13 +49,13 @@ export function prepareWinograd(
       }),
     );
     const tiles = images * across * axes[2].dilation * down * axes[1].dilation;
-    const chunk = winogradChunk(tiles, c, oc);
+    const chunk = winogradChunk(tiles, points, c, oc);
     for (let first = 0; first < tiles; first += chunk) {
       const count = Math.min(chunk, tiles - first);
       const [stepIn, stepOut] = [winogradStep(count * c * 4), winogradStep(count * oc * 4)];
-      const inputs = e.scratch(POINTS * stepIn);
-      const products = e.scratch(POINTS * stepOut);
-      e.call("winograd_input_f4_f32", count, [inputs, x, shape, stepIn, first]);
+      const inputs = e.scratch(points * stepIn);
+      const products = e.scratch(points * stepOut);
+      e.call(`winograd_input_f${m}_f32`, count, [inputs, x, shape, stepIn, first]);
       const grid = {
         counts: [1, 1, 1, count],
         input: [0, 0, 0, c * 4],
@@ -62,7 +64,7 @@ export function prepareWinograd(
         groups: [stepIn, stepOut] as const,
       };
       multiply(e, product, factors, grid, inputs, products, -Infinity, Infinity);
-      e.call("winograd_output_f4_f32", count, [
+      e.call(`winograd_output_f${m}_f32`, count, [
         y,
         products,
         bias?.buffer ?? 0,
