@@ -2,7 +2,7 @@
 
 import { Builder, settle } from "./build.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "./description.ts";
-import { Buffer, Program } from "./engine/program.ts";
+import { Buffer, type Preference, Program } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
 import { DisposedError, ShapeError } from "./errors.ts";
 import { show } from "./ops/check.ts";
@@ -23,6 +23,8 @@ export interface CompileOptions {
   batch?: number;
   /** Sizes for inputs that leave some open (null), without batch: a shape, or shapes by input name. */
   shape?: Shape | Readonly<Record<string, Shape>>;
+  /** "memory" leaves out algorithms whose packed weights are larger than the weights. Default "speed". */
+  prefer?: Preference;
   /** Layout of the arrays given to and taken from the network. Default "nhwc" (channels last); "nchw" is converted at the boundary. */
   layout?: "nhwc" | "nchw";
 }
@@ -54,6 +56,10 @@ export class Network {
       throw new ShapeError(
         `compile: layout is ${JSON.stringify(options.layout)} but must be "nhwc" or "nchw"`,
       );
+    if (options.prefer !== undefined && options.prefer !== "speed" && options.prefer !== "memory")
+      throw new ShapeError(
+        `compile: prefer is ${JSON.stringify(options.prefer)} but must be "speed" or "memory"`,
+      );
     this.#channelsFirst = options.layout === "nchw";
     this.model = settle(given.model, options.shape);
 
@@ -61,7 +67,7 @@ export class Network {
     this.weights = build.weights;
     fuse(build.graph, build.outputs);
 
-    this.#program = new Program(runtime, "compile");
+    this.#program = new Program(runtime, "compile", options.prefer);
     const buffers = new Map<Edge, Buffer>();
     const bufferOf = (edge: Edge): Buffer => {
       let buffer = buffers.get(edge);

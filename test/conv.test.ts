@@ -79,7 +79,7 @@ const algorithmOf = ({ c, oc, kernel, stride, groups = 1 }: Conv) =>
     dilation: [1, 1, 1],
     out: [1, 1, 1],
     images: 1,
-    deterministic: true,
+    winograd: false,
     inPerGroup: c / groups,
     outPerGroup: oc / groups,
     groups,

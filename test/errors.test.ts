@@ -197,6 +197,12 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /"e\.kernel", which no layer takes/,
   ],
+  [
+    "an unknown preference",
+    () => engine.compile(sequential([4], [flatten()]), { prefer: any("size") }),
+    ShapeError,
+    /prefer is "size" but must be "speed" or "memory"/,
+  ],
   ["batch 0", () => engine.compile(sequential([4], [flatten()]), { batch: 0 }), ShapeError, /batch is 0/],
   [
     "huge batch",

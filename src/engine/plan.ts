@@ -12,8 +12,8 @@ export interface ConvFacts {
   /** Output pixels. */
   out: readonly number[];
   images: number;
-  /** Whether results must be those of the formula's own sums on every host. */
-  deterministic: boolean;
+  /** Whether sums may be regrouped and packed filters be four times as large. */
+  winograd: boolean;
 }
 
 export type ConvAlgorithm = "direct" | "depthwise" | "winograd4" | "winograd2" | "gemm";
@@ -39,7 +39,7 @@ const is = (axes: readonly number[], ...values: readonly number[]): boolean =>
 
 /** 3x3, stride 1, 2-D; transforms cost per channel and products per pair of channels, so they must be many. */
 const winogradFits = (f: ConvFacts): boolean =>
-  !f.deterministic &&
+  f.winograd &&
   f.groups === 1 &&
   is(f.kernel, 1, 3, 3) &&
   is(f.stride, 1, 1, 1) &&

@@ -40,6 +40,9 @@ export class Buffer {
   }
 }
 
+/** What plans weigh: the fastest way, or the one with the least packed bytes. */
+export type Preference = "speed" | "memory";
+
 export type Arg = number | Buffer;
 
 /** One kernel call: `kernel(...args, 0, units)`. */
@@ -66,13 +69,12 @@ export class Program {
   /** What the last op said it does, see `Emitter.algorithm`. */
   lastAlgorithm = "";
 
-  constructor(runtime: Runtime, what: string) {
+  readonly winograd: boolean;
+
+  constructor(runtime: Runtime, what: string, prefer: Preference = "speed") {
     this.#runtime = runtime;
     this.#what = what;
-  }
-
-  get deterministic(): boolean {
-    return this.#runtime.deterministic;
+    this.winograd = !runtime.deterministic && prefer === "speed";
   }
 
   // Writing: what an op sees of a program (`Emitter` in ops/op.ts).

@@ -49,7 +49,7 @@ export const conv: Op<ConvParams> = {
       dilation: three.map((a) => a.dilation),
       out: three.map((a) => a.out),
       images: x.shape[0],
-      deterministic: e.deterministic,
+      winograd: e.winograd,
     };
     const algorithm = convAlgorithm(facts);
     e.algorithm(algorithm);

@@ -12,8 +12,8 @@ export interface Value extends TensorType {
 
 /** What an op writes its kernel calls into. */
 export interface Emitter {
-  /** Whether results must not depend on the host: no algorithm may regroup the formula's sums. */
-  readonly deterministic: boolean;
+  /** Whether algorithms may be taken that regroup the formula's sums and pack filters into four times their size. */
+  readonly winograd: boolean;
   /** Appends `kernel(...args, 0, units)`. Argument order is the kernel contract's; units may be cut over threads. */
   call(kernel: KernelName, units: number, args: Arg[]): void;
   /** An i32 record or table, kept as long as the program. */
