@@ -1,4 +1,4 @@
-// Four values at a time: e^x, e^x - 1, ln x, ln(1 + x), tanh x and the tail of the normal distribution.
+// Four values at a time: e^x, e^x - 1, ln(1 + x), tanh x and the tail of the normal distribution.
 // Constants lie in memory and are loaded where they are used (an L1 hit each): see simd.ts for why they are
 // not v128.const. Work on two vectors in one turn of a loop, and the two share their loads.
 // An ulp below is that of the exact result; 2^-149 where the result is below 2^-126. Errors are the
@@ -85,17 +85,15 @@ export function tanh_f32x4(x: v128): v128 {
   return v128.bitselect(x, y, splat(SIGN));
 }
 
-// ln x = n · ln 2 + ln(1 + f) with 1 + f in [√½, √2].
+// ln x = ln 2 + ln(1 + f) or ln(1 + f), with 1 + f in [√½, √2].
 const LOG: usize = memory.data<f32>([
-  // ln 2 in two parts (as above); 2^-126 and 2^23
-  0.693359375, -0.000212194440054690581, 1.1754943508222875e-38, 8388608,
+  // ln 2 in two parts (as above)
+  0.693359375, -0.000212194440054690581,
   1, 0.5, -0.5, 0.41421356,
   // ln(1 + f) = f - f²/2 + f³ · (c0 + c1·f + … + c7·f⁷), c7 first: minimax, relative error 5.9e-9
   -0.07635894417762756, 0.1276211440563202, -0.13159753382205963, 0.14201609790325165, -0.16623401641845703,
   0.20001240074634552, -0.2500081956386566, 0.3333333134651184,
 ]);
-// The bits of √½; of Infinity; of a float's fraction; their number.
-const LOG_BITS: usize = memory.data<i32>([0x3f3504f3, 0x7f800000, 23]);
 
 /** ln(1 + f) - f for f in [√½ - 1, √2 - 1]. */
 // @ts-ignore: decorator
@@ -103,31 +101,12 @@ const LOG_BITS: usize = memory.data<i32>([0x3f3504f3, 0x7f800000, 23]);
 function log1p_core(f: v128): v128 {
   const s = f32x4.mul(f, f);
   const q = f32x4.mul(s, s);
-  const p3 = madd(splat(LOG + 32), f, splat(LOG + 36));
-  const p2 = madd(splat(LOG + 40), f, splat(LOG + 44));
-  const p1 = madd(splat(LOG + 48), f, splat(LOG + 52));
-  const p0 = madd(splat(LOG + 56), f, splat(LOG + 60));
+  const p3 = madd(splat(LOG + 24), f, splat(LOG + 28));
+  const p2 = madd(splat(LOG + 32), f, splat(LOG + 36));
+  const p1 = madd(splat(LOG + 40), f, splat(LOG + 44));
+  const p0 = madd(splat(LOG + 48), f, splat(LOG + 52));
   const p = madd(madd(p3, s, p2), q, madd(p1, s, p0));
-  return madd(f32x4.mul(s, f), p, f32x4.mul(s, splat(LOG + 24)));
-}
-
-/** ln x. 0 gives -Infinity, below 0 NaN. Error <= 0.9 ulp in both builds, x below 2^-126 included. */
-// @ts-ignore: decorator
-@inline
-export function log_f32x4(x: v128): v128 {
-  // Numbers below 2^-126 are first made normal.
-  const small = f32x4.lt(x, splat(LOG + 8));
-  const y = v128.bitselect(f32x4.mul(x, splat(LOG + 12)), x, small);
-  const k = i32x4.shr_s(i32x4.sub(y, splat(LOG_BITS)), 23);
-  const n = f32x4.convert_i32x4_s(i32x4.sub(k, v128.and(small, splat(LOG_BITS + 8))));
-  const f = f32x4.sub(i32x4.sub(y, i32x4.shl(k, 23)), splat(LOG + 16));
-  const ln = madd(n, splat(LOG), f32x4.add(f, madd(n, splat(LOG + 4), log1p_core(f))));
-  // The root is NaN below 0, and keeps Infinity and NaN.
-  const infinity = splat(LOG_BITS + 4);
-  const zero = f32x4.eq(x, f32x4.splat(0));
-  const special = v128.bitselect(f32x4.sub(f32x4.splat(0), infinity), f32x4.sqrt(x), zero);
-  const ordinary = v128.and(f32x4.gt(x, f32x4.splat(0)), f32x4.lt(x, infinity));
-  return v128.bitselect(ln, special, ordinary);
+  return madd(f32x4.mul(s, f), p, f32x4.mul(s, splat(LOG + 16)));
 }
 
 /** ln(1 + u) for u in [0, 1]. Error <= 1.5 ulp in both builds, however small u. */
@@ -135,8 +114,8 @@ export function log_f32x4(x: v128): v128 {
 @inline
 export function log1p_f32x4(u: v128): v128 {
   // Above √2 - 1: ln(1 + u) = ln 2 + ln(1 + (u - 1) / 2).
-  const far = f32x4.gt(u, splat(LOG + 28));
-  const f = v128.bitselect(f32x4.mul(f32x4.sub(u, splat(LOG + 16)), splat(LOG + 20)), u, far);
+  const far = f32x4.gt(u, splat(LOG + 20));
+  const f = v128.bitselect(f32x4.mul(f32x4.sub(u, splat(LOG + 8)), splat(LOG + 12)), u, far);
   const low = f32x4.add(v128.and(far, splat(LOG + 4)), log1p_core(f));
   return f32x4.add(v128.and(far, splat(LOG)), f32x4.add(f, low));
 }
