@@ -4,20 +4,11 @@
 import { cpus } from "node:os";
 import { convolith } from "./ours.ts";
 import { measureRoof } from "./roof.ts";
-import { flops, outSize, type Row, rows } from "./rows.ts";
+import { flops, operandsOf, outSize, type Row, rows } from "./rows.ts";
 import { figure, interleave, table } from "./table.ts";
 
 /** Outputs that are summed again in float64, spread over the layer. */
 const SAMPLES = 2000;
-
-/** Numbers in [-1, 1), the same in every run (the linear congruential generator of Numerical Recipes). */
-function noise(length: number, seed: number, scale = 1): Float32Array {
-  let state = seed;
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return scale * (state / 2 ** 31 - 1);
-  });
-}
 
 /** The largest difference from the formula, over samples, relative to the largest value. */
 function error(row: Row, x: Float32Array, w: Float32Array, bias: Float32Array, y: Float32Array): number {
@@ -56,10 +47,7 @@ const engine = await convolith();
 const before = await measureRoof();
 const lines: string[][] = [];
 for (const row of chosen) {
-  const fan = row.kh * row.kw * (row.c / row.groups);
-  const x = noise(row.h * row.w * row.c, 1);
-  const w = noise(fan * row.oc, 2, 1 / Math.sqrt(fan));
-  const bias = noise(row.oc, 3);
+  const { x, w, bias } = operandsOf(row);
   const runner = await engine.create(row, x, w, bias);
   const { median, best } = (await interleave({ run: () => runner.run() }, { rounds: 12 })).run;
   const roof = await measureRoof();

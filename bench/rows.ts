@@ -91,3 +91,22 @@ export function flops(row: Row): number {
   const [oh, ow] = outSize(row);
   return 2 * row.n * oh * ow * row.oc * row.kh * row.kw * (row.c / row.groups);
 }
+
+/** Numbers in [-1, 1), the same in every run (the linear congruential generator of Numerical Recipes). */
+function noise(length: number, seed: number, scale = 1): Float32Array {
+  let state = seed;
+  return Float32Array.from({ length }, () => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return scale * (state / 2 ** 31 - 1);
+  });
+}
+
+/** Input, filter and bias of a row, of a size that keeps outputs near 1. */
+export function operandsOf(row: Row): { x: Float32Array; w: Float32Array; bias: Float32Array } {
+  const fan = row.kh * row.kw * (row.c / row.groups);
+  return {
+    x: noise(row.h * row.w * row.c, 1),
+    w: noise(fan * row.oc, 2, 1 / Math.sqrt(fan)),
+    bias: noise(row.oc, 3),
+  };
+}

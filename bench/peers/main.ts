@@ -4,7 +4,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { convolith } from "../ours.ts";
 import { measureRoof } from "../roof.ts";
-import { type Engine, flops, outSize, type Row, type Runner, rows } from "../rows.ts";
+import { type Engine, flops, operandsOf, outSize, type Row, type Runner, rows } from "../rows.ts";
 import { figure, interleave, table } from "../table.ts";
 import { onnxruntimeNode, onnxruntimeWeb } from "./ort.ts";
 import { tfjsWasm } from "./tfjs.ts";
@@ -19,15 +19,6 @@ const LOADERS: Record<string, () => Promise<Engine>> = {
 };
 /** How far two engines may differ, relative to the largest value: room for Winograd, none for a mistake. */
 const TOLERANCE = 1e-4;
-
-/** Numbers in [-1, 1), the same in every run (the linear congruential generator of Numerical Recipes). */
-function noise(length: number, seed: number, scale = 1): Float32Array {
-  let state = seed;
-  return Float32Array.from({ length }, () => {
-    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
-    return scale * (state / 2 ** 31 - 1);
-  });
-}
 
 /** The largest difference relative to the largest value. */
 function difference(a: Float32Array, b: Float32Array): number {
@@ -51,10 +42,7 @@ interface Measured {
 }
 
 async function measure(row: Row, engines: Engine[], rounds: number): Promise<Measured> {
-  const fan = row.kh * row.kw * (row.c / row.groups);
-  const x = noise(row.h * row.w * row.c, 1);
-  const w = noise(fan * row.oc, 2, 1 / Math.sqrt(fan));
-  const bias = noise(row.oc, 3);
+  const { x, w, bias } = operandsOf(row);
   const runners: Record<string, Runner> = {};
   for (const engine of engines) runners[engine.name] = await engine.create(row, x, w, bias);
 

@@ -4,6 +4,7 @@ import { conv } from "../ops/conv.ts";
 import { convTranspose } from "../ops/conv-transpose.ts";
 import type { Edge } from "../ops/graph.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
+import type { Shape } from "../tensor.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, type Named, type Parameter, required, spread, wantRank } from "./layer.ts";
@@ -76,6 +77,23 @@ function divide(total: number, groups: number, what: string, where: string): num
   return total / groups;
 }
 
+/** filter and bias of a convolution in groups. */
+function grouped(
+  c: ConvBase & { filters: number; groups?: number },
+  axes: number,
+  x: Shape,
+  where: string,
+): Parameter[] {
+  wantRank(x, axes, where);
+  return filterAndBias(
+    c,
+    axes,
+    divide(channels(x), c.groups ?? 1, "input channels", where),
+    c.filters,
+    where,
+  );
+}
+
 const operands = (x: Edge, w: Readonly<Record<string, Edge>>): Edge[] =>
   w.bias ? [x, w.kernel, w.bias] : [x, w.kernel];
 
@@ -87,16 +105,7 @@ const window = (c: ConvBase, axes: number) => ({
 
 const convLayer = (axes: number) =>
   defineLayer<ConvConfig>(`conv${axes}d`, {
-    parameters(c, [x], where) {
-      wantRank(x, axes, where);
-      return filterAndBias(
-        c,
-        axes,
-        divide(channels(x), c.groups ?? 1, "input channels", where),
-        c.filters,
-        where,
-      );
-    },
+    parameters: (c, [x], where) => grouped(c, axes, x, where),
     build(g, c, [x], w) {
       const params = {
         ...window(c, axes),
@@ -148,16 +157,7 @@ const separableLayer = (axes: number) =>
 
 const transposeLayer = (axes: number) =>
   defineLayer<ConvTransposeConfig>(`convTranspose${axes}d`, {
-    parameters(c, [x], where) {
-      wantRank(x, axes, where);
-      return filterAndBias(
-        c,
-        axes,
-        divide(channels(x), c.groups ?? 1, "input channels", where),
-        c.filters,
-        where,
-      );
-    },
+    parameters: (c, [x], where) => grouped(c, axes, x, where),
     build(g, c, [x], w) {
       const params = {
         ...window(c, axes),
