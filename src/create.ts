@@ -1,8 +1,9 @@
 // Makes an engine: probes the host, finds the binary, loads it.
-import { binary } from "#host";
+import { binary, startWorker } from "#host";
 import { Engine } from "./eager.ts";
 import { Runtime } from "./engine/runtime.ts";
-import { hasRelaxedSimd, load, type WasmSource } from "./engine/wasm.ts";
+import { startThreads, whyNoThreads } from "./engine/threads.ts";
+import { hasRelaxedSimd, load, loadShared, settle, type WasmSource } from "./engine/wasm.ts";
 import { ConvolithError, UnsupportedError } from "./errors.ts";
 
 export interface EngineOptions {
@@ -12,7 +13,18 @@ export interface EngineOptions {
   build?: "simd" | "relaxed";
   /** The same bits on every host: the baseline build, which never fuses multiply and add, and no Winograd. Default false. */
   deterministic?: boolean;
+  /**
+   * How many threads share the work of every kernel, the caller among them; at most what `navigator.hardwareConcurrency` says
+   * makes sense. Results are the same bits for any number. Where the host has no shared memory or no workers one thread runs,
+   * and `engine.info.fallback` says why. Default 1.
+   */
+  threads?: number;
+  /** Where the package's `worker.js` lies, if a bundler does not find it beside the code. Only used with threads. */
+  worker?: URL | string;
 }
+
+/** More than any machine this runs on has cores; a typing error would start thousands of workers. */
+const MOST_THREADS = 256;
 
 /** Loads the kernels and makes an engine with a memory of its own. Rejects with UnsupportedError where WebAssembly SIMD is missing. */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
@@ -27,9 +39,26 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     );
   if (build === "relaxed" && !hasRelaxedSimd())
     throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
+  const { threads = 1, worker } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
+    throw new UnsupportedError(
+      `createEngine: threads is ${threads} but must be an integer from 1 to ${MOST_THREADS}`,
+    );
   const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
+  const wasm = options.wasm ?? binary(chosen);
   try {
-    return new Engine(new Runtime(await load(options.wasm ?? binary(chosen)), deterministic));
+    if (threads === 1) return new Engine(new Runtime(await load(wasm), { deterministic }));
+    const source = await settle(wasm);
+    let fallback = whyNoThreads();
+    if (!fallback)
+      try {
+        const instance = await loadShared(source);
+        const crew = await startThreads(threads, instance.share!, () => startWorker(worker));
+        return new Engine(new Runtime(instance, { deterministic, crew }));
+      } catch (error) {
+        fallback = (error as Error).message;
+      }
+    return new Engine(new Runtime(await load(source), { deterministic }), fallback);
   } catch (cause) {
     if (cause instanceof ConvolithError) throw cause;
     const what = options.wasm ? "the given wasm" : `the ${chosen} build`;

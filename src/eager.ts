@@ -35,7 +35,10 @@ import { type DType, type Shape, Tensor } from "./tensor.ts";
 export interface EngineInfo {
   /** The build that runs: "checked" is the test build, which traps on broken preconditions. */
   readonly build: "simd" | "relaxed" | "checked";
+  /** Threads at work, the caller among them. */
   readonly threads: number;
+  /** Why there are fewer threads than asked for; absent when there are not. */
+  readonly fallback?: string;
 }
 
 /** One number for all spatial axes, or one per axis, outermost first. */
@@ -89,9 +92,10 @@ export class Engine {
   readonly #runtime: Runtime;
 
   /** Use `createEngine`. */
-  constructor(runtime: Runtime) {
+  constructor(runtime: Runtime, fallback?: string) {
     this.#runtime = runtime;
-    this.info = { build: runtime.checked ? "checked" : runtime.relaxed ? "relaxed" : "simd", threads: 1 };
+    const build = runtime.checked ? "checked" : runtime.relaxed ? "relaxed" : "simd";
+    this.info = { build, threads: runtime.crew.threads, ...(fallback === undefined ? {} : { fallback }) };
   }
 
   /** Bytes: `live` allocated now, `peak` the most ever, `capacity` held from the host. */

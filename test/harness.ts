@@ -1,9 +1,11 @@
 // Runs one op in every build, whole and cut into odd pieces, with its weights constant and not.
 import { readFileSync } from "node:fs";
-import { type BoundCall, runRange } from "../src/engine/crew.ts";
+import { type BoundCall, type Crew, runRange } from "../src/engine/crew.ts";
+import { startWorker } from "../src/engine/host.workers.ts";
 import { Buffer, Program } from "../src/engine/program.ts";
-import { Runtime } from "../src/engine/runtime.ts";
-import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
+import { Runtime, type RuntimeOptions } from "../src/engine/runtime.ts";
+import { startThreads } from "../src/engine/threads.ts";
+import { hasRelaxedSimd, load, loadShared } from "../src/engine/wasm.ts";
 import { type Op, sizeOf, type Value } from "../src/ops/op.ts";
 
 export interface Plain {
@@ -23,15 +25,25 @@ export function binary(build: Build): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`../build/${build}.wasm`, import.meta.url)));
 }
 
+/** A crew's worker as `npm run worker` bundles it. */
+export const WORKER = new URL("../build/worker.js", import.meta.url);
+
+/** An engine with a crew of its own. */
+export async function crewed(build: Build, threads: number, options: RuntimeOptions = {}): Promise<Runtime> {
+  const instance = await loadShared(binary(build));
+  const crew = await startThreads(threads, instance.share!, () => startWorker(WORKER));
+  return new Runtime(instance, { ...options, crew });
+}
+
 /**
- * Every build this host can run: relaxed SIMD needs Node 22 or later. Deterministic engines keep to the formula's own sums, so
- * that whole numbers come out exactly.
+ * Every build this host can run, on one thread and on two: relaxed SIMD needs Node 22 or later. Deterministic engines keep to
+ * the formula's own sums, so that whole numbers come out exactly.
  */
-export function builds({ deterministic = false } = {}): { name: Build; engine: Promise<Runtime> }[] {
-  return BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).map((name) => ({
-    name,
-    engine: load(binary(name)).then((instance) => new Runtime(instance, deterministic)),
-  }));
+export function builds(options: RuntimeOptions = {}): { name: string; engine: Promise<Runtime> }[] {
+  return BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).flatMap((name) => [
+    { name, engine: load(binary(name)).then((instance) => new Runtime(instance, options)) },
+    { name: `${name}, 2 threads`, engine: crewed(name, 2, options) },
+  ]);
 }
 
 /**
@@ -48,7 +60,7 @@ export async function evaluate<P>(
   const before = runtime.memory.use.live;
   const whole = once(runtime, op, inputs, params, false, undefined);
   const packed = once(runtime, op, inputs, params, true, undefined);
-  const cut = once(runtime, op, inputs, params, false, inPieces);
+  const cut = once(runtime, op, inputs, params, false, { run: inPieces });
   same(whole, packed, `${op.name}: constant weights change the result`);
   same(whole, cut, `${op.name}: cutting the range changes the result`);
   if (runtime.memory.use.live !== before) throw new Error(`${op.name}: left memory behind`);
@@ -61,7 +73,7 @@ function once<P>(
   inputs: readonly Plain[],
   params: P,
   constant: boolean,
-  execute: ((call: BoundCall) => void) | undefined,
+  crew: Pick<Crew, "run"> | undefined,
 ): Result[] {
   const program = new Program(runtime, op.name);
   const types = inputs.map(({ shape }) => ({ shape, dtype: "float32" as const }));
@@ -86,7 +98,7 @@ function once<P>(
   values.forEach(({ buffer }, i) => {
     if (!buffer.data) memory.floats.set(Float32Array.from(inputs[i].data), buffer.place / 4);
   });
-  program.run(execute);
+  program.run(crew);
   const results = outs.map(({ buffer, shape, dtype }) => {
     const all = dtype === "int32" ? memory.ints : memory.floats;
     return { shape, data: all.slice(buffer.place / 4, buffer.place / 4 + sizeOf(shape)) };

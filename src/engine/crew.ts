@@ -1,18 +1,31 @@
-// Runs a kernel over its range of units.
-import type { Kernel } from "./wasm.ts";
+// Runs a kernel over its range of units: alone, or with a crew of workers (threads.ts).
+import type { Kernel, KernelName } from "./wasm.ts";
 
 /** A call with every address settled. */
 export interface BoundCall {
+  readonly name: KernelName;
   readonly kernel: Kernel;
   readonly args: readonly number[];
   readonly units: number;
 }
 
-/** The whole range at once, on the calling thread. Spelt out by length, because a spread call makes garbage. */
-export function runCall({ kernel, args: a, units }: BoundCall): void {
-  runRange(kernel, a, 0, units);
+/** Who runs calls. Results are bit-equal whoever does, because kernels split their output and never a sum. */
+export interface Crew {
+  /** How many work, the caller among them. */
+  readonly threads: number;
+  run(call: BoundCall): void;
+  dispose(): void;
 }
 
+/** The calling thread. */
+export const alone: Crew = { threads: 1, run: runCall, dispose() {} };
+
+/** The whole range at once, on the calling thread. */
+export function runCall({ kernel, args, units }: BoundCall): void {
+  runRange(kernel, args, 0, units);
+}
+
+/** The units [from, to) of a call. Spelt out by length, because a spread call makes garbage. */
 // biome-ignore format: a length a line
 export function runRange(kernel: Kernel, a: readonly number[], from: number, to: number): void {
   switch (a.length) {

@@ -6,3 +6,5 @@ export async function binary(build: "simd" | "relaxed"): Promise<WasmSource> {
     build === "relaxed" ? await import("../../build/relaxed.wasm") : await import("../../build/simd.wasm");
   return chunk.default;
 }
+
+export { startWorker } from "./host.workers.ts";

@@ -51,15 +51,13 @@ export class Memory {
     return { live: this.#live, peak: this.#peak, capacity: this.#wasm.buffer.byteLength };
   }
 
-  /** All of linear memory as floats, fresh after growth. Do not keep it: growing detaches it. */
+  /** All of linear memory as floats. Do not keep it: growing detaches it, or leaves it short where memory is shared. */
   get floats(): Float32Array {
-    if (this.#floats.length === 0) this.#floats = new Float32Array(this.#wasm.buffer);
     return this.#floats;
   }
 
-  /** All of linear memory as 32-bit integers, fresh after growth. Do not keep it. */
+  /** All of linear memory as 32-bit integers. Do not keep it. */
   get ints(): Int32Array {
-    if (this.#ints.length === 0) this.#ints = new Int32Array(this.#wasm.buffer);
     return this.#ints;
   }
 
@@ -132,6 +130,8 @@ export class Memory {
     try {
       if (needed > MOST) throw new RangeError("beyond the 4 GiB a wasm32 memory can have");
       this.#wasm.grow(Math.ceil((needed - capacity) / PAGE));
+      this.#floats = new Float32Array(this.#wasm.buffer);
+      this.#ints = new Int32Array(this.#wasm.buffer);
     } catch (cause) {
       throw new MemoryError(
         `${what}: needs ${size} bytes, but linear memory of ${capacity} bytes (${this.#live} live) cannot grow to ` +

@@ -65,32 +65,41 @@ const KC = 768;
 /** Pixels of a cell: enough to use a panel's block many times, few enough that their input stays in L2. */
 const MC = 192;
 
+/** Cells per thread: enough to even out threads that other programs slow down. */
+const CELLS = 4;
+/** Multiply-adds of a cell below which dividing it costs more than it saves: about 2 microseconds of work. */
+const CELL_WORK = 50_000;
+
 export interface GemmPlan {
   panels: number;
-  mc: number;
-  nc: number;
   kc: number;
-  /** Cells of MC pixels by NC panels, over all groups. */
-  units: number;
   packedBytes: number;
 }
 
-/** Cuts a product of M pixels by N channels per group, summed over K. */
-export function planGemm(M: number, N: number, K: number, groups: number): GemmPlan {
+/** How N channels per group, summed over K, are packed. */
+export function planGemm(N: number, K: number, groups: number): GemmPlan {
   const panels = Math.ceil(N / NR);
   // Blocks of equal size: 1152 becomes two of 576 rather than 768 and a rest.
   const kc = Math.ceil(K / Math.max(1, Math.ceil(K / KC)));
+  return { panels, kc: Math.max(kc, 1), packedBytes: groups * panels * (K + 1) * NR * 4 };
+}
+
+/** Cells of MC pixels by NC panels, and how many there are over all groups. */
+export interface Cells {
+  mc: number;
+  nc: number;
+  units: number;
+}
+
+/** Cuts a product of M pixels by so many panels per group: by pixels, and where those are few, for threads by panels too. */
+export function cutGemm(M: number, panels: number, K: number, groups: number, threads: number): Cells {
   const tiles = Math.ceil(M / MR);
-  const cells = Math.max(1, Math.round((tiles * MR) / MC));
-  const mc = Math.ceil(tiles / cells) * MR;
-  return {
-    panels,
-    mc,
-    nc: panels,
-    kc: Math.max(kc, 1),
-    units: groups * Math.ceil(M / mc),
-    packedBytes: groups * panels * (K + 1) * NR * 4,
-  };
+  const mc = Math.ceil(tiles / Math.max(1, Math.round((tiles * MR) / MC))) * MR;
+  const down = Math.ceil(M / mc);
+  const wanted = threads === 1 ? 1 : (threads * CELLS) / (down * groups);
+  const worth = (Math.min(M, mc) * panels * NR * K) / CELL_WORK;
+  const nc = Math.ceil(panels / Math.max(1, Math.min(wanted, worth, panels)));
+  return { mc, nc, units: groups * down * Math.ceil(panels / nc) };
 }
 
 /** Blocks of four channels, each with its bias and taps. */
@@ -99,7 +108,7 @@ export function planDepthwise(channels: number, taps: number): { blocks: number;
   return { blocks, packedBytes: blocks * (taps + 1) * 16 };
 }
 
-/** Transformed inputs and products of the tiles that are worked on together: they should stay in L2. */
+/** Transformed inputs and products of the tiles that are worked on together, per thread: they should stay in L2. */
 const WINOGRAD_BYTES = 768 * 1024;
 
 /**
@@ -109,8 +118,15 @@ const WINOGRAD_BYTES = 768 * 1024;
 export const winogradStep = (bytes: number): number => (Math.ceil(bytes / 64) | 1) * 64;
 
 /** Tiles per chunk, in whole register tiles and chunks of equal size; at least 12, so that a filter is used twice when read. */
-export function winogradChunk(tiles: number, points: number, inputs: number, outputs: number): number {
-  const most = Math.max(2, Math.floor(WINOGRAD_BYTES / (points * 4 * (inputs + outputs)) / MR)) * MR;
+export function winogradChunk(
+  tiles: number,
+  points: number,
+  inputs: number,
+  outputs: number,
+  threads: number,
+): number {
+  const most =
+    Math.max(2, Math.floor((threads * WINOGRAD_BYTES) / (points * 4 * (inputs + outputs)) / MR)) * MR;
   // Rounded, not up: half a chunk more does less harm than reading all filters once more.
   const chunks = Math.max(1, Math.round(tiles / most));
   return Math.min(tiles, Math.ceil(tiles / chunks / MR) * MR);

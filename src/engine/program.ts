@@ -1,5 +1,5 @@
 // A program is a list of kernel calls over buffers. Ops write it; placing settles every address; then it only runs.
-import { type BoundCall, runCall } from "./crew.ts";
+import type { BoundCall, Crew } from "./crew.ts";
 import { ALIGN, align, BAND } from "./memory.ts";
 import type { Runtime } from "./runtime.ts";
 import type { KernelName } from "./wasm.ts";
@@ -70,11 +70,13 @@ export class Program {
   lastAlgorithm = "";
 
   readonly winograd: boolean;
+  readonly threads: number;
 
   constructor(runtime: Runtime, what: string, prefer: Preference = "speed") {
     this.#runtime = runtime;
     this.#what = what;
     this.winograd = !runtime.deterministic && prefer === "speed";
+    this.threads = runtime.crew.threads;
   }
 
   // Writing: what an op sees of a program (`Emitter` in ops/op.ts).
@@ -193,7 +195,7 @@ export class Program {
       call.args.forEach((arg, index) => {
         if (arg instanceof Buffer) this.#host.get(arg.root ?? arg)?.push({ args, index, offset: arg.offset });
       });
-      return { kernel: kernels[call.kernel], args, units: call.units };
+      return { name: call.kernel, kernel: kernels[call.kernel], args, units: call.units };
     });
   }
 
@@ -211,8 +213,8 @@ export class Program {
     return [...kept].reduce((sum, b) => sum + align(b.bytes), 0);
   }
 
-  run(execute: (call: BoundCall) => void = runCall): void {
-    for (const call of this.#bound) execute(call);
+  run(crew: Pick<Crew, "run"> = this.#runtime.crew): void {
+    for (const call of this.#bound) crew.run(call);
     if (this.#runtime.checked) this.verify();
   }
 
@@ -243,7 +245,7 @@ export class Program {
 
   // Sources of packing (the weights as they came) are only needed for this one call.
   #runSetup(call: Call, kept: Set<Buffer>): void {
-    const { memory, kernels } = this.#runtime;
+    const { memory, kernels, crew } = this.#runtime;
     const passing = new Set<Buffer>();
     for (const arg of call.args) {
       const buffer = arg instanceof Buffer ? (arg.root ?? arg) : undefined;
@@ -256,7 +258,8 @@ export class Program {
         held.push(buffer.address);
         this.#upload(buffer, buffer.address);
       }
-      runCall({ kernel: kernels[call.kernel], args: settled(call.args), units: call.units });
+      const { kernel: name, units } = call;
+      crew.run({ name, kernel: kernels[name], args: settled(call.args), units });
     } finally {
       for (const address of held) memory.free(address);
     }

@@ -1,23 +1,31 @@
 // One wasm instance and its memory: what every engine-owned thing (tensor, program, network) holds on to.
 import { DisposedError } from "../errors.ts";
+import { alone, type Crew } from "./crew.ts";
 import { Memory } from "./memory.ts";
 import type { Instance, Kernels } from "./wasm.ts";
+
+export interface RuntimeOptions {
+  /** Whether algorithms that regroup sums (Winograd) are left out. Default false. */
+  deterministic?: boolean;
+  /** Who runs the kernels. Default: the calling thread. */
+  crew?: Crew;
+}
 
 export class Runtime {
   #instance: Instance | undefined;
   #memory: Memory | undefined;
   readonly checked: boolean;
   readonly relaxed: boolean;
+  readonly deterministic: boolean;
+  readonly crew: Crew;
 
-  constructor(
-    instance: Instance,
-    /** Whether algorithms that regroup sums (Winograd) are left out. */
-    readonly deterministic = false,
-  ) {
+  constructor(instance: Instance, { deterministic = false, crew = alone }: RuntimeOptions = {}) {
     this.#instance = instance;
     this.#memory = new Memory(instance.memory, instance.heapBase, instance.checked);
     this.checked = instance.checked;
     this.relaxed = instance.relaxed;
+    this.deterministic = deterministic;
+    this.crew = crew;
   }
 
   get disposed(): boolean {
@@ -39,8 +47,9 @@ export class Runtime {
     return this.#memory;
   }
 
-  /** Lets go of the instance and its memory: the host can take back every byte. */
+  /** Stops the crew and lets go of the instance and its memory: the host can take back every byte. */
   dispose(): void {
+    this.crew.dispose();
     this.#instance = undefined;
     this.#memory = undefined;
   }

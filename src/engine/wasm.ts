@@ -2,6 +2,7 @@
 import { instantiate } from "@assemblyscript/loader";
 import { BUILD_CHECKED, BUILD_RELAXED } from "../../assembly/abi.ts";
 import type { instantiate as generated } from "../../build/simd.js";
+import { sharedMemory, shareMemory } from "./shared.ts";
 
 export * from "../../assembly/abi.ts";
 
@@ -16,28 +17,75 @@ export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | st
 export interface Instance {
   kernels: Kernels;
   memory: WebAssembly.Memory;
+  /** What another thread needs to make an instance over the same memory; undefined when the memory is not shared. */
+  share: Share | undefined;
   /** First byte that is free for the arena. */
   heapBase: number;
   relaxed: boolean;
   checked: boolean;
 }
 
+/** What threads share. */
+export interface Share {
+  module: WebAssembly.Module;
+  memory: WebAssembly.Memory;
+  /** The kernels, in the order in which every thread counts them. */
+  names: readonly KernelName[];
+}
+
+/** What can be loaded more than once: a response is read, a URL fetched. */
+export async function settle(
+  source: WasmSource | Promise<WasmSource>,
+): Promise<WebAssembly.Module | BufferSource> {
+  let wasm = await source;
+  if (typeof wasm === "string" || wasm instanceof URL) wasm = await fetch(wasm);
+  return typeof Response !== "undefined" && wasm instanceof Response
+    ? await wasm.arrayBuffer()
+    : (wasm as WebAssembly.Module | BufferSource);
+}
+
 /** Builds an instance with a memory of its own. */
 export async function load(source: WasmSource | Promise<WasmSource>): Promise<Instance> {
   let wasm = await source;
   if (typeof wasm === "string" || wasm instanceof URL) wasm = await fetch(wasm);
-  const memory = new WebAssembly.Memory({ initial: 1 });
-  const { instance } = await instantiate(wasm as WebAssembly.Module, { env: { memory } });
+  return (await make(wasm, new WebAssembly.Memory({ initial: 1 }))).instance;
+}
+
+/** The same with a memory that threads can share. A compiled module must have been compiled so. */
+export async function loadShared(wasm: WebAssembly.Module | BufferSource): Promise<Instance> {
+  const memory = sharedMemory();
+  const { instance, module } = await make(
+    wasm instanceof WebAssembly.Module ? wasm : shareMemory(wasm),
+    memory,
+  );
+  const names = kernelsOf(instance.kernels).map(([name]) => name);
+  return { ...instance, share: { module, memory, names } };
+}
+
+async function make(
+  wasm: WebAssembly.Module | BufferSource | Response,
+  memory: WebAssembly.Memory,
+): Promise<{ instance: Instance; module: WebAssembly.Module }> {
+  const { instance, module } = await instantiate(wasm as WebAssembly.Module, { env: { memory } });
   // The instance's own exports: the loader's copies are wrapped, and a wrapper makes garbage at every call.
   const e = instance.exports as unknown as Exports & Kernels;
   const flags = e.build_flags();
   return {
-    kernels: e,
-    memory,
-    heapBase: e.heap_base() >>> 0,
-    relaxed: (flags & BUILD_RELAXED) !== 0,
-    checked: (flags & BUILD_CHECKED) !== 0,
+    module,
+    instance: {
+      kernels: e,
+      memory,
+      share: undefined,
+      heapBase: e.heap_base() >>> 0,
+      relaxed: (flags & BUILD_RELAXED) !== 0,
+      checked: (flags & BUILD_CHECKED) !== 0,
+    },
   };
+}
+
+/** The kernels of an instance by name, in the order of the module's exports. */
+export function kernelsOf(exports: object): [KernelName, Kernel][] {
+  return Object.entries(exports).filter(([, value]) => typeof value === "function") as [KernelName, Kernel][];
 }
 
 /**

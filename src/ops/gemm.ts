@@ -1,6 +1,6 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
 
-import { planGemm } from "../engine/plan.ts";
+import { cutGemm, planGemm } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import {
   GEMM_GROUP_IN,
@@ -50,7 +50,7 @@ export interface Product {
 /** Packs the filter; what comes back makes `multiply` calls over any number of grids. */
 export function packProduct(e: Emitter, p: Product): { panels: Buffer; segments: Buffer; blocks: number } {
   const K = p.taps.length * p.inputs;
-  const { panels, packedBytes, kc } = planGemm(1, p.outputs, K, p.groups);
+  const { panels, packedBytes, kc } = planGemm(p.outputs, K, p.groups);
   const sources = p.bias ? [p.filter, p.bias] : [p.filter];
   const packed = e.packed(sources, packedBytes, (to) =>
     e.call("pack_filter_f32", panels * p.groups, [
@@ -92,7 +92,8 @@ export function multiply(
   const M = grid.counts.reduce((a, b) => a * b, 1);
   if (M === 0) return;
   const K = p.taps.length * p.inputs;
-  const plan = planGemm(M, p.outputs, K, p.groups);
+  const { panels } = planGemm(p.outputs, K, p.groups);
+  const { mc, nc, units } = cutGemm(M, panels, K, p.groups, e.threads);
   const shape = fields({
     [GEMM_M]: [M],
     [GEMM_N]: [p.outputs],
@@ -100,11 +101,11 @@ export function multiply(
     [GEMM_GROUPS]: [p.groups],
     [GEMM_GROUP_IN]: [grid.groups?.[0] ?? p.inputs * 4],
     [GEMM_GROUP_OUT]: [grid.groups?.[1] ?? p.outputs * 4],
-    [GEMM_MC]: [plan.mc],
-    [GEMM_NC]: [plan.nc],
+    [GEMM_MC]: [mc],
+    [GEMM_NC]: [nc],
     [GEMM_K_BLOCKS]: [packed.blocks],
   });
-  e.call("gemm_f32", plan.units, [
+  e.call("gemm_f32", units, [
     output,
     input,
     packed.panels,

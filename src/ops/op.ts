@@ -14,6 +14,8 @@ export interface Value extends TensorType {
 export interface Emitter {
   /** Whether algorithms may be taken that regroup the formula's sums and pack filters into four times their size. */
   readonly winograd: boolean;
+  /** How many threads will share the units of a call. */
+  readonly threads: number;
   /** Appends `kernel(...args, 0, units)`. Argument order is the kernel contract's; units may be cut over threads. */
   call(kernel: KernelName, units: number, args: Arg[]): void;
   /** An i32 record or table, kept as long as the program. */

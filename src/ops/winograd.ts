@@ -22,7 +22,7 @@ export function prepareWinograd(
   hi: number,
 ): (images: number, x: Buffer, y: Buffer) => void {
   const points = (m + 2) ** 2;
-  const { panels, packedBytes, kc } = planGemm(1, oc, c, points);
+  const { panels, packedBytes, kc } = planGemm(oc, c, points);
   const packed = e.packed([w], packedBytes, (to) =>
     e.call(`winograd_pack_f${m}_f32`, panels, [to, w.buffer, c, oc]),
   );
@@ -49,7 +49,7 @@ export function prepareWinograd(
       }),
     );
     const tiles = images * across * axes[2].dilation * down * axes[1].dilation;
-    const chunk = winogradChunk(tiles, points, c, oc);
+    const chunk = winogradChunk(tiles, points, c, oc, e.threads);
     for (let first = 0; first < tiles; first += chunk) {
       const count = Math.min(chunk, tiles - first);
       const [stepIn, stepOut] = [winogradStep(count * c * 4), winogradStep(count * oc * 4)];
