@@ -1,8 +1,8 @@
 // Makes an engine: probes the host, finds the binary, loads it.
-import { binary, startWorker } from "#host";
+import { binary, startWorker, whyNoThreads } from "#host";
 import { Engine } from "./eager.ts";
 import { Runtime } from "./engine/runtime.ts";
-import { startThreads, whyNoThreads } from "./engine/threads.ts";
+import { startThreads } from "./engine/threads.ts";
 import { hasRelaxedSimd, load, loadShared, settle, type WasmSource } from "./engine/wasm.ts";
 import { ConvolithError, UnsupportedError } from "./errors.ts";
 

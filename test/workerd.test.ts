@@ -16,7 +16,7 @@ export default {
     const net = engine.compile(sequential([2, 2, 1], [conv2d({ filters: 1, kernel: 2, name: "c" }), globalAvgPool()]), {
       weights: { "c.kernel": new Float32Array(4).fill(1), "c.bias": new Float32Array(1) },
     });
-    return Response.json({ eager, net: Array.from(net.predict([1, 2, 3, 4])), info: engine.info });
+    return Response.json({ eager, net: Array.from(net.predict([1, 2, 3, 4])), info: engine.info, crew: (await createEngine({ threads: 2 })).info });
   },
 };`;
 
@@ -41,7 +41,13 @@ test("loads and convolves in workerd", async () => {
   });
   try {
     const answer = await (await flare.dispatchFetch("http://localhost/")).json();
-    expect(answer).toEqual({ eager: [10], net: [10], info: { build: "relaxed", threads: 1 } });
+    const info = { build: "relaxed", threads: 1 };
+    expect(answer).toEqual({
+      eager: [10],
+      net: [10],
+      info,
+      crew: { ...info, fallback: "this runtime has no workers" },
+    });
   } finally {
     await flare.dispose();
   }

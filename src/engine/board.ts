@@ -55,6 +55,7 @@ export class Board {
     words[COUNT] = args.length;
     for (let i = 0; i < args.length; i++) this.#args[i] = args[i];
     words[NEXT] = 0;
+    words[TRAPPED] = 0;
     Atomics.add(words, GATE, 1);
     if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, GATE);
     try {
@@ -63,7 +64,7 @@ export class Board {
       Atomics.add(words, GATE, 1);
       while (Atomics.load(words, INSIDE) > 0) pause();
     }
-    return Atomics.exchange(words, TRAPPED, 0) !== 0;
+    return Atomics.load(words, TRAPPED) !== 0;
   }
 
   /** A worker's side: never comes back. */

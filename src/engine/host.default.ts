@@ -7,4 +7,4 @@ export async function binary(build: "simd" | "relaxed"): Promise<WasmSource> {
   return chunk.default;
 }
 
-export { startWorker } from "./host.workers.ts";
+export { startWorker, whyNoThreads } from "./host.workers.ts";

@@ -8,6 +8,8 @@ export async function binary(build: "simd" | "relaxed"): Promise<WasmSource> {
   return build === "relaxed" ? relaxed : simd;
 }
 
+export const whyNoThreads = (): string | undefined => "this runtime has no workers";
+
 export function startWorker(): HostWorker {
-  throw new Error("this runtime has no workers");
+  throw new Error(whyNoThreads());
 }

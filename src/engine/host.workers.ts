@@ -18,17 +18,24 @@ interface NodeThreads {
 }
 
 /** Without importing it: bundles for browsers must not name a module of Node's. */
-function nodeThreads(): NodeThreads {
+function nodeThreads(): NodeThreads | undefined {
   const host = globalThis as { process?: { getBuiltinModule?: (name: string) => unknown } };
-  const threads = host.process?.getBuiltinModule?.("node:worker_threads");
-  if (!threads) throw new Error("this host has neither web workers nor Node's worker threads");
-  return threads as NodeThreads;
+  return host.process?.getBuiltinModule?.("node:worker_threads") as NodeThreads | undefined;
+}
+
+/** Why this host cannot run threads; undefined where it can. Asks without making a shared memory. */
+export function whyNoThreads(): string | undefined {
+  if (typeof SharedArrayBuffer === "undefined" || globalThis.crossOriginIsolated === false)
+    return "no shared memory: a page must be cross-origin isolated (headers Cross-Origin-Opener-Policy: same-origin, Cross-Origin-Embedder-Policy: require-corp)";
+  if (typeof Worker === "undefined" && !nodeThreads())
+    return "this host has neither web workers nor Node's worker threads";
+  return undefined;
 }
 
 /** Starts a worker that runs worker.ts, from beside this file or from where `url` says it lies. */
 export function startWorker(url?: URL | string): HostWorker {
   if (typeof Worker === "undefined") {
-    const node = new (nodeThreads().Worker)(url ?? new URL("./worker.js", import.meta.url));
+    const node = new (nodeThreads()!.Worker)(url ?? new URL("./worker.js", import.meta.url));
     // An engine that nobody disposed of must not keep the process alive.
     node.unref();
     return {
@@ -71,7 +78,7 @@ export function insideWorker(): Peer {
         scope.onmessage = ({ data }: MessageEvent) => listener(data);
       },
     };
-  const { parentPort } = nodeThreads();
+  const { parentPort } = nodeThreads()!;
   return {
     post: (message) => parentPort.postMessage(message),
     onMessage: (listener) => parentPort.once("message", listener),

@@ -18,13 +18,6 @@ export interface HostWorker extends Peer {
 /** How long workers may take to start. They load a few kilobytes; a host that needs longer has most likely lost them. */
 const PATIENCE = 10_000;
 
-/** Why this host cannot run threads; undefined where it can. Asks without making a shared memory. */
-export function whyNoThreads(): string | undefined {
-  if (typeof SharedArrayBuffer === "undefined" || globalThis.crossOriginIsolated === false)
-    return "no shared memory: a page must be cross-origin isolated (headers Cross-Origin-Opener-Policy: same-origin, Cross-Origin-Embedder-Policy: require-corp)";
-  return undefined;
-}
-
 /** Starts `threads` − 1 workers beside the caller. Rejects with the reason, and leaves none behind, when one does not start. */
 export async function startThreads(threads: number, share: Share, start: () => HostWorker): Promise<Crew> {
   const board = new Board();

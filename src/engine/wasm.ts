@@ -54,10 +54,13 @@ export async function load(source: WasmSource | Promise<WasmSource>): Promise<In
 /** The same with a memory that threads can share. A compiled module must have been compiled so. */
 export async function loadShared(wasm: WebAssembly.Module | BufferSource): Promise<Instance> {
   const memory = sharedMemory();
-  const { instance, module } = await make(
-    wasm instanceof WebAssembly.Module ? wasm : shareMemory(wasm),
-    memory,
-  );
+  const compiled = wasm instanceof WebAssembly.Module;
+  const { instance, module } = await make(compiled ? wasm : shareMemory(wasm), memory).catch((cause) => {
+    if (!compiled) throw cause;
+    throw new Error("the given module was compiled with a memory that is not shared; give its bytes", {
+      cause,
+    });
+  });
   const names = kernelsOf(instance.kernels).map(([name]) => name);
   return { ...instance, share: { module, memory, names } };
 }

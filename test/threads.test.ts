@@ -1,0 +1,273 @@
+// Crews of workers: the same bits for any number of threads, every unit done once, and a reason where there can be no crew.
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { alone } from "../src/engine/crew.ts";
+import { startWorker } from "../src/engine/host.workers.ts";
+import type { Runtime } from "../src/engine/runtime.ts";
+import { shareMemory } from "../src/engine/shared.ts";
+import { type HostWorker, startThreads } from "../src/engine/threads.ts";
+import { hasRelaxedSimd, loadShared, MAP_BLOCK } from "../src/engine/wasm.ts";
+import { createEngine, sequential } from "../src/index.ts";
+import {
+  add,
+  avgPool2d,
+  batchNorm,
+  conv2d,
+  convTranspose2d,
+  dense,
+  depthwiseConv2d,
+  flatten,
+  gelu,
+  groupNorm,
+  maxPool2d,
+  resize,
+  softmax,
+} from "../src/layers/index.ts";
+import { input, model } from "../src/model.ts";
+import { Network } from "../src/network.ts";
+import { BUILDS, binary, crewed, WORKER } from "./harness.ts";
+
+const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));
+
+/** Every family of kernels: Winograd, products cut by pixels and by channels, depthwise, pooling, norms, elementwise. */
+function everything() {
+  const x = input([33, 29, 3]);
+  const stem = conv2d({ filters: 32, kernel: 7, stride: 2, padding: "half", activation: "relu" })(x);
+  const a = conv2d({ filters: 32, kernel: 3, padding: "same" })(stem);
+  const b = depthwiseConv2d({ kernel: 5, padding: "same", activation: "silu" })(stem);
+  const sum = gelu()(batchNorm()(add()([a, b])));
+  const up = convTranspose2d({ filters: 20, kernel: 3, stride: 2, padding: "same" })(sum);
+  const small = avgPool2d({ size: 3, stride: 2 })(groupNorm({ groups: 5 })(up));
+  const wide = conv2d({ filters: 130, kernel: 1 })(maxPool2d({ size: 2 })(resize({ size: [20, 22] })(small)));
+  return model({ inputs: x, outputs: softmax()(dense({ units: 70 })(flatten()(wide))) });
+}
+
+describe("a network", () => {
+  it("gives the same bits on any number of threads", async () => {
+    for (const build of BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd())) {
+      let first: Float32Array | undefined;
+      for (const threads of [1, 2, 3, 5]) {
+        const runtime = await crewed(build, threads);
+        using net = new Network(runtime, everything(), { seed: 1, batch: 2 });
+        const x = noise(3 * 33 * 29 * 3);
+        first ??= net.predict(x);
+        for (let run = 0; run < 5; run++) expect(net.predict(x)).toEqual(first);
+        runtime.dispose();
+      }
+      expect(first!.some((v) => v > 0 && v < 1)).toBe(true);
+    }
+  });
+
+  it("is worked on by the crew, not by the caller alone", async () => {
+    const runtime = await crewed("simd", 2);
+    using net = new Network(
+      runtime,
+      sequential([64, 64, 16], [conv2d({ filters: 64, kernel: 3, stride: 2 })]),
+    );
+    const x = noise(64 * 64 * 16);
+    // The caller takes its ranges by Atomics.add, one at a time; how many are left for it depends on what the worker takes.
+    const taken = vi.spyOn(Atomics, "add");
+    const counts = new Set<number>();
+    for (let run = 0; run < 5000 && counts.size < 2; run++) {
+      taken.mockClear();
+      net.predict(x);
+      counts.add(taken.mock.calls.length);
+    }
+    taken.mockRestore();
+    expect(counts.size).toBe(2);
+    runtime.dispose();
+  });
+});
+
+describe("a crew", () => {
+  const affine = (runtime: Runtime, address: number, count: number, add: number) => ({
+    name: "affine_f32" as const,
+    kernel: runtime.kernels.affine_f32,
+    args: [address, address, count, 1, add],
+    units: Math.ceil(count / MAP_BLOCK),
+  });
+
+  it("does every unit of every call once", async () => {
+    const runtime = await crewed("simd", 4);
+    const count = 37 * MAP_BLOCK + 5;
+    const address = runtime.memory.allocate(count * 4, "test");
+    runtime.memory.floats.fill(0, address / 4, address / 4 + count);
+    for (let call = 1; call <= 3000; call++) runtime.crew.run(affine(runtime, address, count, 1));
+    const wrong = runtime.memory.floats
+      .subarray(address / 4, address / 4 + count)
+      .findIndex((v) => v !== 3000);
+    expect(wrong).toBe(-1);
+    runtime.dispose();
+  });
+
+  it("wakes from its sleep", async () => {
+    const runtime = await crewed("simd", 3);
+    const address = runtime.memory.allocate(64 * MAP_BLOCK * 4, "test");
+    runtime.memory.floats.fill(0, address / 4, address / 4 + 64 * MAP_BLOCK);
+    for (let call = 0; call < 20; call++) {
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      runtime.crew.run(affine(runtime, address, 64 * MAP_BLOCK, 1));
+    }
+    expect(runtime.memory.floats[address / 4 + 63 * MAP_BLOCK]).toBe(20);
+    runtime.dispose();
+  });
+
+  it("sees memory that has grown", async () => {
+    const runtime = await crewed("simd", 2);
+    runtime.memory.allocate(40 << 20, "test");
+    const address = runtime.memory.allocate(16 * MAP_BLOCK * 4, "test");
+    runtime.memory.floats.fill(1, address / 4, address / 4 + 16 * MAP_BLOCK);
+    for (let call = 0; call < 100; call++) runtime.crew.run(affine(runtime, address, 16 * MAP_BLOCK, 1));
+    expect(
+      runtime.memory.floats.subarray(address / 4, address / 4 + 16 * MAP_BLOCK).every((v) => v === 101),
+    ).toBe(true);
+    runtime.dispose();
+  });
+
+  it("reports a trap on whatever thread it happens, and works on", async () => {
+    const runtime = await crewed("checked", 2);
+    const address = runtime.memory.allocate(32 * MAP_BLOCK * 4, "test");
+    // Twice the units there are: the later half trips the kernel's assertion.
+    const call = affine(runtime, address, 16 * MAP_BLOCK, 1);
+    for (let i = 0; i < 50; i++) expect(() => runtime.crew.run({ ...call, units: 32 })).toThrow();
+    runtime.memory.floats.fill(1, address / 4, address / 4 + 16 * MAP_BLOCK);
+    runtime.crew.run(call);
+    expect(runtime.memory.floats[address / 4 + 15 * MAP_BLOCK]).toBe(2);
+    runtime.dispose();
+  });
+
+  it("starts whole or not at all", async () => {
+    const stopped: number[] = [];
+    const { share } = await loadShared(binary("simd"));
+    let started = 0;
+    const start = (): HostWorker => {
+      const id = started++;
+      return {
+        post() {},
+        onMessage: (listener) => {
+          if (id === 0) listener("ready");
+        },
+        onError: (listener) => {
+          if (id === 2) listener("no script");
+        },
+        stop: () => stopped.push(id),
+      };
+    };
+    await expect(startThreads(4, share!, start)).rejects.toThrow("a worker did not start: no script");
+    expect(stopped.sort()).toEqual([0, 1, 2]);
+  });
+});
+
+describe("createEngine({ threads })", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("runs on so many", async () => {
+    using engine = await createEngine({ threads: 2, worker: WORKER });
+    expect(engine.info.threads).toBe(2);
+    expect(engine.info.fallback).toBeUndefined();
+    using x = engine.tensor(noise(40 * 40 * 8), [1, 40, 40, 8]);
+    using w = engine.tensor(noise(9 * 8 * 24), [3, 3, 8, 24]);
+    using one = await createEngine();
+    using y = engine.conv2d(x, w);
+    using z = one.conv2d(one.tensor(x.data(), x.shape), one.tensor(w.data(), w.shape));
+    expect(y.data()).toEqual(z.data());
+  });
+
+  it("falls back to one, and says why", async () => {
+    const why = async (options: Parameters<typeof createEngine>[0]) => {
+      using engine = await createEngine({ threads: 2, ...options });
+      expect(engine.info.threads).toBe(1);
+      using x = engine.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
+      expect(Array.from(engine.conv2d(x, engine.tensor([1, 1, 1, 1], [2, 2, 1, 1])).data())).toEqual([10]);
+      return engine.info.fallback;
+    };
+    expect(await why({ worker: new URL("missing.js", WORKER) })).toMatch(
+      /a worker did not start: .*missing\.js/,
+    );
+    // A module that was compiled with a memory of its own.
+    expect(await why({ wasm: new WebAssembly.Module(binary("simd")), worker: WORKER })).toBe(
+      "the given module was compiled with a memory that is not shared; give its bytes",
+    );
+    vi.stubGlobal("crossOriginIsolated", false);
+    expect(await why({ worker: WORKER })).toMatch(/cross-origin isolated/);
+    vi.unstubAllGlobals();
+    vi.stubGlobal("process", { ...process, getBuiltinModule: undefined });
+    expect(await why({})).toMatch(/neither web workers nor Node's worker threads/);
+  });
+
+  it("takes a module compiled for threads, and bytes from a response", async () => {
+    const module = new WebAssembly.Module(shareMemory(binary("simd")));
+    using a = await createEngine({ threads: 2, worker: WORKER, wasm: module });
+    const response = new Response(binary("simd"), { headers: { "content-type": "application/wasm" } });
+    using b = await createEngine({ threads: 2, worker: WORKER, wasm: response });
+    expect([a.info.threads, b.info.threads]).toEqual([2, 2]);
+  });
+
+  it("refuses numbers that are none of threads", async () => {
+    for (const threads of [0, -1, 1.5, 1000, Number.NaN, "2" as unknown as number])
+      await expect(createEngine({ threads })).rejects.toThrow(
+        /threads is .* but must be an integer from 1 to 256/,
+      );
+  });
+
+  it("reports a wasm that is none, with threads and without", async () => {
+    for (const threads of [1, 2])
+      await expect(createEngine({ threads, wasm: new Uint8Array([1, 2, 3]) })).rejects.toThrow(
+        "could not load the given wasm",
+      );
+  });
+});
+
+describe("web workers", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it("are started as modules, from beside the code or from where they are said to lie", () => {
+    const made: unknown[][] = [];
+    class Worker {
+      constructor(...args: unknown[]) {
+        made.push(args);
+      }
+      postMessage(message: unknown) {
+        made.push(["posted", message]);
+      }
+      terminate() {
+        made.push(["terminated"]);
+      }
+    }
+    vi.stubGlobal("Worker", Worker);
+    const worker = startWorker();
+    worker.post("hello");
+    worker.stop();
+    startWorker("https://example.org/w.js");
+    expect(String(made[0][0])).toMatch(/\/worker\.js$/);
+    expect(made[0][1]).toEqual({ type: "module" });
+    expect(made.slice(1)).toEqual([
+      ["posted", "hello"],
+      ["terminated"],
+      ["https://example.org/w.js", { type: "module" }],
+    ]);
+  });
+});
+
+describe("a module with shared memory", () => {
+  it("is valid in every build, and differs in nothing else", () => {
+    for (const build of BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd())) {
+      const bytes = binary(build);
+      const shared = shareMemory(bytes);
+      expect(WebAssembly.validate(shared)).toBe(true);
+      // The flag, and the maximum of 65536 pages in three bytes.
+      expect(shared.length).toBe(bytes.length + 3);
+      expect(shareMemory(shared)).toEqual(shared);
+    }
+  });
+
+  it("is not made of what is no module, or has no memory to share", () => {
+    const header = [0, 0x61, 0x73, 0x6d, 1, 0, 0, 0];
+    for (const bytes of [[], header, [...header, 2], [...header, 2, 9, 1, 1], [...header, 2, 4, 1, 0, 0, 1]])
+      expect(() => shareMemory(Uint8Array.from(bytes))).toThrow(/WebAssembly binary/);
+  });
+});
+
+it("alone is a crew of one", () => {
+  expect(alone.threads).toBe(1);
+  alone.dispose();
+});
