@@ -8,10 +8,10 @@
 import {
   GEMM_GROUP_IN, GEMM_GROUP_OUT, GEMM_GROUPS, GEMM_K, GEMM_K_BLOCKS, GEMM_M, GEMM_MC, GEMM_N, GEMM_NC,
   GRID_D, GRID_H, GRID_IN_D, GRID_IN_H, GRID_IN_N, GRID_IN_W, GRID_N,
-  GRID_OUT_D, GRID_OUT_FIRST, GRID_OUT_H, GRID_OUT_N, GRID_OUT_W, GRID_W, MR, NR,
+  GRID_OUT_D, GRID_OUT_FIRST, GRID_OUT_H, GRID_OUT_N, GRID_OUT_W, GRID_W, NR,
 } from "./abi";
 import { field } from "./simd";
-import { run_tile } from "./tile";
+import { MR, run_tile } from "./tile";
 
 /**
  * The loops round the tile. Unit: a cell of MC pixels by NC panels of one group; cells count group, then pixels, then
@@ -35,6 +35,8 @@ export function gemm_f32(
     const xg = x + <usize>group * <usize>field(shape, GEMM_GROUP_IN);
     const og = out + <usize>group * <usize>field(shape, GEMM_GROUP_OUT);
     const first = panels + <usize>(group * panelCount) * panelBytes;
+    // Rows are shared out evenly: a tile of five costs hardly more per row than one of six, a tile of one several times.
+    const tiles = (m1 - m0 + MR - 1) / MR, short = (m1 - m0) / tiles, longer = (m1 - m0) % tiles;
     let block = segments;
     let k: usize = 0;
     for (let b = 0; b < blocks; b++) {
@@ -43,8 +45,11 @@ export function gemm_f32(
         const panel = bias + (k + 1) * NR * 4;
         const o = og + (<usize>n << 5);
         const cols = min(N - n * NR, NR);
-        for (let m = m0; m < m1; m += MR)
-          run_tile(min(m1 - m, MR), cols, o, xg, panel, bias, pixels + (<usize>m << 3), block, b == 0, b == blocks - 1, lo, hi);
+        for (let m = m0, i = 0; m < m1; i++) {
+          const rows = i < longer ? short + 1 : short;
+          run_tile(rows, cols, o, xg, panel, bias, pixels + (<usize>m << 3), block, b == 0, b == blocks - 1, lo, hi);
+          m += rows;
+        }
       }
       const count = load<i32>(block);
       for (let i = 0; i < count; i++) k += <usize>load<i32>(block + (<usize>i << 3), 8);

@@ -8,6 +8,12 @@
 import { NR } from "./abi";
 import { clamp, load_some, madd, store_some } from "./simd";
 
+/**
+ * Rows of the largest tile. x64 has 15 vector registers to spare: 6 x 8 sums are 12, and leave 2 for b and 1 for a. A product
+ * that is rounded before it is added takes one more, and V8 11 loads all of a step before it multiplies: 4 x 8 is what fits.
+ */
+export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
+
 /** Bytes of one row of a panel. */
 const ROW: usize = 32;
 
@@ -60,7 +66,7 @@ function tile(
     if (rows > 5) { const o = out + load<u32>(pixels, 44); c50 = load_half(part, o, cols, 0); c51 = load_half(part, o, cols, 4); }
   }
 
-  let at: usize = 0; // where the segment before this one began, in bytes
+  let at: usize = 0; // how far the pointers have moved
   for (let n = load<i32>(segments); n > 0; n--) {
     const next = <usize>load<i32>(segments, 4);
     const step = next - at;
@@ -72,17 +78,48 @@ function tile(
     if (rows > 3) p3 += step;
     if (rows > 4) p4 += step;
     if (rows > 5) p5 += step;
-    at = next + (<usize>length << 2);
-    for (; length > 0; length--) {
-      const b0 = v128.load(panel), b1 = v128.load(panel, 16);
-      { const a = v128.load32_splat(p0); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); p0 += 4; }
-      if (rows > 1) { const a = v128.load32_splat(p1); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); p1 += 4; }
-      if (rows > 2) { const a = v128.load32_splat(p2); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); p2 += 4; }
-      if (rows > 3) { const a = v128.load32_splat(p3); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); p3 += 4; }
-      if (rows > 4) { const a = v128.load32_splat(p4); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); p4 += 4; }
-      if (rows > 5) { const a = v128.load32_splat(p5); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); p5 += 4; }
-      panel += ROW;
+    const floats = length;
+    // Three steps a turn. A turn may end after each, which keeps the optimiser from moving loads across: see README.md.
+    for (; length > 0; length -= 3) {
+      {
+        const b0 = v128.load(panel), b1 = v128.load(panel, 16);
+        { const a = v128.load32_splat(p0); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
+        if (rows > 1) { const a = v128.load32_splat(p1); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
+        if (rows > 2) { const a = v128.load32_splat(p2); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
+        if (rows > 3) { const a = v128.load32_splat(p3); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
+        if (rows > 4) { const a = v128.load32_splat(p4); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
+        if (rows > 5) { const a = v128.load32_splat(p5); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
+      }
+      if (length == 1) break;
+      {
+        const b0 = v128.load(panel, 32), b1 = v128.load(panel, 48);
+        { const a = v128.load32_splat(p0, 4); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
+        if (rows > 1) { const a = v128.load32_splat(p1, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
+        if (rows > 2) { const a = v128.load32_splat(p2, 4); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
+        if (rows > 3) { const a = v128.load32_splat(p3, 4); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
+        if (rows > 4) { const a = v128.load32_splat(p4, 4); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
+        if (rows > 5) { const a = v128.load32_splat(p5, 4); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
+      }
+      if (length == 2) break;
+      {
+        const b0 = v128.load(panel, 64), b1 = v128.load(panel, 80);
+        { const a = v128.load32_splat(p0, 8); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
+        if (rows > 1) { const a = v128.load32_splat(p1, 8); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
+        if (rows > 2) { const a = v128.load32_splat(p2, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
+        if (rows > 3) { const a = v128.load32_splat(p3, 8); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
+        if (rows > 4) { const a = v128.load32_splat(p4, 8); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
+        if (rows > 5) { const a = v128.load32_splat(p5, 8); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
+      }
+      p0 += 12;
+      if (rows > 1) p1 += 12;
+      if (rows > 2) p2 += 12;
+      if (rows > 3) p3 += 12;
+      if (rows > 4) p4 += 12;
+      if (rows > 5) p5 += 12;
+      panel += 3 * ROW;
     }
+    panel += <usize>length * ROW;
+    at = next + (<usize>(floats - length) << 2);
   }
 
   // Only the last block of K clamps: a sum in the making must pass unharmed.
@@ -94,7 +131,6 @@ function tile(
   if (rows > 4) store_row(part, out + load<u32>(pixels, 36), c40, c41, l, h, cols);
   if (rows > 5) store_row(part, out + load<u32>(pixels, 44), c50, c51, l, h, cols);
 }
-
 
 function tile_6(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
   tile(6, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
@@ -150,15 +186,15 @@ export function run_tile(
   first: bool, last: bool, lo: f32, hi: f32,
 ): void {
   if (cols == NR) {
-    if (rows == 6) tile_6(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 5) tile_5(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    if (MR > 4 && rows == 6) tile_6(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (MR > 4 && rows == 5) tile_5(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else if (rows == 4) tile_4(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else if (rows == 3) tile_3(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else if (rows == 2) tile_2(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else tile_1(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
   } else {
-    if (rows == 6) tile_6_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 5) tile_5_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    if (MR > 4 && rows == 6) tile_6_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    else if (MR > 4 && rows == 5) tile_5_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else if (rows == 4) tile_4_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else if (rows == 3) tile_3_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
     else if (rows == 2) tile_2_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);

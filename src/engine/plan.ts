@@ -1,5 +1,5 @@
 // The plan: which algorithm a shape takes and how the work is cut. Every threshold of the engine stands in this file.
-import { MR, NR } from "./wasm.ts";
+import { MR_MULTIPLE, NR } from "./wasm.ts";
 
 /** What the choice of a convolution algorithm looks at. Axis lists are [depth, height, width]. */
 export interface ConvFacts {
@@ -93,8 +93,8 @@ export interface Cells {
 
 /** Cuts a product of M pixels by so many panels per group: by pixels, and where those are few, for threads by panels too. */
 export function cutGemm(M: number, panels: number, K: number, groups: number, threads: number): Cells {
-  const tiles = Math.ceil(M / MR);
-  const mc = Math.ceil(tiles / Math.max(1, Math.round((tiles * MR) / MC))) * MR;
+  const cells = Math.max(1, Math.round(M / MC));
+  const mc = Math.ceil(M / cells / MR_MULTIPLE) * MR_MULTIPLE;
   const down = Math.ceil(M / mc);
   const wanted = threads === 1 ? 1 : (threads * CELLS) / (down * groups);
   const worth = (Math.min(M, mc) * panels * NR * K) / CELL_WORK;
@@ -117,7 +117,7 @@ const WINOGRAD_BYTES = 768 * 1024;
  */
 export const winogradStep = (bytes: number): number => (Math.ceil(bytes / 64) | 1) * 64;
 
-/** Tiles per chunk, in whole register tiles and chunks of equal size; at least 12, so that a filter is used twice when read. */
+/** Tiles per chunk, in chunks of equal size; at least 12, so that a filter is used twice or more when read. */
 export function winogradChunk(
   tiles: number,
   points: number,
@@ -125,11 +125,10 @@ export function winogradChunk(
   outputs: number,
   threads: number,
 ): number {
-  const most =
-    Math.max(2, Math.floor((threads * WINOGRAD_BYTES) / (points * 4 * (inputs + outputs)) / MR)) * MR;
+  const most = Math.max(12, Math.floor((threads * WINOGRAD_BYTES) / (points * 4 * (inputs + outputs))));
   // Rounded, not up: half a chunk more does less harm than reading all filters once more.
   const chunks = Math.max(1, Math.round(tiles / most));
-  return Math.min(tiles, Math.ceil(tiles / chunks / MR) * MR);
+  return Math.ceil(tiles / chunks);
 }
 
 /** Padded images are made a few at a time, so that they are still in L2 when they are read. */
