@@ -23,4 +23,5 @@ export type { Layer, LayerFactory, Node } from "./layers/layer.ts";
 export { input, loadModel, model, sequential } from "./model.ts";
 export type { CompileOptions, Inputs, Network } from "./network.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
+export type { LayerProfile, Profile } from "./profile.ts";
 export type { DType, Shape, Tensor } from "./tensor.ts";

@@ -1,4 +1,5 @@
 // The table `net.summary()` prints.
+import { table } from "./table.ts";
 import type { Shape } from "./tensor.ts";
 
 export interface Row {
@@ -11,8 +12,8 @@ export interface Row {
   algorithm: string;
   /** Bytes its weights and tables take in linear memory. */
   bytes: number;
-  /** Its calls in the program: first, and one past the last. */
-  calls: [number, number];
+  /** Indices of its calls in the program. */
+  calls: number[];
 }
 
 const UNITS = ["", "k", "M", "G", "T"];
@@ -34,7 +35,6 @@ export function summaryTable(
   batch: number,
   bytes: { kept: number; run: number },
 ): string {
-  const head = ["layer", "kind", "output", "parameters", "multiply-adds", "algorithm", "bytes"];
   const body = rows.map((r) => [
     r.name,
     r.kind,
@@ -44,22 +44,15 @@ export function summaryTable(
     r.algorithm,
     r.bytes ? short(r.bytes) : "",
   ]);
-  const right = [false, false, false, true, true, false, true];
-  const widths = head.map((h, i) => Math.max(h.length, ...body.map((row) => row[i].length)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((cell, i) => (right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
-      .join("  ")
-      .trimEnd();
-  const rule = widths.map((w) => "─".repeat(w)).join("  ");
   const parameters = rows.reduce((n, r) => n + r.parameters, 0);
   const multiplyAdds = rows.reduce((n, r) => n + r.multiplyAdds, 0);
-  return [
-    line(head),
-    rule,
-    ...body.map(line),
-    rule,
-    `${parameters.toLocaleString("en-US")} parameters, ${short(multiplyAdds)} multiply-adds for a batch of ${batch}`,
-    `${short(bytes.kept)}B of weights and tables, ${short(bytes.run)}B of activations and scratch`,
-  ].join("\n");
+  return table(
+    ["layer", "kind", "output", "parameters", "multiply-adds", "algorithm", "bytes"],
+    body,
+    [false, false, false, true, true, false, true],
+    [
+      `${parameters.toLocaleString("en-US")} parameters, ${short(multiplyAdds)} multiply-adds for a batch of ${batch}`,
+      `${short(bytes.kept)}B of weights and tables, ${short(bytes.run)}B of activations and scratch`,
+    ],
+  );
 }

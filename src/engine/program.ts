@@ -205,17 +205,32 @@ export class Program {
       args[index] = address + offset;
   }
 
-  /** Bytes of weights and tables that the calls [from, to) use. */
-  keptBytes(from: number, to: number): number {
+  /** Bytes of weights and tables that some calls use. */
+  keptBytes(calls: readonly number[]): number {
     const kept = new Set<Buffer>();
-    for (const { args } of this.#calls.slice(from, to))
-      for (const arg of args) if (arg instanceof Buffer && arg.lifetime === "kept") kept.add(arg.root ?? arg);
+    for (const call of calls)
+      for (const arg of this.#calls[call].args)
+        if (arg instanceof Buffer && arg.lifetime === "kept") kept.add(arg.root ?? arg);
     return [...kept].reduce((sum, b) => sum + align(b.bytes), 0);
   }
 
   run(crew: Pick<Crew, "run"> = this.#runtime.crew): void {
     for (const call of this.#bound) crew.run(call);
     if (this.#runtime.checked) this.verify();
+  }
+
+  /** Median milliseconds of every call over so many runs, after one that is not counted. */
+  time(runs: number): number[] {
+    const samples: number[][] = this.#bound.map(() => []);
+    let at = 0;
+    const timed = (call: BoundCall): void => {
+      const start = performance.now();
+      this.#runtime.crew.run(call);
+      samples[at++].push(performance.now() - start);
+    };
+    this.run();
+    for (let run = 0; run < runs; run++, at = 0) this.run({ run: timed });
+    return samples.map((ms) => ms.sort((a, b) => a - b)[runs >> 1]);
   }
 
   /** Checked engines: that no kernel wrote past the end of a buffer. */
