@@ -11,14 +11,27 @@ import {
   GRID_OUT_D, GRID_OUT_FIRST, GRID_OUT_H, GRID_OUT_N, GRID_OUT_W, GRID_W, NR,
 } from "./abi";
 import { field } from "./simd";
-import { MR, run_tile } from "./tile";
+import { FROM_BIAS, FROM_BOTH, FROM_OUT, MR, run_tile } from "./tile";
 
-/**
- * The loops round the tile. Unit: a cell of MC pixels by NC panels of one group; cells count group, then pixels, then
- * panels (fastest). Order inside: a panel's block of K stays in L1 while the pixels of the cell stream past it.
- */
+/** Unit: a cell of MC pixels by NC panels of one group; cells count group, then pixels, then panels (fastest). */
 export function gemm_f32(
   out: usize, x: usize, panels: usize, pixels: usize, segments: usize, shape: usize, lo: f32, hi: f32,
+  from: i32, to: i32,
+): void {
+  multiply(FROM_BIAS, out, x, panels, pixels, segments, shape, lo, hi, from, to);
+}
+
+/** The same, added to what out holds before it is clamped: the end of a residual block. */
+export function gemm_acc_f32(
+  out: usize, x: usize, panels: usize, pixels: usize, segments: usize, shape: usize, lo: f32, hi: f32,
+  from: i32, to: i32,
+): void {
+  multiply(FROM_BOTH, out, x, panels, pixels, segments, shape, lo, hi, from, to);
+}
+
+/** The loops round the tile. A panel's block of K stays in L1 while the pixels of the cell stream past it. */
+function multiply(
+  start: i32, out: usize, x: usize, panels: usize, pixels: usize, segments: usize, shape: usize, lo: f32, hi: f32,
   from: i32, to: i32,
 ): void {
   const M = field(shape, GEMM_M), N = field(shape, GEMM_N), K = field(shape, GEMM_K);
@@ -47,7 +60,7 @@ export function gemm_f32(
         const cols = min(N - n * NR, NR);
         for (let m = m0, i = 0; m < m1; i++) {
           const rows = i < longer ? short + 1 : short;
-          run_tile(rows, cols, o, xg, panel, bias, pixels + (<usize>m << 3), block, b == 0, b == blocks - 1, lo, hi);
+          run_tile(rows, cols, o, xg, panel, bias, pixels + (<usize>m << 3), block, b ? FROM_OUT : start, b == blocks - 1, lo, hi);
           m += rows;
         }
       }

@@ -14,6 +14,11 @@ import { clamp, load_some, madd, store_some } from "./simd";
  */
 export const MR: i32 = ASC_FEATURE_RELAXED_SIMD ? 6 : 4;
 
+/** What the sums of a tile start from: the bias, what out holds (a sum in the making), or the two added up. */
+export const FROM_BIAS: i32 = 0;
+export const FROM_OUT: i32 = 1;
+export const FROM_BOTH: i32 = 2;
+
 /** Bytes of one row of a panel. */
 const ROW: usize = 32;
 
@@ -44,7 +49,7 @@ function store_row(part: bool, o: usize, c0: v128, c1: v128, lo: v128, hi: v128,
 @inline
 function tile(
   rows: i32, part: bool, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize,
-  first: bool, last: bool, cols: i32, lo: f32, hi: f32,
+  start: i32, last: bool, cols: i32, lo: f32, hi: f32,
 ): void {
   let p0 = x + load<u32>(pixels);
   let p1 = p0, p2 = p0, p3 = p0, p4 = p0, p5 = p0;
@@ -56,7 +61,7 @@ function tile(
 
   let c00 = v128.load(bias), c01 = v128.load(bias, 16);
   let c10 = c00, c11 = c01, c20 = c00, c21 = c01, c30 = c00, c31 = c01, c40 = c00, c41 = c01, c50 = c00, c51 = c01;
-  if (!first) {
+  if (start != FROM_BIAS) {
     const o0 = out + load<u32>(pixels, 4);
     c00 = load_half(part, o0, cols, 0); c01 = load_half(part, o0, cols, 4);
     if (rows > 1) { const o = out + load<u32>(pixels, 12); c10 = load_half(part, o, cols, 0); c11 = load_half(part, o, cols, 4); }
@@ -64,6 +69,15 @@ function tile(
     if (rows > 3) { const o = out + load<u32>(pixels, 28); c30 = load_half(part, o, cols, 0); c31 = load_half(part, o, cols, 4); }
     if (rows > 4) { const o = out + load<u32>(pixels, 36); c40 = load_half(part, o, cols, 0); c41 = load_half(part, o, cols, 4); }
     if (rows > 5) { const o = out + load<u32>(pixels, 44); c50 = load_half(part, o, cols, 0); c51 = load_half(part, o, cols, 4); }
+    if (start == FROM_BOTH) {
+      const b0 = v128.load(bias), b1 = v128.load(bias, 16);
+      c00 = f32x4.add(c00, b0); c01 = f32x4.add(c01, b1);
+      if (rows > 1) { c10 = f32x4.add(c10, b0); c11 = f32x4.add(c11, b1); }
+      if (rows > 2) { c20 = f32x4.add(c20, b0); c21 = f32x4.add(c21, b1); }
+      if (rows > 3) { c30 = f32x4.add(c30, b0); c31 = f32x4.add(c31, b1); }
+      if (rows > 4) { c40 = f32x4.add(c40, b0); c41 = f32x4.add(c41, b1); }
+      if (rows > 5) { c50 = f32x4.add(c50, b0); c51 = f32x4.add(c51, b1); }
+    }
   }
 
   let at: usize = 0; // how far the pointers have moved
@@ -132,72 +146,72 @@ function tile(
   if (rows > 5) store_row(part, out + load<u32>(pixels, 44), c50, c51, l, h, cols);
 }
 
-function tile_6(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(6, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_6(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(6, false, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_5(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(5, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_5(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(5, false, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_4(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(4, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_4(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(4, false, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_3(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(3, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_3(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(3, false, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_2(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(2, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_2(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(2, false, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_1(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(1, false, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_1(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(1, false, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_6_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(6, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_6_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(6, true, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_5_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(5, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_5_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(5, true, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_4_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(4, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_4_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(4, true, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_3_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(3, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_3_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(3, true, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_2_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(2, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_2_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(2, true, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
-function tile_1_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, first: bool, last: bool, cols: i32, lo: f32, hi: f32): void {
-  tile(1, true, out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+function tile_1_part(out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize, start: i32, last: bool, cols: i32, lo: f32, hi: f32): void {
+  tile(1, true, out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
 }
 
 /** One tile of `rows` pixels by `cols` channels (NR, or fewer in the last panel). */
 export function run_tile(
   rows: i32, cols: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, segments: usize,
-  first: bool, last: bool, lo: f32, hi: f32,
+  start: i32, last: bool, lo: f32, hi: f32,
 ): void {
   if (cols == NR) {
-    if (MR > 4 && rows == 6) tile_6(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (MR > 4 && rows == 5) tile_5(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 4) tile_4(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 3) tile_3(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 2) tile_2(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else tile_1(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    if (MR > 4 && rows == 6) tile_6(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (MR > 4 && rows == 5) tile_5(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (rows == 4) tile_4(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (rows == 3) tile_3(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (rows == 2) tile_2(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else tile_1(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
   } else {
-    if (MR > 4 && rows == 6) tile_6_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (MR > 4 && rows == 5) tile_5_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 4) tile_4_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 3) tile_3_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else if (rows == 2) tile_2_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
-    else tile_1_part(out, x, panel, bias, pixels, segments, first, last, cols, lo, hi);
+    if (MR > 4 && rows == 6) tile_6_part(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (MR > 4 && rows == 5) tile_5_part(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (rows == 4) tile_4_part(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (rows == 3) tile_3_part(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else if (rows == 2) tile_2_part(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
+    else tile_1_part(out, x, panel, bias, pixels, segments, start, last, cols, lo, hi);
   }
 }

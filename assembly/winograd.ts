@@ -201,20 +201,34 @@ function input_four(q: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v12
 export function winograd_output_f4_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(4, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(4, false, out, products, bias, shape, step, first + t, t, lo, hi);
 }
 
 /** The same for tiles of 2x2 outputs, from P[16][tile][OC]. */
 export function winograd_output_f2_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(2, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(2, false, out, products, bias, shape, step, first + t, t, lo, hi);
+}
+
+/** winograd_output_f4_f32, added to what out holds before it is clamped: the end of a residual block. */
+export function winograd_output_f4_acc_f32(
+  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) output_place(4, true, out, products, bias, shape, step, first + t, t, lo, hi);
+}
+
+/** winograd_output_f2_f32, added to what out holds before it is clamped. */
+export function winograd_output_f2_acc_f32(
+  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) output_place(2, true, out, products, bias, shape, step, first + t, t, lo, hi);
 }
 
 // @ts-ignore: decorator
 @inline
 function output_place(
-  m: i32, out: usize, products: usize, bias: usize, shape: usize, step: usize, tile: i32, t: i32, lo: f32, hi: f32,
+  m: i32, acc: bool, out: usize, products: usize, bias: usize, shape: usize, step: usize, tile: i32, t: i32, lo: f32, hi: f32,
 ): void {
   const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
   const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
@@ -229,12 +243,12 @@ function output_place(
   if (rows <= 0 || cols <= 0) return;
   const q = out + <usize>(n * OH + oy) * row + <usize>ox * pixel;
   const p = products + <usize>t * pixel;
-  if (m == 4) output_tile_4(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
-  else output_tile_2(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
+  if (m == 4) output_tile_4(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
+  else output_tile_2(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
 }
 
 function output_tile_4(
-  q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+  acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
 ): void {
   const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
   const l = f32x4.splat(lo), h = f32x4.splat(hi);
@@ -261,10 +275,10 @@ function output_tile_4(
       const m3 = v128.load(v + 3 * down), m4 = v128.load(v + 4 * down), m5 = v128.load(v + 5 * down);
       const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
       const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
-      v128.store(o, clamp(f32x4.add(f32x4.add(f32x4.add(m0, s), S), add), l, h));
-      if (rows > 1) v128.store(o + row, clamp(f32x4.add(f32x4.add(e, E), add), l, h));
-      if (rows > 2) v128.store(o + 2 * row, clamp(f32x4.add(madd(half, s, f32x4.mul(two, S)), add), l, h));
-      if (rows > 3) v128.store(o + 3 * row, clamp(f32x4.add(f32x4.add(madd(half, e, f32x4.mul(two, E)), m5), add), l, h));
+      put(acc, o, f32x4.add(f32x4.add(f32x4.add(m0, s), S), add), l, h);
+      if (rows > 1) put(acc, o + row, f32x4.add(f32x4.add(e, E), add), l, h);
+      if (rows > 2) put(acc, o + 2 * row, f32x4.add(madd(half, s, f32x4.mul(two, S)), add), l, h);
+      if (rows > 3) put(acc, o + 3 * row, f32x4.add(f32x4.add(madd(half, e, f32x4.mul(two, E)), m5), add), l, h);
       v += step;
       o += pixel;
     }
@@ -274,7 +288,7 @@ function output_tile_4(
 }
 
 function output_tile_2(
-  q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+  acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
 ): void {
   const l = f32x4.splat(lo), h = f32x4.splat(hi);
   const down: usize = 4 * step;
@@ -291,14 +305,21 @@ function output_tile_2(
     let o = q;
     for (let i = 0; i < cols; i++) {
       const m1 = v128.load(v + down), m2 = v128.load(v + 2 * down);
-      v128.store(o, clamp(f32x4.add(f32x4.add(f32x4.add(v128.load(v), m1), m2), add), l, h));
-      if (rows > 1) v128.store(o + row, clamp(f32x4.add(f32x4.sub(f32x4.sub(m1, m2), v128.load(v + 3 * down)), add), l, h));
+      put(acc, o, f32x4.add(f32x4.add(f32x4.add(v128.load(v), m1), m2), add), l, h);
+      if (rows > 1) put(acc, o + row, f32x4.add(f32x4.sub(f32x4.sub(m1, m2), v128.load(v + 3 * down)), add), l, h);
       v += step;
       o += pixel;
     }
     p += 16;
     q += 16;
   }
+}
+
+// @ts-ignore: decorator
+@inline
+function put(acc: bool, o: usize, y: v128, lo: v128, hi: v128): void {
+  if (acc) y = f32x4.add(y, v128.load(o));
+  v128.store(o, clamp(y, lo, hi));
 }
 
 // --- Filters ---

@@ -37,53 +37,86 @@ export const conv: Op<ConvParams> = {
     return [float32(shape)];
   },
   forward(e, inputs, [y], p) {
-    const [x, w, bias] = inputs;
-    const { axes, c, oc } = geometry(inputs, p, "conv");
-    const three = fill(axes);
-    const facts = {
-      inPerGroup: c / p.groups,
-      outPerGroup: oc / p.groups,
-      groups: p.groups,
-      kernel: three.map((a) => a.kernel),
-      stride: three.map((a) => a.stride),
-      dilation: three.map((a) => a.dilation),
-      out: three.map((a) => a.out),
-      images: x.shape[0],
-      winograd: e.winograd,
-    };
-    const algorithm = convAlgorithm(facts);
-    e.algorithm(algorithm);
-    const [lo, hi] = clampOf(p.activation);
-    const images = x.shape[0];
-    // Depthwise and Winograd skip what falls outside; everything else, and every border that is not zero, reads a padded copy.
-    const bordered = three.some((a) => a.before > 0 || a.after > 0);
-    const skips = algorithm !== "gemm" && algorithm !== "direct";
-    const copy = bordered && !(skips && p.paddingMode === "zeros");
-    const inside = copy
-      ? three.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
-      : three;
-
-    const imageIn = sizeOf(x.shape.slice(1)) * 4;
-    const imageOut = sizeOf(y.shape.slice(1)) * 4;
-    const imagePadded = sizeOf(inside.map((a) => a.size)) * c * 4;
-    const chunk = copy ? imagesPerChunk(images, imagePadded) : images;
-    const run = prepare(e, algorithm, inside, c, oc, p, w, bias, lo, hi);
-    for (let n = 0; n < images; n += chunk) {
-      const count = Math.min(chunk, images - n);
-      let source = x.buffer.at(n * imageIn);
-      if (copy) {
-        const padded = e.scratch(count * imagePadded);
-        emitPad(e, padded, source, count, three, c, p.paddingMode);
-        source = padded;
-      }
-      run(count, source, y.buffer.at(n * imageOut));
-    }
-    activate(e, y, p.activation);
+    emitConv(e, inputs, y, p, false);
   },
   multiplyAdds([, w], [y]) {
-    return (sizeOf(w.shape) / w.shape.at(-1)!) * sizeOf(y.shape);
+    return multiplyAdds(w, y);
   },
 };
+
+/**
+ * sum + conv(x), written over the sum: the end of a residual block in one pass. Inputs are the sum [n, ..., out], then those of
+ * conv. Written by fusion, where `accumulates` holds.
+ */
+export const convAdd: Op<ConvParams> = {
+  name: "convAdd",
+  alias: true,
+  infer([sum, ...inputs], p, where) {
+    const [type] = conv.infer(inputs, p, where);
+    if (show(sum.shape) !== show(type.shape))
+      throw new ShapeError(
+        `${where}: the sum has shape ${show(sum.shape)} but the convolution gives ${show(type.shape)}`,
+      );
+    return [type];
+  },
+  forward(e, [, ...inputs], [y], p) {
+    emitConv(e, inputs, y, p, true);
+  },
+  multiplyAdds([, , w], [y]) {
+    return multiplyAdds(w, y);
+  },
+};
+
+/** Whether convolutions with this filter can add to what their output holds: all but depthwise and single-channel ones. */
+export const accumulates = (filter: TensorType): boolean => filter.shape.at(-2)! > 1;
+
+const multiplyAdds = (w: TensorType, y: TensorType): number =>
+  (sizeOf(w.shape) / w.shape.at(-1)!) * sizeOf(y.shape);
+
+function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams, accumulate: boolean): void {
+  const [x, w, bias] = inputs;
+  const { axes, c, oc } = geometry(inputs, p, "conv");
+  const three = fill(axes);
+  const facts = {
+    inPerGroup: c / p.groups,
+    outPerGroup: oc / p.groups,
+    groups: p.groups,
+    kernel: three.map((a) => a.kernel),
+    stride: three.map((a) => a.stride),
+    dilation: three.map((a) => a.dilation),
+    out: three.map((a) => a.out),
+    images: x.shape[0],
+    winograd: e.winograd,
+  };
+  const algorithm = convAlgorithm(facts);
+  e.algorithm(algorithm);
+  const [lo, hi] = clampOf(p.activation);
+  const images = x.shape[0];
+  // Depthwise and Winograd skip what falls outside; everything else, and every border that is not zero, reads a padded copy.
+  const bordered = three.some((a) => a.before > 0 || a.after > 0);
+  const skips = algorithm !== "gemm" && algorithm !== "direct";
+  const copy = bordered && !(skips && p.paddingMode === "zeros");
+  const inside = copy
+    ? three.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
+    : three;
+
+  const imageIn = sizeOf(x.shape.slice(1)) * 4;
+  const imageOut = sizeOf(y.shape.slice(1)) * 4;
+  const imagePadded = sizeOf(inside.map((a) => a.size)) * c * 4;
+  const chunk = copy ? imagesPerChunk(images, imagePadded) : images;
+  const run = prepare(e, algorithm, inside, c, oc, p, w, bias, lo, hi, accumulate);
+  for (let n = 0; n < images; n += chunk) {
+    const count = Math.min(chunk, images - n);
+    let source = x.buffer.at(n * imageIn);
+    if (copy) {
+      const padded = e.scratch(count * imagePadded);
+      emitPad(e, padded, source, count, three, c, p.paddingMode);
+      source = padded;
+    }
+    run(count, source, y.buffer.at(n * imageOut));
+  }
+  activate(e, y, p.activation);
+}
 
 /** Packs what can be packed once, and gives back what emits the convolution of some images. */
 function prepare(
@@ -97,9 +130,10 @@ function prepare(
   bias: Value | undefined,
   lo: number,
   hi: number,
+  accumulate: boolean,
 ): (images: number, x: Buffer, y: Buffer) => void {
   if (algorithm === "winograd4" || algorithm === "winograd2")
-    return prepareWinograd(e, algorithm === "winograd4" ? 4 : 2, axes, c, oc, w, bias, lo, hi);
+    return prepareWinograd(e, algorithm === "winograd4" ? 4 : 2, axes, c, oc, w, bias, lo, hi, accumulate);
   const outs = axes.map((a) => a.out);
   const record = (images: number) =>
     e.record(
@@ -156,6 +190,7 @@ function prepare(
       y,
       lo,
       hi,
+      accumulate,
     );
 }
 

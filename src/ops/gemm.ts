@@ -78,7 +78,7 @@ export function segmentsOf(
   return { segments: e.record(table), blocks: blocks.length };
 }
 
-/** One product: every pixel of the grid times every filter, clamped to [lo, hi]. */
+/** One product: every pixel of the grid times every filter, maybe added to what the output holds, clamped to [lo, hi]. */
 export function multiply(
   e: Emitter,
   p: Product,
@@ -88,6 +88,7 @@ export function multiply(
   output: Buffer,
   lo: number,
   hi: number,
+  accumulate = false,
 ): void {
   const M = grid.counts.reduce((a, b) => a * b, 1);
   if (M === 0) return;
@@ -105,7 +106,7 @@ export function multiply(
     [GEMM_NC]: [nc],
     [GEMM_K_BLOCKS]: [packed.blocks],
   });
-  e.call("gemm_f32", units, [
+  e.call(accumulate ? "gemm_acc_f32" : "gemm_f32", units, [
     output,
     input,
     packed.panels,

@@ -41,7 +41,7 @@ export interface Op<P> {
   forward(e: Emitter, inputs: readonly Value[], outputs: readonly Value[], params: P): void;
   /** Multiply-adds of one forward run; absent where an op does next to none. */
   multiplyAdds?(inputs: readonly TensorType[], outputs: readonly TensorType[], params: P): number;
-  /** The output is the input's memory under another shape: `forward` emits nothing. */
+  /** The output is the memory of input 0: under another shape, or changed in place. */
   readonly alias?: boolean;
   /** Output 0 may lie over input 0 when both have the same size and the input is not needed afterwards. */
   readonly inPlace?: boolean;

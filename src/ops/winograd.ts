@@ -8,7 +8,7 @@ import type { Axis } from "./window.ts";
 
 /**
  * Packs the filter, and gives back what emits the convolution of some images. Tiles are of m x m outputs; axes are [1, h, w], x
- * is not padded.
+ * is not padded. The result is maybe added to what y holds.
  */
 export function prepareWinograd(
   e: Emitter,
@@ -20,6 +20,7 @@ export function prepareWinograd(
   bias: Value | undefined,
   lo: number,
   hi: number,
+  accumulate: boolean,
 ): (images: number, x: Buffer, y: Buffer) => void {
   const points = (m + 2) ** 2;
   const { panels, packedBytes, kc } = planGemm(oc, c, points);
@@ -64,7 +65,7 @@ export function prepareWinograd(
         groups: [stepIn, stepOut] as const,
       };
       multiply(e, product, factors, grid, inputs, products, -Infinity, Infinity);
-      e.call(`winograd_output_f${m}_f32`, count, [
+      e.call(`winograd_output_f${m}_${accumulate ? "acc_" : ""}f32`, count, [
         y,
         products,
         bias?.buffer ?? 0,
