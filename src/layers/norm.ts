@@ -4,6 +4,7 @@ import {
   groupNorm as groupNormOp,
   instanceNorm as instanceNormOp,
 } from "../ops/norm.ts";
+import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 
 export interface NormConfig extends Named {
@@ -16,12 +17,24 @@ const affine = (c: number): Parameter[] => [
   { name: "beta", shape: [c], init: "zeros" },
 ];
 
+export interface BatchNormConfig extends NormConfig {
+  /** Default "ones". */
+  gammaInitializer?: Initializer;
+  /** Default "zeros". */
+  betaInitializer?: Initializer;
+  /** Default "zeros". */
+  meanInitializer?: Initializer;
+  /** Default "ones". */
+  varianceInitializer?: Initializer;
+}
+
 /** (x − mean) / sqrt(variance + epsilon) * gamma + beta, with the running statistics. Weights: gamma, beta, mean, variance, all [c]. */
-export const batchNorm = defineSimpleLayer<NormConfig>("batchNorm", {
-  parameters: (_, [x]) => [
-    ...affine(channels(x)),
-    { name: "mean", shape: [channels(x)], init: "zeros" },
-    { name: "variance", shape: [channels(x)], init: "ones" },
+export const batchNorm = defineSimpleLayer<BatchNormConfig>("batchNorm", {
+  parameters: (c, [x]) => [
+    { name: "gamma", shape: [channels(x)], init: c.gammaInitializer ?? "ones" },
+    { name: "beta", shape: [channels(x)], init: c.betaInitializer ?? "zeros" },
+    { name: "mean", shape: [channels(x)], init: c.meanInitializer ?? "zeros" },
+    { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones" },
   ],
   build: (g, c, [x], w) =>
     g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon: c.epsilon ?? 1e-5 }),
