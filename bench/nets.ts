@@ -190,13 +190,13 @@ function efficientNetB0(): Model {
 
 /** "Squeeze-and-Excitation Networks", Hu et al. 2017: each channel times a weight between 0 and 1 made of all channels' means. */
 function squeezeExcite({ node, power }: Value, name: string, channels: number, squeezed: number): Value {
-  const kernelInitializer = "heUniform";
+  // Small numbers before the sigmoid: the weights stay near 1/2.
+  const kernelInitializer = "glorotUniform";
   const means = globalAvgPool({ name: `${name}.pool`, keepDims: true })(node);
   const few = conv2d({ name: `${name}.reduce`, filters: squeezed, kernel: 1, kernelInitializer })(means);
   const bent = silu({ name: `${name}.silu` })(few);
   const many = conv2d({ name: `${name}.expand`, filters: channels, kernel: 1, kernelInitializer })(bent);
   const weights = sigmoid({ name: `${name}.sigmoid` })(many);
-  // The weights are near 1/2.
   return { node: mul({ name: `${name}.scale` })(node, weights), power: power / 4 };
 }
 
@@ -212,8 +212,7 @@ function squeezeNet(): Model {
     );
     return concat({ name: `${name}.concat` })(one, three);
   };
-  const pool = (x: Node, name: string): Node =>
-    maxPool2d({ name, size: 3, stride: 2, ceilMode: true })(x);
+  const pool = (x: Node, name: string): Node => maxPool2d({ name, size: 3, stride: 2, ceilMode: true })(x);
   let x = conv2d({ ...common, name: "stem", filters: 64, kernel: 3, stride: 2 })(image);
   x = pool(x, "pool1");
   x = fire(fire(x, "fire2", 16, 64), "fire3", 16, 64);

@@ -4,7 +4,7 @@ import { pathToFileURL } from "node:url";
 import type { Engine } from "./rows.ts";
 
 /** npm runs scripts in the project's root, where `npm run build` has put dist/. */
-async function load(): Promise<typeof import("../src/index.ts")> {
+export async function load(): Promise<typeof import("../src/index.ts")> {
   return await import(pathToFileURL(resolve("dist/index.js")).href);
 }
 

@@ -93,7 +93,7 @@ export function flops(row: Row): number {
 }
 
 /** Numbers in [-1, 1), the same in every run (the linear congruential generator of Numerical Recipes). */
-function noise(length: number, seed: number, scale = 1): Float32Array {
+export function noise(length: number, seed: number, scale = 1): Float32Array {
   let state = seed;
   return Float32Array.from({ length }, () => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -22,7 +22,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "tensor",
     "errors",
   ],
-  io: ["model", "layers", "description", "errors"],
+  io: ["model", "build", "description", "layers", "ops", "tensor", "errors"],
   image: ["eager", "ops", "tensor", "errors"],
   train: ["network", "layers", "ops", "tensor", "errors"],
   create: ["eager", "engine", "errors"],

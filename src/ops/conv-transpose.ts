@@ -144,7 +144,8 @@ function phasesOf(a: TransposedAxis): Phase[] {
   return phases;
 }
 
-function transposed(
+/** The axes of a transposed convolution, settled; channels in and out. */
+export function transposed(
   inputs: readonly TensorType[],
   p: ConvTransposeParams,
   where: string,

@@ -1,0 +1,104 @@
+// Every layer and every net through toOnnx and onnxruntime-web, against this engine's own answers:
+//   npm run check:onnx -- [part of a name]
+
+import type { Model, Weights } from "../../src/description.ts";
+import { toOnnx } from "../../src/io/onnx.ts";
+import { sizeOf } from "../../src/tensor.ts";
+import { BATCH, exampleOf, factories, TABLE, values } from "../../test/layer-rows.ts";
+import { cases } from "../../test/onnx-cases.ts";
+import { nets } from "../nets.ts";
+import { load } from "../ours.ts";
+import { noise } from "../rows.ts";
+import { table } from "../table.ts";
+
+/** How far an answer may be from ours, relative to the largest value. */
+const TOLERANCE = 1e-4;
+
+interface Subject {
+  name: string;
+  model: Model;
+  /** Made from a seed when absent. */
+  weights?: Weights;
+  batch: number;
+  /** Numbers for an input of a shape. */
+  fill(shape: readonly number[], seed: number): Float32Array;
+}
+
+const any = { batch: BATCH, fill: (shape: readonly number[], seed: number) => values(shape, seed).data };
+// What the nets' batch norms have been told to expect.
+const picture = { batch: 1, fill: (shape: readonly number[], seed: number) => noise(sizeOf(shape), seed) };
+
+const subjects: Subject[] = [
+  ...factories.flatMap(([kind, factory]) =>
+    [TABLE[kind] ?? []].flat().map((row, i): Subject => {
+      const { model, weights } = exampleOf(factory, row);
+      return { name: `${kind} ${i + 1}`, model, weights, ...any };
+    }),
+  ),
+  ...cases.map(({ name, model }): Subject => ({ name, model, ...any })),
+  ...nets.map(({ name, model }): Subject => ({ name, model, ...picture })),
+];
+
+const ort = await import("onnxruntime-web");
+ort.env.wasm.numThreads = 1;
+const { createEngine } = await load();
+const engine = await createEngine();
+
+/** The largest difference relative to the largest value. */
+function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
+  let most = 0;
+  let largest = 0;
+  for (let i = 0; i < a.length; i++) {
+    const d = Math.abs(a[i] - b[i]);
+    if (!(d <= most)) most = d; // a NaN stays
+    largest = Math.max(largest, Math.abs(a[i]));
+  }
+  return most === 0 ? 0 : most / largest;
+}
+
+/** The worst output, and how far it is from ours. */
+async function check({ model, weights, batch, fill }: Subject): Promise<{ error: number; bytes: number }> {
+  const net = engine.compile(model, { weights, batch, seed: 1, layout: "nchw" });
+  const given = model.inputs.map(({ name }, i) => {
+    const [c, ...spatial] = [...net.inputShapes[name]].reverse();
+    const shape = [batch, c, ...spatial.reverse()];
+    return { name, shape, data: fill(shape, i) };
+  });
+  const answer = net.predict<Float32Array | Float32Array[]>(given.map((x) => x.data));
+  const ours = [answer].flat();
+  const bytes = toOnnx(net);
+  net.dispose();
+
+  const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
+  const feeds = given.map((x) => [x.name, new ort.Tensor("float32", x.data, x.shape)] as const);
+  const theirs = await session.run(Object.fromEntries(feeds));
+  const errors = session.outputNames.map((name, i) =>
+    difference(ours[i], theirs[name].data as Float32Array | Int32Array),
+  );
+  await session.release();
+  return { error: errors.length === ours.length ? Math.max(...errors) : Number.NaN, bytes: bytes.length };
+}
+
+const wanted = (process.argv[2] ?? "").toLowerCase();
+const lines: string[][] = [];
+let wrong = 0;
+for (const subject of subjects.filter(({ name }) => name.toLowerCase().includes(wanted))) {
+  let line: string[];
+  try {
+    const { error, bytes } = await check(subject);
+    const right = error <= TOLERANCE;
+    if (!right) wrong++;
+    line = [error.toExponential(1), String(bytes), right ? "" : "WRONG"];
+  } catch (error) {
+    wrong++;
+    line = ["–", "–", `FAILED: ${(error as Error).message}`];
+  }
+  lines.push([subject.name, ...line]);
+}
+if (!lines.length) throw new Error(`no name contains "${wanted}"`);
+console.log(table(["layer, case or net", "difference", "bytes", ""], lines));
+console.log(
+  `\n${lines.length - wrong} of ${lines.length} agree with onnxruntime-web to ${TOLERANCE} of the largest value`,
+);
+if (wrong) process.exitCode = 1;
