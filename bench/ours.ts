@@ -1,37 +1,35 @@
 // convolith under measurement: the built package, one thread, tensors that stay in the engine's memory.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
-import type { Engine } from "./rows.ts";
+import type { Engine, Runner, Task } from "./task.ts";
 
 /** npm runs scripts in the project's root, where `npm run build` has put dist/. */
 export async function load(): Promise<typeof import("../src/index.ts")> {
   return await import(pathToFileURL(resolve("dist/index.js")).href);
 }
 
-export async function convolith(): Promise<Engine> {
-  const { createEngine, sequential, conv2d, depthwiseConv2d } = await load();
+interface OurRunner extends Runner {
+  /** Bytes in linear memory: weights and tables; activations and scratch. */
+  readonly bytes: { readonly kept: number; readonly run: number };
+}
+
+export interface OurEngine extends Engine {
+  create(task: Task): Promise<OurRunner>;
+}
+
+export async function convolith(): Promise<OurEngine> {
+  const { createEngine } = await load();
   const engine = await createEngine();
   return {
     name: "convolith",
-    async create(row, x, w, bias) {
-      const window = {
-        kernel: [row.kh, row.kw],
-        stride: row.stride,
-        dilation: row.dilation,
-        padding: row.padding,
-      };
-      const layer =
-        row.groups === row.c
-          ? depthwiseConv2d({ ...window, name: "conv" })
-          : conv2d({ ...window, name: "conv", filters: row.oc, groups: row.groups });
-      const net = engine.compile(sequential([row.h, row.w, row.c], [layer]), {
-        weights: { "conv.kernel": w, "conv.bias": bias },
-      });
-      const input = engine.tensor(x, [1, row.h, row.w, row.c]);
+    async create({ net: { model, weights }, x }) {
+      const net = engine.compile(model, { weights });
+      const input = engine.tensor(x, [1, ...(model.inputs[0].shape as number[])]);
       const output = net.predict(input);
       return {
+        bytes: net.bytes,
         run: () => net.run(input, output),
-        output: () => output.data() as Float32Array<ArrayBuffer>,
+        output: () => output.data(),
         dispose() {
           for (const held of [net, input, output]) held.dispose();
         },

@@ -1,5 +1,6 @@
 // The roof: how many multiply-adds per second the machine does when nothing but vector registers takes part.
 // The module is encoded here by hand, so that no compiler stands between the figure and the instructions.
+import { cpus } from "node:os";
 
 const CHAINS = [10, 12, 13]; // independent sums: enough to hide latency, few enough for 16 registers
 const UNROLL = 8; // multiply-adds of every chain in one turn of the loop
@@ -78,4 +79,15 @@ async function best(relaxed: boolean): Promise<number | undefined> {
 /** `relaxed` (fused multiply-add) is undefined without relaxed SIMD; `baseline` is a multiply and an add. */
 export async function measureRoof(): Promise<{ relaxed: number | undefined; baseline: number }> {
   return { relaxed: await best(true), baseline: (await best(false)) ?? Number.NaN };
+}
+
+/** What a page of figures begins with: the machine, and its roof. */
+export async function describeHost(): Promise<string> {
+  const { relaxed, baseline } = await measureRoof();
+  const speed = (gflops: number): string => gflops.toFixed(1);
+  const fused = relaxed ? `${speed(relaxed)} fused multiply-add, ` : "";
+  return [
+    `Node ${process.versions.node}, V8 ${process.versions.v8}, ${cpus()[0].model}, one thread`,
+    `the roof of 128-bit SIMD, GFLOP/s: ${fused}${speed(baseline)} multiply and add`,
+  ].join("\n");
 }

@@ -1,4 +1,4 @@
-// What is measured: one convolution layer per row, and what a library must offer to be measured on it.
+// Layers to measure: one convolution per row.
 
 /** A 2-D convolution of a batch of one. Padding is explicit and symmetric, as in PyTorch: [top, left]. */
 export interface Row {
@@ -14,21 +14,6 @@ export interface Row {
   readonly dilation: number;
   readonly groups: number;
   readonly padding: readonly [number, number];
-}
-
-/** One layer, ready to run. */
-export interface Runner {
-  run(): void | Promise<void>;
-  /** The answer of the last run, `[1, oh, ow, oc]`. */
-  output(): Float32Array;
-  dispose(): void | Promise<void>;
-}
-
-/** A library under measurement. */
-export interface Engine {
-  readonly name: string;
-  /** `x` is `[1, h, w, c]`, `w` is `[kh, kw, c / groups, oc]`. */
-  create(row: Row, x: Float32Array, w: Float32Array, bias: Float32Array): Promise<Runner>;
 }
 
 type Rest = Partial<Pick<Row, "stride" | "dilation">>;
@@ -86,12 +71,6 @@ export function outSize(row: Row): [number, number] {
   return [out(row.h, row.kh, row.padding[0]), out(row.w, row.kw, row.padding[1])];
 }
 
-/** Floating-point operations of the direct sum, borders counted as full: a multiply-add is two. */
-export function flops(row: Row): number {
-  const [oh, ow] = outSize(row);
-  return 2 * row.n * oh * ow * row.oc * row.kh * row.kw * (row.c / row.groups);
-}
-
 /** Numbers in [-1, 1), the same in every run (the linear congruential generator of Numerical Recipes). */
 export function noise(length: number, seed: number, scale = 1): Float32Array {
   let state = seed;
@@ -101,8 +80,15 @@ export function noise(length: number, seed: number, scale = 1): Float32Array {
   });
 }
 
+/** `x` is `[1, h, w, c]`, `w` is `[kh, kw, c / groups, oc]`. */
+export interface Operands {
+  x: Float32Array;
+  w: Float32Array;
+  bias: Float32Array;
+}
+
 /** Input, filter and bias of a row, of a size that keeps outputs near 1. */
-export function operandsOf(row: Row): { x: Float32Array; w: Float32Array; bias: Float32Array } {
+export function operandsOf(row: Row): Operands {
   const fan = row.kh * row.kw * (row.c / row.groups);
   return {
     x: noise(row.h * row.w * row.c, 1),

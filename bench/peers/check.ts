@@ -6,6 +6,7 @@ import { toOnnx } from "../../src/io/onnx.ts";
 import { sizeOf } from "../../src/tensor.ts";
 import { BATCH, exampleOf, factories, TABLE, values } from "../../test/layer-rows.ts";
 import { cases } from "../../test/onnx-cases.ts";
+import { difference } from "../difference.ts";
 import { nets } from "../nets.ts";
 import { load } from "../ours.ts";
 import { noise } from "../rows.ts";
@@ -43,19 +44,6 @@ const ort = await import("onnxruntime-web");
 ort.env.wasm.numThreads = 1;
 const { createEngine } = await load();
 const engine = await createEngine();
-
-/** The largest difference relative to the largest value. */
-function difference(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return Number.POSITIVE_INFINITY;
-  let most = 0;
-  let largest = 0;
-  for (let i = 0; i < a.length; i++) {
-    const d = Math.abs(a[i] - b[i]);
-    if (!(d <= most)) most = d; // a NaN stays
-    largest = Math.max(largest, Math.abs(a[i]));
-  }
-  return most === 0 ? 0 : most / largest;
-}
 
 /** The worst output, and how far it is from ours. */
 async function check({ model, weights, batch, fill }: Subject): Promise<{ error: number; bytes: number }> {

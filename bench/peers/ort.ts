@@ -1,8 +1,8 @@
 // ONNX Runtime, twice: onnxruntime-web (WebAssembly) and onnxruntime-node (native), each with one thread.
 // Both keep their own layout, NCHW; the change of layout is outside the timing.
 import type { InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-web";
-import { type Engine, outSize } from "../rows.ts";
-import { convModel } from "./onnx.ts";
+import { toOnnx } from "../../src/io/onnx.ts";
+import type { Engine } from "../task.ts";
 
 interface Runtime {
   readonly InferenceSession: InferenceSessionFactory;
@@ -19,26 +19,19 @@ function transpose(a: Float32Array, rows: number, columns: number): Float32Array
 function engine(name: string, ort: Runtime, options: InferenceSession.SessionOptions): Engine {
   return {
     name,
-    async create(row, x, w, bias) {
-      // [kh, kw, in, out] to [out, in, kh, kw]: two transpositions of matrices.
-      const fan = row.c / row.groups;
-      const oikk = transpose(w, row.kh * row.kw * fan, row.oc);
-      const filter = new Float32Array(w.length);
-      const plane = row.kh * row.kw * fan;
-      for (let o = 0; o < row.oc; o++)
-        filter.set(transpose(oikk.subarray(o * plane, (o + 1) * plane), row.kh * row.kw, fan), o * plane);
-      const session = await ort.InferenceSession.create(convModel(row, filter, bias), options);
-      const feeds = {
-        x: new ort.Tensor("float32", transpose(x, row.h * row.w, row.c), [row.n, row.c, row.h, row.w]),
-      };
+    async create({ net, x }) {
+      const session = await ort.InferenceSession.create(toOnnx(net), options);
+      const [{ name: input, shape }] = net.model.inputs;
+      const [h, w, c] = shape as number[];
+      const feeds = { [input]: new ort.Tensor("float32", transpose(x, h * w, c), [1, c, h, w]) };
       let y: Tensor | undefined;
       return {
         async run() {
-          ({ y } = await session.run(feeds));
+          y = (await session.run(feeds))[session.outputNames[0]];
         },
         output() {
-          const [oh, ow] = outSize(row);
-          return transpose(y?.data as Float32Array, row.oc, oh * ow);
+          const { data, dims } = y!;
+          return transpose(data as Float32Array, dims[1], data.length / dims[1]);
         },
         dispose: () => session.release(),
       };
