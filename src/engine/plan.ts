@@ -108,6 +108,16 @@ export function planDepthwise(channels: number, taps: number): { blocks: number;
   return { blocks, packedBytes: blocks * (taps + 1) * 16 };
 }
 
+/** The widest map whose depthwise convolution reads a padded copy: pixels, per tap beyond the first and stride². */
+const DEPTHWISE_PADDED = 26;
+
+/**
+ * Whether a depthwise convolution is quicker over a padded copy. At the border of a map pixels are made one by one, each at the
+ * price of two or three, which is much of a small map; what the copy costs grows with the input, so with the stride.
+ */
+export const depthwisePads = ({ kernel, stride, out }: ConvFacts): boolean =>
+  out[2] <= (DEPTHWISE_PADDED * (kernel[2] - 1)) / (stride[1] * stride[2]);
+
 /** Transformed inputs and products of the tiles that are worked on together, per thread: they should stay in L2. */
 const WINOGRAD_BYTES = 768 * 1024;
 

@@ -1,6 +1,6 @@
 // Convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
-import { convAlgorithm, imagesPerChunk, planDepthwise } from "../engine/plan.ts";
+import { convAlgorithm, depthwisePads, imagesPerChunk, planDepthwise } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
@@ -92,9 +92,9 @@ function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams,
   e.algorithm(algorithm);
   const [lo, hi] = clampOf(p.activation);
   const images = x.shape[0];
-  // Depthwise and Winograd skip what falls outside; everything else, and every border that is not zero, reads a padded copy.
+  // Winograd and most depthwise ones skip what falls outside; all else, and borders that are not zero, read a padded copy.
   const bordered = three.some((a) => a.before > 0 || a.after > 0);
-  const skips = algorithm !== "gemm" && algorithm !== "direct";
+  const skips = algorithm.startsWith("winograd") || (algorithm === "depthwise" && !depthwisePads(facts));
   const copy = bordered && !(skips && p.paddingMode === "zeros");
   const inside = copy
     ? three.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
