@@ -1,67 +1,45 @@
 // The roof: how many multiply-adds per second the machine does when nothing but vector registers takes part.
-// The module is encoded here by hand, so that no compiler stands between the figure and the instructions.
 import { cpus } from "node:os";
+import { encode, F32, get, I32, I32_SUB, loop, set, step, vector } from "./encode.ts";
 
 const CHAINS = [10, 12, 13]; // independent sums: enough to hide latency, few enough for 16 registers
 const UNROLL = 8; // multiply-adds of every chain in one turn of the loop
-const I32 = 0x7f;
-const F32 = 0x7d;
-const V128 = 0x7b;
 const SPLAT = 0x13; // f32x4.splat
 const LANE = 0x1f; // f32x4.extract_lane
 const ADD = 0xe4; // f32x4.add
 const MUL = 0xe6; // f32x4.mul
 const RELAXED_MADD = 0x105; // f32x4.relaxed_madd
 
-/** Unsigned LEB128. */
-function leb(value: number): number[] {
-  const low = value & 0x7f;
-  return value < 0x80 ? [low] : [low | 0x80, ...leb(value >>> 7)];
-}
-
-const sized = (bytes: number[]): number[] => [...leb(bytes.length), ...bytes];
-const section = (id: number, bytes: number[]): number[] => [id, ...sized(bytes)];
-const vector = (op: number): number[] => [0xfd, ...leb(op)];
-const get = (local: number): number[] => [0x20, ...leb(local)];
-const set = (local: number): number[] => [0x21, ...leb(local)];
-
 /**
  * A module with one export, `run(turns: i32, x: f32, y: f32): f32`: `turns` times UNROLL times, each of
  * `count` chains does chain = chain·x + y. (A product without the chain in it would leave the loop.)
  */
-function encode(relaxed: boolean, count: number): Uint8Array<ArrayBuffer> {
+function chains(relaxed: boolean, count: number): Uint8Array<ArrayBuffer> {
   const [turns, x, y, vx, vy, first] = [0, 1, 2, 3, 4, 5];
-  const chains = Array.from({ length: count }, (_, i) => first + i);
-  const step = (chain: number): number[] => {
+  const all = Array.from({ length: count }, (_, i) => first + i);
+  const link = (chain: number): number[] => {
     const madd = relaxed
       ? [...get(vy), ...vector(RELAXED_MADD)]
       : [...vector(MUL), ...get(vy), ...vector(ADD)];
     return [...get(chain), ...get(vx), ...madd, ...set(chain)];
   };
-  const turn = Array.from({ length: UNROLL }, () => chains.flatMap(step)).flat();
+  const turn = Array.from({ length: UNROLL }, () => all.flatMap(link)).flat();
   const body = [
-    ...[1, ...leb(count + 2), V128], // vx, vy and the chains, which begin at zero
     ...[...get(x), ...vector(SPLAT), ...set(vx)],
     ...[...get(y), ...vector(SPLAT), ...set(vy)],
-    ...[0x03, 0x40, ...turn], // loop
-    ...[...get(turns), 0x41, 1, 0x6b, 0x22, ...leb(turns), 0x0d, 0, 0x0b], // turns -= 1; again unless 0; end
-    ...chains.flatMap((chain) => (chain === first ? get(chain) : [...get(chain), ...vector(ADD)])),
-    ...[...vector(LANE), 0, 0x0b],
+    ...loop([...turn, ...step(turns, I32_SUB, 1)], turns),
+    ...all.flatMap((chain) => (chain === first ? get(chain) : [...get(chain), ...vector(ADD)])),
+    ...[...vector(LANE), 0],
   ];
-  return Uint8Array.from([
-    ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
-    ...section(1, [1, 0x60, 3, I32, F32, F32, 1, F32]),
-    ...section(3, [1, 0]),
-    ...section(7, [1, ...sized([0x72, 0x75, 0x6e]), 0, 0]), // "run", function 0
-    ...section(10, [1, ...sized(body)]),
-  ]);
+  // The vectors: vx, vy and the chains, which begin at zero.
+  return encode([{ name: "run", parameters: [I32, F32, F32], result: F32, vectors: count + 2, body }]);
 }
 
 /** GFLOP/s: the best of many short runs, for the first ones still run the engine's quick and slow code. */
 async function best(relaxed: boolean): Promise<number | undefined> {
   let gflops: number | undefined;
   for (const count of CHAINS) {
-    const bytes = encode(relaxed, count);
+    const bytes = chains(relaxed, count);
     if (!WebAssembly.validate(bytes)) return undefined;
     const { instance } = await WebAssembly.instantiate(bytes);
     const run = instance.exports.run as (turns: number, x: number, y: number) => number;

@@ -56,14 +56,15 @@ export async function interleave(
   for (let round = 0; round < rounds; round++) {
     for (const task of await bench.run()) {
       const { result } = task;
-      if (result.state === "completed") samples[task.name].push(...(result.latency.samples ?? []));
+      if (result.state === "completed")
+        samples[task.name] = samples[task.name].concat(result.latency.samples ?? []);
     }
     bench.reset();
   }
   return Object.fromEntries(
     Object.entries(samples).map(([name, times]) => [
       name,
-      { median: median(times), best: Math.min(...times) },
+      { median: median(times), best: times.reduce((a, b) => Math.min(a, b)) },
     ]),
   );
 }
