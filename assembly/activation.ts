@@ -1,7 +1,7 @@
 // out[i] = f(x[i]) over `count` floats. out may be x. Lanes are neighbouring floats, whatever the shape.
 // A unit is a block of MAP_BLOCK floats (256 bytes, whole cache lines); the last may be partial.
 import { MAP_BLOCK } from "./abi";
-import { exp_f32x4, expm1_f32x4, log1p_f32x4, normal_tail_f32x4, tanh_f32x4 } from "./exp";
+import { exp_f32x4, exp_normal_f32x4, expm1_f32x4, log1p_f32x4, normal_tail_f32x4, tanh_f32x4 } from "./exp";
 import { load_some, madd, splat, store_some } from "./simd";
 
 // Which f: a literal at every call of `map`, so that only its branch is compiled.
@@ -74,16 +74,16 @@ function apply(kind: Kind, x: v128, p: v128, q: v128): v128 {
   if (kind == Kind.EXP) return exp_f32x4(x);
   if (kind == Kind.SIGMOID) {
     const one = splat(ONE);
-    return f32x4.div(one, f32x4.add(exp_f32x4(f32x4.sub(zero, x)), one));
+    return f32x4.div(one, f32x4.add(exp_normal_f32x4(f32x4.sub(zero, x)), one));
   }
-  if (kind == Kind.SILU) return f32x4.div(x, f32x4.add(exp_f32x4(f32x4.sub(zero, x)), splat(ONE)));
+  if (kind == Kind.SILU) return f32x4.div(x, f32x4.add(exp_normal_f32x4(f32x4.sub(zero, x)), splat(ONE)));
   if (kind == Kind.TANH) return tanh_f32x4(x);
   // ln(1 + e^x), without overflow
   if (kind == Kind.SOFTPLUS)
     return f32x4.add(f32x4.pmax(x, zero), log1p_f32x4(exp_f32x4(f32x4.sub(zero, f32x4.abs(x)))));
   // x · tanh(ln(1 + e)) = x · n / (n + 2) with n = e · (e + 2)
   if (kind == Kind.MISH) {
-    const e = exp_f32x4(f32x4.pmin(x, splat(MISH_MAX)));
+    const e = exp_normal_f32x4(f32x4.pmin(x, splat(MISH_MAX)));
     const two = splat(TWO);
     const n = f32x4.mul(e, f32x4.add(e, two));
     return f32x4.mul(x, f32x4.div(n, f32x4.add(n, two)));
@@ -95,7 +95,7 @@ function apply(kind: Kind, x: v128, p: v128, q: v128): v128 {
   }
   // x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³))) = x / (1 + e^(-2·√(2/π)·(…)))
   const u = f32x4.mul(x, madd(f32x4.mul(x, x), splat(GELU_3), splat(GELU_1)));
-  return f32x4.div(x, f32x4.add(exp_f32x4(u), splat(ONE)));
+  return f32x4.div(x, f32x4.add(exp_normal_f32x4(u), splat(ONE)));
 }
 
 /** The loop round `apply`. p and q are the parameters of f, if it has any. */

@@ -15,6 +15,8 @@ const EXP: usize = memory.data<f32>([
   12583166, 12583039,
   // e^r = 1 + r + r² · (c2 + c3·r + … + c6·r⁴), c6 first: minimax, relative error 3.2e-9
   0.001382073387503624, 0.008368677459657192, 0.04166826605796814, 0.1666652113199234, 0.4999999403953552, 1,
+  // below -88 n is -127, whose bits make a factor of 0
+  -88, 2,
 ]);
 
 /** e^r - 1 for |r| <= 0.4. */
@@ -34,22 +36,6 @@ function reduce(x: v128, n: v128): v128 {
   return madd(n, splat(EXP + 20), madd(n, splat(EXP + 16), x));
 }
 
-/** e^x; if `split`, e^(x + low) for a |low| below 0.05 that would be lost in the sum. */
-// @ts-ignore: decorator
-@inline
-function exp_core(x: v128, low: v128, split: bool): v128 {
-  // x stands first: pmax and pmin return their first argument when one is NaN.
-  const y = f32x4.pmin(f32x4.pmax(x, splat(EXP)), splat(EXP + 4));
-  const magic = splat(EXP + 24);
-  const t = madd(y, splat(EXP + 12), magic);
-  let r = reduce(y, f32x4.sub(t, magic));
-  if (split) r = f32x4.add(r, low);
-  // 2^n in two factors: results below 2^-126 are rounded once, and results up to the largest float exist.
-  const half = i32x4.shr_u(t, 1);
-  const p = f32x4.mul(f32x4.add(expm1_core(r), splat(EXP + 52)), i32x4.shl(half, 23));
-  return f32x4.mul(p, i32x4.shl(i32x4.sub(t, half), 23));
-}
-
 /**
  * e^x. -Infinity gives 0, NaN stays NaN. Error <= 1.00 ulp, 1.04 in the relaxed build, results below 2^-126
  * included (every float was tried).
@@ -57,7 +43,47 @@ function exp_core(x: v128, low: v128, split: bool): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp_f32x4(x: v128): v128 {
-  return exp_core(x, x, false);
+  // x stands first: pmax and pmin return their first argument when one is NaN.
+  const y = f32x4.pmin(f32x4.pmax(x, splat(EXP)), splat(EXP + 4));
+  const magic = splat(EXP + 24);
+  const t = madd(y, splat(EXP + 12), magic);
+  const q = expm1_core(reduce(y, f32x4.sub(t, magic)));
+  // 2^n in two factors: results below 2^-126 are rounded once, and results up to the largest float exist.
+  const half = i32x4.shr_u(t, 1);
+  const power = i32x4.shl(half, 23);
+  return f32x4.mul(madd(power, q, power), i32x4.shl(i32x4.sub(t, half), 23));
+}
+
+/** The same, but results below 2^-126 are 0. */
+// @ts-ignore: decorator
+@inline
+export function exp_normal_f32x4(x: v128): v128 {
+  const y = f32x4.pmin(f32x4.pmax(x, splat(EXP + 56)), splat(EXP + 4));
+  const magic = splat(EXP + 28);
+  const t = madd(y, splat(EXP + 12), magic);
+  const q = expm1_core(reduce(y, f32x4.sub(t, magic)));
+  // The factor may be Infinity: nothing but the product may meet it.
+  return f32x4.mul(f32x4.add(q, splat(EXP + 52)), i32x4.shl(t, 23));
+}
+
+/** e^(x + low) for x <= 0 and a |low| below 0.05 that would be lost in the sum; results below 2^-126 are 0. */
+// @ts-ignore: decorator
+@inline
+function exp_split(x: v128, low: v128, split: bool): v128 {
+  const y = f32x4.pmax(x, splat(EXP + 56));
+  const magic = splat(EXP + 28);
+  const t = madd(y, splat(EXP + 12), magic);
+  let r = reduce(y, f32x4.sub(t, magic));
+  if (split) r = f32x4.add(r, low);
+  const power = i32x4.shl(t, 23);
+  return madd(power, expm1_core(r), power);
+}
+
+/** e^x for x <= 0, otherwise as `exp_normal_f32x4`. */
+// @ts-ignore: decorator
+@inline
+export function exp_negative_f32x4(x: v128): v128 {
+  return exp_split(x, x, false);
 }
 
 /** e^x - 1 for x <= 0; without meaning above. Error <= 1.0 ulp in both builds, however near 0. */
@@ -78,11 +104,10 @@ const SIGN: usize = memory.data<i32>([<i32>0x80000000]);
 // @ts-ignore: decorator
 @inline
 export function tanh_f32x4(x: v128): v128 {
-  const a = f32x4.abs(x);
-  const m = expm1_f32x4(f32x4.sub(f32x4.splat(0), f32x4.add(a, a)));
-  const one = splat(EXP + 52);
-  const y = f32x4.div(m, f32x4.add(m, f32x4.add(one, one)));
-  return v128.bitselect(x, y, splat(SIGN));
+  const sign = splat(SIGN);
+  const a = v128.or(x, sign);
+  const m = expm1_f32x4(f32x4.add(a, a));
+  return v128.bitselect(x, f32x4.div(m, f32x4.add(m, splat(EXP + 60))), sign);
 }
 
 // ln x = ln 2 + ln(1 + f) or ln(1 + f), with 1 + f in [√½, √2].
@@ -148,5 +173,5 @@ export function normal_tail_f32x4(a: v128): v128 {
   const top = i32x4.shl(i32x4.shr_u(a, 12), 12);
   const half = splat(TAIL);
   const rest = f32x4.mul(f32x4.mul(f32x4.sub(a, top), f32x4.add(a, top)), half);
-  return f32x4.div(f32x4.mul(exp_core(f32x4.mul(f32x4.mul(top, top), half), rest, true), p), q);
+  return f32x4.div(f32x4.mul(exp_split(f32x4.mul(f32x4.mul(top, top), half), rest, true), p), q);
 }

@@ -8,7 +8,7 @@ import {
   POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION,
   POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE,
 } from "./abi";
-import { field, load_tail, splat, store_tail } from "./simd";
+import { field, load_lanes, load_tail, splat, store_lanes, store_tail } from "./simd";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
 
@@ -139,9 +139,18 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
 function max_taps(
   q: usize, p: usize, c: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
+  // A column is a row whose taps lie further apart.
+  if (nx == 1) {
+    nx = ny;
+    step = row;
+    ny = 1;
+  }
   let i: usize = 0;
   const bytes = <usize>c << 2;
-  for (; i + 64 <= bytes; i += 64) max_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step);
+  if (nx == 3 && ny == 1 && nz == 1) for (; i + 64 <= bytes; i += 64) max_few(3, q + i, p + i, step, 2 * step, 0);
+  else if (nx == 2 && ny == 2 && nz == 1)
+    for (; i + 64 <= bytes; i += 64) max_few(4, q + i, p + i, step, row, row + step);
+  else for (; i + 64 <= bytes; i += 64) max_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step);
   for (; i + 16 <= bytes; i += 16) max_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step);
   if (i == bytes) return;
   // The last four floats once more: the same values are written again.
@@ -149,10 +158,10 @@ function max_taps(
   else max_vectors(1, c, q, p, nz, ny, nx, plane, row, step);
 }
 
-/**
- * One or four vectors of `lanes` floats. pmax is one instruction but loses a NaN: NaNs are gathered beside it
- * and laid over the result.
- */
+// pmax is one instruction but loses a NaN. A sum of the taps beside it keeps every NaN (and makes some of infinities):
+// where there is one, the vectors are done once more by max, which costs several instructions.
+
+/** One or four vectors of `lanes` floats. */
 // @ts-ignore: decorator
 @inline
 function max_vectors(
@@ -160,38 +169,106 @@ function max_vectors(
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
   let a0 = splat(MINUS_INFINITY), a1 = a0, a2 = a0, a3 = a0;
-  let n0 = f32x4.splat(0), n1 = n0, n2 = n0, n3 = n0;
-  for (; nz > 0; nz--) {
-    let line = p;
+  let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
+  let slice = p;
+  for (let z = nz; z > 0; z--) {
+    let line = slice;
     for (let y = ny; y > 0; y--) {
       let t = line;
       for (let k = nx; k > 0; k--) {
         const x0 = lanes == 4 ? v128.load(t) : load_tail(t, lanes);
         a0 = f32x4.pmax(a0, x0);
-        n0 = v128.or(n0, f32x4.ne(x0, x0));
+        s0 = f32x4.add(s0, x0);
         if (count == 4) {
           const x1 = v128.load(t, 16);
           a1 = f32x4.pmax(a1, x1);
-          n1 = v128.or(n1, f32x4.ne(x1, x1));
+          s1 = f32x4.add(s1, x1);
           const x2 = v128.load(t, 32);
           a2 = f32x4.pmax(a2, x2);
-          n2 = v128.or(n2, f32x4.ne(x2, x2));
+          s2 = f32x4.add(s2, x2);
           const x3 = v128.load(t, 48);
           a3 = f32x4.pmax(a3, x3);
-          n3 = v128.or(n3, f32x4.ne(x3, x3));
+          s3 = f32x4.add(s3, x3);
         }
+        t += step;
+      }
+      line += row;
+    }
+    slice += plane;
+  }
+  if (count == 4) s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
+  if (v128.any_true(f32x4.ne(s0, s0))) {
+    for (let i: usize = 0; i < <usize>count << 4; i += 16)
+      max_carefully(q + i, p + i, lanes, nz, ny, nx, plane, row, step);
+    return;
+  }
+  store_lanes(q, a0, lanes);
+  if (count == 4) {
+    v128.store(q, a1, 16);
+    v128.store(q, a2, 32);
+    v128.store(q, a3, 48);
+  }
+}
+
+function max_carefully(
+  q: usize, p: usize, lanes: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+): void {
+  let a = splat(MINUS_INFINITY);
+  for (; nz > 0; nz--) {
+    let line = p;
+    for (let y = ny; y > 0; y--) {
+      let t = line;
+      for (let k = nx; k > 0; k--) {
+        a = f32x4.max(a, load_lanes(t, lanes));
         t += step;
       }
       line += row;
     }
     p += plane;
   }
-  if (lanes == 4) v128.store(q, v128.or(a0, n0));
-  else store_tail(q, v128.or(a0, n0), lanes);
-  if (count == 4) {
-    v128.store(q, v128.or(a1, n1), 16);
-    v128.store(q, v128.or(a2, n2), 32);
-    v128.store(q, v128.or(a3, n3), 48);
+  store_lanes(q, a, lanes);
+}
+
+/** Four vectors of three taps, at p, p + b and p + c, or of four. */
+// @ts-ignore: decorator
+@inline
+function max_few(taps: i32, q: usize, p: usize, b: usize, c: usize, d: usize): void {
+  b += p;
+  c += p;
+  d += p;
+  let w = v128.load(p), x = v128.load(b), y = v128.load(c), z = taps == 4 ? v128.load(d) : y;
+  let sum = total(taps, w, x, y, z);
+  v128.store(q, most(taps, w, x, y, z));
+  w = v128.load(p, 16), x = v128.load(b, 16), y = v128.load(c, 16), z = taps == 4 ? v128.load(d, 16) : y;
+  sum = f32x4.add(sum, total(taps, w, x, y, z));
+  v128.store(q, most(taps, w, x, y, z), 16);
+  w = v128.load(p, 32), x = v128.load(b, 32), y = v128.load(c, 32), z = taps == 4 ? v128.load(d, 32) : y;
+  sum = f32x4.add(sum, total(taps, w, x, y, z));
+  v128.store(q, most(taps, w, x, y, z), 32);
+  w = v128.load(p, 48), x = v128.load(b, 48), y = v128.load(c, 48), z = taps == 4 ? v128.load(d, 48) : y;
+  sum = f32x4.add(sum, total(taps, w, x, y, z));
+  v128.store(q, most(taps, w, x, y, z), 48);
+  if (v128.any_true(f32x4.ne(sum, sum))) max_few_carefully(q, p, b, c, taps == 4 ? d : c);
+}
+
+// @ts-ignore: decorator
+@inline
+function most(taps: i32, w: v128, x: v128, y: v128, z: v128): v128 {
+  const a = f32x4.pmax(w, x);
+  return taps == 4 ? f32x4.pmax(a, f32x4.pmax(y, z)) : f32x4.pmax(a, y);
+}
+
+// @ts-ignore: decorator
+@inline
+function total(taps: i32, w: v128, x: v128, y: v128, z: v128): v128 {
+  const a = f32x4.add(w, x);
+  return taps == 4 ? f32x4.add(a, f32x4.add(y, z)) : f32x4.add(a, y);
+}
+
+function max_few_carefully(q: usize, a: usize, b: usize, c: usize, d: usize): void {
+  for (let i: usize = 0; i < 64; i += 16) {
+    const ab = f32x4.max(v128.load(a + i), v128.load(b + i));
+    v128.store(q + i, f32x4.max(ab, f32x4.max(v128.load(c + i), v128.load(d + i))));
   }
 }
 
@@ -202,19 +279,21 @@ function sum_taps(
   const by = f32x4.splat(divisor);
   let i: usize = 0;
   const bytes = <usize>c << 2;
-  for (; i + 64 <= bytes; i += 64) sum_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
-  for (; i + 16 <= bytes; i += 16) sum_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  if (nx == 3)
+    for (; i + 64 <= bytes; i += 64) sum_vectors(3, 4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  else for (; i + 64 <= bytes; i += 64) sum_vectors(1, 4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  for (; i + 16 <= bytes; i += 16) sum_vectors(1, 1, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
   if (i == bytes) return;
   // The last four floats once more: the same values are written again.
-  if (c > 4) sum_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
-  else sum_vectors(1, c, q, p, nz, ny, nx, plane, row, step, by);
+  if (c > 4) sum_vectors(1, 1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
+  else sum_vectors(1, 1, c, q, p, nz, ny, nx, plane, row, step, by);
 }
 
-/** One or four vectors of `lanes` floats. */
+/** One or four vectors of `lanes` floats; a turn takes `taps` of the nx taps of a row. */
 // @ts-ignore: decorator
 @inline
 function sum_vectors(
-  count: i32, lanes: i32, q: usize, p: usize,
+  taps: i32, count: i32, lanes: i32, q: usize, p: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, by: v128,
 ): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
@@ -222,12 +301,12 @@ function sum_vectors(
     let line = p;
     for (let y = ny; y > 0; y--) {
       let t = line;
-      for (let k = nx; k > 0; k--) {
-        a0 = f32x4.add(a0, lanes == 4 ? v128.load(t) : load_tail(t, lanes));
+      for (let k = nx; k > 0; k -= taps) {
+        a0 = plus(taps, lanes, a0, t, step);
         if (count == 4) {
-          a1 = f32x4.add(a1, v128.load(t, 16));
-          a2 = f32x4.add(a2, v128.load(t, 32));
-          a3 = f32x4.add(a3, v128.load(t, 48));
+          a1 = plus(taps, 4, a1, t + 16, step);
+          a2 = plus(taps, 4, a2, t + 32, step);
+          a3 = plus(taps, 4, a3, t + 48, step);
         }
         t += step;
       }
@@ -242,6 +321,16 @@ function sum_vectors(
     v128.store(q, f32x4.div(a2, by), 32);
     v128.store(q, f32x4.div(a3, by), 48);
   }
+}
+
+/** a and one to three taps, added in their order. */
+// @ts-ignore: decorator
+@inline
+function plus(taps: i32, lanes: i32, a: v128, t: usize, step: usize): v128 {
+  a = f32x4.add(a, lanes == 4 ? v128.load(t) : load_tail(t, lanes));
+  if (taps > 1) a = f32x4.add(a, v128.load(t + step));
+  if (taps > 2) a = f32x4.add(a, v128.load(t + 2 * step));
+  return a;
 }
 
 // --- Fewer than four channels and a stride: every lane is gathered on its own ---

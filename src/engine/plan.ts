@@ -158,6 +158,13 @@ export function reductionChunk(rows: number, columns: number): number {
   return rows <= 2 * chunk ? rows : chunk;
 }
 
+/**
+ * Whether a maximum is taken over the columns of its windows first, of kh · kd taps, and over rows of kw of the results
+ * then. Each column serves kw / sw windows; what lies between costs about as much as two taps.
+ */
+export const poolSplits = (columnTaps: number, rowTaps: number, stride: number): boolean =>
+  columnTaps * rowTaps > columnTaps * stride + rowTaps + 2;
+
 /** Broadcasting. */
 export const BROADCAST = {
   /** Floats of a unit of work in a long run. */

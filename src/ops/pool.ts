@@ -1,4 +1,6 @@
 // Pooling over one to three spatial axes of [n, ...spatial, c].
+import { poolSplits } from "../engine/plan.ts";
+import type { Buffer } from "../engine/program.ts";
 import {
   POOL_AFTER,
   POOL_BEFORE,
@@ -86,34 +88,63 @@ function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: strin
   return [float32(shape)];
 }
 
-/** The PoolShape record. */
-function record(e: Emitter, x: Value, p: MaxPoolParams, countPadding: boolean) {
+/** The axes of a window, always three: depth, height, width. */
+function threeAxes(x: TensorType, p: MaxPoolParams): Axis[] {
   const axes = axesOf(x, p, "pool");
-  const three = (pick: (axis: Axis) => number, missing: number): number[] =>
-    [missing, missing, ...axes.map(pick)].slice(-3);
-  return e.record(
-    fields({
-      [POOL_SIZE]: three((a) => a.size, 1),
-      [POOL_OUT]: three((a) => a.out, 1),
-      [POOL_KERNEL]: three((a) => a.kernel, 1),
-      [POOL_STRIDE]: three((a) => a.stride, 1),
-      [POOL_DILATION]: three((a) => a.dilation, 1),
-      [POOL_BEFORE]: three((a) => a.before, 0),
-      [POOL_AFTER]: three((a) => a.after, 0),
-      [POOL_C]: [x.shape[x.shape.length - 1]],
-      [POOL_COUNT_PADDING]: [Number(countPadding)],
-    }),
-  );
+  return [...[LONE, LONE, LONE].slice(axes.length), ...axes];
 }
 
-const pixels = (out: Value): number => sizeOf(out.shape.slice(0, -1));
+/** An axis of one pixel under a window of one. */
+const LONE: Axis = still(1);
+
+/** An axis that a window leaves as it is. */
+function still(size: number): Axis {
+  return { size, out: size, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
+}
+
+/** Writes the call; the axes are depth, height and width. */
+function emitPool(
+  e: Emitter,
+  kernel: "pool_max_f32" | "pool_average_f32",
+  out: Buffer,
+  x: Buffer,
+  axes: readonly Axis[],
+  [n, c]: readonly number[],
+  countPadding = false,
+): void {
+  const three = (pick: (axis: Axis) => number): number[] => axes.map(pick);
+  const record = fields({
+    [POOL_SIZE]: three((a) => a.size),
+    [POOL_OUT]: three((a) => a.out),
+    [POOL_KERNEL]: three((a) => a.kernel),
+    [POOL_STRIDE]: three((a) => a.stride),
+    [POOL_DILATION]: three((a) => a.dilation),
+    [POOL_BEFORE]: three((a) => a.before),
+    [POOL_AFTER]: three((a) => a.after),
+    [POOL_C]: [c],
+    [POOL_COUNT_PADDING]: [Number(countPadding)],
+  });
+  e.call(kernel, n * sizeOf(three((a) => a.out)), [out, x, e.record(record)]);
+}
+
+const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
 
 /** The largest value under the window; the border never wins. */
 export const maxPool: Op<MaxPoolParams> = {
   name: "maxPool",
   infer: inferPool,
   forward(e, [x], [out], p) {
-    e.call("pool_max_f32", pixels(out), [out.buffer, x.buffer, record(e, x, p, false)]);
+    const axes = threeAxes(x, p);
+    const [depth, height, width] = axes;
+    const [n, c] = ends(x);
+    let from = x.buffer;
+    if (poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
+      const columns = e.scratch(4 * n * depth.out * height.out * width.size * c);
+      emitPool(e, "pool_max_f32", columns, from, [depth, height, still(width.size)], [n, c]);
+      from = columns;
+      axes.splice(0, 2, still(depth.out), still(height.out));
+    }
+    emitPool(e, "pool_max_f32", out.buffer, from, axes, [n, c]);
   },
 };
 
@@ -122,11 +153,8 @@ export const avgPool: Op<AvgPoolParams> = {
   name: "avgPool",
   infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
   forward(e, [x], [out], p) {
-    e.call("pool_average_f32", pixels(out), [
-      out.buffer,
-      x.buffer,
-      record(e, x, undilated(p), p.countIncludePad),
-    ]);
+    const axes = threeAxes(x, undilated(p));
+    emitPool(e, "pool_average_f32", out.buffer, x.buffer, axes, ends(x), p.countIncludePad);
   },
 };
 
