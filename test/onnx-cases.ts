@@ -1,6 +1,6 @@
 // What a file format must get right beyond one example of each layer: how layers meet, and every option that is a case of
 // its own. Layouts, borders and batches are where formats differ.
-import type { Model } from "../src/description.ts";
+import type { Model, Weights } from "../src/description.ts";
 import * as layers from "../src/layers/index.ts";
 import type { Layer, Node } from "../src/layers/layer.ts";
 import { input, model, sequential } from "../src/model.ts";
@@ -9,6 +9,8 @@ import type { ActivationKind } from "../src/ops/activation.ts";
 export interface Case {
   name: string;
   model: Model;
+  /** Made from a seed when absent. */
+  weights?: Weights;
   /** Whether the file may leave the batch open. Default true. */
   open?: boolean;
 }
@@ -231,7 +233,11 @@ const shapes = [
   of("groupNorm of a sequence", [5, 6], layers.groupNorm({ groups: 3 })),
   of("groupNorm of a volume", [2, 3, 4, 6], layers.groupNorm({ groups: 2 })),
   of("groupNorm of a vector", [6], layers.groupNorm({ groups: 2 })),
-  of("instanceNorm of a vector", [6], layers.instanceNorm()),
+  {
+    // Nothing but beta is left of a single pixel.
+    ...of("instanceNorm of a vector", [3], layers.instanceNorm({ name: "norm" })),
+    weights: { "norm.gamma": Float32Array.of(1, 2, 3), "norm.beta": Float32Array.of(4, 5, -6) },
+  },
   of("instanceNorm of a sequence", [5, 6], layers.instanceNorm()),
   of("global pool, dense", map, globalAvgPool(), dense({ units: 3 })),
   of("global max pool of a volume", [2, 3, 4, 5], layers.globalMaxPool({ keepDims: true })),

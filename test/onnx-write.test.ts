@@ -98,7 +98,7 @@ describe("toOnnx", () => {
     });
 
   it("writes how layers meet", async () => {
-    for (const { model, open = true } of cases) expectSound(await written(model), open);
+    for (const { model, weights, open = true } of cases) expectSound(await written(model, weights), open);
   });
 
   it("gives outputs their names, even where one value is two outputs or an input is one", async () => {

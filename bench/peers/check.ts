@@ -36,7 +36,7 @@ const subjects: Subject[] = [
       return { name: `${kind} ${i + 1}`, model, weights, ...any };
     }),
   ),
-  ...cases.map(({ name, model }): Subject => ({ name, model, ...any })),
+  ...cases.map(({ name, model, weights }): Subject => ({ name, model, weights, ...any })),
   ...nets.map(({ name, model }): Subject => ({ name, model, ...picture })),
 ];
 
