@@ -2,16 +2,17 @@
 
 import { Builder, settle } from "./build.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "./description.ts";
-import { Buffer, type Preference, Program } from "./engine/program.ts";
+import { type Preference, Program } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
 import { DisposedError, ShapeError } from "./errors.ts";
 import { show } from "./ops/check.ts";
 import { fuse } from "./ops/fuse.ts";
 import type { Edge } from "./ops/graph.ts";
+import { Lowering } from "./ops/lower.ts";
 import { aim, give, type Inputs, type Outputs, Port, Ports, take, type Values } from "./ports.ts";
 import { Profile } from "./profile.ts";
 import { type Row, summaryTable } from "./summary.ts";
-import { type Shape, sizeOf, Tensor } from "./tensor.ts";
+import { type Shape, Tensor } from "./tensor.ts";
 
 export type { Inputs } from "./ports.ts";
 
@@ -69,23 +70,15 @@ export class Network {
     fuse(build.graph, build.outputs);
 
     this.#program = new Program(runtime, "compile", options.prefer);
-    const buffers = new Map<Edge, Buffer>();
-    const bufferOf = (edge: Edge): Buffer => {
-      let buffer = buffers.get(edge);
-      if (!buffer) {
-        buffer = edge.data ? this.#program.constant(edge.data) : new Buffer(sizeOf(edge.shape) * 4, "run");
-        buffers.set(edge, buffer);
-      }
-      return buffer;
-    };
+    const lowering = new Lowering(this.#program);
     const ports = (edges: readonly Edge[], names: readonly string[]): Ports =>
-      new Ports(edges.map((edge, i) => new Port(names[i], edge, bufferOf(edge), this.#program)));
+      new Ports(edges.map((edge, i) => new Port(names[i], edge, lowering.bufferOf(edge), this.#program)));
     this.#inputs = ports(
       build.inputs,
       this.model.inputs.map((x) => x.name),
     );
     for (const { buffer } of this.#inputs.list) this.#program.input(buffer);
-    this.#rows = lower(build, this.#program, buffers, bufferOf);
+    this.#rows = lower(build, this.#program, lowering);
     build.outputs.forEach(({ shape }, i) => {
       if (shape[0] !== this.batch)
         throw new ShapeError(
@@ -219,12 +212,7 @@ export class Network {
 }
 
 /** Writes every op's calls into the program, and one summary row per layer. */
-function lower(
-  build: Builder,
-  program: Program,
-  buffers: Map<Edge, Buffer>,
-  bufferOf: (edge: Edge) => Buffer,
-): Row[] {
+function lower(build: Builder, program: Program, lowering: Lowering): Row[] {
   const left = new Set(build.graph.nodes.map((n) => n.layer));
   const rows = new Map<string, Row>(
     build.layers.map(({ ops, ...l }) => {
@@ -233,19 +221,12 @@ function lower(
       return [l.name, { ...l, multiplyAdds: 0, algorithm, bytes: 0, calls: [] }];
     }),
   );
-  for (const { op, params, inputs, outputs, layer } of build.graph.nodes) {
-    const before = program.length;
-    if (op.alias) buffers.set(outputs[0], bufferOf(inputs[0]));
-    const value = (edge: Edge) => ({ shape: edge.shape, dtype: edge.dtype, buffer: bufferOf(edge) });
-    program.lastAlgorithm = "";
-    op.forward(program, inputs.map(value), outputs.map(value), params);
-    if (op.inPlace && program.length === before + 1)
-      program.overlay(bufferOf(outputs[0]), bufferOf(inputs[0]));
+  lowering.write(build.graph, ({ op, inputs, outputs, params, layer }, from, to) => {
     const row = rows.get(layer)!;
     row.multiplyAdds += op.multiplyAdds?.(inputs, outputs, params) ?? 0;
     row.algorithm ||= program.lastAlgorithm;
-    for (let call = before; call < program.length; call++) row.calls.push(call);
-  }
+    for (let call = from; call < to; call++) row.calls.push(call);
+  });
   return [...rows.values()];
 }
 

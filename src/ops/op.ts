@@ -2,6 +2,7 @@
 import type { Arg, Buffer } from "../engine/program.ts";
 import type { KernelName } from "../engine/wasm.ts";
 import type { TensorType } from "../tensor.ts";
+import type { Edge, Graph, Node } from "./graph.ts";
 
 export { type DType, float32, type Shape, sizeOf, type TensorType } from "../tensor.ts";
 
@@ -39,6 +40,16 @@ export interface Op<P> {
   infer(inputs: readonly TensorType[], params: P, where: string): TensorType[];
   /** Writes the kernel calls. Inputs and params have passed `infer`. */
   forward(e: Emitter, inputs: readonly Value[], outputs: readonly Value[], params: P): void;
+  /**
+   * Writes, into the graph, ops that make the gradients of the inputs from those of the outputs. `dys[i]` is undefined where
+   * nothing depends on output i; what is not wanted, or has none, stays undefined. An op without it cannot be trained through.
+   */
+  gradient?(
+    g: Graph,
+    node: Node,
+    dys: readonly (Edge | undefined)[],
+    wanted: readonly boolean[],
+  ): (Edge | undefined)[];
   /** Multiply-adds of one forward run; absent where an op does next to none. */
   multiplyAdds?(inputs: readonly TensorType[], outputs: readonly TensorType[], params: P): number;
   /** The output is the memory of input 0: under another shape, or changed in place. */
