@@ -1,17 +1,14 @@
-// The compiled network: shapes resolved, algorithms picked, weights packed, every buffer placed. Running allocates nothing.
+// The compiled network as people see it. Running allocates nothing.
 
-import { Builder, settle } from "./build.ts";
+import { settle } from "./build.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "./description.ts";
-import { type Preference, Program } from "./engine/program.ts";
+import type { Preference } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
 import { DisposedError, ShapeError } from "./errors.ts";
-import { show } from "./ops/check.ts";
-import { fuse } from "./ops/fuse.ts";
-import type { Edge } from "./ops/graph.ts";
-import { Lowering } from "./ops/lower.ts";
-import { aim, give, type Inputs, type Outputs, Port, Ports, take, type Values } from "./ports.ts";
-import { Profile } from "./profile.ts";
-import { type Row, summaryTable } from "./summary.ts";
+import { Inference } from "./inference.ts";
+import type { Inputs, Outputs, Values } from "./ports.ts";
+import type { Profile } from "./profile.ts";
+import { summaryTable } from "./summary.ts";
 import { type Shape, Tensor } from "./tensor.ts";
 
 export type { Inputs } from "./ports.ts";
@@ -34,15 +31,9 @@ export interface CompileOptions {
 export class Network {
   /** The description, with every size settled. */
   readonly model: Model;
-  /** The weights as they were given or initialised, by name. */
-  readonly weights: Weights;
   readonly batch: number;
   readonly #runtime: Runtime;
-  readonly #program: Program;
-  readonly #inputs: Ports;
-  readonly #outputs: Ports;
-  readonly #rows: Row[];
-  readonly #channelsFirst: boolean;
+  readonly #inference: Inference;
   #disposed = false;
 
   constructor(runtime: Runtime, source: Model | TrainedModel, options: CompileOptions = {}) {
@@ -51,65 +42,46 @@ export class Network {
     checkModel(given.model);
     runtime.alive("compile");
     this.#runtime = runtime;
-    this.batch = options.batch ?? 1;
-    if (!Number.isInteger(this.batch) || this.batch < 1)
-      throw new ShapeError(`compile: batch is ${this.batch} but must be an integer of at least 1`);
-    if (options.layout !== undefined && options.layout !== "nhwc" && options.layout !== "nchw")
-      throw new ShapeError(
-        `compile: layout is ${JSON.stringify(options.layout)} but must be "nhwc" or "nchw"`,
-      );
-    if (options.prefer !== undefined && options.prefer !== "speed" && options.prefer !== "memory")
-      throw new ShapeError(
-        `compile: prefer is ${JSON.stringify(options.prefer)} but must be "speed" or "memory"`,
-      );
-    this.#channelsFirst = options.layout === "nchw";
+    const { batch = 1, seed = 0, prefer, layout } = options;
+    if (!Number.isInteger(batch) || batch < 1)
+      throw new ShapeError(`compile: batch is ${batch} but must be an integer of at least 1`);
+    if (layout !== undefined && layout !== "nhwc" && layout !== "nchw")
+      throw new ShapeError(`compile: layout is ${JSON.stringify(layout)} but must be "nhwc" or "nchw"`);
+    if (prefer !== undefined && prefer !== "speed" && prefer !== "memory")
+      throw new ShapeError(`compile: prefer is ${JSON.stringify(prefer)} but must be "speed" or "memory"`);
+    this.batch = batch;
     this.model = settle(given.model, options.shape);
-
-    const build = new Builder(this.model, this.batch, options.weights ?? given.weights, options.seed ?? 0);
-    this.weights = build.weights;
-    fuse(build.graph, build.outputs);
-
-    this.#program = new Program(runtime, "compile", options.prefer);
-    const lowering = new Lowering(this.#program);
-    const ports = (edges: readonly Edge[], names: readonly string[]): Ports =>
-      new Ports(edges.map((edge, i) => new Port(names[i], edge, lowering.bufferOf(edge), this.#program)));
-    this.#inputs = ports(
-      build.inputs,
-      this.model.inputs.map((x) => x.name),
-    );
-    for (const { buffer } of this.#inputs.list) this.#program.input(buffer);
-    this.#rows = lower(build, this.#program, lowering);
-    build.outputs.forEach(({ shape }, i) => {
-      if (shape[0] !== this.batch)
-        throw new ShapeError(
-          `compile: output "${this.model.outputs[i]}" has shape ${show(shape)}, whose first axis is not the batch of ${this.batch}`,
-        );
+    this.#inference = new Inference(runtime, this.model, options.weights ?? given.weights, {
+      batch,
+      seed,
+      prefer,
+      channelsFirst: layout === "nchw",
     });
-    this.#outputs = ports(build.outputs, this.model.outputs);
-    for (const { buffer } of this.#outputs.list) this.#program.output(buffer);
-    Ports.share(this.#inputs, this.#outputs);
-    this.#program.place();
-    for (const row of this.#rows) row.bytes = this.#program.keptBytes(row.calls);
+  }
+
+  /** The weights as they were given or initialised, by name. */
+  get weights(): Weights {
+    return this.#inference.weights;
   }
 
   /** Shapes of one image at each input, without batch. */
   get inputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inputs.list.map((p) => [p.name, p.shape.slice(1)]));
+    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.shape.slice(1)]));
   }
 
   /** Shapes of one image at each output, without batch. */
   get outputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#outputs.list.map((p) => [p.name, p.shape.slice(1)]));
+    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.shape.slice(1)]));
   }
 
   /** Multiply-adds of one run, over the whole batch. */
   get multiplyAdds(): number {
-    return this.#rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
+    return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
   }
 
   /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
   get bytes(): { readonly kept: number; readonly run: number } {
-    return this.#program.bytes;
+    return this.#inference.bytes;
   }
 
   /**
@@ -122,17 +94,17 @@ export class Network {
   predict<R extends Outputs | Outputs[] | Tensor[]>(inputs: Inputs<Values> | Inputs<Tensor>): R;
   predict(inputs: Inputs<Values> | Inputs<Tensor>): unknown {
     this.#alive("predict");
-    const list = this.#inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
+    const list = this.#inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
     const tensors = list.some((x) => x instanceof Tensor);
-    const images = this.#inputs.images(list, this.#runtime, "predict");
+    const images = this.#inference.inputs.images(list, this.#runtime, "predict");
     const outs: (Outputs | Tensor)[] = [];
     try {
-      for (const { shape, size, integer } of this.#outputs.list) {
+      for (const { shape, size, integer } of this.#inference.outputs.list) {
         const type = { shape: [images, ...shape.slice(1)], dtype: integer ? "int32" : "float32" } as const;
         if (tensors) outs.push(new Tensor(this.#runtime, type, "predict"));
         else outs.push(new (integer ? Int32Array : Float32Array)(images * size));
       }
-      this.#run(list, outs, images);
+      this.#inference.run(list, outs, images);
     } catch (error) {
       for (const out of outs) if (out instanceof Tensor) out.dispose();
       throw error;
@@ -146,17 +118,17 @@ export class Network {
    */
   run(inputs: Inputs<Values> | Inputs<Tensor>, outputs: Inputs<Outputs> | Inputs<Tensor>): void {
     this.#alive("run");
-    const from = this.#inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "run");
-    const to = this.#outputs.order<Outputs | Tensor>(outputs as Inputs<Outputs | Tensor>, "run");
-    const images = this.#inputs.images(from, this.#runtime, "run");
-    this.#outputs.room(to, images, this.#runtime, "run");
-    this.#outputs.apart(to, from, "run");
-    this.#run(from, to, images);
+    const from = this.#inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "run");
+    const to = this.#inference.outputs.order<Outputs | Tensor>(outputs as Inputs<Outputs | Tensor>, "run");
+    const images = this.#inference.inputs.images(from, this.#runtime, "run");
+    this.#inference.outputs.room(to, images, this.#runtime, "run");
+    this.#inference.outputs.apart(to, from, "run");
+    this.#inference.run(from, to, images);
   }
 
   /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
   summary(): string {
-    return summaryTable(this.#rows, this.batch, this.#program.bytes);
+    return summaryTable(this.#inference.rows, this.batch, this.bytes);
   }
 
   /**
@@ -168,14 +140,10 @@ export class Network {
     this.#alive("profile");
     if (!Number.isInteger(runs) || runs < 1)
       throw new ShapeError(`profile: runs is ${runs} but must be an integer of at least 1`);
-    const given = inputs ?? this.#inputs.list.map(({ size }) => noise(size * this.batch));
-    const list = this.#inputs.order<Values | Tensor>(given as Inputs<Values | Tensor>, "profile");
-    const images = this.#inputs.images(list, this.#runtime, "profile");
-    this.#inputs.list.forEach((port, i) => {
-      give(port, list[i], 0, Math.min(images, this.batch), this.#runtime, this.#channelsFirst);
-    });
-    for (const port of this.#outputs.list) port.bind(0);
-    return new Profile(this.#rows, this.#program.time(runs), this.batch);
+    const given = inputs ?? this.#inference.inputs.list.map(({ size }) => noise(size * this.batch));
+    const list = this.#inference.inputs.order<Values | Tensor>(given as Inputs<Values | Tensor>, "profile");
+    const images = this.#inference.inputs.images(list, this.#runtime, "profile");
+    return this.#inference.profile(list, images, runs);
   }
 
   get disposed(): boolean {
@@ -184,7 +152,7 @@ export class Network {
 
   /** Gives the memory back. */
   dispose(): void {
-    if (!this.disposed) this.#program.dispose();
+    if (!this.disposed) this.#inference.dispose();
     this.#disposed = true;
   }
 
@@ -195,39 +163,6 @@ export class Network {
   #alive(what: string): void {
     if (this.disposed) throw new DisposedError(`${what}: the network has been disposed`);
   }
-
-  #run(from: readonly (Values | Tensor)[], to: readonly (Outputs | Tensor)[], images: number): void {
-    const inputs = this.#inputs.list;
-    const outputs = this.#outputs.list;
-    for (let n = 0; n < images; n += this.batch) {
-      const count = Math.min(this.batch, images - n);
-      for (let i = 0; i < inputs.length; i++)
-        give(inputs[i], from[i], n, count, this.#runtime, this.#channelsFirst);
-      for (let i = 0; i < outputs.length; i++) aim(outputs[i], to[i], n, count);
-      this.#program.run();
-      for (let i = 0; i < outputs.length; i++)
-        take(outputs[i], to[i], n, count, this.#runtime, this.#channelsFirst);
-    }
-  }
-}
-
-/** Writes every op's calls into the program, and one summary row per layer. */
-function lower(build: Builder, program: Program, lowering: Lowering): Row[] {
-  const left = new Set(build.graph.nodes.map((n) => n.layer));
-  const rows = new Map<string, Row>(
-    build.layers.map(({ ops, ...l }) => {
-      // A layer that wrote ops and has none left was taken up by the one before it.
-      const algorithm = ops > 0 && !left.has(l.name) ? "fused" : "";
-      return [l.name, { ...l, multiplyAdds: 0, algorithm, bytes: 0, calls: [] }];
-    }),
-  );
-  lowering.write(build.graph, ({ op, inputs, outputs, params, layer }, from, to) => {
-    const row = rows.get(layer)!;
-    row.multiplyAdds += op.multiplyAdds?.(inputs, outputs, params) ?? 0;
-    row.algorithm ||= program.lastAlgorithm;
-    for (let call = from; call < to; call++) row.calls.push(call);
-  });
-  return [...rows.values()];
 }
 
 /** Values in [-1, 1). */

@@ -9,6 +9,8 @@ export interface Parameter {
   name: string;
   shape: Shape;
   init: Initializer;
+  /** False for what a layer keeps but gradients do not change: running averages. Default true. */
+  trainable?: false;
 }
 
 export interface LayerDefinition<C> {

@@ -33,8 +33,8 @@ export const batchNorm = defineSimpleLayer<BatchNormConfig>("batchNorm", {
   parameters: (c, [x]) => [
     { name: "gamma", shape: [channels(x)], init: c.gammaInitializer ?? "ones" },
     { name: "beta", shape: [channels(x)], init: c.betaInitializer ?? "zeros" },
-    { name: "mean", shape: [channels(x)], init: c.meanInitializer ?? "zeros" },
-    { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones" },
+    { name: "mean", shape: [channels(x)], init: c.meanInitializer ?? "zeros", trainable: false },
+    { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones", trainable: false },
   ],
   build: (g, c, [x], w) =>
     g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon: c.epsilon ?? 1e-5 }),

@@ -28,8 +28,20 @@ export interface Node {
   readonly where: string;
 }
 
+/** What layers of a network that is trained can count on. */
+export interface Training {
+  /** Two numbers the host writes before each step: a seed that is never the same, see dropout. */
+  readonly counter: Edge;
+  /** Edges nobody reads that must be made all the same: averages moved in place. */
+  readonly updates: Edge[];
+  /** Layers that are to stay as they are. */
+  readonly frozen: ReadonlySet<string>;
+}
+
 export class Graph {
   nodes: Node[] = [];
+  /** Set while a network is built to be trained: layers then take batch statistics, drop values, and move averages. */
+  training: Training | undefined;
   #layer = "";
   #where = "";
 
