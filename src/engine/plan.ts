@@ -27,10 +27,16 @@ const CONV_ALGORITHMS: readonly { name: ConvAlgorithm; fits: (f: ConvFacts) => b
   },
   // One input channel a group: nothing to sum over but taps; channels are lanes.
   { name: "depthwise", fits: (f) => f.inPerGroup === 1 && f.groups > 1 },
-  // 36 instead of 144 multiplications per 4x4 outputs. With few tiles the 36 filters are read for next to nothing.
-  { name: "winograd4", fits: (f) => winogradFits(f) && winogradTilesOf(f, 4) >= 12 },
-  // 16 instead of 36 per 2x2 outputs: for small maps with filters so many that reading them is what takes time.
-  { name: "winograd2", fits: (f) => winogradFits(f) && winogradTilesOf(f, 2) >= 12 && f.inPerGroup >= 64 },
+  // 36 instead of 144 multiplications per 4x4 outputs.
+  {
+    name: "winograd4",
+    fits: (f) => winogradFits(f) && winogradCost(f, 4) < Math.min(winogradCost(f, 2), gemmCost(f)),
+  },
+  // 16 instead of 36 per 2x2 outputs, and half the filters to read: for small maps. Its transforms weigh more.
+  {
+    name: "winograd2",
+    fits: (f) => f.inPerGroup >= 32 && winogradFits(f) && winogradCost(f, 2) < gemmCost(f),
+  },
   { name: "gemm", fits: () => true },
 ];
 
@@ -49,8 +55,19 @@ const winogradFits = (f: ConvFacts): boolean =>
   f.inPerGroup % 4 === 0 &&
   f.outPerGroup % 4 === 0;
 
-const winogradTilesOf = (f: ConvFacts, m: number): number =>
-  f.images * winogradTiles(f.out[1], f.dilation[1], m) * winogradTiles(f.out[2], f.dilation[2], m);
+/**
+ * What products cost per pair of channels: those of fewer than four rows take as long as of four, and reading the filter of
+ * one takes as long as three rows.
+ */
+const productCost = (products: number, rows: number): number => products * (Math.max(rows, 4) + 3);
+
+const winogradCost = (f: ConvFacts, m: number): number =>
+  productCost(
+    (m + 2) ** 2,
+    f.images * winogradTiles(f.out[1], f.dilation[1], m) * winogradTiles(f.out[2], f.dilation[2], m),
+  );
+
+const gemmCost = (f: ConvFacts): number => productCost(9, f.images * f.out[1] * f.out[2]);
 
 /** Tiles of m outputs along an axis, over all its phases: every dilation-th output makes one. */
 export const winogradTiles = (pixels: number, dilation: number, m: number): number =>
