@@ -4,12 +4,14 @@
 // out may be x. A NaN in a row makes the whole row NaN through the sum, so the maximum need not carry it.
 // Unit: a row where inner = 1; else SOFTMAX_BLOCK columns: outer * ceil(inner / SOFTMAX_BLOCK) in all.
 import { SOFTMAX_BLOCK } from "./abi";
-import { exp_f32x4 } from "./exp";
+import { exp_negative_f32x4, log_f32x4 } from "./exp";
 import { load_lanes, load_tail, splat, store_lanes, store_tail, sum_lanes } from "./simd";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
 // Lane masks: the vector that begins at element 3 - count has its first `count` lanes set.
 const MASKS: usize = memory.data<i32>([-1, -1, -1, 0, 0, 0]);
+// Rows up to this length are done four at a time: what is the same for a whole row would take most of the time.
+const SHORT: i32 = 64;
 // Floats of a row that are added up before they join the total: keeps the rounding error of long rows small.
 const SECTION: i32 = 2048;
 
@@ -21,16 +23,15 @@ export function log_softmax_f32(out: usize, x: usize, reduce: i32, inner: i32, f
   each_unit(true, out, x, reduce, inner, from, to);
 }
 
-// @ts-ignore: decorator
-@inline
+// Whether it is the logarithm stays a question at run time below: asked once per vector, it costs next to nothing.
+
 function each_unit(log: bool, out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
   assert(reduce > 0 && inner > 0);
   if (inner == 1) {
     const row = <usize>reduce << 2;
-    for (; from < to; from++) {
-      if (log) log_softmax_row(out + row * from, x + row * from, reduce);
-      else softmax_row(out + row * from, x + row * from, reduce);
-    }
+    if (reduce <= SHORT)
+      for (; from < to; from += 4) four_rows(log, out + row * from, x + row * from, reduce, to - from);
+    else for (; from < to; from++) one_row(log, out + row * from, x + row * from, reduce);
     return;
   }
   const blocks = (inner - 1) / SOFTMAX_BLOCK + 1;
@@ -42,25 +43,40 @@ function each_unit(log: bool, out: usize, x: usize, reduce: i32, inner: i32, fro
     const offset = stride * o * reduce;
     let at = offset + (<usize>first << 2);
     if (end - first == SOFTMAX_BLOCK) {
-      if (log) log_softmax_block(out + at, x + at, reduce, stride);
-      else softmax_block(out + at, x + at, reduce, stride);
+      block(log, out + at, x + at, reduce, stride);
       continue;
     }
     for (let left = end - first; left > 0; left -= 4) {
-      if (log) log_softmax_column(out + at, x + at, reduce, stride, min(4, left));
-      else softmax_column(out + at, x + at, reduce, stride, min(4, left));
+      column(log, out + at, x + at, reduce, stride, min(4, left));
       at += 16;
     }
   }
 }
 
+/** From x its log softmax, from its exponential the softmax. */
+// @ts-ignore: decorator
+@inline
+function finished(log: bool, x: v128, max: v128, last: v128): v128 {
+  return log ? f32x4.sub(f32x4.sub(x, max), last) : f32x4.mul(x, last);
+}
+
+/** What the last pass needs of the sum: its logarithm or its inverse. */
+function of_sum(log: bool, sum: v128): v128 {
+  return log ? log_f32x4(sum) : f32x4.div(f32x4.splat(1), sum);
+}
+
 // --- Along a row ---
 
 /** The last one to three floats of a row; -Infinity, which adds nothing, in the other lanes. */
-// @ts-ignore: decorator
-@inline
 function load_last(p: usize, count: i32): v128 {
   return v128.bitselect(load_tail(p, count), splat(MINUS_INFINITY), v128.load(MASKS + ((3 - count) << 2)));
+}
+
+/** What is left of a row of which `n` floats are left; -Infinity beyond. */
+// @ts-ignore: decorator
+@inline
+function load_piece(p: usize, n: i32): v128 {
+  return n >= 4 ? v128.load(p) : load_last(p, n);
 }
 
 /** The largest of a row in all lanes. */
@@ -83,80 +99,151 @@ function row_max(p: usize, n: i32): v128 {
   return f32x4.pmax(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
 }
 
-/** The sum of exp(x - max) over a row; the exponentials are kept at q where `keep`. */
-// @ts-ignore: decorator
-@inline
-function row_sum(keep: bool, q: usize, p: usize, n: i32, max: v128): f32 {
+/** exp(x - max) and their sum first, kept in out unless it is x that is wanted again. */
+function one_row(log: bool, q: usize, p: usize, n: i32): void {
+  const max = row_max(p, n);
   let total = f32x4.splat(0);
-  while (n >= 4) {
+  let t = p;
+  let u = q;
+  let left = n;
+  while (left >= 8) {
     let sum = f32x4.splat(0);
-    const rest = n > SECTION ? n - SECTION : n & 3;
-    for (; n > rest; n -= 4) {
-      const e = exp_f32x4(f32x4.sub(v128.load(p), max));
-      if (keep) v128.store(q, e);
-      sum = f32x4.add(sum, e);
-      p += 16;
-      q += 16;
+    const rest = left > SECTION ? left - SECTION : left & 7;
+    for (; left > rest; left -= 8) {
+      const d = exp_negative_f32x4(f32x4.sub(v128.load(t), max));
+      const e = exp_negative_f32x4(f32x4.sub(v128.load(t, 16), max));
+      if (!log) {
+        v128.store(u, d);
+        v128.store(u, e, 16);
+      }
+      sum = f32x4.add(sum, f32x4.add(d, e));
+      t += 32;
+      u += 32;
     }
     total = f32x4.add(total, sum);
   }
-  if (n) {
-    const e = exp_f32x4(f32x4.sub(load_last(p, n), max));
-    if (keep) store_tail(q, e, n);
+  for (; left > 0; left -= 4) {
+    const e = exp_negative_f32x4(f32x4.sub(load_piece(t, left), max));
+    if (!log) store_lanes(u, e, min(left, 4));
     total = f32x4.add(total, e);
+    t += 16;
+    u += 16;
   }
-  return sum_lanes(total);
-}
-
-function softmax_row(q: usize, p: usize, n: i32): void {
-  const scale = f32x4.splat(1 / row_sum(true, q, p, n, row_max(p, n)));
-  for (; n >= 8; n -= 8) {
-    v128.store(q, f32x4.mul(v128.load(q), scale));
-    v128.store(q, f32x4.mul(v128.load(q, 16), scale), 16);
-    q += 32;
-  }
-  if (n >= 4) {
-    v128.store(q, f32x4.mul(v128.load(q), scale));
-    q += 16;
-    n -= 4;
-  }
-  if (n) store_tail(q, f32x4.mul(load_tail(q, n), scale), n);
-}
-
-function log_softmax_row(q: usize, p: usize, n: i32): void {
-  const max = row_max(p, n);
-  const log = f32x4.splat(Mathf.log(row_sum(false, 0, p, n, max)));
+  const last = of_sum(log, f32x4.splat(sum_lanes(total)));
+  t = log ? p : q;
   for (; n >= 4; n -= 4) {
-    v128.store(q, f32x4.sub(f32x4.sub(v128.load(p), max), log));
+    v128.store(q, finished(log, v128.load(t), max, last));
+    t += 16;
+    q += 16;
+  }
+  if (n) store_tail(q, finished(log, load_tail(t, n), max, last), n);
+}
+
+// --- Along four short rows at once ---
+
+/** Where there are fewer than four rows, the last stands for those that are missing and is written more than once. */
+function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
+  const row = <usize>n << 2;
+  const one = rows > 1 ? row : 0;
+  const two = rows > 2 ? 2 * row : one;
+  const three = rows > 3 ? 3 * row : two;
+
+  let a = splat(MINUS_INFINITY), b = a, c = a, d = a;
+  let t = p;
+  for (let left = n; left > 0; left -= 4) {
+    a = f32x4.pmax(a, load_piece(t, left));
+    b = f32x4.pmax(b, load_piece(t + one, left));
+    c = f32x4.pmax(c, load_piece(t + two, left));
+    d = f32x4.pmax(d, load_piece(t + three, left));
+    t += 16;
+  }
+  const ab = f32x4.pmax(low_pairs(a, b), high_pairs(a, b));
+  const cd = f32x4.pmax(low_pairs(c, d), high_pairs(c, d));
+  const max = f32x4.pmax(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+  const m0 = lane(max, 0), m1 = lane(max, 1), m2 = lane(max, 2), m3 = lane(max, 3);
+
+  a = b = c = d = f32x4.splat(0);
+  t = p;
+  let u = q;
+  for (let left = n; left > 0; left -= 4) {
+    // All is read before anything is written: rows may be the same, and out may be x.
+    const x0 = load_piece(t, left), x1 = load_piece(t + one, left);
+    const x2 = load_piece(t + two, left), x3 = load_piece(t + three, left);
+    const e0 = exp_negative_f32x4(f32x4.sub(x0, m0)), e1 = exp_negative_f32x4(f32x4.sub(x1, m1));
+    a = f32x4.add(a, e0);
+    b = f32x4.add(b, e1);
+    const e2 = exp_negative_f32x4(f32x4.sub(x2, m2)), e3 = exp_negative_f32x4(f32x4.sub(x3, m3));
+    c = f32x4.add(c, e2);
+    d = f32x4.add(d, e3);
+    if (!log) {
+      const count = min(left, 4);
+      store_lanes(u, e0, count);
+      store_lanes(u + one, e1, count);
+      store_lanes(u + two, e2, count);
+      store_lanes(u + three, e3, count);
+    }
+    t += 16;
+    u += 16;
+  }
+  const sum_ab = f32x4.add(low_pairs(a, b), high_pairs(a, b));
+  const sum_cd = f32x4.add(low_pairs(c, d), high_pairs(c, d));
+  const lows = v128.shuffle<f32>(sum_ab, sum_cd, 0, 1, 4, 5);
+  const last = of_sum(log, f32x4.add(lows, v128.shuffle<f32>(sum_ab, sum_cd, 2, 3, 6, 7)));
+  const l0 = lane(last, 0), l1 = lane(last, 1), l2 = lane(last, 2), l3 = lane(last, 3);
+
+  for (let left = n; left > 0; left -= 4) {
+    const count = min(left, 4);
+    const from = log ? p : q;
+    const x0 = load_lanes(from, count), x1 = load_lanes(from + one, count);
+    const x2 = load_lanes(from + two, count), x3 = load_lanes(from + three, count);
+    store_lanes(q, finished(log, x0, m0, l0), count);
+    store_lanes(q + one, finished(log, x1, m1, l1), count);
+    store_lanes(q + two, finished(log, x2, m2, l2), count);
+    store_lanes(q + three, finished(log, x3, m3, l3), count);
     p += 16;
     q += 16;
   }
-  if (n) store_tail(q, f32x4.sub(f32x4.sub(load_tail(p, n), max), log), n);
+}
+
+/** The lanes 0 and 1 of both, mixed: a0 b0 a1 b1. */
+// @ts-ignore: decorator
+@inline
+function low_pairs(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+}
+
+/** The lanes 2 and 3 of both, mixed. */
+// @ts-ignore: decorator
+@inline
+function high_pairs(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+}
+
+/** One lane in all four. */
+// @ts-ignore: decorator
+@inline
+function lane(x: v128, i: i32): v128 {
+  if (i == 0) return v128.shuffle<f32>(x, x, 0, 0, 0, 0);
+  if (i == 1) return v128.shuffle<f32>(x, x, 1, 1, 1, 1);
+  if (i == 2) return v128.shuffle<f32>(x, x, 2, 2, 2, 2);
+  return v128.shuffle<f32>(x, x, 3, 3, 3, 3);
 }
 
 // --- Across rows: a block of sixteen columns, or one to four ---
 
-function softmax_block(q: usize, p: usize, rows: i32, stride: usize): void {
-  columns(false, 4, 4, q, p, rows, stride);
+function block(log: bool, q: usize, p: usize, rows: i32, stride: usize): void {
+  columns(log, 4, 4, q, p, rows, stride);
 }
 
-function log_softmax_block(q: usize, p: usize, rows: i32, stride: usize): void {
-  columns(true, 4, 4, q, p, rows, stride);
-}
-
-function softmax_column(q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
-  columns(false, 1, count, q, p, rows, stride);
-}
-
-function log_softmax_column(q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
-  columns(true, 1, count, q, p, rows, stride);
+function column(log: bool, q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
+  columns(log, 1, count, q, p, rows, stride);
 }
 
 /** exp(x - max); stored at q where the exponentials are wanted. */
 // @ts-ignore: decorator
 @inline
 function term(log: bool, q: usize, p: usize, count: i32, max: v128): v128 {
-  const e = exp_f32x4(f32x4.sub(load_lanes(p, count), max));
+  const e = exp_negative_f32x4(f32x4.sub(load_lanes(p, count), max));
   if (!log) store_lanes(q, e, count);
   return e;
 }
@@ -164,21 +251,7 @@ function term(log: bool, q: usize, p: usize, count: i32, max: v128): v128 {
 // @ts-ignore: decorator
 @inline
 function finish(log: bool, q: usize, p: usize, count: i32, max: v128, last: v128): void {
-  if (log) store_lanes(q, f32x4.sub(f32x4.sub(load_lanes(p, count), max), last), count);
-  else store_lanes(q, f32x4.mul(load_lanes(q, count), last), count);
-}
-
-/** What the last pass needs of the sum: its logarithm or its inverse. */
-// @ts-ignore: decorator
-@inline
-function of_sum(log: bool, sum: v128): v128 {
-  if (!log) return f32x4.div(f32x4.splat(1), sum);
-  return f32x4(
-    Mathf.log(f32x4.extract_lane(sum, 0)),
-    Mathf.log(f32x4.extract_lane(sum, 1)),
-    Mathf.log(f32x4.extract_lane(sum, 2)),
-    Mathf.log(f32x4.extract_lane(sum, 3)),
-  );
+  store_lanes(q, finished(log, load_lanes(log ? p : q, count), max, last), count);
 }
 
 /** One or four vectors of `count` columns. */

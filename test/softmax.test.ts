@@ -12,6 +12,8 @@ function noise(shape: readonly number[], scale: number): Plain & { data: Float32
 
 const SHAPES: number[][] = [[1], [5], [2, 3, 4], [4099], [2, 2, 3, 5]];
 for (let n = 1; n <= 21; n++) SHAPES.push([3, n], [2, n, n + 1], [n, 3, 2]);
+// Rows on both sides of the length up to which four are done at once, any number of them.
+for (let rows = 1; rows <= 9; rows++) SHAPES.push([rows, 62 + rows]);
 SHAPES.push([2, 10, 31], [1, 3, 33], [2, 33, 48], [2049, 2]);
 
 for (const { name, engine } of builds())
