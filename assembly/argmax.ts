@@ -1,9 +1,10 @@
 // The place of the largest value along one stretch of axes: x is [outer, reduce, inner], dense, out [outer, inner] of i32.
 //   out[o, i] = the smallest r whose x[o, r, i] is the largest
 import { ARGMAX_BLOCK } from "./abi";
-import { load_lanes, store_lanes } from "./simd";
+import { high_halves, high_pairs, load_lanes, load_piece, low_halves, low_pairs, splat, store_lanes } from "./simd";
 
-const FIRST_FOUR: usize = memory.data<i32>([0, 1, 2, 3]);
+const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
+const ONE: usize = memory.data<i32>([1]);
 
 /** Where x beats `best`: it is larger, or it is the first NaN. */
 // @ts-ignore: decorator
@@ -19,8 +20,8 @@ function beats(x: v128, best: v128): v128 {
 export function argmax_f32(out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
   assert(reduce > 0 && inner > 0);
   if (inner == 1) {
-    for (; from < to; from++)
-      store<i32>(out + (<usize>from << 2), argmax_row(x + (<usize>from * reduce << 2), reduce));
+    for (; from < to; from += 4)
+      argmax_rows(out + (<usize>from << 2), x + (<usize>from * reduce << 2), reduce, to - from);
     return;
   }
   const blocks = (inner - 1) / ARGMAX_BLOCK + 1;
@@ -90,44 +91,41 @@ function argmax_columns(vectors: i32, count: i32, q: usize, p: usize, rows: i32,
   }
 }
 
-/** A contiguous row, four places at a time. */
-function argmax_row(p: usize, rows: i32): i32 {
-  let value = load<f32>(p);
-  let winner = 0;
-  let r = 0;
-  if (rows >= 4) {
-    let place = v128.load(FIRST_FOUR);
-    let best = v128.load(p);
-    let here = place;
-    const four = i32x4.splat(4);
-    for (r = 4; r + 4 <= rows; r += 4) {
-      here = i32x4.add(here, four);
-      const x = v128.load(p + (<usize>r << 2));
-      const wins = beats(x, best);
-      best = v128.bitselect(x, best, wins);
-      place = v128.bitselect(here, place, wins);
-    }
-    // The largest of the four; among equals the smallest place.
-    value = f32x4.extract_lane(best, 0);
-    winner = i32x4.extract_lane(place, 0);
-    for (let lane = 1; lane < 4; lane++) {
-      best = v128.shuffle<f32>(best, best, 1, 2, 3, 0);
-      place = v128.shuffle<f32>(place, place, 1, 2, 3, 0);
-      const v = f32x4.extract_lane(best, 0);
-      const i = i32x4.extract_lane(place, 0);
-      const equal = v == value || (v != v && value != value);
-      if (equal ? i < winner : !(v <= value) && value == value) {
-        value = v;
-        winner = i;
-      }
-    }
+/**
+ * Up to four contiguous rows, a lane for each. Where there are fewer, the last stands for those that are missing.
+ * Rows end in -Infinity, which beats nothing.
+ */
+function argmax_rows(q: usize, p: usize, n: i32, rows: i32): void {
+  const row = <usize>n << 2;
+  const two = rows > 1 ? row : 0;
+  const three = rows > 2 ? 2 * row : two;
+  const four = rows > 3 ? 3 * row : three;
+  const one = splat(ONE);
+  let best = splat(MINUS_INFINITY);
+  let place = i32x4.splat(0);
+  for (let left = n; left > 0; left -= 4) {
+    const a = load_piece(p, left), b = load_piece(p + two, left);
+    const c = load_piece(p + three, left), d = load_piece(p + four, left);
+    const ab = low_pairs(a, b), cd = low_pairs(c, d);
+    const ab_high = high_pairs(a, b), cd_high = high_pairs(c, d);
+    // The four columns among themselves first: one comparison of four has to wait for the last block's.
+    let x = low_halves(ab, cd);
+    let y = high_halves(ab, cd);
+    let wins = beats(y, x);
+    x = v128.bitselect(y, x, wins);
+    let at = v128.and(wins, one);
+    y = low_halves(ab_high, cd_high);
+    const z = high_halves(ab_high, cd_high);
+    wins = beats(z, y);
+    y = v128.bitselect(z, y, wins);
+    const at_y = i32x4.sub(i32x4.add(one, one), wins);
+    wins = beats(y, x);
+    x = v128.bitselect(y, x, wins);
+    at = i32x4.add(v128.bitselect(at_y, at, wins), i32x4.splat(n - left));
+    wins = beats(x, best);
+    best = v128.bitselect(x, best, wins);
+    place = v128.bitselect(at, place, wins);
+    p += 16;
   }
-  for (; r < rows; r++) {
-    const v = load<f32>(p + (<usize>r << 2));
-    if (!(v <= value) && value == value) {
-      value = v;
-      winner = r;
-    }
-  }
-  return winner;
+  store_lanes(q, place, min(rows, 4));
 }

@@ -97,3 +97,48 @@ export function load_some(p: usize, count: i32): v128 {
 export function store_some(p: usize, x: v128, count: i32): void {
   if (count > 0) store_lanes(p, x, min(count, 4));
 }
+
+const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
+// The vector that begins at element 3 - count has its first `count` lanes set.
+const MASKS: usize = memory.data<i32>([-1, -1, -1, 0, 0, 0]);
+
+function load_last(p: usize, count: i32): v128 {
+  return v128.bitselect(load_tail(p, count), splat(MINUS_INFINITY), v128.load(MASKS + ((3 - count) << 2)));
+}
+
+/** Four floats at `p`, or what there is of them when `count` (at least one) are left; -Infinity in the other lanes. */
+// @ts-ignore: decorator
+@inline
+export function load_piece(p: usize, count: i32): v128 {
+  return count >= 4 ? v128.load(p) : load_last(p, count);
+}
+
+// Four of these, pairs of two rows and then halves of two pairs, turn four rows into four columns.
+
+/** Lanes 0 and 1 of both: a0 b0 a1 b1. */
+// @ts-ignore: decorator
+@inline
+export function low_pairs(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 0, 4, 1, 5);
+}
+
+/** Lanes 2 and 3 of both: a2 b2 a3 b3. */
+// @ts-ignore: decorator
+@inline
+export function high_pairs(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 2, 6, 3, 7);
+}
+
+/** The first halves of both. */
+// @ts-ignore: decorator
+@inline
+export function low_halves(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 0, 1, 4, 5);
+}
+
+/** The second halves of both. */
+// @ts-ignore: decorator
+@inline
+export function high_halves(a: v128, b: v128): v128 {
+  return v128.shuffle<f32>(a, b, 2, 3, 6, 7);
+}

@@ -5,11 +5,10 @@
 // Unit: a row where inner = 1; else SOFTMAX_BLOCK columns: outer * ceil(inner / SOFTMAX_BLOCK) in all.
 import { SOFTMAX_BLOCK } from "./abi";
 import { exp_negative_f32x4, log_f32x4 } from "./exp";
-import { load_lanes, load_tail, splat, store_lanes, store_tail, sum_lanes } from "./simd";
+import { high_halves, high_pairs, load_lanes, load_piece, load_tail, low_halves, low_pairs } from "./simd";
+import { splat, store_lanes, store_tail, sum_lanes } from "./simd";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
-// Lane masks: the vector that begins at element 3 - count has its first `count` lanes set.
-const MASKS: usize = memory.data<i32>([-1, -1, -1, 0, 0, 0]);
 // Rows up to this length are done four at a time: what is the same for a whole row would take most of the time.
 const SHORT: i32 = 64;
 // Floats of a row that are added up before they join the total: keeps the rounding error of long rows small.
@@ -67,18 +66,6 @@ function of_sum(log: bool, sum: v128): v128 {
 
 // --- Along a row ---
 
-/** The last one to three floats of a row; -Infinity, which adds nothing, in the other lanes. */
-function load_last(p: usize, count: i32): v128 {
-  return v128.bitselect(load_tail(p, count), splat(MINUS_INFINITY), v128.load(MASKS + ((3 - count) << 2)));
-}
-
-/** What is left of a row of which `n` floats are left; -Infinity beyond. */
-// @ts-ignore: decorator
-@inline
-function load_piece(p: usize, n: i32): v128 {
-  return n >= 4 ? v128.load(p) : load_last(p, n);
-}
-
 /** The largest of a row in all lanes. */
 function row_max(p: usize, n: i32): v128 {
   let a = splat(MINUS_INFINITY), b = a, c = a, d = a;
@@ -93,7 +80,7 @@ function row_max(p: usize, n: i32): v128 {
     a = f32x4.pmax(a, v128.load(p));
     p += 16;
   }
-  if (n) b = f32x4.pmax(b, load_last(p, n));
+  if (n) b = f32x4.pmax(b, load_piece(p, n));
   a = f32x4.pmax(f32x4.pmax(a, b), f32x4.pmax(c, d));
   a = f32x4.pmax(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
   return f32x4.pmax(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
@@ -159,7 +146,7 @@ function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
   }
   const ab = f32x4.pmax(low_pairs(a, b), high_pairs(a, b));
   const cd = f32x4.pmax(low_pairs(c, d), high_pairs(c, d));
-  const max = f32x4.pmax(v128.shuffle<f32>(ab, cd, 0, 1, 4, 5), v128.shuffle<f32>(ab, cd, 2, 3, 6, 7));
+  const max = f32x4.pmax(low_halves(ab, cd), high_halves(ab, cd));
   const m0 = lane(max, 0), m1 = lane(max, 1), m2 = lane(max, 2), m3 = lane(max, 3);
 
   a = b = c = d = f32x4.splat(0);
@@ -187,8 +174,7 @@ function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
   }
   const sum_ab = f32x4.add(low_pairs(a, b), high_pairs(a, b));
   const sum_cd = f32x4.add(low_pairs(c, d), high_pairs(c, d));
-  const lows = v128.shuffle<f32>(sum_ab, sum_cd, 0, 1, 4, 5);
-  const last = of_sum(log, f32x4.add(lows, v128.shuffle<f32>(sum_ab, sum_cd, 2, 3, 6, 7)));
+  const last = of_sum(log, f32x4.add(low_halves(sum_ab, sum_cd), high_halves(sum_ab, sum_cd)));
   const l0 = lane(last, 0), l1 = lane(last, 1), l2 = lane(last, 2), l3 = lane(last, 3);
 
   for (let left = n; left > 0; left -= 4) {
@@ -203,20 +189,6 @@ function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
     p += 16;
     q += 16;
   }
-}
-
-/** The lanes 0 and 1 of both, mixed: a0 b0 a1 b1. */
-// @ts-ignore: decorator
-@inline
-function low_pairs(a: v128, b: v128): v128 {
-  return v128.shuffle<f32>(a, b, 0, 4, 1, 5);
-}
-
-/** The lanes 2 and 3 of both, mixed. */
-// @ts-ignore: decorator
-@inline
-function high_pairs(a: v128, b: v128): v128 {
-  return v128.shuffle<f32>(a, b, 2, 6, 3, 7);
 }
 
 /** One lane in all four. */
