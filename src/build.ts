@@ -5,7 +5,7 @@ import * as registry from "./layers/index.ts";
 import { initialize } from "./layers/initializers.ts";
 import type { LayerDefinition, LayerFactory, Named } from "./layers/layer.ts";
 import { checkShape, show } from "./ops/check.ts";
-import { Edge, Graph } from "./ops/graph.ts";
+import { Edge, Graph, type Training } from "./ops/graph.ts";
 import { float32, type Shape, sizeOf } from "./tensor.ts";
 
 /** Fills in open sizes. */
@@ -31,16 +31,29 @@ export function settle(model: Model, shape: Shape | Readonly<Record<string, Shap
   return { ...model, inputs };
 }
 
+/** A weight that stays a variable: what a network that is trained reads, and writes. */
+export interface Variable {
+  readonly edge: Edge;
+  /** The layer it belongs to. */
+  readonly layer: string;
+  /** False for running averages. */
+  readonly trainable: boolean;
+}
+
 /** Turns a description into a graph of ops, and finds or makes the weights. */
 export class Builder {
   readonly graph = new Graph();
   readonly inputs: Edge[];
   readonly outputs: Edge[];
   readonly weights: Record<string, Float32Array> = {};
+  /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
+  readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary says of them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
 
-  constructor(model: Model, batch: number, given: Weights | undefined, seed: number) {
+  /** With `training`, weights stay variables and layers do what they do while they learn. */
+  constructor(model: Model, batch: number, given: Weights | undefined, seed: number, training?: Training) {
+    this.graph.training = training;
     if (!Number.isInteger(seed)) throw new ShapeError(`compile: seed is ${seed} but must be an integer`);
     const made = new Map<string, readonly Edge[]>();
     this.inputs = model.inputs.map(({ name, shape }) => {
@@ -83,7 +96,11 @@ export class Builder {
     let count = 0;
     if (!own) {
       own = {};
-      for (const { name, shape, init } of definition.parameters?.(layer.config, shapes, where) ?? []) {
+      for (const { name, shape, init, trainable = true } of definition.parameters?.(
+        layer.config,
+        shapes,
+        where,
+      ) ?? []) {
         checkShape(shape, `weight "${name}"`, where);
         const key = `${owner}.${name}`;
         const data = given ? given[key] : initialize(init, shape, seed, key);
@@ -93,7 +110,7 @@ export class Builder {
             `${where}: weight "${key}" has ${data.length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
           );
         this.weights[key] = data;
-        own[name] = this.graph.constant(data, shape);
+        own[name] = this.#weight(key, owner, data, shape, trainable);
         count += data.length;
       }
       edges.set(owner, own);
@@ -104,6 +121,13 @@ export class Builder {
     const outs = Array.isArray(built) ? (built as readonly Edge[]) : [built as Edge];
     this.layers.push({ name: layer.name, kind: layer.kind, shape: outs[0].shape, parameters: count, ops });
     return outs;
+  }
+
+  #weight(key: string, layer: string, data: Float32Array, shape: Shape, trainable: boolean): Edge {
+    if (!this.graph.training) return this.graph.constant(data, shape);
+    const edge = new Edge(float32(shape));
+    this.variables.set(key, { edge, layer, trainable });
+    return edge;
   }
 }
 
