@@ -11,7 +11,7 @@ import {
   GRID_OUT_D, GRID_OUT_FIRST, GRID_OUT_H, GRID_OUT_N, GRID_OUT_W, GRID_W, NR,
 } from "./abi";
 import { field } from "./simd";
-import { FROM_BIAS, FROM_BOTH, FROM_OUT, MR, run_tile } from "./tile";
+import { FROM_BIAS, FROM_BOTH, FROM_OUT, MR, MR_HALF, run_tile } from "./tile";
 
 /** Unit: a cell of MC pixels by NC panels of one group; cells count group, then pixels, then panels (fastest). */
 export function gemm_f32(
@@ -48,8 +48,6 @@ function multiply(
     const xg = x + <usize>group * <usize>field(shape, GEMM_GROUP_IN);
     const og = out + <usize>group * <usize>field(shape, GEMM_GROUP_OUT);
     const first = panels + <usize>(group * panelCount) * panelBytes;
-    // Rows are shared out evenly: a tile of five costs hardly more per row than one of six, a tile of one several times.
-    const tiles = (m1 - m0 + MR - 1) / MR, short = (m1 - m0) / tiles, longer = (m1 - m0) % tiles;
     let block = segments;
     let k: usize = 0;
     for (let b = 0; b < blocks; b++) {
@@ -58,6 +56,9 @@ function multiply(
         const panel = bias + (k + 1) * NR * 4;
         const o = og + (<usize>n << 5);
         const cols = min(N - n * NR, NR);
+        // Rows are shared out evenly: a tile of five costs hardly more per row than one of six, a tile of one several times.
+        const most = cols > 4 ? MR : MR_HALF;
+        const tiles = (m1 - m0 + most - 1) / most, short = (m1 - m0) / tiles, longer = (m1 - m0) % tiles;
         for (let m = m0, i = 0; m < m1; i++) {
           const rows = i < longer ? short + 1 : short;
           run_tile(rows, cols, o, xg, panel, bias, pixels + (<usize>m << 3), block, b ? FROM_OUT : start, b == blocks - 1, lo, hi);

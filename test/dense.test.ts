@@ -50,7 +50,7 @@ for (const { name, engine } of builds()) {
 
     it("rows round the height of a tile and of a cell", async () => {
       for (const rows of ROWS)
-        for (const units of [3, 8, 17]) await exact(operands(whole, [rows], 5, units, rows % 2 > 0));
+        for (const units of [3, 6, 8, 17]) await exact(operands(whole, [rows], 5, units, rows % 2 > 0));
     });
 
     it("sums round the length of a block", async () => {
