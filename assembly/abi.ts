@@ -118,10 +118,10 @@ export const POOL_C = 21;
 /** 1: an average divides by the taps inside input and border; 0: by those inside the input. */
 export const POOL_COUNT_PADDING = 22;
 
-// NormShape: how group statistics lie, read by norm_scale_f32: chunks and pixels of a picture, channels, groups of
-// channels, and how many times the tables of scale and shift repeat themselves.
-export const NORM_PARTS = 0;
-export const NORM_PIXELS = 1;
+// NormShape: how group statistics lie, read by norm_scale_f32: rows of a picture and of a chunk, channels, groups of
+// channels, and how many times the channels repeat themselves in a row and in the tables.
+export const NORM_ROWS = 0;
+export const NORM_CHUNK = 1;
 export const NORM_C = 2;
 export const NORM_GROUPS = 3;
 export const NORM_COPIES = 4;

@@ -98,8 +98,8 @@ function argmax_columns(vectors: i32, count: i32, q: usize, p: usize, rows: i32,
 function argmax_rows(q: usize, p: usize, n: i32, rows: i32): void {
   const row = <usize>n << 2;
   const two = rows > 1 ? row : 0;
-  const three = rows > 2 ? 2 * row : two;
-  const four = rows > 3 ? 3 * row : three;
+  const three = rows > 2 ? row << 1 : two;
+  const four = rows > 3 ? row + (row << 1) : three;
   const one = splat(ONE);
   let best = splat(MINUS_INFINITY);
   let place = i32x4.splat(0);

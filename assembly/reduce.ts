@@ -4,17 +4,15 @@
 // rounding error of a sum stays small, and the result does not depend on how the work is cut.
 // Unit: REDUCE_BLOCK columns of one chunk: outer * ceil(reduce / chunk) * ceil(inner / REDUCE_BLOCK) in all.
 import { REDUCE_BLOCK } from "./abi";
-import { load_lanes, load_tail, madd, splat, store_lanes, store_tail } from "./simd";
+import { load_lanes, load_tail, splat, store_lanes, store_tail } from "./simd";
 
-// What is combined: x; (x - mean)^2; x, the largest; x, the smallest.
+// What is combined: the sum, the largest, the smallest.
 // @ts-ignore: decorator
 @inline const SUM: i32 = 0;
 // @ts-ignore: decorator
-@inline const SQUARE: i32 = 1;
+@inline const MAX: i32 = 1;
 // @ts-ignore: decorator
-@inline const MAX: i32 = 2;
-// @ts-ignore: decorator
-@inline const MIN: i32 = 3;
+@inline const MIN: i32 = 2;
 
 const LIMITS: usize = memory.data<f32>([-Infinity, Infinity]);
 
@@ -22,35 +20,27 @@ const LIMITS: usize = memory.data<f32>([-Infinity, Infinity]);
 export function reduce_sum_f32(
   out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32, from: i32, to: i32,
 ): void {
-  each_unit(SUM, out, x, 0, reduce, inner, chunk, divisor, from, to);
-}
-
-/** Sums of (x - mean[o, i])^2; mean is [outer, inner]. */
-export function reduce_square_f32(
-  out: usize, x: usize, mean: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
-): void {
-  each_unit(SQUARE, out, x, mean, reduce, inner, chunk, 1, from, to);
+  each_unit(SUM, out, x, reduce, inner, chunk, divisor, from, to);
 }
 
 /** Largest values; NaN where there is one. */
 export function reduce_max_f32(
   out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
 ): void {
-  each_unit(MAX, out, x, 0, reduce, inner, chunk, 1, from, to);
+  each_unit(MAX, out, x, reduce, inner, chunk, 1, from, to);
 }
 
 /** Smallest values; NaN where there is one. */
 export function reduce_min_f32(
   out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
 ): void {
-  each_unit(MIN, out, x, 0, reduce, inner, chunk, 1, from, to);
+  each_unit(MIN, out, x, reduce, inner, chunk, 1, from, to);
 }
 
 // @ts-ignore: decorator
 @inline
 function each_unit(
-  kind: i32, out: usize, x: usize, mean: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32,
-  from: i32, to: i32,
+  kind: i32, out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, divisor: f32, from: i32, to: i32,
 ): void {
   assert(reduce > 0 && inner > 0 && chunk > 0);
   const parts = (reduce - 1) / chunk + 1;
@@ -67,10 +57,6 @@ function each_unit(
     if (kind == SUM) {
       if (inner < 4) sum_narrow(q, p, rows, inner, divisor);
       else sum_wide(q, p, rows, inner, width, divisor);
-    } else if (kind == SQUARE) {
-      const m = mean + ((<usize>o * inner + column) << 2);
-      if (inner < 4) square_narrow(q, p, m, rows, inner);
-      else square_wide(q, p, m, rows, inner, width);
     } else if (kind == MAX) {
       if (inner < 4) max_narrow(q, p, rows, inner);
       else max_wide(q, p, rows, inner, width);
@@ -89,11 +75,7 @@ function each_unit(
 }
 
 function sum_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32, divisor: f32): void {
-  add_wide(SUM, q, p, 0, rows, inner, width, divisor);
-}
-
-function square_wide(q: usize, p: usize, m: usize, rows: i32, inner: i32, width: i32): void {
-  add_wide(SQUARE, q, p, m, rows, inner, width, 1);
+  add_wide(q, p, rows, inner, width, divisor);
 }
 
 function max_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32): void {
@@ -105,11 +87,7 @@ function min_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32): void {
 }
 
 function sum_narrow(q: usize, p: usize, rows: i32, inner: i32, divisor: f32): void {
-  add_narrow(SUM, q, p, 0, rows, inner, divisor);
-}
-
-function square_narrow(q: usize, p: usize, m: usize, rows: i32, inner: i32): void {
-  add_narrow(SQUARE, q, p, m, rows, inner, 1);
+  add_narrow(q, p, rows, inner, divisor);
 }
 
 function max_narrow(q: usize, p: usize, rows: i32, inner: i32): void {
@@ -147,67 +125,46 @@ function fold(kind: i32, a: v128, b: v128, c: v128, inner: i32): v128 {
 
 // --- Sums ---
 
-/** acc plus the term of x. */
 // @ts-ignore: decorator
 @inline
-function add_term(kind: i32, acc: v128, x: v128, mean: v128): v128 {
-  if (kind == SUM) return f32x4.add(acc, x);
-  const d = f32x4.sub(x, mean);
-  return madd(d, d, acc);
-}
-
-// @ts-ignore: decorator
-@inline
-function add_wide(
-  kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, width: i32, divisor: f32,
-): void {
+function add_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32, divisor: f32): void {
   const stride = <usize>inner << 2;
   const by = f32x4.splat(divisor);
   for (; width >= 16; width -= 16) {
-    add_columns(kind, q, p, m, rows, stride, by);
+    add_columns(q, p, rows, stride, by);
     q += 64;
     p += 64;
-    m += 64;
   }
   for (; width > 0; width -= 4) {
-    add_column(kind, q, p, m, rows, stride, min(4, width), by);
+    add_column(q, p, rows, stride, min(4, width), by);
     q += 16;
     p += 16;
-    m += 16;
   }
 }
 
 /** Sixteen columns, two rows at a time. */
 // @ts-ignore: decorator
 @inline
-function add_columns(kind: i32, q: usize, p: usize, m: usize, rows: i32, stride: usize, by: v128): void {
-  const zero = f32x4.splat(0);
-  let m0 = zero, m1 = zero, m2 = zero, m3 = zero;
-  if (kind == SQUARE) {
-    m0 = v128.load(m);
-    m1 = v128.load(m, 16);
-    m2 = v128.load(m, 32);
-    m3 = v128.load(m, 48);
-  }
-  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
-  let b0 = zero, b1 = zero, b2 = zero, b3 = zero;
+function add_columns(q: usize, p: usize, rows: i32, stride: usize, by: v128): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   for (; rows >= 2; rows -= 2) {
     const next = p + stride;
-    a0 = add_term(kind, a0, v128.load(p), m0);
-    a1 = add_term(kind, a1, v128.load(p, 16), m1);
-    a2 = add_term(kind, a2, v128.load(p, 32), m2);
-    a3 = add_term(kind, a3, v128.load(p, 48), m3);
-    b0 = add_term(kind, b0, v128.load(next), m0);
-    b1 = add_term(kind, b1, v128.load(next, 16), m1);
-    b2 = add_term(kind, b2, v128.load(next, 32), m2);
-    b3 = add_term(kind, b3, v128.load(next, 48), m3);
+    a0 = f32x4.add(a0, v128.load(p));
+    a1 = f32x4.add(a1, v128.load(p, 16));
+    a2 = f32x4.add(a2, v128.load(p, 32));
+    a3 = f32x4.add(a3, v128.load(p, 48));
+    b0 = f32x4.add(b0, v128.load(next));
+    b1 = f32x4.add(b1, v128.load(next, 16));
+    b2 = f32x4.add(b2, v128.load(next, 32));
+    b3 = f32x4.add(b3, v128.load(next, 48));
     p = next + stride;
   }
   if (rows) {
-    a0 = add_term(kind, a0, v128.load(p), m0);
-    a1 = add_term(kind, a1, v128.load(p, 16), m1);
-    a2 = add_term(kind, a2, v128.load(p, 32), m2);
-    a3 = add_term(kind, a3, v128.load(p, 48), m3);
+    a0 = f32x4.add(a0, v128.load(p));
+    a1 = f32x4.add(a1, v128.load(p, 16));
+    a2 = f32x4.add(a2, v128.load(p, 32));
+    a3 = f32x4.add(a3, v128.load(p, 48));
   }
   v128.store(q, f32x4.div(f32x4.add(a0, b0), by));
   v128.store(q, f32x4.div(f32x4.add(a1, b1), by), 16);
@@ -218,22 +175,18 @@ function add_columns(kind: i32, q: usize, p: usize, m: usize, rows: i32, stride:
 /** One to four columns, four rows at a time. */
 // @ts-ignore: decorator
 @inline
-function add_column(
-  kind: i32, q: usize, p: usize, m: usize, rows: i32, stride: usize, count: i32, by: v128,
-): void {
-  const zero = f32x4.splat(0);
-  const mean = kind == SQUARE ? load_lanes(m, count) : zero;
-  let a0 = zero, a1 = zero, a2 = zero, a3 = zero;
+function add_column(q: usize, p: usize, rows: i32, stride: usize, count: i32, by: v128): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   for (; rows >= 4; rows -= 4) {
     const half = p + 2 * stride;
-    a0 = add_term(kind, a0, load_lanes(p, count), mean);
-    a1 = add_term(kind, a1, load_lanes(p + stride, count), mean);
-    a2 = add_term(kind, a2, load_lanes(half, count), mean);
-    a3 = add_term(kind, a3, load_lanes(half + stride, count), mean);
+    a0 = f32x4.add(a0, load_lanes(p, count));
+    a1 = f32x4.add(a1, load_lanes(p + stride, count));
+    a2 = f32x4.add(a2, load_lanes(half, count));
+    a3 = f32x4.add(a3, load_lanes(half + stride, count));
     p = half + 2 * stride;
   }
   for (; rows > 0; rows--) {
-    a0 = add_term(kind, a0, load_lanes(p, count), mean);
+    a0 = f32x4.add(a0, load_lanes(p, count));
     p += stride;
   }
   const sum = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
@@ -243,41 +196,29 @@ function add_column(
 /** One to three columns: the rows are one run of floats, read in twelves: every lane keeps its column. */
 // @ts-ignore: decorator
 @inline
-function add_narrow(kind: i32, q: usize, p: usize, m: usize, rows: i32, inner: i32, divisor: f32): void {
-  const zero = f32x4.splat(0);
-  let mean = zero, m0 = zero, m1 = zero, m2 = zero;
-  if (kind == SQUARE) {
-    mean = load_tail(m, inner);
-    if (inner == 1) m0 = m1 = m2 = splat(m);
-    else if (inner == 2) m0 = m1 = m2 = v128.load64_splat(m);
-    else {
-      m0 = v128.shuffle<f32>(mean, mean, 0, 1, 2, 0);
-      m1 = v128.shuffle<f32>(mean, mean, 1, 2, 0, 1);
-      m2 = v128.shuffle<f32>(mean, mean, 2, 0, 1, 2);
-    }
-  }
-  let a0 = zero, a1 = zero, a2 = zero;
-  let b0 = zero, b1 = zero, b2 = zero;
+function add_narrow(q: usize, p: usize, rows: i32, inner: i32, divisor: f32): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0;
+  let b0 = a0, b1 = a0, b2 = a0;
   let left = rows * inner;
   for (; left >= 24; left -= 24) {
-    a0 = add_term(kind, a0, v128.load(p), m0);
-    a1 = add_term(kind, a1, v128.load(p, 16), m1);
-    a2 = add_term(kind, a2, v128.load(p, 32), m2);
-    b0 = add_term(kind, b0, v128.load(p, 48), m0);
-    b1 = add_term(kind, b1, v128.load(p, 64), m1);
-    b2 = add_term(kind, b2, v128.load(p, 80), m2);
+    a0 = f32x4.add(a0, v128.load(p));
+    a1 = f32x4.add(a1, v128.load(p, 16));
+    a2 = f32x4.add(a2, v128.load(p, 32));
+    b0 = f32x4.add(b0, v128.load(p, 48));
+    b1 = f32x4.add(b1, v128.load(p, 64));
+    b2 = f32x4.add(b2, v128.load(p, 80));
     p += 96;
   }
   if (left >= 12) {
-    a0 = add_term(kind, a0, v128.load(p), m0);
-    a1 = add_term(kind, a1, v128.load(p, 16), m1);
-    a2 = add_term(kind, a2, v128.load(p, 32), m2);
+    a0 = f32x4.add(a0, v128.load(p));
+    a1 = f32x4.add(a1, v128.load(p, 16));
+    a2 = f32x4.add(a2, v128.load(p, 32));
     p += 48;
     left -= 12;
   }
-  let sum = fold(kind, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), inner);
+  let sum = fold(SUM, f32x4.add(a0, b0), f32x4.add(a1, b1), f32x4.add(a2, b2), inner);
   for (; left > 0; left -= inner) {
-    sum = add_term(kind, sum, load_tail(p, inner), mean);
+    sum = f32x4.add(sum, load_tail(p, inner));
     p += <usize>inner << 2;
   }
   store_tail(q, f32x4.div(sum, f32x4.splat(divisor)), inner);

@@ -132,8 +132,8 @@ function one_row(log: bool, q: usize, p: usize, n: i32): void {
 function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
   const row = <usize>n << 2;
   const one = rows > 1 ? row : 0;
-  const two = rows > 2 ? 2 * row : one;
-  const three = rows > 3 ? 3 * row : two;
+  const two = rows > 2 ? row << 1 : one;
+  const three = rows > 3 ? row + (row << 1) : two;
 
   let a = splat(MINUS_INFINITY), b = a, c = a, d = a;
   let t = p;

@@ -126,18 +126,39 @@ for (const { name, engine } of builds())
         }
     });
 
-    it("group norm far from zero", async () => {
-      // A mean of 1000 with a deviation of about 0.6: a one-pass variance would lose every digit.
+    it("group norm as accurate far from zero as near it", async () => {
       const c = 8;
-      const x = noise([1, 64, 64, c], 12, 1, 1000);
       const vectors = [
         { shape: [c], data: new Float32Array(c).fill(1) },
         { shape: [c], data: new Float32Array(c) },
       ];
-      const [y] = await evaluate(engine, groupNorm, [x, ...vectors], { groups: 2, epsilon });
-      const [want] = oracle.groupNorm([x, ...vectors], { groups: 2, epsilon });
-      // A rounding error of 1000 is what the output may be off by, times the gain of about sqrt(3).
-      expectWithin(y.data, want.data, 1000 * 4 * oracle.ROUNDOFF * Math.sqrt(3));
+      // A deviation of about 0.6: a mean rounded to a float, or its square, would lose every digit of it.
+      for (const offset of [0, -1e3, 1e5, 1e6])
+        for (const size of [8, 64]) {
+          const x = noise([1, size, size, c], 12, 1, offset);
+          const [y] = await evaluate(engine, groupNorm, [x, ...vectors], { groups: 2, epsilon });
+          const [want] = oracle.groupNorm([x, ...vectors], { groups: 2, epsilon });
+          expectWithin(
+            y.data,
+            want.data,
+            want.data.map((v) => 8 * oracle.ROUNDOFF * (Math.abs(v) + 0.1)),
+          );
+        }
+    });
+
+    it("group norm of chunks of every length", async () => {
+      for (const c of [4, 20])
+        for (const pixels of [255, 256, 257, 513]) {
+          const x = noise([2, pixels, c], 15, 1, 100);
+          const vectors = [noise([c], 16), noise([c], 17)];
+          const [y] = await evaluate(engine, groupNorm, [x, ...vectors], { groups: 2, epsilon });
+          const [want] = oracle.groupNorm([x, ...vectors], { groups: 2, epsilon });
+          expectWithin(
+            y.data,
+            want.data,
+            want.data.map((v) => 8 * oracle.ROUNDOFF * (Math.abs(v) + 1)),
+          );
+        }
     });
 
     it("a constant picture becomes beta", async () => {

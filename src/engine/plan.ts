@@ -176,6 +176,12 @@ export function reductionChunk(rows: number, columns: number): number {
 }
 
 /**
+ * Rows of a chunk whose moments are taken together, at most: sixteen columns of them are read twice, so they should stay
+ * in the first-level cache.
+ */
+export const MOMENTS_ROWS = 256;
+
+/**
  * Whether a maximum is taken over the columns of its windows first, of kh · kd taps, and over rows of kw of the results
  * then. Each column serves kw / sw windows; what lies between costs about as much as two taps.
  */

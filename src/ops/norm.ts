@@ -1,6 +1,6 @@
 // Normalisation per channel and per group of channels, of [n, ...spatial, c].
-import { reductionChunk } from "../engine/plan.ts";
-import { NORM_C, NORM_COPIES, NORM_GROUPS, NORM_PARTS, NORM_PIXELS } from "../engine/wasm.ts";
+import { MOMENTS_ROWS } from "../engine/plan.ts";
+import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, finite, integer, requireFloats, show } from "./check.ts";
 import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
@@ -63,19 +63,18 @@ export const batchNorm: Op<BatchNormParams> = {
   forward(e, [x, ...vectors], [out], { epsilon }) {
     const c = x.shape[x.shape.length - 1];
     const copies = copiesOf(c);
-    const table = copies * c * 4;
-    const tables = e.packed(vectors, 2 * table, (packed) => {
+    const columns = copies * c;
+    const tables = e.packed(vectors, 3 * columns * 4, (packed) => {
       const sources = vectors.map((v) => v.buffer);
-      e.call("batch_norm_scale_f32", c, [packed, packed.at(table), ...sources, c, copies, epsilon]);
+      e.call("batch_norm_scale_f32", c, [packed, ...sources, c, copies, epsilon]);
     });
     const pixels = sizeOf(x.shape) / c;
     const rows = Math.floor(pixels / copies);
-    const shift = tables.at(table);
-    e.call("channel_affine_f32", rows, [out.buffer, x.buffer, tables, shift, copies * c, rows]);
-    const done = rows * table;
+    e.call("channel_affine_f32", rows, [out.buffer, x.buffer, tables, columns, columns, rows]);
+    const done = rows * columns * 4;
     const rest = pixels - rows * copies;
     if (rest)
-      e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, shift, c, rest]);
+      e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, c, columns, rest]);
   },
 };
 
@@ -90,41 +89,26 @@ function normalise(
   const n = x.shape[0];
   const c = x.shape[x.shape.length - 1];
   const pixels = sizeOf(x.shape.slice(1, -1));
-  const stretch = { outer: n, reduce: pixels, inner: c };
-  const chunk = reductionChunk(stretch.reduce, stretch.inner);
-  const parts = Math.ceil(pixels / chunk);
-  const units = reduceUnits(stretch, chunk);
-  const sums = e.scratch(n * parts * c * 4);
-  const squares = e.scratch(n * parts * c * 4);
-  const mean = e.scratch(n * c * 4);
-  e.call("reduce_sum_f32", units, [sums, x.buffer, pixels, c, chunk, 1]);
-  e.call("norm_mean_f32", n * groups, [mean, sums, parts, pixels, c, groups]);
-  e.call("reduce_square_f32", units, [squares, x.buffer, mean, pixels, c, chunk]);
   // A table must serve whole rows of one picture.
   const copies = pixels % copiesOf(c) === 0 ? copiesOf(c) : 1;
-  const scale = e.scratch(n * copies * c * 4);
-  const shift = e.scratch(n * copies * c * 4);
+  const rows = pixels / copies;
+  const columns = copies * c;
+  const stretch = { outer: n, reduce: rows, inner: columns };
+  const chunk = Math.min(rows, MOMENTS_ROWS);
+  const moments = e.scratch(n * Math.ceil(rows / chunk) * 3 * columns * 4);
+  e.call("norm_moments_f32", reduceUnits(stretch, chunk), [moments, x.buffer, rows, columns, chunk]);
+  const tables = e.scratch(n * 3 * columns * 4);
   const shape = e.record(
     fields({
-      [NORM_PARTS]: [parts],
-      [NORM_PIXELS]: [pixels],
+      [NORM_ROWS]: [rows],
+      [NORM_CHUNK]: [chunk],
       [NORM_C]: [c],
       [NORM_GROUPS]: [groups],
       [NORM_COPIES]: [copies],
     }),
   );
-  e.call("norm_scale_f32", n * groups, [
-    scale,
-    shift,
-    squares,
-    mean,
-    gamma.buffer,
-    beta.buffer,
-    shape,
-    epsilon,
-  ]);
-  const rows = pixels / copies;
-  e.call("channel_affine_f32", n * rows, [out.buffer, x.buffer, scale, shift, copies * c, rows]);
+  e.call("norm_scale_f32", n * groups, [tables, moments, gamma.buffer, beta.buffer, shape, epsilon]);
+  e.call("channel_affine_f32", n * rows, [out.buffer, x.buffer, tables, columns, columns, rows]);
 }
 
 export const groupNorm: Op<GroupNormParams> = {
