@@ -48,16 +48,7 @@ function copy_long(out: usize, x: usize, bytes: usize): void {
   }
   const last = bytes - 16;
   let i: usize = 0;
-  for (; i + 64 <= bytes; i += 64) {
-    const a = v128.load(x + i);
-    const b = v128.load(x + i, 16);
-    const c = v128.load(x + i, 32);
-    const d = v128.load(x + i, 48);
-    v128.store(out + i, a);
-    v128.store(out + i, b, 16);
-    v128.store(out + i, c, 32);
-    v128.store(out + i, d, 48);
-  }
+  for (; i + 64 <= bytes; i += 64) copy_line(out + i, x + i);
   for (; i < last; i += 16) v128.store(out + i, v128.load(x + i));
   v128.store(out + last, v128.load(x + last));
 }
@@ -236,14 +227,44 @@ export function strided_copy_f32(out: usize, x: usize, record: usize, from: i32,
         turn(o, p, out4, x5, rows, count);
         continue;
       }
+      if (mode == COPY_ROWS) {
+        copy_rows(o, p, out4, x4, rows, count);
+        continue;
+      }
       let oo = o;
       let pp = p;
-      for (let i = 0; i < rows; ++i, oo += out4, pp += x4) {
-        if (mode == COPY_ROWS) copy_floats(oo, pp, count);
-        else copy_scattered(oo, pp, out5, x5, count);
-      }
+      for (let i = 0; i < rows; ++i, oo += out4, pp += x4) copy_scattered(oo, pp, out5, x5, count);
     }
   }
+}
+
+/** Rows of `count` floats. */
+function copy_rows(out: usize, x: usize, out_step: usize, x_step: usize, rows: i32, count: i32): void {
+  const bytes = <usize>count << 2;
+  if (count < 16 || bytes >= BULK) {
+    for (; rows > 0; --rows, out += out_step, x += x_step) copy_floats(out, x, count);
+    return;
+  }
+  const last = bytes - 64;
+  for (; rows > 0; --rows, out += out_step, x += x_step) {
+    for (let i: usize = 0; i < last; i += 64) copy_line(out + i, x + i);
+    // The last line lies over the one before it where there is no whole number of them.
+    copy_line(out + last, x + last);
+  }
+}
+
+/** Sixteen floats. */
+// @ts-ignore: decorator
+@inline
+function copy_line(out: usize, x: usize): void {
+  const a = v128.load(x);
+  const b = v128.load(x, 16);
+  const c = v128.load(x, 32);
+  const d = v128.load(x, 48);
+  v128.store(out, a);
+  v128.store(out, b, 16);
+  v128.store(out, c, 32);
+  v128.store(out, d, 48);
 }
 
 /** A step of the record, in bytes. */
