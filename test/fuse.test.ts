@@ -59,7 +59,7 @@ const CASES: Record<string, Case> = {
   "one channel in": { size: [1, 8, 8], c: 1, oc: 6, kernel: 1 },
   "3x3 in tiles of 4x4": { size: [1, 17, 15], c: 16, oc: 20, kernel: 3, activation: { kind: "relu" } },
   "3x3 in tiles of 4x4, a batch": { size: [3, 9, 8], c: 24, oc: 16, kernel: 3, bias: false },
-  "3x3 in tiles of 2x2": { size: [1, 7, 7], c: 64, oc: 24, kernel: 3, activation: { kind: "relu" } },
+  "3x3 in tiles of 2x2": { size: [1, 4, 4], c: 64, oc: 24, kernel: 3, activation: { kind: "relu" } },
 };
 
 const paramsOf = ({ stride = 1, groups = 1, activation }: Case): ConvParams => ({
