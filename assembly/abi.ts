@@ -30,9 +30,10 @@ export const CONV_DX = 17;
 export const CONV_PF = 18;
 export const CONV_PT = 19;
 export const CONV_PL = 20;
-/** winograd.ts alone: tiles in a row of them, and rows of tiles, in one phase of an image. */
+/** winograd.ts alone: tiles in a row of them, and rows of tiles, in one phase of an image; outputs along a side of a tile. */
 export const WINOGRAD_ACROSS = 21;
 export const WINOGRAD_DOWN = 22;
+export const WINOGRAD_M = 23;
 
 // GemmShape: one convolution as a matrix product per group, read by gemm.ts. M pixels by N channels.
 export const GEMM_M = 0;

@@ -32,4 +32,5 @@ export { hard_sigmoid_f32, hard_swish_f32, leaky_relu_f32, mish_f32, neg_f32, si
 export { silu_f32, softplus_f32, softsign_f32, sqrt_f32, tanh_f32 } from "./activation";
 export { add_f32, div_f32, max_f32, min_f32, mul_f32, prelu_f32, repeat_f32, sub_f32 } from "./elementwise";
 export { winograd_input_f2_f32, winograd_output_f2_acc_f32, winograd_output_f2_f32, winograd_pack_f2_f32 } from "./winograd";
+export { winograd_output_f2k5_acc_f32, winograd_output_f2k5_f32, winograd_pack_f2k5_f32 } from "./winograd";
 export { winograd_input_f4_f32, winograd_output_f4_acc_f32, winograd_output_f4_f32, winograd_pack_f4_f32 } from "./winograd";

@@ -1,5 +1,6 @@
-// Winograd's convolutions F(4x4, 3x3) and F(2x2, 3x3), stride 1: m x m outputs from n x n inputs, n = m + 2, with n² instead of
-// 9 m² multiplications per channel pair: 36 for 144, or 16 for 36 (Lavin and Gray, 2015). In three steps, each a call of its own:
+// Winograd's convolutions F(4x4, 3x3), F(2x2, 3x3) and F(2x2, 5x5), stride 1: m x m outputs from n x n inputs, n = m + r - 1,
+// with n² instead of r² m² multiplications per channel pair: 36 for 144, 16 for 36, 36 for 100 (Lavin and Gray, 2015). In three
+// steps, each a call of its own:
 //
 //   V[t][tile][c]  = (Bᵀ d B)[t]            winograd_input_*_f32, d the tile's n x n inputs, t = 0 .. n² - 1
 //   P[t][tile][oc] = sum over c of V[t][tile][c] * U[t][c][oc]      gemm_f32, n² products
@@ -7,12 +8,14 @@
 //
 // with U = G g Gᵀ packed ahead by winograd_pack_*_f32.
 //
-// F(4x4): interpolation points 0, ±a, ±b and infinity, a = √½, b = √2. Their products are powers of two, and the error is less
+// n = 6: interpolation points 0, ±a, ±b and infinity, a = √½, b = √2. Their products are powers of two, and the error is less
 // than half that of the customary 0, ±1, ±2. With x(x² − ½)(x² − 2):
 //   Bᵀ: d0 − 5/2 d2 + d4;  (d4 − 2 d2) ± a (d3 − 2 d1);  (d4 − ½ d2) ± b (d3 − ½ d1);  d1 − 5/2 d3 + d5
-//   G:  g0;  −⅔ (g0 ± a g1 + ½ g2);  ⅙ (g0 ± b g1 + 2 g2);  g2
-//   Aᵀ: m0 + s + S;  a e + b E;  ½ s + 2 S;  ½ a e + 2 b E + m5      s, e = m1 ± m2, S, E = m3 ± m4
-// F(2x2): points 0, ±1 and infinity.
+//   G, r = 3:  g0;  −⅔ (g0 ± a g1 + ½ g2);  ⅙ (g0 ± b g1 + 2 g2);  g2
+//   G, r = 5:  g0;  −⅔ (g0 ± a g1 + ½ g2 ± ½ a g3 + ¼ g4);  ⅙ (g0 ± b g1 + 2 g2 ± 2 b g3 + 4 g4);  g4
+//   Aᵀ, m = 4: m0 + s + S;  a e + b E;  ½ s + 2 S;  ½ a e + 2 b E + m5      s, e = m1 ± m2, S, E = m3 ± m4
+//   Aᵀ, m = 2: m0 + s + S;  a e + b E + m5
+// n = 4: points 0, ±1 and infinity.
 //   Bᵀ: d0 − d2;  d1 + d2;  d2 − d1;  d1 − d3      G: g0;  ½ (g0 ± g1 + g2);  g2      Aᵀ: m0 + m1 + m2;  m1 − m2 − m3
 //
 // x and y are NHWC with channels in fours; a tile outside the input reads zeros, so nothing is padded. A dilated convolution falls
@@ -20,7 +23,7 @@
 // Tiles count image, row phase, row of tiles, column phase, column of tiles (fastest).
 import {
   CONV_C, CONV_DX, CONV_DY, CONV_H, CONV_N, CONV_OC, CONV_OH, CONV_OW, CONV_PL, CONV_PT, CONV_W, NR, WINOGRAD_ACROSS,
-  WINOGRAD_DOWN,
+  WINOGRAD_DOWN, WINOGRAD_M,
 } from "./abi";
 import { clamp, field, load_some, madd, splat } from "./simd";
 
@@ -65,38 +68,48 @@ function row_of(tile: i32, m: i32, across: i32, dx: i32, down: i32, dy: i32): i3
 export function winograd_input_f4_f32(
   out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) input_place(4, out, x, shape, step, first + t, t);
+  for (let t = from; t < to; t++) input_place(6, out, x, shape, step, first + t, t);
 }
 
-/** The same for tiles of 2x2 outputs: V[16][tile][C]. */
+/** The same for tiles of 4x4 inputs: V[16][tile][C]. */
 export function winograd_input_f2_f32(
   out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) input_place(2, out, x, shape, step, first + t, t);
+  for (let t = from; t < to; t++) input_place(4, out, x, shape, step, first + t, t);
 }
 
 // @ts-ignore: decorator
 @inline
-function input_place(m: i32, out: usize, x: usize, shape: usize, step: usize, tile: i32, t: i32): void {
+function input_place(n: i32, out: usize, x: usize, shape: usize, step: usize, tile: i32, t: i32): void {
   const H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
   const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
-  const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
+  const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX), m = field(shape, WINOGRAD_M);
   assert(C % 4 == 0);
   assert(tile < field(shape, CONV_N) * across * dx * down * dy);
   const pixel = <usize>C << 2, row = <usize>W * pixel;
-  const n = tile / (across * dx * down * dy);
+  const image = tile / (across * dx * down * dy);
   const iy = row_of(tile, m, across, dx, down, dy) - field(shape, CONV_PT);
   const ix = column_of(tile, m, across, dx) - field(shape, CONV_PL);
-  const p = x + <usize>(n * H + iy) * row + <usize>ix * pixel;
+  const p = x + <usize>(image * H + iy) * row + <usize>ix * pixel;
   const q = out + <usize>t * pixel;
-  const inside = iy >= 0 && ix >= 0 && iy + (m + 1) * dy < H && ix + (m + 1) * dx < W;
-  if (m == 4) {
+  const inside = iy >= 0 && ix >= 0 && iy + (n - 1) * dy < H && ix + (n - 1) * dx < W;
+  if (n == 6) {
+    if (inside) inner_tile_6(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
+    else edge_tile_6(q, p, C, <usize>dy * row, <usize>dx * pixel, step, iy, ix, dy, dx, H, W);
+  } else {
     if (inside) inner_tile_4(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
     else edge_tile_4(q, p, C, <usize>dy * row, <usize>dx * pixel, step, iy, ix, dy, dx, H, W);
-  } else {
-    if (inside) inner_tile_2(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
-    else edge_tile_2(q, p, C, <usize>dy * row, <usize>dx * pixel, step, iy, ix, dy, dx, H, W);
   }
+}
+
+function inner_tile_6(q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize): void {
+  input_tile(6, false, q, p, C, row, pixel, step, 0, 0, 1, 1, 0, 0);
+}
+
+function edge_tile_6(
+  q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32, H: i32, W: i32,
+): void {
+  input_tile(6, true, q, p, C, row, pixel, step, iy, ix, dy, dx, H, W);
 }
 
 function inner_tile_4(q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize): void {
@@ -109,23 +122,12 @@ function edge_tile_4(
   input_tile(4, true, q, p, C, row, pixel, step, iy, ix, dy, dx, H, W);
 }
 
-function inner_tile_2(q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize): void {
-  input_tile(2, false, q, p, C, row, pixel, step, 0, 0, 1, 1, 0, 0);
-}
-
-function edge_tile_2(
-  q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32, H: i32, W: i32,
-): void {
-  input_tile(2, true, q, p, C, row, pixel, step, iy, ix, dy, dx, H, W);
-}
-
 // @ts-ignore: decorator
 @inline
 function input_tile(
-  m: i32, edge: bool, q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32,
+  n: i32, edge: bool, q: usize, p: usize, C: i32, row: usize, pixel: usize, step: usize, iy: i32, ix: i32, dy: i32, dx: i32,
   H: i32, W: i32,
 ): void {
-  const n = m + 2;
   const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
   const five = splat(NUMBERS + FIVE_HALVES);
   const down = <usize>n * step;
@@ -139,7 +141,7 @@ function input_tile(
       } else {
         const d0 = at(edge, r, ix, W), d1 = at(edge, r + pixel, ix + dx, W);
         const d2 = at(edge, r + 2 * pixel, ix + 2 * dx, W), d3 = at(edge, r + 3 * pixel, ix + 3 * dx, W);
-        if (m == 4)
+        if (n == 6)
           input_six(v, step, d0, d1, d2, d3, at(edge, r + 4 * pixel, ix + 4 * dx, W), at(edge, r + 5 * pixel, ix + 5 * dx, W), a, b, half, two, five);
         else input_four(v, step, d0, d1, d2, d3);
       }
@@ -149,7 +151,7 @@ function input_tile(
     v = q;
     for (let i = 0; i < n; i++) {
       const d0 = v128.load(v), d1 = v128.load(v + down), d2 = v128.load(v + 2 * down), d3 = v128.load(v + 3 * down);
-      if (m == 4) input_six(v, down, d0, d1, d2, d3, v128.load(v + 4 * down), v128.load(v + 5 * down), a, b, half, two, five);
+      if (n == 6) input_six(v, down, d0, d1, d2, d3, v128.load(v + 4 * down), v128.load(v + 5 * down), a, b, half, two, five);
       else input_four(v, down, d0, d1, d2, d3);
       v += step;
     }
@@ -201,39 +203,53 @@ function input_four(q: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v12
 export function winograd_output_f4_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(4, false, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(4, 3, false, out, products, bias, shape, step, first + t, t, lo, hi);
 }
 
-/** The same for tiles of 2x2 outputs, from P[16][tile][OC]. */
+/** The same for tiles of 2x2 outputs and filters of 3x3, from P[16][tile][OC]. */
 export function winograd_output_f2_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(2, false, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(2, 3, false, out, products, bias, shape, step, first + t, t, lo, hi);
+}
+
+/** The same for tiles of 2x2 outputs and filters of 5x5, from P[36][tile][OC]. */
+export function winograd_output_f2k5_f32(
+  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) output_place(2, 5, false, out, products, bias, shape, step, first + t, t, lo, hi);
 }
 
 /** winograd_output_f4_f32, added to what out holds before it is clamped: the end of a residual block. */
 export function winograd_output_f4_acc_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(4, true, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(4, 3, true, out, products, bias, shape, step, first + t, t, lo, hi);
 }
 
 /** winograd_output_f2_f32, added to what out holds before it is clamped. */
 export function winograd_output_f2_acc_f32(
   out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(2, true, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(2, 3, true, out, products, bias, shape, step, first + t, t, lo, hi);
+}
+
+/** winograd_output_f2k5_f32, added to what out holds before it is clamped. */
+export function winograd_output_f2k5_acc_f32(
+  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+): void {
+  for (let t = from; t < to; t++) output_place(2, 5, true, out, products, bias, shape, step, first + t, t, lo, hi);
 }
 
 // @ts-ignore: decorator
 @inline
 function output_place(
-  m: i32, acc: bool, out: usize, products: usize, bias: usize, shape: usize, step: usize, tile: i32, t: i32, lo: f32, hi: f32,
+  m: i32, r: i32, acc: bool, out: usize, products: usize, bias: usize, shape: usize, step: usize, tile: i32, t: i32, lo: f32, hi: f32,
 ): void {
   const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
   const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
   const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
-  assert(OC % 4 == 0);
+  assert(OC % 4 == 0 && field(shape, WINOGRAD_M) == m);
   assert(tile < field(shape, CONV_N) * across * dx * down * dy);
   const pixel = <usize>OC << 2, row = <usize>OW * pixel;
   const n = tile / (across * dx * down * dy);
@@ -244,17 +260,32 @@ function output_place(
   const q = out + <usize>(n * OH + oy) * row + <usize>ox * pixel;
   const p = products + <usize>t * pixel;
   if (m == 4) output_tile_4(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
+  else if (r == 5) output_tile_2k5(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
   else output_tile_2(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
 }
 
 function output_tile_4(
   acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
 ): void {
+  output_from_six(4, acc, q, p, bias, OC, row, pixel, step, rows, cols, lo, hi);
+}
+
+function output_tile_2k5(
+  acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+): void {
+  output_from_six(2, acc, q, p, bias, OC, row, pixel, step, rows, cols, lo, hi);
+}
+
+// @ts-ignore: decorator
+@inline
+function output_from_six(
+  m: i32, acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+): void {
   const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
   const l = f32x4.splat(lo), h = f32x4.splat(hi);
   const down: usize = 6 * step;
   for (let c = 0; c < OC; c += 4) {
-    // Rows of six become rows of four in place; then each of the four columns.
+    // Rows of six become rows of m in place; then each of the m columns.
     let v = p;
     for (let y = 0; y < 6; y++) {
       const m0 = v128.load(v), m1 = v128.load(v + step), m2 = v128.load(v + 2 * step);
@@ -262,9 +293,13 @@ function output_tile_4(
       const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
       const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
       v128.store(v, f32x4.add(f32x4.add(m0, s), S));
-      v128.store(v + step, f32x4.add(e, E));
-      v128.store(v + 2 * step, madd(half, s, f32x4.mul(two, S)));
-      v128.store(v + 3 * step, f32x4.add(madd(half, e, f32x4.mul(two, E)), m5));
+      if (m == 2) {
+        v128.store(v + step, f32x4.add(f32x4.add(e, E), m5));
+      } else {
+        v128.store(v + step, f32x4.add(e, E));
+        v128.store(v + 2 * step, madd(half, s, f32x4.mul(two, S)));
+        v128.store(v + 3 * step, f32x4.add(madd(half, e, f32x4.mul(two, E)), m5));
+      }
       v += down;
     }
     const add = bias ? v128.load(bias + (<usize>c << 2)) : f32x4.splat(0);
@@ -276,9 +311,12 @@ function output_tile_4(
       const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
       const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
       put(acc, o, f32x4.add(f32x4.add(f32x4.add(m0, s), S), add), l, h);
-      if (rows > 1) put(acc, o + row, f32x4.add(f32x4.add(e, E), add), l, h);
-      if (rows > 2) put(acc, o + 2 * row, f32x4.add(madd(half, s, f32x4.mul(two, S)), add), l, h);
-      if (rows > 3) put(acc, o + 3 * row, f32x4.add(f32x4.add(madd(half, e, f32x4.mul(two, E)), m5), add), l, h);
+      const y1 = m == 2 ? f32x4.add(f32x4.add(e, E), m5) : f32x4.add(e, E);
+      if (rows > 1) put(acc, o + row, f32x4.add(y1, add), l, h);
+      if (m == 4) {
+        if (rows > 2) put(acc, o + 2 * row, f32x4.add(madd(half, s, f32x4.mul(two, S)), add), l, h);
+        if (rows > 3) put(acc, o + 3 * row, f32x4.add(f32x4.add(madd(half, e, f32x4.mul(two, E)), m5), add), l, h);
+      }
       v += step;
       o += pixel;
     }
@@ -329,68 +367,79 @@ function put(acc: bool, o: usize, y: v128, lo: v128, hi: v128): void {
  * Unit: a panel of NR channels, of all 36.
  */
 export function winograd_pack_f4_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
-  for (let n = from; n < to; n++) pack(4, panels, filter, C, OC, n);
+  for (let n = from; n < to; n++) pack(6, 3, panels, filter, C, OC, n);
 }
 
 /** The same for 16 groups. */
 export function winograd_pack_f2_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
-  for (let n = from; n < to; n++) pack(2, panels, filter, C, OC, n);
+  for (let n = from; n < to; n++) pack(4, 3, panels, filter, C, OC, n);
+}
+
+/** The same for 36 groups, of a filter [5, 5, C, OC]. */
+export function winograd_pack_f2k5_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  for (let n = from; n < to; n++) pack(6, 5, panels, filter, C, OC, n);
 }
 
 // @ts-ignore: decorator
 @inline
-function pack(m: i32, panels: usize, filter: usize, C: i32, OC: i32, n: i32): void {
+function pack(points: i32, r: i32, panels: usize, filter: usize, C: i32, OC: i32, n: i32): void {
   const perGroup = (OC + NR - 1) / NR;
   assert(0 <= n && n < perGroup);
   const panelBytes = <usize>(C + 1) * NR * 4;
   const group = <usize>perGroup * panelBytes;
   const zero = f32x4.splat(0);
   const panel = panels + <usize>n * panelBytes;
-  for (let t = 0; t < (m + 2) * (m + 2); t++) {
+  for (let t = 0; t < points * points; t++) {
     v128.store(panel + <usize>t * group, zero);
     v128.store(panel + <usize>t * group, zero, 16);
   }
   for (let c = 0; c < C; c++) {
     const g = filter + (<usize>(c * OC + n * NR) << 2);
     const q = panel + <usize>(c + 1) * NR * 4;
-    filter_tile(m, q, group, g, <usize>(C * OC) << 2, OC - n * NR);
-    filter_tile(m, q + 16, group, g + 16, <usize>(C * OC) << 2, OC - n * NR - 4);
+    filter_tile(points, r, q, group, g, <usize>(C * OC) << 2, OC - n * NR);
+    filter_tile(points, r, q + 16, group, g + 16, <usize>(C * OC) << 2, OC - n * NR - 4);
   }
 }
 
 /** Four channels of one input channel's filter; `tap` bytes lie between taps. */
 // @ts-ignore: decorator
 @inline
-function filter_tile(m: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
-  const down = <usize>(m + 2) * step;
-  // Columns of three become columns of n, in the first three places of each row; then the rows, in place.
-  for (let x: usize = 0; x < 3; x++) {
-    const p = g + x * tap;
-    filter_points(m, q + x * step, down, load_some(p, cols), load_some(p + 3 * tap, cols), load_some(p + 6 * tap, cols));
+function filter_tile(n: i32, r: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
+  const down = <usize>n * step, line = <usize>r * tap;
+  const zero = f32x4.splat(0);
+  // Columns of r become columns of n, in the first r places of each row; then the rows, in place.
+  for (let x = 0; x < r; x++) {
+    const p = g + <usize>x * tap;
+    const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
+    filter_points(n, r, q + <usize>x * step, down, load_some(p, cols), load_some(p + line, cols), load_some(p + 2 * line, cols), g3, g4);
   }
-  for (let y = 0; y < m + 2; y++) {
-    filter_points(m, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step));
+  for (let y = 0; y < n; y++) {
+    const g3 = r == 5 ? v128.load(q + 3 * step) : zero, g4 = r == 5 ? v128.load(q + 4 * step) : zero;
+    filter_points(n, r, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), g3, g4);
     q += down;
   }
 }
 
-/** G of three values, stored `step` bytes apart. */
-function filter_points(m: i32, q: usize, step: usize, g0: v128, g1: v128, g2: v128): void {
-  const half = splat(NUMBERS + HALF);
+/** G of r values, stored `step` bytes apart. */
+function filter_points(n: i32, r: i32, q: usize, step: usize, g0: v128, g1: v128, g2: v128, g3: v128, g4: v128): void {
+  const half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
   v128.store(q, g0);
-  if (m == 2) {
+  if (n == 4) {
     const even = f32x4.add(g0, g2);
     v128.store(q + step, f32x4.mul(half, f32x4.add(even, g1)));
     v128.store(q + 2 * step, f32x4.mul(half, f32x4.sub(even, g1)));
     v128.store(q + 3 * step, g2);
     return;
   }
+  // For r = 3, g3 and g4 are zero.
   const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
-  const even = f32x4.add(g0, f32x4.mul(half, g2)), odd = f32x4.mul(splat(NUMBERS + A), g1);
+  const even = f32x4.add(g0, f32x4.mul(half, f32x4.add(g2, f32x4.mul(half, g4))));
+  const odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(g1, f32x4.mul(half, g3)));
   v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
   v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
-  const Even = f32x4.add(g0, f32x4.mul(splat(NUMBERS + TWO), g2)), Odd = f32x4.mul(splat(NUMBERS + B), g1);
+  const Even = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
+  const Odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
   v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(Even, Odd)));
   v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(Even, Odd)));
-  v128.store(q + 5 * step, g2);
+  v128.store(q + 5 * step, r == 5 ? g4 : g2);
 }

@@ -59,6 +59,7 @@ const CASES: Record<string, Case> = {
   "one channel in": { size: [1, 8, 8], c: 1, oc: 6, kernel: 1 },
   "3x3 in tiles of 4x4": { size: [1, 17, 15], c: 16, oc: 20, kernel: 3, activation: { kind: "relu" } },
   "3x3 in tiles of 4x4, a batch": { size: [3, 9, 8], c: 24, oc: 16, kernel: 3, bias: false },
+  "5x5 in tiles of 2x2": { size: [1, 12, 11], c: 32, oc: 24, kernel: 5, activation: { kind: "relu" } },
   "3x3 in tiles of 2x2": { size: [1, 4, 4], c: 64, oc: 24, kernel: 3, activation: { kind: "relu" } },
 };
 
@@ -90,7 +91,7 @@ describe.each([
     const [actual] = await evaluate(engine, convAdd, [sum, ...inputs], p);
     expect(actual.shape).toEqual(expected.shape);
     // Whole numbers come out exactly; Winograd's fractions and silu round.
-    if (c.activation?.kind === "silu" || (c.kernel === 3 && c.c >= 16 && !name.startsWith("deterministic")))
+    if (c.activation?.kind === "silu" || (c.kernel >= 3 && c.c >= 16 && !name.startsWith("deterministic")))
       expect(relativeL2(actual.data, expected.data)).toBeLessThan(3e-6);
     else expectEqual(actual.data, expected.data);
   });
@@ -111,7 +112,7 @@ it("the cases take every algorithm that can add", () => {
       winograd: true,
     });
   });
-  expect([...new Set(algorithms)].sort()).toEqual(["gemm", "winograd2", "winograd4"]);
+  expect([...new Set(algorithms)].sort()).toEqual(["gemm", "winograd2", "winograd2k5", "winograd4"]);
 });
 
 it("convAdd refuses a sum of another shape", () => {

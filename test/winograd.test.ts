@@ -1,4 +1,4 @@
-// Winograd's 3x3 convolution against float64 sums, at every ragged edge, and how near it comes.
+// Winograd's 3x3 and 5x5 convolutions against float64 sums, at every ragged edge, and how near it comes.
 import { describe, expect, test } from "vitest";
 import { convAlgorithm } from "../src/engine/plan.ts";
 import { conv2d, sequential } from "../src/index.ts";
@@ -23,7 +23,11 @@ interface Case {
   activation?: { kind: "relu" | "relu6" | "tanh" };
   /** Which tiles are expected: 2x2 outputs where those of 4x4 would hang over. Default 4. */
   tiles?: 2 | 4;
+  /** Side of the filter. Default 3; 5 is convolved in tiles of 2x2 outputs. */
+  k?: 3 | 5;
 }
+
+const algorithmOf = ({ tiles = 4, k = 3 }: Case): string => (k === 5 ? "winograd2k5" : `winograd${tiles}`);
 
 /** Numbers in [-1, 1), the same in every run. */
 function noise(length: number, seed: number): Float32Array {
@@ -34,11 +38,17 @@ function noise(length: number, seed: number): Float32Array {
   });
 }
 
-function inputsOf({ size: [n, h, w], c, oc, bias = true }: Case): { shape: number[]; data: Float32Array }[] {
-  const filter = noise(9 * c * oc, 2).map((v) => v / Math.sqrt(9 * c));
+function inputsOf({
+  size: [n, h, w],
+  c,
+  oc,
+  bias = true,
+  k = 3,
+}: Case): { shape: number[]; data: Float32Array }[] {
+  const filter = noise(k * k * c * oc, 2).map((v) => v / (k * Math.sqrt(c)));
   const inputs = [
     { shape: [n, h, w, c], data: noise(n * h * w * c, 1) },
-    { shape: [3, 3, c, oc], data: filter },
+    { shape: [k, k, c, oc], data: filter },
   ];
   return bias ? [...inputs, { shape: [oc], data: noise(oc, 3) }] : inputs;
 }
@@ -52,14 +62,17 @@ const paramsOf = ({ padding = "same", dilation = [1, 1], paddingMode = "zeros", 
   activation,
 });
 
-const facts = ({ size: [images, h, w], c, oc, dilation = [1, 1], padding }: Case, winograd = true) => ({
+const facts = (
+  { size: [images, h, w], c, oc, dilation = [1, 1], padding, k = 3 }: Case,
+  winograd = true,
+) => ({
   inPerGroup: c,
   outPerGroup: oc,
   groups: 1,
-  kernel: [1, 3, 3],
+  kernel: [1, k, k],
   stride: [1, 1, 1],
   dilation: [1, ...dilation],
-  out: [1, h, w].map((d, i) => (i && padding === "valid" ? d - 2 * dilation[i - 1] : d)),
+  out: [1, h, w].map((d, i) => (i && padding === "valid" ? d - (k - 1) * dilation[i - 1] : d)),
   images,
   winograd,
 });
@@ -106,11 +119,24 @@ const CASES: Record<string, Case> = {
   },
   "2x2: dilation": { size: [1, 7, 5], c: 64, oc: 16, dilation: [2, 1], tiles: 2 },
   "2x2: a batch of tiny maps": { size: [3, 3, 3], c: 68, oc: 24, tiles: 2, activation: { kind: "relu" } },
+  "5x5: whole tiles": { size: [1, 12, 12], c: 16, oc: 16, k: 5 },
+  "5x5: one pixel more": {
+    size: [1, 13, 9],
+    c: 20,
+    oc: 36,
+    k: 5,
+    bias: false,
+    activation: { kind: "relu6" },
+  },
+  "5x5: no border": { size: [2, 11, 12], c: 16, oc: 20, k: 5, padding: "valid" },
+  "5x5: mirrored border": { size: [1, 9, 14], c: 16, oc: 16, k: 5, paddingMode: "reflect" },
+  "5x5: dilation in phases of several sizes": { size: [1, 13, 17], c: 16, oc: 16, k: 5, dilation: [3, 2] },
+  "5x5: several chunks": { size: [2, 15, 16], c: 96, oc: 112, k: 5 },
 };
 
 describe.each(builds())("winograd, $name build", ({ engine }) => {
   test.each(Object.entries(CASES))("%s", async (_, c) => {
-    expect(convAlgorithm(facts(c))).toBe(`winograd${c.tiles ?? 4}`);
+    expect(convAlgorithm(facts(c))).toBe(algorithmOf(c));
     const inputs = inputsOf(c);
     const [expected] = oracle.conv(inputs, paramsOf(c));
     const [actual] = await evaluate(engine, conv, inputs as Plain[], paramsOf(c));
@@ -122,8 +148,9 @@ describe.each(builds())("winograd, $name build", ({ engine }) => {
     { size: [1, 14, 14], c: 256, oc: 256 },
     { size: [1, 7, 7], c: 512, oc: 64 },
     { size: [1, 6, 6], c: 512, oc: 64, tiles: 2 },
+    { size: [1, 8, 8], c: 512, oc: 64, k: 5 },
   ])("stays near the formula at $c channels", async (c) => {
-    expect(convAlgorithm(facts(c))).toBe(`winograd${c.tiles ?? 4}`);
+    expect(convAlgorithm(facts(c))).toBe(algorithmOf(c));
     const inputs = inputsOf(c);
     const [expected] = oracle.conv(inputs, paramsOf(c));
     const [actual] = await evaluate(engine, conv, inputs as Plain[], paramsOf(c));

@@ -1,6 +1,6 @@
 // Convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
-import { convAlgorithm, depthwisePads, imagesPerChunk, planDepthwise } from "../engine/plan.ts";
+import { convAlgorithm, depthwisePads, imagesPerChunk, isWinograd, planDepthwise } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
@@ -94,7 +94,7 @@ function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams,
   const images = x.shape[0];
   // Winograd and most depthwise ones skip what falls outside; all else, and borders that are not zero, read a padded copy.
   const bordered = three.some((a) => a.before > 0 || a.after > 0);
-  const skips = algorithm.startsWith("winograd") || (algorithm === "depthwise" && !depthwisePads(facts));
+  const skips = isWinograd(algorithm) || (algorithm === "depthwise" && !depthwisePads(facts));
   const copy = bordered && !(skips && p.paddingMode === "zeros");
   const inside = copy
     ? three.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
@@ -132,8 +132,7 @@ function prepare(
   hi: number,
   accumulate: boolean,
 ): (images: number, x: Buffer, y: Buffer) => void {
-  if (algorithm === "winograd4" || algorithm === "winograd2")
-    return prepareWinograd(e, algorithm === "winograd4" ? 4 : 2, axes, c, oc, w, bias, lo, hi, accumulate);
+  if (isWinograd(algorithm)) return prepareWinograd(e, algorithm, axes, c, oc, w, bias, lo, hi, accumulate);
   const outs = axes.map((a) => a.out);
   const record = (images: number) =>
     e.record(

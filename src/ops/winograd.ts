@@ -1,18 +1,55 @@
 // Winograd's convolutions as calls: per chunk of tiles, inputs are transformed, multiplied point by point, and transformed back.
-import { planGemm, winogradChunk, winogradStep, winogradTiles } from "../engine/plan.ts";
+import {
+  planGemm,
+  WINOGRAD,
+  type Winograd,
+  winogradChunk,
+  winogradStep,
+  winogradTiles,
+} from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
-import { CONV_DZ, CONV_N, CONV_OD, CONV_PF, WINOGRAD_ACROSS, WINOGRAD_DOWN } from "../engine/wasm.ts";
+import {
+  CONV_DZ,
+  CONV_N,
+  CONV_OD,
+  CONV_PF,
+  WINOGRAD_ACROSS,
+  WINOGRAD_DOWN,
+  WINOGRAD_M,
+} from "../engine/wasm.ts";
 import { multiply, type Product, segmentsOf } from "./gemm.ts";
 import { type Emitter, fields, type Value } from "./op.ts";
 import type { Axis } from "./window.ts";
 
+/** The kernels of each way. Two ways with as many points of interpolation read their inputs alike. */
+const KERNELS = {
+  winograd4: {
+    pack: "winograd_pack_f4_f32",
+    input: "winograd_input_f4_f32",
+    output: "winograd_output_f4_f32",
+    add: "winograd_output_f4_acc_f32",
+  },
+  winograd2: {
+    pack: "winograd_pack_f2_f32",
+    input: "winograd_input_f2_f32",
+    output: "winograd_output_f2_f32",
+    add: "winograd_output_f2_acc_f32",
+  },
+  winograd2k5: {
+    pack: "winograd_pack_f2k5_f32",
+    input: "winograd_input_f4_f32",
+    output: "winograd_output_f2k5_f32",
+    add: "winograd_output_f2k5_acc_f32",
+  },
+} as const;
+
 /**
- * Packs the filter, and gives back what emits the convolution of some images. Tiles are of m x m outputs; axes are [1, h, w], x
- * is not padded. The result is maybe added to what y holds.
+ * Packs the filter, and gives back what emits the convolution of some images. Axes are [1, h, w], x is not padded; the result
+ * may be added to what y holds.
  */
 export function prepareWinograd(
   e: Emitter,
-  m: 2 | 4,
+  way: Winograd,
   axes: readonly Axis[],
   c: number,
   oc: number,
@@ -22,11 +59,11 @@ export function prepareWinograd(
   hi: number,
   accumulate: boolean,
 ): (images: number, x: Buffer, y: Buffer) => void {
-  const points = (m + 2) ** 2;
+  const { m, r } = WINOGRAD[way];
+  const kernels = KERNELS[way];
+  const points = (m + r - 1) ** 2;
   const { panels, packedBytes, kc } = planGemm(oc, c, points);
-  const packed = e.packed([w], packedBytes, (to) =>
-    e.call(`winograd_pack_f${m}_f32`, panels, [to, w.buffer, c, oc]),
-  );
+  const packed = e.packed([w], packedBytes, (to) => e.call(kernels.pack, panels, [to, w.buffer, c, oc]));
   const product: Product = {
     inputs: c,
     outputs: oc,
@@ -47,6 +84,7 @@ export function prepareWinograd(
         [CONV_PF]: axes.map((a) => a.before),
         [WINOGRAD_ACROSS]: [across],
         [WINOGRAD_DOWN]: [down],
+        [WINOGRAD_M]: [m],
       }),
     );
     const tiles = images * across * axes[2].dilation * down * axes[1].dilation;
@@ -56,7 +94,7 @@ export function prepareWinograd(
       const [stepIn, stepOut] = [winogradStep(count * c * 4), winogradStep(count * oc * 4)];
       const inputs = e.scratch(points * stepIn);
       const products = e.scratch(points * stepOut);
-      e.call(`winograd_input_f${m}_f32`, count, [inputs, x, shape, stepIn, first]);
+      e.call(kernels.input, count, [inputs, x, shape, stepIn, first]);
       const grid = {
         counts: [1, 1, 1, count],
         input: [0, 0, 0, c * 4],
@@ -65,7 +103,7 @@ export function prepareWinograd(
         groups: [stepIn, stepOut] as const,
       };
       multiply(e, product, factors, grid, inputs, products, -Infinity, Infinity);
-      e.call(`winograd_output_f${m}_${accumulate ? "acc_" : ""}f32`, count, [
+      e.call(accumulate ? kernels.add : kernels.output, count, [
         y,
         products,
         bias?.buffer ?? 0,
