@@ -40,6 +40,10 @@ export class Variables {
     this.#runtime.memory.floats.set(data, this.buffer(name).address / 4);
   }
 
+  writeInts(name: string, data: ArrayLike<number>): void {
+    this.#runtime.memory.ints.set(data, this.buffer(name).address / 4);
+  }
+
   dispose(): void {
     if (!this.#runtime.disposed)
       for (const { address } of this.#blocks.values()) this.#runtime.memory.free(address);

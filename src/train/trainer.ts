@@ -1,0 +1,128 @@
+// What learns: the weights as variables, the optimizer's state beside them, and one program per batch size.
+import type { Model, Weights } from "../description.ts";
+import type { Runtime } from "../engine/runtime.ts";
+import { FormatError, ShapeError } from "../errors.ts";
+import { type Checked, checkSamples, type Samples, type Sizes } from "./data.ts";
+import { Rule, type TrainOptions } from "./rules.ts";
+import { COUNTER, HYPER, Step } from "./step.ts";
+import { Variables } from "./variables.ts";
+
+/** Opens the names of an optimizer's state in a file, so that they meet no weight's. */
+const STATE = "optimizer/";
+
+export class Trainer {
+  readonly rule: Rule;
+  readonly sizes: Sizes;
+  /** Steps taken so far. */
+  steps = 0;
+  readonly #runtime: Runtime;
+  readonly #model: Model;
+  readonly #initial: Weights;
+  readonly #variables: Variables;
+  readonly #programs = new Map<string, Step>();
+
+  constructor(runtime: Runtime, model: Model, weights: Weights, shapes: Rule["shapes"], options: TrainOptions) {
+    this.#runtime = runtime;
+    this.#model = model;
+    this.#initial = weights;
+    this.rule = new Rule(model, shapes, options);
+    this.sizes = { inputs: shapes.inputs, labels: this.rule.labelSizes };
+    this.#variables = new Variables(runtime);
+    try {
+      for (const [name, data] of Object.entries(weights)) this.#variables.add(name, data);
+      this.#variables.add(HYPER, new Float32Array(this.rule.hyper.length));
+      this.#variables.add(COUNTER, new Float32Array(2));
+      for (const name of Object.keys(weights))
+        for (const state of this.rule.statesOf(name))
+          this.#variables.add(state, new Float32Array(weights[name].length).fill(this.rule.stateBegins));
+    } catch (error) {
+      this.#variables.dispose();
+      throw error;
+    }
+  }
+
+  check(samples: Samples, what: string): Checked {
+    const checked = checkSamples(samples, this.sizes, what);
+    this.rule.checkLabels(checked, what);
+    return checked;
+  }
+
+  /** One step on `count` images; the mean loss before it. */
+  step(
+    samples: Checked,
+    order: ArrayLike<number> | undefined,
+    from: number,
+    count: number,
+    learningRate = this.rule.optimizer.learningRate,
+  ): number {
+    const program = this.program(count, samples.perImage);
+    this.#variables.write(HYPER, this.rule.hyperAt(this.steps + 1, learningRate));
+    this.#variables.writeInts(COUNTER, [this.rule.seed, this.steps]);
+    const loss = program.run(samples, order, from);
+    this.steps++;
+    return loss;
+  }
+
+  /** The program for a batch size, planned when it is first asked for. */
+  program(batch: number, perImage: number): Step {
+    const key = `${batch} ${perImage}`;
+    let step = this.#programs.get(key);
+    if (!step) {
+      step = new Step(
+        this.#runtime,
+        this.#model,
+        this.#initial,
+        batch,
+        perImage,
+        this.#variables,
+        this.rule,
+      );
+      this.#programs.set(key, step);
+    }
+    return step;
+  }
+
+  /** The weights as they are now. */
+  get weights(): Record<string, Float32Array> {
+    return Object.fromEntries(Object.keys(this.#initial).map((name) => [name, this.#variables.read(name)]));
+  }
+
+  set weights(given: Weights) {
+    for (const [name, data] of Object.entries(given)) {
+      const known = this.#initial[name];
+      if (!known) throw new ShapeError(`weights: no layer takes "${name}"`);
+      if (data.length !== known.length)
+        throw new ShapeError(`weights: "${name}" has ${data.length} values but must have ${known.length}`);
+    }
+    for (const [name, data] of Object.entries(given)) this.#variables.write(name, data);
+  }
+
+  /** The optimizer's state by name, to be stored beside the weights; its steps are in `steps`. */
+  get state(): Record<string, Float32Array> {
+    const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
+    return Object.fromEntries(states.map((name) => [STATE + name, this.#variables.read(name)]));
+  }
+
+  /** Takes up a stored state, all of it or nothing. */
+  resume(stored: Readonly<Record<string, Float32Array>>, steps: number): void {
+    const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
+    for (const name of states) {
+      const data = stored[STATE + name];
+      const { bytes } = this.#variables.buffer(name);
+      if (!data)
+        throw new FormatError(
+          `load: the file holds no "${STATE + name}": its optimizer's state is another optimizer's or another network's`,
+        );
+      if (data.length * 4 !== bytes)
+        throw new FormatError(`load: "${STATE + name}" has ${data.length} values but must have ${bytes / 4}`);
+    }
+    for (const name of states) this.#variables.write(name, stored[STATE + name]);
+    this.steps = steps;
+  }
+
+  dispose(): void {
+    for (const program of this.#programs.values()) program.dispose();
+    this.#programs.clear();
+    this.#variables.dispose();
+  }
+}
