@@ -279,21 +279,19 @@ function sum_taps(
   const by = f32x4.splat(divisor);
   let i: usize = 0;
   const bytes = <usize>c << 2;
-  if (nx == 3)
-    for (; i + 64 <= bytes; i += 64) sum_vectors(3, 4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
-  else for (; i + 64 <= bytes; i += 64) sum_vectors(1, 4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
-  for (; i + 16 <= bytes; i += 16) sum_vectors(1, 1, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  for (; i + 64 <= bytes; i += 64) sum_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
+  for (; i + 16 <= bytes; i += 16) sum_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
   if (i == bytes) return;
   // The last four floats once more: the same values are written again.
-  if (c > 4) sum_vectors(1, 1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
-  else sum_vectors(1, 1, c, q, p, nz, ny, nx, plane, row, step, by);
+  if (c > 4) sum_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
+  else sum_vectors(1, c, q, p, nz, ny, nx, plane, row, step, by);
 }
 
-/** One or four vectors of `lanes` floats; a turn takes `taps` of the nx taps of a row. */
+/** One or four vectors of `lanes` floats. */
 // @ts-ignore: decorator
 @inline
 function sum_vectors(
-  taps: i32, count: i32, lanes: i32, q: usize, p: usize,
+  count: i32, lanes: i32, q: usize, p: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, by: v128,
 ): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
@@ -301,12 +299,12 @@ function sum_vectors(
     let line = p;
     for (let y = ny; y > 0; y--) {
       let t = line;
-      for (let k = nx; k > 0; k -= taps) {
-        a0 = plus(taps, lanes, a0, t, step);
+      for (let k = nx; k > 0; k--) {
+        a0 = f32x4.add(a0, lanes == 4 ? v128.load(t) : load_tail(t, lanes));
         if (count == 4) {
-          a1 = plus(taps, 4, a1, t + 16, step);
-          a2 = plus(taps, 4, a2, t + 32, step);
-          a3 = plus(taps, 4, a3, t + 48, step);
+          a1 = f32x4.add(a1, v128.load(t, 16));
+          a2 = f32x4.add(a2, v128.load(t, 32));
+          a3 = f32x4.add(a3, v128.load(t, 48));
         }
         t += step;
       }
@@ -321,16 +319,6 @@ function sum_vectors(
     v128.store(q, f32x4.div(a2, by), 32);
     v128.store(q, f32x4.div(a3, by), 48);
   }
-}
-
-/** a and one to three taps, added in their order. */
-// @ts-ignore: decorator
-@inline
-function plus(taps: i32, lanes: i32, a: v128, t: usize, step: usize): v128 {
-  a = f32x4.add(a, lanes == 4 ? v128.load(t) : load_tail(t, lanes));
-  if (taps > 1) a = f32x4.add(a, v128.load(t + step));
-  if (taps > 2) a = f32x4.add(a, v128.load(t + 2 * step));
-  return a;
 }
 
 // --- Fewer than four channels and a stride: every lane is gathered on its own ---

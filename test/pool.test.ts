@@ -76,6 +76,20 @@ const WINDOWS: Window[] = [
     ],
   },
   { size: [1, 1, 1], kernel: [2, 2], stride: [1, 1], dilation: [2, 2], padding: [1, 1] },
+  { size: [2, 5, 4], kernel: [13, 13], stride: [1, 1], padding: [6, 6] },
+  { size: [1, 9, 20], kernel: [5, 5], stride: [2, 1], padding: "half" },
+  { size: [2, 1, 9], kernel: [3, 5], stride: [1, 2], padding: [1, 2] },
+  {
+    size: [1, 11, 12],
+    kernel: [3, 3],
+    stride: [1, 1],
+    dilation: [2, 3],
+    padding: [
+      [3, 2],
+      [1, 6],
+    ],
+  },
+  { size: [1, 4, 5, 6], kernel: [3, 3, 3], stride: [1, 2, 1], padding: "half" },
   {
     size: [2, 3, 4, 5],
     kernel: [2, 3, 2],
@@ -152,24 +166,54 @@ for (const { name, engine } of builds())
       );
     });
 
-    it("lets a NaN through a maximum, and infinities", async () => {
-      const params = {
-        kernel: [2, 3],
-        stride: [1, 2],
-        dilation: [1, 1],
-        padding: "half" as const,
-        ceilMode: false,
-      };
-      for (const c of [1, 3, 4, 17]) {
-        const x = noise([1, 6, 7, c]);
-        for (let i = 0; i < x.data.length; i += 11)
-          x.data[i] = [Number.NaN, Infinity, -Infinity, -0][(i / 11) % 4];
-        const [y] = await evaluate(engine, maxPool, [x], params);
-        const [want] = oracle.maxPool([x], params);
-        expect(want.data.some(Number.isNaN)).toBe(true);
-        expectEqual(y.data, want.data);
-      }
-    });
+    // Windows of every path: rows and columns of three, squares of two, the general one; whole and in two steps.
+    for (const [kernel, stride, dilation] of [
+      [
+        [2, 3],
+        [1, 2],
+        [1, 1],
+      ],
+      [
+        [3, 3],
+        [1, 1],
+        [1, 1],
+      ],
+      [
+        [3, 3],
+        [2, 2],
+        [1, 1],
+      ],
+      [
+        [2, 2],
+        [2, 2],
+        [1, 1],
+      ],
+      [
+        [5, 4],
+        [1, 1],
+        [1, 2],
+      ],
+    ])
+      it(`lets a NaN through a maximum, and infinities: [${kernel}], stride ${stride}`, async () => {
+        const params = { kernel, stride, dilation, padding: "half" as const, ceilMode: false };
+        for (const c of [1, 3, 4, 16, 17, 64]) {
+          // Both signs of NaN, one after the other and far apart.
+          for (const specials of [
+            [Number.NaN, Infinity, -Infinity, -0],
+            [Infinity, -Infinity, Infinity],
+            [new Float32Array(new Uint32Array([0xffc00000]).buffer)[0]],
+          ])
+            for (const every of [11, 97]) {
+              const x = noise([1, 12, 14, c]);
+              for (let i = 0; i < x.data.length; i += every)
+                x.data[i] = specials[(i / every) % specials.length];
+              const [y] = await evaluate(engine, maxPool, [x], params);
+              const [want] = oracle.maxPool([x], params);
+              expect(want.data.some(Number.isFinite) && !want.data.every(Number.isFinite)).toBe(true);
+              expectEqual(y.data, want.data);
+            }
+        }
+      });
 
     it("takes the maximum of a channel that is -Infinity", async () => {
       const params = { kernel: [2], stride: [2], dilation: [1], padding: "valid" as const, ceilMode: false };
