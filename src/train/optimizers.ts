@@ -1,81 +1,42 @@
-// How weights follow their gradients. Plain descriptions: what they compute is src/ops/optimizer.ts. Defaults are PyTorch's.
+// How weights follow their gradients. Plain descriptions, with a learning rate: what they compute is ops/optimizer.ts.
 import { ShapeError } from "../errors.ts";
+import {
+  type Adagrad,
+  type Adam,
+  checkOptimizer,
+  type Optimizer as Formula,
+  type RmsProp,
+  type Sgd,
+} from "../ops/optimizer.ts";
 
-/** What every optimizer takes. */
-interface Common {
-  /** A schedule given to `fit` overrides it. */
-  readonly learningRate: number;
-  /** L2 penalty: this times the weight is added to its gradient (adamW: taken from the weight itself). */
-  readonly weightDecay: number;
-}
+/** An optimizer's description and its learning rate, which a schedule given to `fit` overrides. */
+export type Optimizer = Formula & { readonly learningRate: number };
 
-export interface Sgd extends Common {
-  readonly kind: "sgd";
-  readonly momentum: number;
-  readonly nesterov: boolean;
-}
+type Given<O> = Omit<O, "kind"> & { learningRate?: number };
 
-export interface Adam extends Common {
-  readonly kind: "adam" | "adamW";
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
+/** Stochastic gradient descent. Defaults: learningRate 1e-3, momentum 0, nesterov false, weightDecay 0. */
+export const sgd = (o: Given<Sgd> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "sgd" });
 
-export interface RmsProp extends Common {
-  readonly kind: "rmsprop";
-  readonly alpha: number;
-  readonly epsilon: number;
-}
+/** Adam (Kingma and Ba, 2015). Defaults: learningRate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, weightDecay 0. */
+export const adam = (o: Given<Adam> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "adam" });
 
-export interface Adagrad extends Common {
-  readonly kind: "adagrad";
-  readonly epsilon: number;
-}
+/** Adam with decoupled weight decay (Loshchilov and Hutter, 2019). Defaults: Adam's, weightDecay 0.01. */
+export const adamW = (o: Given<Adam> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "adamW" });
 
-export type Optimizer = Sgd | Adam | RmsProp | Adagrad;
+/** RMSprop (Hinton, 2012). Defaults: learningRate 1e-2, alpha 0.99, epsilon 1e-8, weightDecay 0, momentum 0, centered false. */
+export const rmsprop = (o: Given<RmsProp> = {}): Optimizer =>
+  checked({ learningRate: 1e-2, ...o, kind: "rmsprop" });
 
-type Given<O> = Partial<Omit<O, "kind">>;
+/** Adagrad (Duchi, Hazan and Singer, 2011). Defaults: learningRate 1e-2, rateDecay 0, epsilon 1e-10, weightDecay 0. */
+export const adagrad = (o: Given<Adagrad> = {}): Optimizer =>
+  checked({ learningRate: 1e-2, ...o, kind: "adagrad" });
 
-/** Stochastic gradient descent, with momentum (0: none) and Nesterov's variant of it. */
-export const sgd = (o: Given<Sgd> = {}): Sgd =>
-  checked({ kind: "sgd", learningRate: 1e-3, weightDecay: 0, momentum: 0, nesterov: false, ...o });
-
-/** Adam: Kingma and Ba, 2015. */
-export const adam = (o: Given<Adam> = {}): Adam =>
-  checked({
-    kind: "adam",
-    learningRate: 1e-3,
-    weightDecay: 0,
-    beta1: 0.9,
-    beta2: 0.999,
-    epsilon: 1e-8,
-    ...o,
-  });
-
-/** Adam with decoupled weight decay: Loshchilov and Hutter, 2019. */
-export const adamW = (o: Given<Adam> = {}): Adam =>
-  checked({ ...adam({ weightDecay: 0.01, ...o }), kind: "adamW" });
-
-/** RMSprop: Hinton's lecture 6e, 2012. */
-export const rmsprop = (o: Given<RmsProp> = {}): RmsProp =>
-  checked({ kind: "rmsprop", learningRate: 1e-2, weightDecay: 0, alpha: 0.99, epsilon: 1e-8, ...o });
-
-/** Adagrad: Duchi, Hazan and Singer, 2011. */
-export const adagrad = (o: Given<Adagrad> = {}): Adagrad =>
-  checked({ kind: "adagrad", learningRate: 1e-2, weightDecay: 0, epsilon: 1e-10, ...o });
-
-function checked<O extends Optimizer>(o: O): O {
-  for (const [name, value] of Object.entries(o)) {
-    if (name === "kind" || name === "nesterov") continue;
-    const most = name === "beta1" || name === "beta2" || name === "alpha" ? 1 : Infinity;
-    if (typeof value !== "number" || !(value >= 0) || value >= most)
-      throw new ShapeError(
-        `${o.kind}: ${name} is ${value} but must be a number from 0${most === 1 ? " to below 1" : " on"}`,
-      );
-  }
-  if (o.kind === "sgd" && o.nesterov && o.momentum === 0)
-    throw new ShapeError("sgd: nesterov is true but momentum is 0; Nesterov's variant needs a momentum");
+/** Throws unless every number is one the formulas can take. */
+export function checked(o: Optimizer): Optimizer {
+  const { learningRate, ...formula } = o;
+  checkOptimizer(formula as Formula, o.kind);
+  if (!(Number.isFinite(learningRate) && learningRate >= 0))
+    throw new ShapeError(`${o.kind}: learningRate is ${learningRate} but must be a number of at least 0`);
   return o;
 }
 

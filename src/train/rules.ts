@@ -1,0 +1,142 @@
+// What a training is made of: the loss, the optimizer, which layers stay as they are, how gradients are limited.
+import type { Model } from "../description.ts";
+import { ShapeError } from "../errors.ts";
+import { show } from "../ops/check.ts";
+import { binary } from "../ops/elementwise.ts";
+import type { Edge, Graph } from "../ops/graph.ts";
+import { binaryCrossEntropyWithLogits, huber, l1, meanSquaredError, softmaxCrossEntropy } from "../ops/loss.ts";
+import type { Op } from "../ops/op.ts";
+import { normLimit, optimize, optimizerState, stepNumbers, valueLimit } from "../ops/optimizer.ts";
+import { type Shape, sizeOf, type TensorType } from "../tensor.ts";
+import type { Checked } from "./data.ts";
+import { checked, type Optimizer } from "./optimizers.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
+const LOSSES: Readonly<Record<string, Op<any>>> = {
+  softmaxCrossEntropy,
+  binaryCrossEntropy: binaryCrossEntropyWithLogits,
+  meanSquaredError,
+  l1,
+  huber,
+};
+
+export type LossKind = "softmaxCrossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "l1" | "huber";
+
+/**
+ * What is made small, as a mean over the batch. `softmaxCrossEntropy` and `binaryCrossEntropy` take logits: a network for them
+ * ends without softmax or sigmoid. Default of `delta` (huber) 1, of `labelSmoothing` 0.
+ */
+export type LossConfig =
+  | LossKind
+  | { readonly kind: LossKind; readonly delta?: number; readonly labelSmoothing?: number };
+
+export interface TrainOptions {
+  loss: LossConfig;
+  optimizer: Optimizer;
+  /** Names of layers whose weights stay as they are; their batch norms keep to the running averages. */
+  freeze?: readonly string[];
+  /** The gradients of all weights together are scaled down to this norm. */
+  clipNorm?: number;
+  /** Every gradient is limited to [−clipValue, clipValue]. */
+  clipValue?: number;
+  /** Of dropout. Default 0. */
+  seed?: number;
+}
+
+export interface Shapes {
+  readonly inputs: readonly { readonly name: string; readonly size: number }[];
+  /** Of one image. */
+  readonly output: Shape;
+}
+
+export class Rule {
+  readonly loss: { readonly kind: LossKind; readonly delta?: number; readonly labelSmoothing?: number };
+  readonly optimizer: Optimizer;
+  readonly frozen: ReadonlySet<string>;
+  readonly seed: number;
+  /** Numbers of y per image that can be meant: class indices first, if there are any, then values. */
+  readonly labelSizes: readonly number[];
+  readonly classes: number;
+  readonly #options: TrainOptions;
+  readonly #params: object;
+
+  constructor(
+    model: Model,
+    readonly shapes: Shapes,
+    options: TrainOptions,
+  ) {
+    const loss = typeof options.loss === "string" ? { kind: options.loss } : options.loss;
+    if (!loss || !Object.hasOwn(LOSSES, loss.kind))
+      throw new ShapeError(
+        `train: loss is ${JSON.stringify(options.loss)} but must be one of ${Object.keys(LOSSES).join(", ")}`,
+      );
+    if (!options.optimizer) throw new ShapeError("train: an optimizer is missing, such as adam()");
+    if (model.outputs.length !== 1)
+      throw new ShapeError(`train: the model has ${model.outputs.length} outputs but a loss needs exactly one`);
+    const names = new Set(model.layers.map((l) => l.name));
+    for (const name of options.freeze ?? [])
+      if (!names.has(name)) throw new ShapeError(`train: freeze names "${name}", which is no layer of the model`);
+    this.loss = loss;
+    const { kind: _, ...params } = loss;
+    this.#params = params;
+    this.optimizer = checked(options.optimizer);
+    this.frozen = new Set(options.freeze);
+    this.seed = options.seed ?? 0;
+    this.#options = options;
+    const size = sizeOf(shapes.output);
+    this.classes = shapes.output.at(-1) ?? 1;
+    this.labelSizes = loss.kind === "softmaxCrossEntropy" ? [...new Set([size / this.classes, size])] : [size];
+  }
+
+  /** Whether so many numbers per image are class indices. */
+  indices(perImage: number): boolean {
+    return this.loss.kind === "softmaxCrossEntropy" && perImage === this.labelSizes[0];
+  }
+
+  checkLabels({ y, perImage }: Checked, what: string): void {
+    if (!this.indices(perImage)) return;
+    for (let i = 0; i < y.length; i++)
+      if (!(Number.isInteger(y[i]) && y[i] >= 0 && y[i] < this.classes))
+        throw new ShapeError(
+          `${what}: y[${i}] is ${y[i]} but must be a class from 0 to ${this.classes - 1}: the network's output has shape ${show(this.shapes.output)}`,
+        );
+  }
+
+  /** The type of y for a batch of answers. */
+  labels(scores: Shape, perImage: number): TensorType {
+    return this.indices(perImage)
+      ? { shape: scores.slice(0, -1), dtype: "int32" }
+      : { shape: scores, dtype: "float32" };
+  }
+
+  lossOf(graph: Graph, scores: Edge, labels: Edge): Edge {
+    return graph.op(LOSSES[this.loss.kind], [scores, labels], this.#params);
+  }
+
+  /** Gradients within their limits, and the norm they had if that was asked for. */
+  clip(graph: Graph, gradients: readonly Edge[]): readonly Edge[] {
+    const { clipNorm, clipValue } = this.#options;
+    let limited = gradients;
+    if (clipValue !== undefined)
+      limited = limited.map((edge) => graph.op(valueLimit, [edge], { limit: clipValue }));
+    if (clipNorm !== undefined && limited.length) {
+      const [scale] = graph.apply(normLimit, limited, { limit: clipNorm });
+      limited = limited.map((edge) => graph.op(binary, [edge, scale], { kind: "mul" }));
+    }
+    return limited;
+  }
+
+  /** Names of what the optimizer keeps for a weight. */
+  statesOf(weight: string): string[] {
+    return optimizerState(this.optimizer).map((state) => `${weight}:${state}`);
+  }
+
+  /** The numbers of a step, which counts from 1, as they are written into memory. */
+  hyperAt(step: number, learningRate: number): Float32Array {
+    return stepNumbers(this.optimizer, step, learningRate);
+  }
+
+  update(graph: Graph, weight: Edge, gradient: Edge, states: readonly Edge[], hyper: Edge): Edge {
+    return graph.op(optimize, [weight, gradient, ...states, hyper], this.optimizer);
+  }
+}
