@@ -90,6 +90,17 @@ describe("the oracle gives PyTorch's answers", () => {
     expect(new Set(cases.map((c) => c.name)).size).toBe(190);
   });
 
+  test("every case holds what came in at its output, and a gradient for all inputs but statistics", () => {
+    for (const c of cases) {
+      expect(c.dy.shape, c.name).toEqual(c.expected.shape);
+      const wanted = c.inputs.map((x, i) => (c.op === "batchNorm" && i > 2 ? undefined : x.shape));
+      expect(
+        c.grads.map((g) => g?.shape),
+        c.name,
+      ).toEqual(wanted);
+    }
+  });
+
   test.each(cases.map((c) => [c.name, c] as const))("%s", (_, c) => {
     const outputs = ORACLE[c.op](c.inputs, c.params as never);
     expect(outputs.length).toBe(1);

@@ -34,6 +34,9 @@ export interface GoldenCase {
   params: object;
   inputs: GoldenTensor[];
   expected: GoldenTensor;
+  /** The gradient that came in at the output, and what PyTorch made of it: one per input, undefined for statistics. */
+  dy: GoldenTensor;
+  grads: (GoldenTensor | undefined)[];
   /** The op only picks among its inputs (and 0 and 6): nothing is rounded, so the bits must be the same. */
   exact: boolean;
 }
@@ -115,6 +118,7 @@ interface Entry {
     block: number;
   };
   inputs: string[];
+  grads: string[];
 }
 
 /** The tensors of a safetensors file: u64 length of the header, JSON header, data. */
@@ -168,7 +172,7 @@ function convTransposeFilter(t: GoldenTensor, groups: number): GoldenTensor {
   return { shape: [...kernel, groupIn, groups * groupOut], data: moved.data };
 }
 
-/** Op, params and inputs of an entry. `input` gives a stored input as PyTorch has it. */
+/** Op, params and inputs of an entry. `input` gives a stored input, or its gradient, as PyTorch has it. */
 function translate(
   e: Entry,
   input: (name: string) => GoldenTensor,
@@ -273,9 +277,19 @@ export function loadGolden(): { cases: GoldenCase[]; excluded: string[] } {
     const translated = translate(e, (name) => stored(`in.${name}`));
     if (translated.inputs.length !== e.inputs.length)
       throw new Error(`golden case ${e.id}: an input was left over`);
+    const none: GoldenTensor = { shape: [0], data: new Float32Array() };
+    const gradients = translate(e, (name) => (e.grads.includes(name) ? stored(`grad.${name}`) : none)).inputs;
     const name = `${e.id} ${e.op} ${JSON.stringify(e.params)}`;
     const exact = PICKING.includes(e.op) || e.params.mode === "nearest";
-    cases.push({ name, source: e.op, ...translated, expected: channelsLast(stored("out")), exact });
+    cases.push({
+      name,
+      source: e.op,
+      ...translated,
+      expected: channelsLast(stored("out")),
+      dy: channelsLast(stored("dout")),
+      grads: gradients.map((t) => (t === none ? undefined : t)),
+      exact,
+    });
   }
   return { cases, excluded };
 }
