@@ -49,6 +49,19 @@ export const GEMM_MC = 6;
 export const GEMM_NC = 7;
 export const GEMM_K_BLOCKS = 8;
 
+// FilterGrad: the outer product of two sets of pixels, read by grad.ts. Pixels in all, and in a block that is summed up alone;
+// channels of dy per group; strips of rows per group; groups.
+export const FILTER_GRAD_P = 0;
+export const FILTER_GRAD_BLOCK = 1;
+export const FILTER_GRAD_N = 2;
+export const FILTER_GRAD_STRIPS = 3;
+export const FILTER_GRAD_GROUPS = 4;
+/** Bytes from one group to the next in x, and from one panel to the next in packed dy. */
+export const FILTER_GRAD_GROUP_X = 5;
+export const FILTER_GRAD_PANEL = 6;
+/** 1: added to what out holds. */
+export const FILTER_GRAD_ADD = 7;
+
 // PixelGrid: where the pixels of a regular grid lie in input and output, read by gemm_pixels. Counts, then byte strides.
 export const GRID_N = 0;
 export const GRID_D = 1;

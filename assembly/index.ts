@@ -17,6 +17,7 @@ export function build_flags(): i32 {
 export { depthwise_f32, pack_depthwise_f32 } from "./depthwise";
 export { direct_f32 } from "./direct";
 export { gemm_acc_f32, gemm_f32, gemm_pixels } from "./gemm";
+export { filter_grad_f32, pack_pixels_f32 } from "./grad";
 export { pack_filter_f32 } from "./pack";
 export { fill_f32, strided_copy_f32 } from "./copy";
 export { col2im_f32, im2col_f32 } from "./im2col";

@@ -167,8 +167,10 @@ function activated(y: Result, p: { activation?: ActivationParams }): Result[] {
   return p.activation ? activation([y], p.activation) : [y];
 }
 
-/** y[n,o,oc] = b[oc] + sum over k, i of x[n, o * S + k * D - before, g * I + i] * w[k,i,oc], oc in group g */
-export function conv([x, w, bias]: readonly Tensor[], p: ConvParams): Result[] {
+/** Called with the places in x, w and y of every product of the formula: y[y] is the sum of all its x[x] * w[w]. */
+type Visit = (x: number, w: number, y: number) => void;
+
+function convProducts(x: Tensor, w: Tensor, p: ConvParams, visit: Visit): number[] {
   const axes = x.shape.length - 2;
   const n = x.shape[0];
   const c = channelsOf(x);
@@ -176,16 +178,14 @@ export function conv([x, w, bias]: readonly Tensor[], p: ConvParams): Result[] {
   const oc = w.shape[axes + 1];
   const groupOut = oc / p.groups;
   const spans = spansOf(spatialOf(x), w.shape, p);
-  const y = empty([n, ...spans.map((s) => s.out), oc]);
   const [d, h, v] = threeSpans(spans);
   let out = 0;
   for (let b = 0; b < n; b++)
     for (let oz = 0; oz < d.out; oz++)
       for (let oy = 0; oy < h.out; oy++)
         for (let ox = 0; ox < v.out; ox++)
-          for (let o = 0; o < oc; o++) {
+          for (let o = 0; o < oc; o++, out++) {
             const firstChannel = Math.floor(o / groupOut) * groupIn;
-            let sum = bias ? bias.data[o] : 0;
             for (let kz = 0; kz < d.kernel; kz++)
               for (let ky = 0; ky < h.kernel; ky++)
                 for (let kx = 0; kx < v.kernel; kx++) {
@@ -195,11 +195,29 @@ export function conv([x, w, bias]: readonly Tensor[], p: ConvParams): Result[] {
                   if (z < 0 || r < 0 || q < 0) continue;
                   const pixel = (((b * d.size + z) * h.size + r) * v.size + q) * c + firstChannel;
                   const tap = ((kz * h.kernel + ky) * v.kernel + kx) * groupIn;
-                  for (let i = 0; i < groupIn; i++) sum += x.data[pixel + i] * w.data[(tap + i) * oc + o];
+                  for (let i = 0; i < groupIn; i++) visit(pixel + i, (tap + i) * oc + o, out);
                 }
-            y.data[out++] = sum;
           }
-  return activated(y, p);
+  return [n, ...spans.map((s) => s.out), oc];
+}
+
+type Products<P> = (x: Tensor, w: Tensor, p: P, visit: Visit) => number[];
+
+/** y = bias + the sums of products. */
+function sumProducts<P>(products: Products<P>, [x, w, bias]: readonly Tensor[], p: P): Result {
+  const shape = products(x, w, p, () => {});
+  const oc = shape[shape.length - 1];
+  const y = fill(shape, (index) => (bias ? bias.data[index[index.length - 1]] : 0));
+  if (bias && bias.data.length !== oc) throw new RangeError(`${bias.data.length} biases for ${oc} channels`);
+  products(x, w, p, (i, j, o) => {
+    y.data[o] += x.data[i] * w.data[j];
+  });
+  return y;
+}
+
+/** y[n,o,oc] = b[oc] + sum over k, i of x[n, o * S + k * D - before, g * I + i] * w[k,i,oc], oc in group g */
+export function conv(inputs: readonly Tensor[], p: ConvParams): Result[] {
+  return activated(sumProducts(convProducts, inputs, p), p);
 }
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
@@ -226,8 +244,7 @@ function transposedSpan(size: number, kernel: number, axis: number, p: ConvTrans
   return { size, out, kernel, stride, dilation, before, after };
 }
 
-/** y[n, i * S + k * D - before, g * O + o] += x[n, i, g * I + j] * w[k, j, g * O + o]; then + b. */
-export function convTranspose([x, w, bias]: readonly Tensor[], p: ConvTransposeParams): Result[] {
+function convTransposeProducts(x: Tensor, w: Tensor, p: ConvTransposeParams, visit: Visit): number[] {
   const axes = x.shape.length - 2;
   const n = x.shape[0];
   const c = channelsOf(x);
@@ -235,7 +252,6 @@ export function convTranspose([x, w, bias]: readonly Tensor[], p: ConvTransposeP
   const oc = w.shape[axes + 1];
   const groupOut = oc / p.groups;
   const spans = spatialOf(x).map((size, axis) => transposedSpan(size, w.shape[axis], axis, p));
-  const y = empty([n, ...spans.map((s) => s.out), oc]);
   const [d, h, v] = threeSpans(spans);
   for (let b = 0; b < n; b++)
     for (let z = 0; z < d.size; z++)
@@ -254,24 +270,58 @@ export function convTranspose([x, w, bias]: readonly Tensor[], p: ConvTransposeP
                 for (let g = 0; g < p.groups; g++)
                   for (let i = 0; i < groupIn; i++)
                     for (let o = g * groupOut; o < (g + 1) * groupOut; o++)
-                      y.data[to + o] += x.data[from + g * groupIn + i] * w.data[(tap + i) * oc + o];
+                      visit(from + g * groupIn + i, (tap + i) * oc + o, to + o);
               }
-  if (bias) for (let i = 0; i < y.data.length; i++) y.data[i] += bias.data[i % oc];
-  return activated(y, p);
+  return [n, ...spans.map((s) => s.out), oc];
+}
+
+/** y[n, i * S + k * D - before, g * O + o] += x[n, i, g * I + j] * w[k, j, g * O + o]; then + b. */
+export function convTranspose(inputs: readonly Tensor[], p: ConvTransposeParams): Result[] {
+  return activated(sumProducts(convTransposeProducts, inputs, p), p);
+}
+
+export interface DenseParams {
+  activation?: ActivationParams;
+}
+
+function denseProducts(x: Tensor, w: Tensor, _params: DenseParams, visit: Visit): number[] {
+  const [inputs, units] = w.shape;
+  const rows = x.data.length / inputs;
+  for (let row = 0; row < rows; row++)
+    for (let o = 0; o < units; o++)
+      for (let i = 0; i < inputs; i++) visit(row * inputs + i, i * units + o, row * units + o);
+  return [...x.shape.slice(0, -1), units];
 }
 
 /** y[..., o] = b[o] + sum over i of x[..., i] * w[i, o]. */
-export function dense([x, w, bias]: readonly Tensor[], p: { activation?: ActivationParams } = {}): Result[] {
-  const [inputs, units] = w.shape;
-  const y = empty([...x.shape.slice(0, -1), units]);
-  const rows = x.data.length / inputs;
-  for (let row = 0; row < rows; row++)
-    for (let o = 0; o < units; o++) {
-      let sum = bias ? bias.data[o] : 0;
-      for (let i = 0; i < inputs; i++) sum += x.data[row * inputs + i] * w.data[i * units + o];
-      y.data[row * units + o] = sum;
-    }
-  return activated(y, p);
+export function dense(inputs: readonly Tensor[], p: DenseParams = {}): Result[] {
+  return activated(sumProducts(denseProducts, inputs, p), p);
+}
+
+/**
+ * Gradients by x, w and bias of the ops above, from dy of the output: every product x * w of the formula adds w * dy to one
+ * gradient and x * dy to the other.
+ */
+export function productGradients<P>(
+  op: "conv" | "convTranspose" | "dense",
+  [x, w, bias]: readonly Tensor[],
+  p: P,
+  dy: Tensor,
+): Result[] {
+  const products: Products<P> = {
+    ...{ conv: convProducts, convTranspose: convTransposeProducts, dense: denseProducts },
+  }[op] as never;
+  const [dx, dw] = [empty(x.shape), empty(w.shape)];
+  products(x, w, p, (i, j, o) => {
+    dx.data[i] += w.data[j] * dy.data[o];
+    dw.data[j] += x.data[i] * dy.data[o];
+  });
+  if (!bias) return [dx, dw];
+  const db = empty(bias.shape);
+  dy.data.forEach((v, i) => {
+    db.data[i % db.data.length] += v;
+  });
+  return [dx, dw, db];
 }
 
 type Summing<P> = (inputs: readonly Tensor[], params: P) => Result[];

@@ -182,6 +182,32 @@ export function imagesPerChunk(images: number, paddedBytes: number): number {
   return Math.min(images, Math.max(1, Math.floor(PADDED_BYTES / paddedBytes)));
 }
 
+/** Pixels whose outer products are summed in registers: a tile's load and store are next to nothing then, and rounding stays small. */
+const FILTER_GRAD_PIXELS = 192;
+/** Rows of a filter gradient that share a panel of a block of pixels while it is in L1. */
+const FILTER_GRAD_ROWS = 48;
+
+/** Pixels of a block, in blocks of equal size. */
+export const filterGradBlock = (pixels: number): number =>
+  Math.ceil(pixels / Math.max(1, Math.round(pixels / FILTER_GRAD_PIXELS)));
+
+/** Cuts a run of rows into strips: first row and rows of each. */
+export const filterGradStrips = (rows: number): [first: number, rows: number][] =>
+  Array.from({ length: Math.ceil(rows / FILTER_GRAD_ROWS) }, (_, i) => {
+    const first = i * FILTER_GRAD_ROWS;
+    return [first, Math.min(FILTER_GRAD_ROWS, rows - first)];
+  });
+
+/** Panels of NR channels. */
+export const panelsOf = (channels: number): number => Math.ceil(channels / NR);
+
+/** Bytes of a pixel of a packed panel. */
+export const PANEL_PIXEL = NR * 4;
+
+/** Pixels of packed dy that are worked on together: they stay in L2. */
+export const filterGradChunk = (pixels: number, packedPixel: number): number =>
+  Math.min(pixels, Math.max(FILTER_GRAD_PIXELS, Math.floor(PADDED_BYTES / packedPixel)));
+
 /**
  * Rows (steps along the reduced axis) that one unit of a reduction folds into one; longer reductions run in two or more
  * passes, which keeps sums accurate. With fewer than four columns a row is a few floats only.

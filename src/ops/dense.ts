@@ -2,6 +2,7 @@
 import { ShapeError } from "../errors.ts";
 import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
 import { arity, checkShape, requireFloats, show } from "./check.ts";
+import { biasGradient, denseFilterGrad, turnFilter } from "./conv-grad.ts";
 import { multiply, packProduct } from "./gemm.ts";
 import { float32, type Op, sizeOf } from "./op.ts";
 
@@ -54,6 +55,17 @@ export const dense: Op<DenseParams> = {
     };
     multiply(e, product, packProduct(e, product), grid, x.buffer, y.buffer, ...clampOf(activation));
     activate(e, y, activation);
+  },
+  gradient(g, node, [dy], [wantsX, wantsW, wantsBias]) {
+    if ((node.params as DenseParams).activation)
+      throw new Error("internal: a fused activation has no gradient");
+    if (!dy) return node.inputs.map(() => undefined);
+    const [x, w] = node.inputs;
+    return [
+      wantsX ? g.op(dense, [dy, g.op(turnFilter, [w], { groups: 1, flip: false })], {}) : undefined,
+      wantsW ? g.op(denseFilterGrad, [x, dy], {}) : undefined,
+      wantsBias ? biasGradient(g, dy) : undefined,
+    ].slice(0, node.inputs.length);
   },
   multiplyAdds([x, w]) {
     return sizeOf(x.shape) * w.shape[1];

@@ -119,7 +119,7 @@ export function multiply(
 }
 
 /** The pixel table: two u32 byte offsets (input, output) per pixel. */
-function pixels(e: Emitter, grid: Grid): Buffer {
+export function pixels(e: Emitter, grid: Grid): Buffer {
   const record = e.record(
     fields({
       [GRID_N]: grid.counts,
@@ -151,7 +151,7 @@ function cutRuns(runs: readonly Run[], kc: number): Run[][] {
   return blocks;
 }
 
-function merge(runs: readonly Run[]): Run[] {
+export function merge(runs: readonly Run[]): Run[] {
   const merged: Run[] = [];
   for (const run of runs) {
     const last = merged.at(-1);

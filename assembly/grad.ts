@@ -1,0 +1,211 @@
+// Gradients of convolution by its filter: an outer product, summed over pixels.
+//
+//   out[row][g][n] = sum over pixels of x[pixel + row's place][g] * dy[pixel][g][n]      row = a (tap, channel) pair
+//
+// x is NHWC with its border already in place. Neighbouring rows lie side by side in it: a strip is a run of them, the taps of a
+// line of the filter with all their channels, or a part of it. `pixels` holds pairs of u32, the first of which is where a
+// pixel's window begins in x, in bytes. dy is packed by pack_pixels_f32. As in a forward product, a tile of sums stays in
+// registers, here of rows by NR output channels, while a block of pixels runs by; blocks are added up in out, in order.
+import { FILTER_GRAD_ADD, FILTER_GRAD_BLOCK, FILTER_GRAD_GROUP_X, FILTER_GRAD_GROUPS, FILTER_GRAD_N, FILTER_GRAD_P } from "./abi";
+import { FILTER_GRAD_PANEL, FILTER_GRAD_STRIPS, NR } from "./abi";
+import { field, load_some, madd, store_some } from "./simd";
+import { MR } from "./tile";
+
+/** Bytes of one pixel of a packed panel. */
+const ROW: usize = 32;
+
+/** Pixels that are packed together: few enough that their lines stay in L1 until every panel has taken its part. */
+const PACK: i32 = 32;
+
+/**
+ * packed[g][n / NR][pixel] = NR channels, zeros past the last; `panel` bytes from one panel to the next. dy [P, G * N].
+ * Unit: a pixel.
+ */
+export function pack_pixels_f32(packed: usize, dy: usize, N: i32, G: i32, panel: usize, from: i32, to: i32): void {
+  assert(0 <= from && from <= to);
+  const pixel = <usize>(N * G) << 2;
+  for (let p = from; p < to; p += PACK) {
+    const count = min(PACK, to - p);
+    let o = packed + <usize>p * ROW;
+    for (let g = 0; g < G; g++)
+      for (let n = 0; n < N; n += NR) {
+        pack_panel(o, dy + <usize>p * pixel + (<usize>(g * N + n) << 2), pixel, count, N - n);
+        o += panel;
+      }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function pack_panel(o: usize, x: usize, pixel: usize, count: i32, cols: i32): void {
+  if (cols >= NR)
+    for (; count > 0; count--) {
+      v128.store(o, v128.load(x));
+      v128.store(o, v128.load(x, 16), 16);
+      o += ROW;
+      x += pixel;
+    }
+  else
+    for (; count > 0; count--) {
+      v128.store(o, load_some(x, cols));
+      v128.store(o, load_some(x + 16, cols - 4), 16);
+      o += ROW;
+      x += pixel;
+    }
+}
+
+/**
+ * strips: i32 triples: where the strip begins in a window (bytes), its first row in out, rows. The record says how many there
+ * are. Unit: a strip of a panel of a group; units count group, then strip, then panel (fastest).
+ */
+export function filter_grad_f32(
+  out: usize, x: usize, dy: usize, pixels: usize, strips: usize, record: usize, from: i32, to: i32,
+): void {
+  const P = field(record, FILTER_GRAD_P), block = field(record, FILTER_GRAD_BLOCK), N = field(record, FILTER_GRAD_N);
+  const count = field(record, FILTER_GRAD_STRIPS), groups = field(record, FILTER_GRAD_GROUPS);
+  const panel = <usize>field(record, FILTER_GRAD_PANEL), groupX = <usize>field(record, FILTER_GRAD_GROUP_X);
+  const add = field(record, FILTER_GRAD_ADD) != 0;
+  const panels = (N + NR - 1) / NR;
+  const outRow = <usize>(groups * N) << 2;
+  assert(0 <= from && from <= to && to <= groups * count * panels);
+  assert(P > 0 && block > 0);
+  for (let p = 0; p < P; p += block) {
+    const length = min(block, P - p);
+    const table = pixels + (<usize>p << 3);
+    let n = from % panels, s = (from / panels) % count, g = from / panels / count;
+    for (let unit = from; unit < to; unit++) {
+      const strip = strips + <usize>(s * 12);
+      let row = field(strip, 1);
+      let xs = x + <usize>g * groupX + <usize>field(strip, 0);
+      const d = dy + <usize>(g * panels + n) * panel + <usize>p * ROW;
+      let o = out + <usize>row * outRow + (<usize>(g * N + n * NR) << 2);
+      const rows = field(strip, 2), tiles = (rows + MR - 1) / MR, short = rows / tiles, longer = rows % tiles;
+      for (let i = 0; i < tiles; i++) {
+        const height = i < longer ? short + 1 : short;
+        run_tile(height, o, outRow, xs, d, table, length, p > 0 || add, N - n * NR);
+        o += <usize>height * outRow;
+        xs += <usize>height << 2;
+      }
+      if (++n == panels) {
+        n = 0;
+        if (++s == count) {
+          s = 0;
+          g++;
+        }
+      }
+    }
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function store_row(o: usize, c0: v128, c1: v128, add: bool, cols: i32): void {
+  if (cols >= NR) {
+    if (add) {
+      c0 = f32x4.add(v128.load(o), c0);
+      c1 = f32x4.add(v128.load(o, 16), c1);
+    }
+    v128.store(o, c0);
+    v128.store(o, c1, 16);
+  } else {
+    if (add) {
+      c0 = f32x4.add(load_some(o, cols), c0);
+      c1 = f32x4.add(load_some(o + 16, cols - 4), c1);
+    }
+    store_some(o, c0, cols);
+    store_some(o + 16, c1, cols - 4);
+  }
+}
+
+// A row's last step, as a call: what follows the loop is not worth copies of the code.
+function finish(o: usize, c0: v128, c1: v128, add: bool, cols: i32): void {
+  store_row(o, c0, c1, add, cols);
+}
+
+// The sums of a tile live in locals c00..c51: row 0-5, half 0-1. `rows` is a literal at every call.
+// @ts-ignore: decorator
+@inline
+function tile(
+  rows: i32, out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32,
+): void {
+  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
+  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
+  // Three pixels a turn. A turn may end after each, which keeps the optimiser from moving loads across: see README.md.
+  for (; length > 0; length -= 3) {
+    {
+      const p = x + load<u32>(pixels);
+      const b0 = v128.load(dy), b1 = v128.load(dy, 16);
+      { const a = v128.load32_splat(p); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
+      if (rows > 1) { const a = v128.load32_splat(p, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
+      if (rows > 2) { const a = v128.load32_splat(p, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
+      if (rows > 3) { const a = v128.load32_splat(p, 12); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
+      if (rows > 4) { const a = v128.load32_splat(p, 16); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
+      if (rows > 5) { const a = v128.load32_splat(p, 20); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
+    }
+    if (length == 1) break;
+    {
+      const p = x + load<u32>(pixels, 8);
+      const b0 = v128.load(dy, 32), b1 = v128.load(dy, 48);
+      { const a = v128.load32_splat(p); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
+      if (rows > 1) { const a = v128.load32_splat(p, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
+      if (rows > 2) { const a = v128.load32_splat(p, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
+      if (rows > 3) { const a = v128.load32_splat(p, 12); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
+      if (rows > 4) { const a = v128.load32_splat(p, 16); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
+      if (rows > 5) { const a = v128.load32_splat(p, 20); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
+    }
+    if (length == 2) break;
+    {
+      const p = x + load<u32>(pixels, 16);
+      const b0 = v128.load(dy, 64), b1 = v128.load(dy, 80);
+      { const a = v128.load32_splat(p); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
+      if (rows > 1) { const a = v128.load32_splat(p, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
+      if (rows > 2) { const a = v128.load32_splat(p, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
+      if (rows > 3) { const a = v128.load32_splat(p, 12); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
+      if (rows > 4) { const a = v128.load32_splat(p, 16); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
+      if (rows > 5) { const a = v128.load32_splat(p, 20); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
+    }
+    pixels += 24;
+    dy += 3 * ROW;
+  }
+  finish(out, c00, c01, add, cols);
+  if (rows > 1) finish(out + outRow, c10, c11, add, cols);
+  if (rows > 2) finish(out + 2 * outRow, c20, c21, add, cols);
+  if (rows > 3) finish(out + 3 * outRow, c30, c31, add, cols);
+  if (rows > 4) finish(out + 4 * outRow, c40, c41, add, cols);
+  if (rows > 5) finish(out + 5 * outRow, c50, c51, add, cols);
+}
+
+function tile_6(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
+  tile(6, out, outRow, x, dy, pixels, length, add, cols);
+}
+
+function tile_5(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
+  tile(5, out, outRow, x, dy, pixels, length, add, cols);
+}
+
+function tile_4(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
+  tile(4, out, outRow, x, dy, pixels, length, add, cols);
+}
+
+function tile_3(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
+  tile(3, out, outRow, x, dy, pixels, length, add, cols);
+}
+
+function tile_2(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
+  tile(2, out, outRow, x, dy, pixels, length, add, cols);
+}
+
+function tile_1(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
+  tile(1, out, outRow, x, dy, pixels, length, add, cols);
+}
+
+function run_tile(
+  rows: i32, out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32,
+): void {
+  if (MR > 4 && rows == 6) tile_6(out, outRow, x, dy, pixels, length, add, cols);
+  else if (MR > 4 && rows == 5) tile_5(out, outRow, x, dy, pixels, length, add, cols);
+  else if (rows == 4) tile_4(out, outRow, x, dy, pixels, length, add, cols);
+  else if (rows == 3) tile_3(out, outRow, x, dy, pixels, length, add, cols);
+  else if (rows == 2) tile_2(out, outRow, x, dy, pixels, length, add, cols);
+  else tile_1(out, outRow, x, dy, pixels, length, add, cols);
+}
