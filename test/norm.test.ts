@@ -146,6 +146,22 @@ for (const { name, engine } of builds())
         }
     });
 
+    it("group norm of a picture that begins far from its mean", async () => {
+      const c = 8;
+      const vectors = [noise([c], 18), noise([c], 19)];
+      for (const first of [1, 16, 40]) {
+        const x = noise([1, 20, 20, c], 20, 1, 1e4);
+        x.data.fill(-3e4, 0, first * c);
+        const [y] = await evaluate(engine, groupNorm, [x, ...vectors], { groups: 2, epsilon });
+        const [want] = oracle.groupNorm([x, ...vectors], { groups: 2, epsilon });
+        expectWithin(
+          y.data,
+          want.data,
+          want.data.map((v) => 16 * oracle.ROUNDOFF * (Math.abs(v) + 1)),
+        );
+      }
+    });
+
     it("group norm of chunks of every length", async () => {
       for (const c of [4, 20])
         for (const pixels of [255, 256, 257, 513]) {

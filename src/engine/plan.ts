@@ -217,10 +217,7 @@ export function reductionChunk(rows: number, columns: number): number {
   return rows <= 2 * chunk ? rows : chunk;
 }
 
-/**
- * Rows of a chunk whose moments are taken together, at most: sixteen columns of them are read twice, so they should stay
- * in the first-level cache.
- */
+/** Rows of a chunk whose moments are taken together, at most: 16 times those that say where its centre is (norm.ts). */
 export const MOMENTS_ROWS = 256;
 
 /**
