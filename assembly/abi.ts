@@ -59,8 +59,13 @@ export const FILTER_GRAD_GROUPS = 4;
 /** Bytes from one group to the next in x, and from one panel to the next in packed dy. */
 export const FILTER_GRAD_GROUP_X = 5;
 export const FILTER_GRAD_PANEL = 6;
+/** Depthwise: bytes from one tap of a strip to the next in x. */
+export const FILTER_GRAD_TAP = 5;
 /** 1: added to what out holds. */
 export const FILTER_GRAD_ADD = 7;
+
+/** Channels of a unit of a depthwise filter gradient: the whole of a cache line. */
+export const DEPTHWISE_GRAD_BLOCK = 16;
 
 // PixelGrid: where the pixels of a regular grid lie in input and output, read by gemm_pixels. Counts, then byte strides.
 export const GRID_N = 0;

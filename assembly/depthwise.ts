@@ -8,7 +8,8 @@ import {
   CONV_C, CONV_D, CONV_DX, CONV_DY, CONV_DZ, CONV_H, CONV_KD, CONV_KH, CONV_KW, CONV_N, CONV_OC, CONV_OD, CONV_OH,
   CONV_OW, CONV_PF, CONV_PL, CONV_PT, CONV_SX, CONV_SY, CONV_SZ, CONV_W,
 } from "./abi";
-import { clamp, field, load_lanes, madd, store_lanes } from "./simd";
+import { copy_floats, fill_floats } from "./copy";
+import { clamp, field, load_lanes, load_tail, madd, store_lanes, store_tail } from "./simd";
 
 /** Bytes of a tap of a block: four channels. */
 const TAP: usize = 16;
@@ -266,4 +267,65 @@ function gather(p: usize, o: i32, cols: i32, multiplier: i32): v128 {
   if (cols > 2) v = v128.load_lane<f32>(p + (<usize>((o + 2) / multiplier) << 2), v, 2);
   if (cols > 3) v = v128.load_lane<f32>(p + (<usize>((o + 3) / multiplier) << 2), v, 3);
   return v;
+}
+
+/**
+ * The adjoint, depthwise transposed convolution without a multiplier: out[x·s + k·d − p] += x · w[k], out begins as bias (0: zeros).
+ * filter [taps, c]. The shape's sizes are those of the call: D H W of x, OD OH OW of out. Unit: a row (n, z, y) of out.
+ */
+export function depthwise_transpose_f32(
+  out: usize, x: usize, filter: usize, bias: usize, shape: usize, lo: f32, hi: f32, from: i32, to: i32,
+): void {
+  const D = field(shape, CONV_D), H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
+  const OD = field(shape, CONV_OD), OH = field(shape, CONV_OH), OW = field(shape, CONV_OW);
+  const KD = field(shape, CONV_KD), KH = field(shape, CONV_KH), KW = field(shape, CONV_KW);
+  const sz = field(shape, CONV_SZ), sy = field(shape, CONV_SY), sx = field(shape, CONV_SX);
+  const dz = field(shape, CONV_DZ), dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
+  assert(0 <= from && from <= to && to <= field(shape, CONV_N) * OD * OH);
+  assert(C == field(shape, CONV_OC));
+  const pixel = <usize>C << 2;
+  for (let r = from; r < to; r++) {
+    const n = r / (OD * OH);
+    const row = out + <usize>(r * OW) * pixel;
+    for (let i = 0, o = row; i < OW; i++, o += pixel) {
+      if (bias) copy_floats(o, bias, C);
+      else fill_floats(o, 0, C);
+    }
+    // Row i of x reaches row o of out by tap k where o = i·s + k·d − p.
+    let z = (r / OH) % OD + field(shape, CONV_PF);
+    for (let kz = 0; kz < KD; kz++, z -= dz) {
+      const iz = z / sz;
+      if (z < 0 || iz * sz != z || iz >= D) continue;
+      let y = r % OH + field(shape, CONV_PT);
+      for (let ky = 0; ky < KH; ky++, y -= dy) {
+        const iy = y / sy;
+        if (y < 0 || iy * sy != y || iy >= H) continue;
+        const line = x + <usize>(((n * D + iz) * H + iy) * W) * pixel;
+        let w = filter + <usize>((kz * KH + ky) * KW) * pixel;
+        for (let kx = 0, first = -field(shape, CONV_PL); kx < KW; kx++, first += dx, w += pixel) {
+          let i = first < 0 ? (sx - 1 - first) / sx : 0;
+          let o = row + <usize>(first + i * sx) * pixel;
+          for (let at = first + i * sx; i < W && at < OW; i++, at += sx) {
+            add_products(o, line + <usize>i * pixel, w, C);
+            o += <usize>sx * pixel;
+          }
+        }
+      }
+    }
+    if (lo > -Infinity || hi < Infinity) clamp_floats(row, OW * C, lo, hi);
+  }
+}
+
+/** out += x * w. */
+// @ts-ignore: decorator
+@inline
+function add_products(out: usize, x: usize, w: usize, count: i32): void {
+  for (; count >= 4; count -= 4, out += 16, x += 16, w += 16) v128.store(out, madd(v128.load(x), v128.load(w), v128.load(out)));
+  if (count) store_tail(out, madd(load_tail(x, count), load_tail(w, count), load_tail(out, count)), count);
+}
+
+function clamp_floats(out: usize, count: i32, lo: f32, hi: f32): void {
+  const l = f32x4.splat(lo), h = f32x4.splat(hi);
+  for (; count >= 4; count -= 4, out += 16) v128.store(out, clamp(v128.load(out), l, h));
+  if (count) store_tail(out, clamp(load_tail(out, count), l, h), count);
 }

@@ -14,10 +14,10 @@ export function build_flags(): i32 {
   return flags;
 }
 
-export { depthwise_f32, pack_depthwise_f32 } from "./depthwise";
+export { depthwise_f32, depthwise_transpose_f32, pack_depthwise_f32 } from "./depthwise";
 export { direct_f32 } from "./direct";
 export { gemm_acc_f32, gemm_f32, gemm_pixels } from "./gemm";
-export { filter_grad_f32, pack_pixels_f32 } from "./grad";
+export { depthwise_filter_grad_f32, filter_grad_f32, pack_pixels_f32 } from "./grad";
 export { pack_filter_f32 } from "./pack";
 export { fill_f32, strided_copy_f32 } from "./copy";
 export { col2im_f32, im2col_f32 } from "./im2col";

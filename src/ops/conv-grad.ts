@@ -9,6 +9,7 @@ import {
   panelsOf,
 } from "../engine/plan.ts";
 import {
+  DEPTHWISE_GRAD_BLOCK,
   FILTER_GRAD_ADD,
   FILTER_GRAD_BLOCK,
   FILTER_GRAD_GROUP_X,
@@ -17,6 +18,7 @@ import {
   FILTER_GRAD_P,
   FILTER_GRAD_PANEL,
   FILTER_GRAD_STRIPS,
+  FILTER_GRAD_TAP,
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, show } from "./check.ts";
@@ -110,20 +112,22 @@ function emitFilterGrad(
   const imagePixels = sizeOf(outs);
   const imageIn = sizeOf(axes.map((a) => a.size)) * c * 4;
   const imagePadded = sizeOf(inside.map((a) => a.size)) * c * 4;
-  const packedPixel = groups * panelsOf(oc / groups) * PANEL_PIXEL;
+  const depthwise = groups > 1 && groups === c && groups === oc;
+  const packedPixel = depthwise ? oc * 4 : groups * panelsOf(oc / groups) * PANEL_PIXEL;
   const chunk = imagesPerChunk(images, Math.max(imagePadded, imagePixels * packedPixel));
   const part = filterGradChunk(chunk * imagePixels, packedPixel);
   const table = pixels(e, {
     counts: [chunk, ...outs],
     input: [imagePadded, ...axes.map((a, i) => a.stride * [height * width, width, 1][i] * c * 4)],
-    output: [0, 0, 0, 0],
+    output: [imagePixels, outs[1] * outs[2], outs[2], 1].map((step) => step * oc * 4),
     first: 0,
   });
-  const strips = stripsOf(inside, c, groups);
+  const tap = inside[2].dilation * c * 4;
+  const strips = depthwise ? tapsOf(inside, c) : stripsOf(inside, c, groups);
   const stripTable = e.record(strips.flat());
   const padded = copy ? e.scratch(chunk * imagePadded) : undefined;
-  const packed = e.scratch(part * packedPixel);
-  e.algorithm("gemm");
+  const packed = e.scratch(depthwise ? 0 : part * packedPixel);
+  e.algorithm(depthwise ? "depthwise" : "gemm");
   for (let n = 0; n < images; n += chunk) {
     const count = Math.min(chunk, images - n);
     let source = x.buffer.at(n * imageIn);
@@ -135,17 +139,28 @@ function emitFilterGrad(
     for (let first = 0; first < all; first += part) {
       const P = Math.min(part, all - first);
       const panel = P * PANEL_PIXEL;
+      const blocks = {
+        [FILTER_GRAD_P]: [P],
+        [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
+        [FILTER_GRAD_STRIPS]: [strips.length],
+        [FILTER_GRAD_ADD]: [n + first > 0 ? 1 : 0],
+      };
+      if (depthwise) {
+        const record = e.record(fields({ ...blocks, [FILTER_GRAD_N]: [c], [FILTER_GRAD_TAP]: [tap] }));
+        const from = dy.buffer.at(n * imagePixels * oc * 4);
+        e.call("depthwise_filter_grad_f32", strips.length * Math.ceil(c / DEPTHWISE_GRAD_BLOCK), [
+          ...[dw.buffer, source, from, table.at(first * 8), stripTable, record],
+        ]);
+        continue;
+      }
       const from = dy.buffer.at((n * imagePixels + first) * oc * 4);
       e.call("pack_pixels_f32", P, [packed, from, oc / groups, groups, panel]);
       const record = fields({
-        [FILTER_GRAD_P]: [P],
-        [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
+        ...blocks,
         [FILTER_GRAD_N]: [oc / groups],
-        [FILTER_GRAD_STRIPS]: [strips.length],
         [FILTER_GRAD_GROUPS]: [groups],
         [FILTER_GRAD_GROUP_X]: [(c / groups) * 4],
         [FILTER_GRAD_PANEL]: [panel],
-        [FILTER_GRAD_ADD]: [n + first > 0 ? 1 : 0],
       });
       e.call("filter_grad_f32", groups * strips.length * panelsOf(oc / groups), [
         ...[dw.buffer, source, packed, table.at(first * 8), stripTable, e.record(record)],
@@ -162,6 +177,19 @@ function stripsOf(axes: readonly Axis[], c: number, groups: number): number[][] 
     row += length;
     return strips;
   });
+}
+
+/** Lines of taps, at most three together: where each strip begins in a window in bytes, its first tap, and taps. */
+function tapsOf(axes: readonly Axis[], c: number): number[][] {
+  const runs = runsOf(axes, c, c);
+  const strips: number[][] = [];
+  for (let tap = 0; tap < runs.length; ) {
+    const left = axes[2].kernel - (tap % axes[2].kernel);
+    const taps = Math.ceil(left / Math.ceil(left / 3));
+    strips.push([runs[tap].offset, tap, taps]);
+    tap += taps;
+  }
+  return strips;
 }
 
 export interface TurnParams {

@@ -1,6 +1,7 @@
 // Transposed convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
 import { imagesPerChunk } from "../engine/plan.ts";
+import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { activate, clampOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
@@ -8,7 +9,7 @@ import { type ConvParams, conv, operands } from "./conv.ts";
 import { biasGradient, convFilterGrad, turnFilter } from "./conv-grad.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
 import type { Edge, Graph } from "./graph.ts";
-import { float32, type Op, sizeOf, type TensorType } from "./op.ts";
+import { fields, float32, type Op, sizeOf, type TensorType } from "./op.ts";
 import { emitPad } from "./pad.ts";
 import { slice } from "./shape.ts";
 import { type Padding, slide } from "./window.ts";
@@ -48,9 +49,24 @@ export const convTranspose: Op<ConvTransposeParams> = {
     const [x, w, bias] = inputs;
     const { axes: given, c, oc } = transposed(inputs, p, "convTranspose");
     const axes = [...new Array<TransposedAxis>(3 - given.length).fill(ONE), ...given];
-    e.algorithm("gemm");
     const [lo, hi] = clampOf(p.activation);
     const images = x.shape[0];
+    if (p.groups > 1 && p.groups === c && p.groups === oc) {
+      const shape = fields({
+        [CONV_N]: [images, ...axes.map((a) => a.size), c],
+        [CONV_OD]: [...axes.map((a) => a.out), oc],
+        [CONV_KD]: axes.map((a) => a.kernel),
+        [CONV_SZ]: axes.map((a) => a.stride),
+        [CONV_DZ]: axes.map((a) => a.dilation),
+        [CONV_PF]: axes.map((a) => a.before),
+      });
+      e.algorithm("depthwise");
+      const operands = [y.buffer, x.buffer, w.buffer, bias?.buffer ?? 0, e.record(shape), lo, hi];
+      e.call("depthwise_transpose_f32", images * axes[0].out * axes[1].out, operands);
+      activate(e, y, p.activation);
+      return;
+    }
+    e.algorithm("gemm");
     // One border serves all phases.
     const phases = axes.map(phasesOf);
     const bordered = axes.map((a, i) => {
