@@ -136,6 +136,8 @@ export const POOL_AFTER = 18;
 export const POOL_C = 21;
 /** 1: an average divides by the taps inside input and border; 0: by those inside the input. */
 export const POOL_COUNT_PADDING = 22;
+/** Channels of a unit of a pooling gradient: a cache line of floats. */
+export const POOL_GRAD_BLOCK = 16;
 
 // NormShape: how group statistics lie, read by norm_scale_f32: rows of a picture and of a chunk, channels, groups of
 // channels, and how many times the channels repeat themselves in a row and in the tables.
@@ -165,6 +167,44 @@ export const BROADCAST_A_BLOCK = 4;
 export const BROADCAST_B_BLOCK = 5;
 /** The axes round the run, at least one, innermost first: size, then how far a and b move along it. */
 export const BROADCAST_AXES = 6;
+
+// Derivatives of activations (activation-grad.ts), from y: constants on both sides of two edges; a polynomial; exponential
+// below 0; and from x: the rest.
+export const GRAD_CLIP = 0;
+export const GRAD_POLYNOMIAL = 1;
+export const GRAD_ELU = 2;
+export const GRAD_SOFTSIGN = 3;
+export const GRAD_SOFTPLUS = 4;
+export const GRAD_ELU_X = 5;
+export const GRAD_ABS = 6;
+export const GRAD_PRELU = 7;
+export const GRAD_HARD_SWISH = 8;
+export const GRAD_SILU = 9;
+export const GRAD_MISH = 10;
+export const GRAD_GELU = 11;
+export const GRAD_GELU_TANH = 12;
+
+// Losses value by value (loss.ts), and the square of x alone.
+export const LOSS_SQUARE = 0;
+export const LOSS_L1 = 1;
+export const LOSS_HUBER = 2;
+export const LOSS_LOGITS = 3;
+export const LOSS_POWER = 4;
+
+// What the host writes before each step of an optimizer, three floats: the learning rate, and Adam's corrections.
+export const HYPER_RATE = 0;
+export const HYPER_STEP = 1;
+export const HYPER_ROOT = 2;
+
+// The numbers of an optimizer that stay, eight floats (optimizer.ts has the formulas).
+export const RULE_DECAY = 0;
+export const RULE_SHRINK = 1;
+export const RULE_MOMENTUM = 2;
+export const RULE_EPSILON = 3;
+export const RULE_KEEP = 4;
+export const RULE_TAKE = 5;
+export const RULE_KEEP_SQUARE = 6;
+export const RULE_TAKE_SQUARE = 7;
 
 /** Bits answered by `build_flags`. */
 export const BUILD_RELAXED = 1;

@@ -15,7 +15,9 @@ import {
   BROADCAST_BLOCK,
   BROADCAST_RUN,
 } from "./abi";
-import { field, load_tail, store_tail } from "./simd";
+import { field, load_tail, splat, store_tail } from "./simd";
+
+const ONE: usize = memory.data<f32>([1]);
 
 // Which ∘: a literal at every call of `broadcast`, so that only its branch is compiled.
 const enum Kind {
@@ -23,6 +25,7 @@ const enum Kind {
   MUL,
   MIN,
   MAX,
+  EQUAL,
   PRELU,
   // Only from here on may a stand still: the kinds above commute, or (PRELU) have an a in the shape of out.
   SUB,
@@ -36,6 +39,7 @@ function apply(kind: Kind, a: v128, b: v128): v128 {
   if (kind == Kind.MUL) return f32x4.mul(a, b);
   if (kind == Kind.MIN) return f32x4.min(a, b);
   if (kind == Kind.MAX) return f32x4.max(a, b);
+  if (kind == Kind.EQUAL) return v128.and(f32x4.eq(a, b), splat(ONE));
   if (kind == Kind.SUB) return f32x4.sub(a, b);
   if (kind == Kind.DIV) return f32x4.div(a, b);
   return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
@@ -144,6 +148,11 @@ export function min_f32(out: usize, a: usize, b: usize, record: usize, axes: i32
 /** max(a, b), NaN if one is. */
 export function max_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
   broadcast(Kind.MAX, out, a, b, record, axes, from, to);
+}
+
+/** 1 where a and b are equal, 0 elsewhere. */
+export function equal_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
+  broadcast(Kind.EQUAL, out, a, b, record, axes, from, to);
 }
 
 /** a - b. */

@@ -250,9 +250,7 @@ export function norm_scale_f32(
 }
 
 /** The sum of a group's values, or of the squares of their distances from `mean`, in double precision. */
-// @ts-ignore: decorator
-@inline
-function total(
+export function total(
   square: bool, p: usize, rows: i32, chunk: i32, copies: i32, c: i32, channels: i32, mean: f64,
 ): f64 {
   const line = <usize>(c * copies) << 2;

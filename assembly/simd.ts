@@ -98,6 +98,33 @@ export function store_some(p: usize, x: v128, count: i32): void {
   if (count > 0) store_lanes(p, x, min(count, 4));
 }
 
+// The same two, smaller: what is rare is out of line, and stays there because it calls itself.
+
+function load_rest(p: usize, left: i32): v128 {
+  const x = left > 1 ? load_rest(p + 4, left - 1) : f32x4.splat(0);
+  return v128.shuffle<f32>(v128.load32_zero(p), x, 0, 4, 5, 6);
+}
+
+function store_rest(p: usize, x: v128, left: i32): void {
+  v128.store_lane<f32>(p, x, 0);
+  if (left > 1) store_rest(p + 4, v128.shuffle<f32>(x, x, 1, 2, 3, 3), left - 1);
+}
+
+/** Four floats at `p`, or what there is of them when `left` (at least one) are; zero in the other lanes. */
+// @ts-ignore: decorator
+@inline
+export function load_next(p: usize, left: i32): v128 {
+  return left >= 4 ? v128.load(p) : load_rest(p, left);
+}
+
+/** Stores four lanes, or the first `left` (at least one). */
+// @ts-ignore: decorator
+@inline
+export function store_next(p: usize, x: v128, left: i32): void {
+  if (left >= 4) v128.store(p, x);
+  else store_rest(p, x, left);
+}
+
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
 // The vector that begins at element 3 - count has its first `count` lanes set.
 const MASKS: usize = memory.data<i32>([-1, -1, -1, 0, 0, 0]);

@@ -46,6 +46,7 @@ export class Builder {
   readonly inputs: Edge[];
   readonly outputs: Edge[];
   readonly weights: Record<string, Float32Array> = {};
+  readonly weightShapes: Record<string, Shape> = {};
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary says of them. */
@@ -89,9 +90,9 @@ export class Builder {
       throw new ShapeError(
         `${where}: takes ${least === most ? least : `at least ${least}`} inputs but got ${inputs.length}`,
       );
-    this.graph.enter(layer.name, where);
-    const shapes = inputs.map((e) => e.shape);
     const owner = layer.shares ?? layer.name;
+    this.graph.enter(layer.name, where, owner);
+    const shapes = inputs.map((e) => e.shape);
     let own = edges.get(owner);
     let count = 0;
     if (!own) {
@@ -110,6 +111,7 @@ export class Builder {
             `${where}: weight "${key}" has ${data.length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
           );
         this.weights[key] = data;
+        this.weightShapes[key] = shape;
         own[name] = this.#weight(key, owner, data, shape, trainable);
         count += data.length;
       }

@@ -10,7 +10,7 @@ import { Lowering } from "./ops/lower.ts";
 import { aim, give, type Outputs, Port, Ports, take, type Values } from "./ports.ts";
 import { Profile } from "./profile.ts";
 import type { Row } from "./summary.ts";
-import type { Tensor } from "./tensor.ts";
+import type { Shape, Tensor } from "./tensor.ts";
 
 export interface InferenceOptions {
   batch: number;
@@ -22,6 +22,7 @@ export interface InferenceOptions {
 
 export class Inference {
   readonly weights: Weights;
+  readonly weightShapes: Readonly<Record<string, Shape>>;
   readonly inputs: Ports;
   readonly outputs: Ports;
   readonly rows: readonly Row[];
@@ -35,6 +36,7 @@ export class Inference {
     const { batch, seed, prefer } = options;
     const build = new Builder(model, batch, weights, seed);
     this.weights = build.weights;
+    this.weightShapes = build.weightShapes;
     fuse(build.graph, build.outputs);
 
     this.#program = new Program(runtime, "compile", prefer);

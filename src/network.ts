@@ -1,15 +1,22 @@
 // The compiled network as people see it. Running allocates nothing.
 
 import { settle } from "./build.ts";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "./description.ts";
 import type { Preference } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
-import { DisposedError, ShapeError } from "./errors.ts";
-import { Inference } from "./inference.ts";
+import { DisposedError, FormatError, ShapeError, UnsupportedError } from "./errors.ts";
+import { Inference, type InferenceOptions } from "./inference.ts";
+import { trainerMaker } from "./learner.ts";
 import type { Inputs, Outputs, Values } from "./ports.ts";
 import type { Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
-import { type Shape, Tensor } from "./tensor.ts";
+import { type Shape, sizeOf, Tensor } from "./tensor.ts";
+import type { Data, Samples } from "./train/data.ts";
+import type { Evaluation, Metric } from "./train/evaluate.ts";
+import type { EpochReport, FitOptions } from "./train/fit.ts";
+import type { TrainOptions } from "./train/rules.ts";
+import type { Trainer } from "./train/trainer.ts";
 
 export type { Inputs } from "./ports.ts";
 
@@ -26,6 +33,8 @@ export interface CompileOptions {
   prefer?: Preference;
   /** Layout of the arrays given to and taken from the network. Default "nhwc" (channels last); "nchw" is converted at the boundary. */
   layout?: "nhwc" | "nchw";
+  /** Plans training at once: loss and optimizer, and images per step (default 32). Else `fit` plans it. */
+  train?: TrainOptions & { batch?: number };
 }
 
 export class Network {
@@ -33,7 +42,13 @@ export class Network {
   readonly model: Model;
   readonly batch: number;
   readonly #runtime: Runtime;
-  readonly #inference: Inference;
+  readonly #options: InferenceOptions;
+  #inference: Inference;
+  #trainer: Trainer | undefined;
+  #trainOptions: TrainOptions | undefined;
+  /** How many steps the weights had learnt when the inference was built. */
+  #learnt = 0;
+  #fitting = false;
   #disposed = false;
 
   constructor(runtime: Runtime, source: Model | TrainedModel, options: CompileOptions = {}) {
@@ -51,17 +66,71 @@ export class Network {
       throw new ShapeError(`compile: prefer is ${JSON.stringify(prefer)} but must be "speed" or "memory"`);
     this.batch = batch;
     this.model = settle(given.model, options.shape);
-    this.#inference = new Inference(runtime, this.model, options.weights ?? given.weights, {
-      batch,
-      seed,
-      prefer,
-      channelsFirst: layout === "nchw",
-    });
+    this.#options = { batch, seed, prefer, channelsFirst: layout === "nchw" };
+    this.#inference = new Inference(runtime, this.model, options.weights ?? given.weights, this.#options);
+    if (options.train) {
+      try {
+        const trainer = this.#learn(options.train);
+        trainer.program(options.train.batch ?? 32, trainer.sizes.labels[0]);
+      } catch (error) {
+        this.dispose();
+        throw error;
+      }
+    }
   }
 
-  /** The weights as they were given or initialised, by name. */
+  /** The weights as they are now, by name. Assigning some of them, by name, changes those. */
   get weights(): Weights {
-    return this.#inference.weights;
+    return this.#trainer?.weights ?? this.#inference.weights;
+  }
+
+  set weights(given: Weights) {
+    this.#alive("weights");
+    const now = this.weights;
+    for (const [name, data] of Object.entries(given)) {
+      if (!now[name]) throw new ShapeError(`weights: no layer takes "${name}"`);
+      if (data.length !== now[name].length)
+        throw new ShapeError(
+          `weights: "${name}" has ${data.length} values but must have ${now[name].length}`,
+        );
+    }
+    if (this.#trainer) this.#trainer.weights = given;
+    this.#renew({ ...now, ...given });
+  }
+
+  /**
+   * Learns from `data` for some epochs. Loss and optimizer are given here or to compile; given anew they begin anew. Resolves to a
+   * report per epoch. Rejects, with all that was learnt kept, when the signal aborts or a loss is no number and `stopOnNaN` is set.
+   */
+  async fit(data: Data, options: FitOptions & Partial<TrainOptions>): Promise<EpochReport[]> {
+    this.#alive("fit");
+    if (this.#fitting)
+      throw new UnsupportedError("fit: this network is being fitted already; await that first");
+    const trainer = this.#learn(options);
+    this.#fitting = true;
+    try {
+      return await trainer.fit(data, options);
+    } finally {
+      this.#fitting = false;
+    }
+  }
+
+  /** One step on exactly these images; gives their mean loss before it. Needs `compile(model, { train })`, or a fit before. */
+  trainStep(samples: Samples): number {
+    this.#alive("trainStep");
+    const trainer = this.#learn({});
+    const checked = trainer.check(samples, "trainStep");
+    return trainer.step(checked, undefined, 0, checked.images);
+  }
+
+  /** Mean loss, and accuracy where y holds classes, over samples nothing is learnt from. */
+  evaluate(
+    samples: Samples,
+    options: Partial<TrainOptions> & { metrics?: readonly Metric[] } = {},
+  ): Evaluation {
+    this.#alive("evaluate");
+    const trainer = this.#learn(options);
+    return trainer.evaluate(trainer.check(samples, "evaluate"), options.metrics);
   }
 
   /** Shapes of one image at each input, without batch. */
@@ -94,17 +163,18 @@ export class Network {
   predict<R extends Outputs | Outputs[] | Tensor[]>(inputs: Inputs<Values> | Inputs<Tensor>): R;
   predict(inputs: Inputs<Values> | Inputs<Tensor>): unknown {
     this.#alive("predict");
-    const list = this.#inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
+    const inference = this.#current();
+    const list = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
     const tensors = list.some((x) => x instanceof Tensor);
-    const images = this.#inference.inputs.images(list, this.#runtime, "predict");
+    const images = inference.inputs.images(list, this.#runtime, "predict");
     const outs: (Outputs | Tensor)[] = [];
     try {
-      for (const { shape, size, integer } of this.#inference.outputs.list) {
+      for (const { shape, size, integer } of inference.outputs.list) {
         const type = { shape: [images, ...shape.slice(1)], dtype: integer ? "int32" : "float32" } as const;
         if (tensors) outs.push(new Tensor(this.#runtime, type, "predict"));
         else outs.push(new (integer ? Int32Array : Float32Array)(images * size));
       }
-      this.#inference.run(list, outs, images);
+      inference.run(list, outs, images);
     } catch (error) {
       for (const out of outs) if (out instanceof Tensor) out.dispose();
       throw error;
@@ -118,12 +188,13 @@ export class Network {
    */
   run(inputs: Inputs<Values> | Inputs<Tensor>, outputs: Inputs<Outputs> | Inputs<Tensor>): void {
     this.#alive("run");
-    const from = this.#inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "run");
-    const to = this.#inference.outputs.order<Outputs | Tensor>(outputs as Inputs<Outputs | Tensor>, "run");
-    const images = this.#inference.inputs.images(from, this.#runtime, "run");
-    this.#inference.outputs.room(to, images, this.#runtime, "run");
-    this.#inference.outputs.apart(to, from, "run");
-    this.#inference.run(from, to, images);
+    const inference = this.#current();
+    const from = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "run");
+    const to = inference.outputs.order<Outputs | Tensor>(outputs as Inputs<Outputs | Tensor>, "run");
+    const images = inference.inputs.images(from, this.#runtime, "run");
+    inference.outputs.room(to, images, this.#runtime, "run");
+    inference.outputs.apart(to, from, "run");
+    inference.run(from, to, images);
   }
 
   /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
@@ -143,7 +214,7 @@ export class Network {
     const given = inputs ?? this.#inference.inputs.list.map(({ size }) => noise(size * this.batch));
     const list = this.#inference.inputs.order<Values | Tensor>(given as Inputs<Values | Tensor>, "profile");
     const images = this.#inference.inputs.images(list, this.#runtime, "profile");
-    return this.#inference.profile(list, images, runs);
+    return this.#current().profile(list, images, runs);
   }
 
   get disposed(): boolean {
@@ -152,12 +223,84 @@ export class Network {
 
   /** Gives the memory back. */
   dispose(): void {
-    if (!this.disposed) this.#inference.dispose();
+    if (!this.disposed) {
+      this.#inference.dispose();
+      this.#trainer?.dispose();
+    }
     this.#disposed = true;
   }
 
   [Symbol.dispose](): void {
     this.dispose();
+  }
+
+  /**
+   * The weights as a safetensors file, the description in its metadata; with `optimizer` also what a training needs to go on where
+   * it was, bit for bit. `fromSafetensors` and `load` read it. Write it beside the old file and rename it, so that nothing is lost.
+   */
+  save({ optimizer = false }: { optimizer?: boolean } = {}): Uint8Array<ArrayBuffer> {
+    this.#alive("save");
+    if (optimizer && !this.#trainer)
+      throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
+    const progress = optimizer
+      ? { options: this.#trainOptions, steps: this.#trainer!.steps, state: this.#trainer!.state }
+      : undefined;
+    return writeCheckpoint(this.model, this.weights, this.#inference.weightShapes, progress);
+  }
+
+  /** Takes up the weights of a file, all or nothing, and a training's progress if it holds one. Throws FormatError. */
+  load(bytes: Uint8Array): void {
+    this.#alive("load");
+    const { weights, progress } = readCheckpoint(bytes);
+    const shapes = this.#inference.weightShapes;
+    for (const [name, shape] of Object.entries(shapes)) {
+      const length = weights[name]?.length;
+      if (length === undefined) throw new FormatError(`load: the file holds no weight "${name}"`);
+      if (length !== sizeOf(shape))
+        throw new FormatError(
+          `load: weight "${name}" has ${length} values in the file but the network's shape [${shape}] holds ${sizeOf(shape)}`,
+        );
+    }
+    const unknown = Object.keys(weights).find((name) => !shapes[name]);
+    if (unknown)
+      throw new FormatError(`load: the file holds "${unknown}", which no layer of the network takes`);
+    if (progress) this.#learn(progress.options as TrainOptions).resume(progress.state, progress.steps);
+    this.weights = weights;
+    this.#learnt = this.#trainer?.steps ?? 0;
+  }
+
+  /** The trainer for these options; those given before hold on. */
+  #learn(given: Partial<TrainOptions>): Trainer {
+    const names = ["loss", "optimizer", "freeze", "clipNorm", "clipValue", "dropoutSeed"] as const;
+    const wanted = Object.fromEntries(names.flatMap((k) => (given[k] === undefined ? [] : [[k, given[k]]])));
+    const options = { ...this.#trainOptions, ...wanted } as TrainOptions;
+    if (this.#trainer && JSON.stringify(options) === JSON.stringify(this.#trainOptions)) return this.#trainer;
+    const shapes = {
+      inputs: this.#inference.inputs.list.map(({ name, size }) => ({ name, size })),
+      output: this.#inference.outputs.list[0].shape.slice(1),
+    };
+    const trainer = trainerMaker()(this.#runtime, this.model, this.weights, shapes, options);
+    this.#renew(this.weights);
+    this.#trainer?.dispose();
+    this.#trainer = trainer;
+    this.#trainOptions = options;
+    this.#learnt = 0;
+    return trainer;
+  }
+
+  /** The inference with the weights as they are now. */
+  #current(): Inference {
+    const { steps = 0 } = this.#trainer ?? {};
+    if (steps !== this.#learnt) {
+      this.#renew(this.weights);
+      this.#learnt = steps;
+    }
+    return this.#inference;
+  }
+
+  #renew(weights: Weights): void {
+    this.#inference.dispose();
+    this.#inference = new Inference(this.#runtime, this.model, weights, this.#options);
   }
 
   #alive(what: string): void {

@@ -78,8 +78,16 @@ export const FORWARD_COUNTS: Readonly<Record<string, number>> = {
   depthToSpace: 1,
 };
 
-/** Cases that have no forward op: losses, optimizer steps and batch statistics, which belong to training. */
-export const EXCLUDED_COUNTS: Readonly<Record<string, number>> = {
+/** A case of training: a loss, steps of an optimizer, batch statistics. Tensors by the fixture's names, channels last. */
+export interface TrainingCase {
+  name: string;
+  source: string;
+  params: Record<string, unknown>;
+  tensor(name: string): GoldenTensor;
+}
+
+/** The cases of training, which golden-train.test.ts runs. */
+export const TRAINING_COUNTS: Readonly<Record<string, number>> = {
   batchNorm2dTrain: 3,
   softmaxCrossEntropy: 1,
   meanSquaredError: 1,
@@ -153,8 +161,9 @@ function permute({ shape, data }: GoldenTensor, perm: readonly number[]): Golden
   return { shape: to, data: out };
 }
 
-/** [n, c, ...] to [n, ..., c]; [n, c] stays. */
+/** [n, c, ...] to [n, ..., c]; [n, c] and [c] stay. */
 function channelsLast(t: GoldenTensor): GoldenTensor {
+  if (t.shape.length < 3) return t;
   return permute(t, [0, ...t.shape.slice(2).map((_, a) => a + 2), 1]);
 }
 
@@ -257,29 +266,30 @@ function translate(
   }
 }
 
-/** All forward cases, and the source name of every case left out. */
-export function loadGolden(): { cases: GoldenCase[]; excluded: string[] } {
+/** All cases: those of forward ops, with gradients, and those of training. */
+export function loadGolden(): { cases: GoldenCase[]; training: TrainingCase[] } {
   const file = (name: string): Buffer => readFileSync(new URL(`./fixtures/${name}`, import.meta.url));
   const tensors = readSafetensors(file("golden.safetensors"));
   const entries: Entry[] = JSON.parse(file("golden.json").toString()).cases;
   const cases: GoldenCase[] = [];
-  const excluded: string[] = [];
+  const training: TrainingCase[] = [];
   for (const e of entries) {
-    if (e.op in EXCLUDED_COUNTS) {
-      excluded.push(e.op);
-      continue;
-    }
     const stored = (name: string): GoldenTensor => {
       const t = tensors.get(`${e.id}.${name}`);
       if (!t) throw new Error(`golden case ${e.id}: no tensor "${name}"`);
       return t;
     };
+    const name = `${e.id} ${e.op} ${JSON.stringify(e.params)}`;
+    if (e.op in TRAINING_COUNTS) {
+      const tensor = (name: string): GoldenTensor => channelsLast(stored(name));
+      training.push({ name, source: e.op, params: { ...e.params }, tensor });
+      continue;
+    }
     const translated = translate(e, (name) => stored(`in.${name}`));
     if (translated.inputs.length !== e.inputs.length)
       throw new Error(`golden case ${e.id}: an input was left over`);
     const none: GoldenTensor = { shape: [0], data: new Float32Array() };
     const gradients = translate(e, (name) => (e.grads.includes(name) ? stored(`grad.${name}`) : none)).inputs;
-    const name = `${e.id} ${e.op} ${JSON.stringify(e.params)}`;
     const exact = PICKING.includes(e.op) || e.params.mode === "nearest";
     cases.push({
       name,
@@ -291,5 +301,5 @@ export function loadGolden(): { cases: GoldenCase[]; excluded: string[] } {
       exact,
     });
   }
-  return { cases, excluded };
+  return { cases, training };
 }

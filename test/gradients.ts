@@ -5,7 +5,7 @@ import type { Runtime } from "../src/engine/runtime.ts";
 import { Edge, Graph } from "../src/ops/graph.ts";
 import { Lowering } from "../src/ops/lower.ts";
 import { float32, type Op, sizeOf } from "../src/ops/op.ts";
-import type { Plain } from "./harness.ts";
+import { type Plain, typeOf, write } from "./harness.ts";
 
 /** dy of every output; undefined where nothing depends on it. */
 export type Dys = readonly (Plain | undefined)[];
@@ -44,7 +44,7 @@ function once<P>(
   crew: Pick<Crew, "run"> | undefined,
 ): (Float32Array | undefined)[] {
   const graph = new Graph();
-  const xs = inputs.map((x) => new Edge(float32(x.shape)));
+  const xs = inputs.map((x) => new Edge(typeOf(x)));
   graph.enter(op.name, op.name);
   graph.apply(op, xs, params);
   const node = graph.nodes[0];
@@ -69,8 +69,7 @@ function once<P>(
   for (const g of gradients) if (g) program.output(lowering.bufferOf(g));
   program.place();
   const { floats } = runtime.memory;
-  for (const [edge, plain] of sources)
-    if (edge) floats.set(Float32Array.from(plain!.data), lowering.bufferOf(edge).place / 4);
+  for (const [edge, plain] of sources) if (edge) write(runtime, lowering.bufferOf(edge), plain!);
   program.run(crew);
   const results = gradients.map((g, i) => {
     if (!g) return undefined;
@@ -93,7 +92,7 @@ const inReverse: Crew["run"] = ({ kernel, args, units }) => {
 
 interface Float64s {
   shape: readonly number[];
-  data: ArrayLike<number>;
+  data: Float64Array;
 }
 
 /**

@@ -6,11 +6,22 @@ import { Buffer, Program } from "../src/engine/program.ts";
 import { Runtime, type RuntimeOptions } from "../src/engine/runtime.ts";
 import { startThreads } from "../src/engine/threads.ts";
 import { hasRelaxedSimd, load, loadShared } from "../src/engine/wasm.ts";
-import { type Op, sizeOf, type Value } from "../src/ops/op.ts";
+import { type Op, sizeOf, type TensorType, type Value } from "../src/ops/op.ts";
 
+/** A tensor of floats, or of int32 where `data` is an Int32Array. */
 export interface Plain {
   shape: readonly number[];
   data: ArrayLike<number>;
+}
+
+export function typeOf({ shape, data }: Plain): TensorType {
+  return { shape, dtype: data instanceof Int32Array ? "int32" : "float32" };
+}
+
+/** Writes the values where the buffer lies. */
+export function write({ memory }: Runtime, buffer: Buffer, { data }: Plain): void {
+  if (data instanceof Int32Array) memory.ints.set(data, buffer.place / 4);
+  else memory.floats.set(Float32Array.from(data), buffer.place / 4);
 }
 
 export interface Result {
@@ -76,16 +87,17 @@ function once<P>(
   crew: Pick<Crew, "run"> | undefined,
 ): Result[] {
   const program = new Program(runtime, op.name);
-  const types = inputs.map(({ shape }) => ({ shape, dtype: "float32" as const }));
+  const types = inputs.map(typeOf);
   const outTypes = op.infer(types, params, op.name);
   const values = inputs.map(({ shape, data }, i): Value => {
+    const { dtype } = types[i];
     if (data.length !== sizeOf(shape))
       throw new Error(`${op.name}: ${data.length} values for shape [${shape}]`);
-    if (constant && i > 0)
-      return { shape, dtype: "float32", buffer: program.constant(Float32Array.from(data)) };
+    if (constant && i > 0 && dtype === "float32")
+      return { shape, dtype, buffer: program.constant(Float32Array.from(data)) };
     const buffer = new Buffer(data.length * 4, "run");
     program.input(buffer);
-    return { shape, dtype: "float32", buffer };
+    return { shape, dtype, buffer };
   });
   const outs = outTypes.map((type, i): Value => {
     const buffer = op.alias ? values[i].buffer : new Buffer(sizeOf(type.shape) * 4, "run");
@@ -96,7 +108,7 @@ function once<P>(
   program.place();
   const { memory } = runtime;
   values.forEach(({ buffer }, i) => {
-    if (!buffer.data) memory.floats.set(Float32Array.from(inputs[i].data), buffer.place / 4);
+    if (!buffer.data) write(runtime, buffer, inputs[i]);
   });
   program.run(crew);
   const results = outs.map(({ buffer, shape, dtype }) => {

@@ -1,4 +1,5 @@
 // Layers that combine values one by one.
+import { dropout as dropoutOp } from "../ops/dropout.ts";
 import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
@@ -47,8 +48,13 @@ export interface DropoutConfig extends Named {
   rate: number;
 }
 
-/** Nothing when predicting: values are only dropped in training. */
-export const dropout = defineLayer<DropoutConfig>("dropout", { build: (_g, _c, [x]) => x });
+/** While a network is trained, values are dropped by chance and the others grow to keep the mean; else nothing happens. */
+export const dropout = defineLayer<DropoutConfig>("dropout", {
+  build(g, { rate }, [x]) {
+    const { learning } = g;
+    return learning ? g.op(dropoutOp, [x, learning.counter], { rate, stream: learning.streams++ }) : x;
+  },
+});
 
 /** Hands its input on. */
 export const identity = defineSimpleLayer<Named>("identity", { build: (_g, _c, [x]) => x });

@@ -4,6 +4,7 @@ import {
   groupNorm as groupNormOp,
   instanceNorm as instanceNormOp,
 } from "../ops/norm.ts";
+import { batchNormTrain, updateStatistics } from "../ops/norm-grad.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 
@@ -22,13 +23,18 @@ export interface BatchNormConfig extends NormConfig {
   gammaInitializer?: Initializer;
   /** Default "zeros". */
   betaInitializer?: Initializer;
+  /** The share of a batch's statistics in the running ones while it is trained. Default 0.1 (Keras says 1 minus that). */
+  momentum?: number;
   /** Default "zeros". */
   meanInitializer?: Initializer;
   /** Default "ones". */
   varianceInitializer?: Initializer;
 }
 
-/** (x − mean) / sqrt(variance + epsilon) * gamma + beta, with the running statistics. Weights: gamma, beta, mean, variance, all [c]. */
+/**
+ * (x − mean) / sqrt(variance + epsilon) * gamma + beta, with the running statistics, or those of the batch while it is trained.
+ * Weights: gamma, beta, mean, variance, all [c].
+ */
 export const batchNorm = defineSimpleLayer<BatchNormConfig>("batchNorm", {
   parameters: (c, [x]) => [
     { name: "gamma", shape: [channels(x)], init: c.gammaInitializer ?? "ones" },
@@ -36,8 +42,13 @@ export const batchNorm = defineSimpleLayer<BatchNormConfig>("batchNorm", {
     { name: "mean", shape: [channels(x)], init: c.meanInitializer ?? "zeros", trainable: false },
     { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones", trainable: false },
   ],
-  build: (g, c, [x], w) =>
-    g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon: c.epsilon ?? 1e-5 }),
+  build(g, { epsilon = 1e-5, momentum = 0.1 }, [x], w) {
+    const { learning } = g;
+    if (!learning) return g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon });
+    const [y] = g.apply(batchNormTrain, [x, w.gamma, w.beta], { epsilon });
+    learning.updates.push(...updateStatistics(g, y.node!, { mean: w.mean, variance: w.variance }, momentum));
+    return y;
+  },
 });
 
 export interface GroupNormConfig extends NormConfig {

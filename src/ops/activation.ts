@@ -2,6 +2,7 @@
 import type { Buffer } from "../engine/program.ts";
 import { type KernelName, MAP_BLOCK } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import { activationGradient, preluGradient } from "./activation-grad.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "./op.ts";
@@ -123,6 +124,7 @@ export const activation: Op<Activation> = {
   forward(e, [x], [out], params) {
     emitActivation(e, out.buffer, x.buffer, sizeOf(x.shape), params);
   },
+  gradient: (g, node, [dy], [wanted]) => [dy && wanted ? activationGradient(g, node, dy) : undefined],
   inPlace: true,
 };
 
@@ -145,5 +147,6 @@ export const prelu: Op<Record<string, never>> = {
   forward(e, [x, alpha], [out]) {
     emitBroadcast(e, "prelu_f32", out, x, alpha);
   },
+  gradient: (g, node, [dy], wanted) => (dy ? preluGradient(g, node, dy, wanted) : []),
   inPlace: true,
 };

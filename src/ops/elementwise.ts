@@ -12,7 +12,9 @@ import {
   MAP_BLOCK,
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import { sumTo } from "./broadcast.ts";
 import { arity, checkShape, finite, requireFloats, show } from "./check.ts";
+import type { Edge } from "./graph.ts";
 import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "./op.ts";
 
 export type BinaryKind = "add" | "sub" | "mul" | "div" | "min" | "max";
@@ -42,10 +44,10 @@ const KERNELS = {
   max: "max_f32",
 } as const;
 
-type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "prelu_f32";
+type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "equal_f32" | "prelu_f32";
 
 /** Kernels that take a repeated operand only as b: theirs may be swapped. */
-const COMMUTE: ReadonlySet<string> = new Set(["add_f32", "mul_f32", "min_f32", "max_f32"]);
+const COMMUTE: ReadonlySet<string> = new Set(["add_f32", "mul_f32", "min_f32", "max_f32", "equal_f32"]);
 
 /** The shape two shapes broadcast to, aligned at the end; a missing axis or one of size 1 is repeated. */
 export function broadcastShape(a: Shape, b: Shape, where: string): number[] {
@@ -169,6 +171,34 @@ export const binary: Op<BinaryParams> = {
     emitBroadcast(e, KERNELS[kind], out, a, b);
   },
   inPlace: true,
+  gradient(g, { inputs: [a, b], outputs: [y], params }, [dy], wanted) {
+    if (!dy) return [];
+    const { kind } = params as BinaryParams;
+    const apply = (of: BinaryKind, p: Edge, q: Edge): Edge => g.op(binary, [p, q], { kind: of });
+    const scaled = (p: Edge, scale: number): Edge => g.op(affine, [p], { scale, offset: 0 });
+    // Operands that are equal share the gradient.
+    const winners = (p: Edge): Edge => g.op(equal, [p, y], {});
+    const shared = (p: Edge): Edge =>
+      apply("div", apply("mul", dy, winners(p)), apply("add", winners(a), winners(b)));
+    const sides: Readonly<Record<BinaryKind, readonly [() => Edge, () => Edge]>> = {
+      add: [() => dy, () => dy],
+      sub: [() => dy, () => scaled(dy, -1)],
+      mul: [() => apply("mul", dy, b), () => apply("mul", dy, a)],
+      div: [() => apply("div", dy, b), () => scaled(apply("div", apply("mul", dy, y), b), -1)],
+      min: [() => shared(a), () => shared(b)],
+      max: [() => shared(a), () => shared(b)],
+    };
+    return sides[kind].map((side, i) => (wanted[i] ? sumTo(g, side(), [a, b][i].shape) : undefined));
+  },
+};
+
+/** 1 where a and b are equal, 0 elsewhere. Where a NaN is, nothing equals. */
+export const equal: Op<Record<string, never>> = {
+  name: "equal",
+  infer: (inputs, _, where) => binary.infer(inputs, { kind: "sub" }, where),
+  forward(e, [a, b], [out]) {
+    emitBroadcast(e, "equal_f32", out, a, b);
+  },
 };
 
 /** x · scale + offset. */
@@ -186,4 +216,8 @@ export const affine: Op<AffineParams> = {
     e.call("affine_f32", Math.ceil(count / MAP_BLOCK), [out.buffer, x.buffer, count, scale, offset]);
   },
   inPlace: true,
+  gradient(g, { params }, [dy], [wanted]) {
+    const { scale } = params as AffineParams;
+    return [dy && wanted ? g.op(affine, [dy], { scale, offset: 0 }) : undefined];
+  },
 };

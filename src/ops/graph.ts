@@ -30,8 +30,10 @@ export interface Node {
 
 /** What layers of a network that is trained can count on. */
 export interface Training {
-  /** Two numbers the host writes before each step: a seed that is never the same, see dropout. */
+  /** What the host writes before each step, int32 [4]: a seed and the step, two words each. See dropout. */
   readonly counter: Edge;
+  /** Dropouts so far: each draws from a stream of its own. */
+  streams: number;
   /** Edges nobody reads that must be made all the same: averages moved in place. */
   readonly updates: Edge[];
   /** Layers that are to stay as they are. */
@@ -43,11 +45,18 @@ export class Graph {
   /** Set while a network is built to be trained: layers then take batch statistics, drop values, and move averages. */
   training: Training | undefined;
   #layer = "";
+  #owner = "";
   #where = "";
 
-  /** Everything that follows belongs to this layer. */
-  enter(layer: string, where: string): void {
+  /** Whether the layer being built learns: then it keeps batch statistics, drops values. */
+  get learning(): Training | undefined {
+    return this.training && !this.training.frozen.has(this.#owner) ? this.training : undefined;
+  }
+
+  /** Everything that follows belongs to this layer, whose weights may be another's. */
+  enter(layer: string, where: string, owner = layer): void {
     this.#layer = layer;
+    this.#owner = owner;
     this.#where = where;
   }
 

@@ -1,10 +1,9 @@
 // Normalisation per channel and per group of channels, of [n, ...spatial, c].
-import { MOMENTS_ROWS } from "../engine/plan.ts";
-import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
-import { arity, finite, integer, requireFloats, show } from "./check.ts";
-import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
-import { reduceUnits } from "./reduce.ts";
+import { integer, show } from "./check.ts";
+import { batchNormGradient, groupNormGradient } from "./norm-grad.ts";
+import { type Emitter, float32, type Op, sizeOf, type Value } from "./op.ts";
+import { checkNorm, copiesOf, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
 export interface BatchNormParams {
   epsilon: number;
@@ -15,49 +14,12 @@ export interface GroupNormParams {
   epsilon: number;
 }
 
-/** Checks [x, ...vectors of c]. */
-function check(
-  inputs: readonly TensorType[],
-  names: readonly string[],
-  epsilon: number,
-  where: string,
-): number {
-  arity(inputs, names.length + 1, names.length + 1, where);
-  for (const input of inputs) requireFloats(input, where);
-  const [{ shape }, ...vectors] = inputs;
-  if (shape.length < 2)
-    throw new ShapeError(
-      `${where}: input has shape ${show(shape)} but must be [n, ..., c], of rank 2 at least`,
-    );
-  const c = shape[shape.length - 1];
-  vectors.forEach((v, i) => {
-    if (v.shape.length !== 1 || v.shape[0] !== c)
-      throw new ShapeError(
-        `${where}: ${names[i]} has shape ${show(v.shape)} but must be [${c}], ` +
-          `one number per channel of input ${show(shape)}`,
-      );
-  });
-  if (finite(epsilon, "epsilon", where) < 0)
-    throw new ShapeError(`${where}: epsilon is ${epsilon} but must be at least 0`);
-  return c;
-}
-
-/**
- * How often to repeat tables of c channels, so that a row of them is whole vectors and not too short.
- * Rows of 1, 2, 3, 5, ... floats would leave lanes empty.
- */
-function copiesOf(c: number): number {
-  if (c >= 32 || (c >= 16 && c % 4 === 0)) return 1;
-  const whole = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;
-  return whole * Math.ceil(32 / (whole * c));
-}
-
 /** By mean and variance as given: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
 export const batchNorm: Op<BatchNormParams> = {
   name: "batchNorm",
   inPlace: true,
   infer(inputs, { epsilon }, where) {
-    check(inputs, ["gamma", "beta", "mean", "variance"], epsilon, where);
+    checkNorm(inputs, ["gamma", "beta", "mean", "variance"], epsilon, where);
     return [float32(inputs[0].shape)];
   },
   forward(e, [x, ...vectors], [out], { epsilon }) {
@@ -76,6 +38,9 @@ export const batchNorm: Op<BatchNormParams> = {
     if (rest)
       e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, c, columns, rest]);
   },
+  gradient(g, node, [dy], wanted) {
+    return dy ? batchNormGradient(g, node, dy, wanted, (node.params as BatchNormParams).epsilon) : [];
+  },
 };
 
 /** Statistics over all pixels of a picture and the channels of a group, then as batchNorm. */
@@ -86,36 +51,20 @@ function normalise(
   groups: number,
   epsilon: number,
 ): void {
-  const n = x.shape[0];
-  const c = x.shape[x.shape.length - 1];
-  const pixels = sizeOf(x.shape.slice(1, -1));
-  // A table must serve whole rows of one picture.
-  const copies = pixels % copiesOf(c) === 0 ? copiesOf(c) : 1;
-  const rows = pixels / copies;
-  const columns = copies * c;
-  const stretch = { outer: n, reduce: rows, inner: columns };
-  const chunk = Math.min(rows, MOMENTS_ROWS);
-  const moments = e.scratch(n * Math.ceil(rows / chunk) * 3 * columns * 4);
-  e.call("norm_moments_f32", reduceUnits(stretch, chunk), [moments, x.buffer, rows, columns, chunk]);
-  const tables = e.scratch(n * 3 * columns * 4);
-  const shape = e.record(
-    fields({
-      [NORM_ROWS]: [rows],
-      [NORM_CHUNK]: [chunk],
-      [NORM_C]: [c],
-      [NORM_GROUPS]: [groups],
-      [NORM_COPIES]: [copies],
-    }),
-  );
-  e.call("norm_scale_f32", n * groups, [tables, moments, gamma.buffer, beta.buffer, shape, epsilon]);
-  e.call("channel_affine_f32", n * rows, [out.buffer, x.buffer, tables, columns, columns, rows]);
+  const layout = normLayout(x.shape, x.shape[0]);
+  const { pictures, rows, columns } = layout;
+  const moments = emitMoments(e, x, layout);
+  const tables = e.scratch(pictures * 3 * columns * 4);
+  const shape = normRecord(e, layout, groups);
+  e.call("norm_scale_f32", pictures * groups, [tables, moments, gamma.buffer, beta.buffer, shape, epsilon]);
+  e.call("channel_affine_f32", pictures * rows, [out.buffer, x.buffer, tables, columns, columns, rows]);
 }
 
 export const groupNorm: Op<GroupNormParams> = {
   name: "groupNorm",
   inPlace: true,
   infer(inputs, { groups, epsilon }, where) {
-    const c = check(inputs, ["gamma", "beta"], epsilon, where);
+    const c = checkNorm(inputs, ["gamma", "beta"], epsilon, where);
     integer(groups, "groups", where, 1);
     if (c % groups !== 0)
       throw new ShapeError(
@@ -126,6 +75,10 @@ export const groupNorm: Op<GroupNormParams> = {
   forward(e, inputs, [out], { groups, epsilon }) {
     normalise(e, inputs, out, groups, epsilon);
   },
+  gradient(g, node, [dy], wanted) {
+    const { groups, epsilon } = node.params as GroupNormParams;
+    return dy ? groupNormGradient(g, node, dy, wanted, groups, epsilon) : [];
+  },
 };
 
 /** Every channel of every picture on its own. */
@@ -133,10 +86,14 @@ export const instanceNorm: Op<BatchNormParams> = {
   name: "instanceNorm",
   inPlace: true,
   infer(inputs, { epsilon }, where) {
-    check(inputs, ["gamma", "beta"], epsilon, where);
+    checkNorm(inputs, ["gamma", "beta"], epsilon, where);
     return [float32(inputs[0].shape)];
   },
   forward(e, inputs, [out], { epsilon }) {
     normalise(e, inputs, out, out.shape[out.shape.length - 1], epsilon);
+  },
+  gradient(g, node, [dy], wanted) {
+    const c = node.inputs[1].shape[0];
+    return dy ? groupNormGradient(g, node, dy, wanted, c, (node.params as BatchNormParams).epsilon) : [];
   },
 };

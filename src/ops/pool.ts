@@ -7,13 +7,16 @@ import {
   POOL_C,
   POOL_COUNT_PADDING,
   POOL_DILATION,
+  POOL_GRAD_BLOCK,
   POOL_KERNEL,
   POOL_OUT,
   POOL_SIZE,
   POOL_STRIDE,
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import { as, broadcastTo } from "./broadcast.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
+import { affine } from "./elementwise.ts";
 import {
   type Emitter,
   fields,
@@ -105,9 +108,9 @@ function still(size: number): Axis {
 /** Writes the call; the axes are depth, height and width. */
 function emitPool(
   e: Emitter,
-  kernel: "pool_max_f32" | "pool_average_f32",
+  kernel: "pool_max_f32" | "pool_average_f32" | "pool_max_grad_f32" | "pool_average_grad_f32",
   out: Buffer,
-  x: Buffer,
+  from: readonly Buffer[],
   axes: readonly Axis[],
   [n, c]: readonly number[],
   countPadding = false,
@@ -124,7 +127,9 @@ function emitPool(
     [POOL_C]: [c],
     [POOL_COUNT_PADDING]: [Number(countPadding)],
   });
-  e.call(kernel, n * sizeOf(three((a) => a.out)), [out, x, e.record(record)]);
+  if (kernel === "pool_max_f32" || kernel === "pool_average_f32")
+    e.call(kernel, n * sizeOf(three((a) => a.out)), [out, ...from, e.record(record)]);
+  else e.call(kernel, n * Math.ceil(c / POOL_GRAD_BLOCK), [out, ...from, e.record(record)]);
 }
 
 const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
@@ -140,11 +145,23 @@ export const maxPool: Op<MaxPoolParams> = {
     let from = x.buffer;
     if (poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
       const columns = e.scratch(4 * n * depth.out * height.out * width.size * c);
-      emitPool(e, "pool_max_f32", columns, from, [depth, height, still(width.size)], [n, c]);
+      emitPool(e, "pool_max_f32", columns, [from], [depth, height, still(width.size)], [n, c]);
       from = columns;
       axes.splice(0, 2, still(depth.out), still(height.out));
     }
-    emitPool(e, "pool_max_f32", out.buffer, from, axes, [n, c]);
+    emitPool(e, "pool_max_f32", out.buffer, [from], axes, [n, c]);
+  },
+  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
+    return [dy && wanted ? g.op(maxPoolGrad, [dy, x], params as MaxPoolParams) : undefined];
+  },
+};
+
+/** From [dy, x]: every window's gradient goes to its largest value, the first of equals. */
+export const maxPoolGrad: Op<MaxPoolParams> = {
+  name: "maxPoolGrad",
+  infer: ([, x]) => [float32(x.shape)],
+  forward(e, [dy, x], [dx], p) {
+    emitPool(e, "pool_max_grad_f32", dx.buffer, [dy.buffer, x.buffer], threeAxes(x, p), ends(x));
   },
 };
 
@@ -154,7 +171,21 @@ export const avgPool: Op<AvgPoolParams> = {
   infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
   forward(e, [x], [out], p) {
     const axes = threeAxes(x, undilated(p));
-    emitPool(e, "pool_average_f32", out.buffer, x.buffer, axes, ends(x), p.countIncludePad);
+    emitPool(e, "pool_average_f32", out.buffer, [x.buffer], axes, ends(x), p.countIncludePad);
+  },
+  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
+    const p = { ...(params as AvgPoolParams), shape: x.shape };
+    return [dy && wanted ? g.op(avgPoolGrad, [dy], p) : undefined];
+  },
+};
+
+/** Every window's gradient is shared out evenly over what it saw, in an input of that shape. */
+export const avgPoolGrad: Op<AvgPoolParams & { shape: Shape }> = {
+  name: "avgPoolGrad",
+  infer: (_, { shape }) => [float32(shape)],
+  forward(e, [dy], [dx], p) {
+    const axes = threeAxes(dx, undilated(p));
+    emitPool(e, "pool_average_grad_f32", dx.buffer, [dy.buffer], axes, ends(dx), p.countIncludePad);
   },
 };
 
@@ -183,6 +214,13 @@ export const globalMaxPool: Op<GlobalPoolParams> = {
   forward(e, [x], [out]) {
     global(e, "max", x, out);
   },
+  gradient(g, { inputs: [x] }, [dy], [wanted]) {
+    if (!dy || !wanted) return [];
+    const kernel = x.shape.slice(1, -1);
+    const ones = kernel.map(() => 1);
+    const p = { kernel, stride: ones, dilation: ones, padding: "valid", ceilMode: false } as const;
+    return [g.op(maxPoolGrad, [dy, x], p)];
+  },
 };
 
 /** The mean of every channel. */
@@ -191,5 +229,11 @@ export const globalAvgPool: Op<GlobalPoolParams> = {
   infer: inferGlobal,
   forward(e, [x], [out]) {
     global(e, "sum", x, out);
+  },
+  gradient(g, { inputs: [x], outputs: [y] }, [dy], [wanted]) {
+    if (!dy || !wanted) return [];
+    const each = g.op(affine, [dy], { scale: sizeOf(y.shape) / sizeOf(x.shape), offset: 0 });
+    const kept = x.shape.map((d, i) => (i === 0 || i === x.shape.length - 1 ? d : 1));
+    return [g.op(broadcastTo, [as(g, each, kept)], { shape: x.shape })];
   },
 };

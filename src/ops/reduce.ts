@@ -3,7 +3,10 @@ import { reductionChunk } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import { as, broadcastTo } from "./broadcast.ts";
 import { arity, axisOf, requireFloats, show } from "./check.ts";
+import { affine, binary, equal } from "./elementwise.ts";
+import type { Edge } from "./graph.ts";
 import { type Emitter, float32, type Op, type Shape, sizeOf } from "./op.ts";
 
 export type ReduceKind = "sum" | "mean" | "max" | "min";
@@ -110,6 +113,21 @@ export const reduce: Op<ReduceParams> = {
       reduceStretch(e, fold, to, from, stretch, left === 1 ? divisor : 1);
       from = to;
     }
+  },
+  gradient(g, { inputs: [x], outputs: [y], params }, [dy], [wanted]) {
+    if (!dy || !wanted) return [];
+    const { kind, axes } = params as ReduceParams;
+    const gone = axesOf(axes, x.shape.length, "reduce");
+    const kept = reducedShape(x.shape, gone, true);
+    const spread = (edge: Edge): Edge => g.op(broadcastTo, [as(g, edge, kept)], { shape: x.shape });
+    if (kind === "sum") return [spread(dy)];
+    if (kind === "mean")
+      return [spread(g.op(affine, [dy], { scale: sizeOf(y.shape) / sizeOf(x.shape), offset: 0 }))];
+    // All that equal the extreme share its gradient.
+    const winners = g.op(equal, [x, as(g, y, kept)], {});
+    const count = g.op(reduce, [winners], { kind: "sum", axes, keepDims: true });
+    const each = g.op(binary, [as(g, dy, kept), count], { kind: "div" });
+    return [g.op(binary, [winners, each], { kind: "mul" })];
   },
 };
 

@@ -3,7 +3,9 @@
 import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
+import { dense } from "./dense.ts";
 import { fields, float32, type Op } from "./op.ts";
+import { transpose } from "./shape.ts";
 import { threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";
@@ -68,6 +70,28 @@ export function linearIndices(
   return { indices, weights };
 }
 
+/** [out, size]: what each output pixel takes of each input pixel. */
+function resizeMatrix(
+  size: number,
+  out: number,
+  method: ResizeMethod,
+  coordinates: ResizeCoordinates,
+): Float32Array {
+  const matrix = new Float32Array(out * size);
+  if (method === "nearest")
+    nearestIndices(size, out, coordinates).forEach((at, i) => {
+      matrix[i * size + at] = 1;
+    });
+  else {
+    const { indices, weights } = linearIndices(size, out, coordinates);
+    indices.forEach((at, i) => {
+      matrix[i * size + at] = 1 - weights[i];
+      if (weights[i] > 0) matrix[i * size + at + 1] = weights[i];
+    });
+  }
+  return matrix;
+}
+
 export const resize: Op<ResizeParams> = {
   name: "resize",
   infer(inputs, { size, method, coordinates }, where) {
@@ -116,5 +140,21 @@ export const resize: Op<ResizeParams> = {
       const weights = Float32Array.from(axes.flatMap((axis) => [...axis.weights]));
       e.call("resize_linear_f32", units, [out.buffer, x.buffer, e.record(record), e.constant(weights)]);
     }
+  },
+  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
+    if (!dy || !wanted) return [];
+    const { size, method, coordinates } = params as ResizeParams;
+    // Along each axis the output is a matrix times the input; the gradient is that matrix from the other side.
+    const sum = size.reduce((edge, out, i) => {
+      const length = x.shape[i + 1];
+      if (out === length && method === "linear" && coordinates !== "asymmetric") return edge;
+      const last = edge.shape.map((_, axis) => axis).filter((axis) => axis !== i + 1);
+      const perm = [...last, i + 1];
+      const moved = g.op(transpose, [edge], { perm });
+      const matrix = g.constant(resizeMatrix(length, out, method, coordinates), [out, length]);
+      const back = perm.map((_, axis) => perm.indexOf(axis));
+      return g.op(transpose, [g.op(dense, [moved, matrix], {})], { perm: back });
+    }, dy);
+    return [sum];
   },
 };

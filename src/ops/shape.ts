@@ -1,6 +1,8 @@
 import { ShapeError } from "../errors.ts";
+import { as, zeros } from "./broadcast.ts";
 import { arity, axisOf, checkShape, integer, rank, show } from "./check.ts";
 import { type Emitter, type Op, type Shape, sizeOf, type TensorType, type Value } from "./op.ts";
+import { pad } from "./pad.ts";
 import { denseSteps, type StridedAxis, stridedCopy } from "./strided.ts";
 
 /** Copies a box of `sizes` from `x`, seen from index `begin` on, to `out`, from index `place` on. */
@@ -55,6 +57,7 @@ export const reshape: Op<ReshapeParams> = {
     return [{ shape: shape.map((d) => (d === -1 ? have / want : d)), dtype: x.dtype }];
   },
   forward() {},
+  gradient: (g, { inputs: [x] }, [dy], [wanted]) => [dy && wanted ? as(g, dy, x.shape) : undefined],
 };
 
 /** [n, ...] to [n, m]. */
@@ -69,6 +72,7 @@ export const flatten: Op<object> = {
     return [{ shape: [shape[0], sizeOf(shape.slice(1))], dtype }];
   },
   forward() {},
+  gradient: (g, { inputs: [x] }, [dy], [wanted]) => [dy && wanted ? as(g, dy, x.shape) : undefined],
 };
 
 export interface TransposeParams {
@@ -93,6 +97,11 @@ export const transpose: Op<TransposeParams> = {
     const xSteps = denseSteps(x.shape);
     const axes = perm.map((axis, i) => ({ size: out.shape[i], out: outSteps[i], x: xSteps[axis] }));
     stridedCopy(e, out.buffer, x.buffer, axes);
+  },
+  gradient(g, { params }, [dy], [wanted]) {
+    const { perm } = params as TransposeParams;
+    const back = perm.map((_, i) => perm.indexOf(i));
+    return [dy && wanted ? g.op(transpose, [dy], { perm: back }) : undefined];
   },
 };
 
@@ -130,6 +139,16 @@ export const concat: Op<ConcatParams> = {
       place += x.shape[axis];
     }
   },
+  gradient(g, { inputs, params }, [dy], wanted) {
+    if (!dy) return [];
+    const axis = axisOf((params as ConcatParams).axis, dy.shape.length, "concat");
+    let place = 0;
+    return inputs.map((x, i) => {
+      const begin = dy.shape.map(() => 0).with(axis, place);
+      place += x.shape[axis];
+      return wanted[i] ? g.op(slice, [dy], { begin, size: x.shape }) : undefined;
+    });
+  },
 };
 
 export interface SliceParams {
@@ -164,6 +183,11 @@ export const slice: Op<SliceParams> = {
       begin,
       size,
     );
+  },
+  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
+    const { begin, size } = params as SliceParams;
+    const pads = x.shape.map((d, i) => [begin[i], d - begin[i] - size[i]] as const);
+    return [dy && wanted ? g.op(pad, [dy], { pads, mode: "constant", value: 0 }) : undefined];
   },
 };
 
@@ -200,6 +224,11 @@ export const split: Op<SplitParams> = {
       copyBox(e, out, zeros, x, zeros.with(axis, begin), out.shape);
       begin += out.shape[axis];
     }
+  },
+  gradient(g, { outputs, params }, dys, [wanted]) {
+    if (!wanted) return [];
+    const parts = outputs.map((y, i) => dys[i] ?? zeros(g, y.shape));
+    return [g.op(concat, parts, { axis: (params as SplitParams).axis })];
   },
 };
 
@@ -260,6 +289,9 @@ export const depthToSpace: Op<BlockParams> = {
     );
     stridedCopy(e, out.buffer, x.buffer, axes);
   },
+  gradient(g, { params }, [dy], [wanted]) {
+    return [dy && wanted ? g.op(spaceToDepth, [dy], params as BlockParams) : undefined];
+  },
 };
 
 /** [n, h · block, w · block, c] to [n, h, w, block² · c]. */
@@ -280,5 +312,8 @@ export const spaceToDepth: Op<BlockParams> = {
       (a): StridedAxis => ({ size: a.size, out: a.deep, x: a.wide }),
     );
     stridedCopy(e, out.buffer, x.buffer, axes);
+  },
+  gradient(g, { params }, [dy], [wanted]) {
+    return [dy && wanted ? g.op(depthToSpace, [dy], params as BlockParams) : undefined];
   },
 };

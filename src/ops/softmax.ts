@@ -2,11 +2,39 @@
 import { SOFTMAX_BLOCK } from "../engine/wasm.ts";
 import { arity, axisOf, requireFloats } from "./check.ts";
 import { float32, type Op } from "./op.ts";
-import { alongAxis } from "./reduce.ts";
+import { alongAxis, type Stretch } from "./reduce.ts";
 
 export interface SoftmaxParams {
   /** Negative: from the back. */
   axis: number;
+}
+
+interface SoftmaxGradParams extends SoftmaxParams {
+  /** Whether it was the logarithm. */
+  log: boolean;
+}
+
+/** dx from dy and the softmax. */
+const softmaxGrad: Op<SoftmaxGradParams> = {
+  name: "softmaxGrad",
+  inPlace: true,
+  infer: ([dy]) => [float32(dy.shape)],
+  forward(e, [dy, y], [out], { axis, log }) {
+    const stretch = alongAxis(y.shape, axisOf(axis, y.shape.length, "softmaxGrad"));
+    const { reduce, inner } = stretch;
+    e.call("softmax_grad_f32", unitsOf(stretch), [
+      out.buffer,
+      dy.buffer,
+      y.buffer,
+      reduce,
+      inner,
+      Number(log),
+    ]);
+  },
+};
+
+function unitsOf({ outer, inner }: Stretch): number {
+  return inner === 1 ? outer : outer * Math.ceil(inner / SOFTMAX_BLOCK);
 }
 
 function along(name: string, kernel: "softmax_f32" | "log_softmax_f32"): Op<SoftmaxParams> {
@@ -21,9 +49,13 @@ function along(name: string, kernel: "softmax_f32" | "log_softmax_f32"): Op<Soft
       return [float32(x.shape)];
     },
     forward(e, [x], [out], { axis }) {
-      const { outer, reduce, inner } = alongAxis(x.shape, axisOf(axis, x.shape.length, name));
-      const units = inner === 1 ? outer : outer * Math.ceil(inner / SOFTMAX_BLOCK);
-      e.call(kernel, units, [out.buffer, x.buffer, reduce, inner]);
+      const stretch = alongAxis(x.shape, axisOf(axis, x.shape.length, name));
+      e.call(kernel, unitsOf(stretch), [out.buffer, x.buffer, stretch.reduce, stretch.inner]);
+    },
+    gradient(g, { outputs, params }, [dy], [wanted]) {
+      if (!dy || !wanted) return [];
+      const { axis } = params as SoftmaxParams;
+      return [g.op(softmaxGrad, [dy, ...outputs], { axis, log: kernel === "log_softmax_f32" })];
     },
   };
 }

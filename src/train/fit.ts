@@ -1,10 +1,9 @@
 // The loop over epochs and batches: shuffles, steps, measures, and lets the host breathe.
-import { ConvolithError } from "../errors.ts";
+import { ConvolithError, ShapeError } from "../errors.ts";
 import { type Checked, type Data, isStream, type Samples, shuffled } from "./data.ts";
-import type { Schedule } from "./optimizers.ts";
+import type { Evaluation, Metric } from "./evaluate.ts";
+import type { Schedule } from "./rules.ts";
 import type { Trainer } from "./trainer.ts";
-
-export type Metric = "accuracy";
 
 /** What is known after a batch. */
 export interface BatchReport {
@@ -30,11 +29,6 @@ export interface EpochReport {
   readonly validation: Evaluation | undefined;
   readonly imagesPerSecond: number;
   readonly ms: number;
-}
-
-export interface Evaluation {
-  readonly loss: number;
-  readonly accuracy?: number;
 }
 
 export interface FitOptions {
@@ -77,16 +71,14 @@ const breathe = (): Promise<void> =>
     port2.postMessage(0);
   });
 
-export async function fit(
-  trainer: Trainer,
-  data: Data,
-  options: FitOptions,
-  evaluate: (samples: Samples, metrics: readonly Metric[] | undefined) => Evaluation,
-): Promise<EpochReport[]> {
+export async function fit(trainer: Trainer, data: Data, options: FitOptions): Promise<EpochReport[]> {
   const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, signal, earlyStopping, stopOnNaN } = options;
+  for (const [name, value] of Object.entries({ epochs, batchSize }))
+    if (!Number.isInteger(value) || value < 1)
+      throw new ShapeError(`fit: ${name} is ${value} but must be an integer of at least 1`);
   const history: EpochReport[] = [];
   const whole = isStream(data) ? undefined : trainer.check(data, "fit");
-  if (options.validation) trainer.check(options.validation, "fit: validation");
+  const held = options.validation && trainer.check(options.validation, "fit: validation");
   let [best, waited] = [Infinity, 0];
   let breath = performance.now();
 
@@ -134,7 +126,7 @@ export async function fit(
     signal?.throwIfAborted();
 
     const ms = performance.now() - begun;
-    const validation = options.validation && evaluate(options.validation, options.metrics);
+    const validation = held && trainer.evaluate(held, options.metrics);
     const accuracy = whole && measures(whole) ? { accuracy: right / images } : {};
     const report: EpochReport = {
       epoch,

@@ -4,12 +4,25 @@ import { ShapeError } from "../errors.ts";
 import { show } from "../ops/check.ts";
 import { binary } from "../ops/elementwise.ts";
 import type { Edge, Graph } from "../ops/graph.ts";
-import { binaryCrossEntropyWithLogits, huber, l1, meanSquaredError, softmaxCrossEntropy } from "../ops/loss.ts";
+import {
+  binaryCrossEntropyWithLogits,
+  huber,
+  l1,
+  meanSquaredError,
+  softmaxCrossEntropy,
+} from "../ops/loss.ts";
 import type { Op } from "../ops/op.ts";
-import { normLimit, optimize, optimizerState, stepNumbers, valueLimit } from "../ops/optimizer.ts";
+import {
+  checkOptimizer,
+  type Optimizer as Formula,
+  normLimit,
+  optimize,
+  optimizerState,
+  stepNumbers,
+  valueLimit,
+} from "../ops/optimizer.ts";
 import { type Shape, sizeOf, type TensorType } from "../tensor.ts";
 import type { Checked } from "./data.ts";
-import { checked, type Optimizer } from "./optimizers.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
 const LOSSES: Readonly<Record<string, Op<any>>> = {
@@ -30,6 +43,21 @@ export type LossConfig =
   | LossKind
   | { readonly kind: LossKind; readonly delta?: number; readonly labelSmoothing?: number };
 
+/** An optimizer's description and its learning rate, which a schedule given to `fit` overrides. */
+export type Optimizer = Formula & { readonly learningRate: number };
+
+/** Throws unless every number is one the formulas can take. */
+export function checked(o: Optimizer): Optimizer {
+  const { learningRate, ...formula } = o;
+  checkOptimizer(formula as Formula, o.kind);
+  if (!(Number.isFinite(learningRate) && learningRate >= 0))
+    throw new ShapeError(`${o.kind}: learningRate is ${learningRate} but must be a number of at least 0`);
+  return o;
+}
+
+/** Learning rates over steps, which count from 0. */
+export type Schedule = (step: number) => number;
+
 export interface TrainOptions {
   loss: LossConfig;
   optimizer: Optimizer;
@@ -39,8 +67,8 @@ export interface TrainOptions {
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
   clipValue?: number;
-  /** Of dropout. Default 0. */
-  seed?: number;
+  /** Of what dropout drops. Default 0. */
+  dropoutSeed?: number;
 }
 
 export interface Shapes {
@@ -70,22 +98,26 @@ export class Rule {
       throw new ShapeError(
         `train: loss is ${JSON.stringify(options.loss)} but must be one of ${Object.keys(LOSSES).join(", ")}`,
       );
-    if (!options.optimizer) throw new ShapeError("train: an optimizer is missing, such as adam()");
+    if (!options.optimizer?.kind) throw new ShapeError("train: an optimizer is missing, such as adam()");
     if (model.outputs.length !== 1)
-      throw new ShapeError(`train: the model has ${model.outputs.length} outputs but a loss needs exactly one`);
+      throw new ShapeError(
+        `train: the model has ${model.outputs.length} outputs but a loss needs exactly one`,
+      );
     const names = new Set(model.layers.map((l) => l.name));
     for (const name of options.freeze ?? [])
-      if (!names.has(name)) throw new ShapeError(`train: freeze names "${name}", which is no layer of the model`);
+      if (!names.has(name))
+        throw new ShapeError(`train: freeze names "${name}", which is no layer of the model`);
     this.loss = loss;
     const { kind: _, ...params } = loss;
     this.#params = params;
     this.optimizer = checked(options.optimizer);
     this.frozen = new Set(options.freeze);
-    this.seed = options.seed ?? 0;
+    this.seed = options.dropoutSeed ?? 0;
     this.#options = options;
     const size = sizeOf(shapes.output);
     this.classes = shapes.output.at(-1) ?? 1;
-    this.labelSizes = loss.kind === "softmaxCrossEntropy" ? [...new Set([size / this.classes, size])] : [size];
+    this.labelSizes =
+      loss.kind === "softmaxCrossEntropy" ? [...new Set([size / this.classes, size])] : [size];
   }
 
   /** Whether so many numbers per image are class indices. */

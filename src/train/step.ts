@@ -24,6 +24,7 @@ export class Step {
   readonly #scores: { readonly place: () => number; readonly shape: Shape };
 
   /** `perImage`: numbers of y per image, which tells indices from values. */
+  /** Throws ShapeError, FormatError, UnsupportedError (an op without gradient) or MemoryError, and holds nothing then. */
   constructor(
     runtime: Runtime,
     model: Model,
@@ -35,9 +36,14 @@ export class Step {
   ) {
     this.batch = batch;
     this.#runtime = runtime;
-    const counter = new Edge({ shape: [2], dtype: "int32" });
+    const counter = new Edge({ shape: [4], dtype: "int32" });
     const updates: Edge[] = [];
-    const build = new Builder(model, batch, weights, 0, { counter, updates, frozen: rule.frozen });
+    const build = new Builder(model, batch, weights, 0, {
+      counter,
+      updates,
+      frozen: rule.frozen,
+      streams: 0,
+    });
     const { graph } = build;
     const [scores] = build.outputs;
     graph.enter("loss", `loss "${rule.loss.kind}"`);
@@ -52,7 +58,7 @@ export class Step {
       loss,
       trained.map(([, { edge }]) => edge),
     );
-    const hyper = new Edge({ shape: [rule.hyper.length], dtype: "float32" });
+    const hyper = new Edge({ shape: [HYPER_NUMBERS], dtype: "float32" });
     graph.enter("optimizer", `optimizer "${rule.optimizer.kind}"`);
     const states: [Edge, string][] = [];
     const all = trained.flatMap(([name, { edge }], i) => {
@@ -120,6 +126,8 @@ export class Step {
   }
 }
 
+/** Learning rate and what goes with it, see `stepNumbers`. */
+export const HYPER_NUMBERS = 3;
 /** Names of the small blocks the host writes before each step. */
 export const HYPER = " hyper";
 export const COUNTER = " counter";

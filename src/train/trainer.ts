@@ -1,27 +1,28 @@
 // What learns: the weights as variables, the optimizer's state beside them, and one program per batch size.
 import type { Model, Weights } from "../description.ts";
 import type { Runtime } from "../engine/runtime.ts";
-import { FormatError, ShapeError } from "../errors.ts";
-import { type Checked, checkSamples, type Samples, type Sizes } from "./data.ts";
-import { Rule, type TrainOptions } from "./rules.ts";
-import { COUNTER, HYPER, Step } from "./step.ts";
+import { DisposedError, FormatError, ShapeError } from "../errors.ts";
+import { type Checked, checkSamples, type Data, type Samples, type Sizes } from "./data.ts";
+import { type Evaluation, evaluate, type Metric } from "./evaluate.ts";
+import { type EpochReport, type FitOptions, fit } from "./fit.ts";
+import { accuracy } from "./metrics.ts";
+import { Rule, type Shapes, type TrainOptions } from "./rules.ts";
+import { COUNTER, HYPER, HYPER_NUMBERS, Step } from "./step.ts";
 import { Variables } from "./variables.ts";
-
-/** Opens the names of an optimizer's state in a file, so that they meet no weight's. */
-const STATE = "optimizer/";
 
 export class Trainer {
   readonly rule: Rule;
   readonly sizes: Sizes;
   /** Steps taken so far. */
   steps = 0;
+  #disposed = false;
   readonly #runtime: Runtime;
   readonly #model: Model;
   readonly #initial: Weights;
   readonly #variables: Variables;
   readonly #programs = new Map<string, Step>();
 
-  constructor(runtime: Runtime, model: Model, weights: Weights, shapes: Rule["shapes"], options: TrainOptions) {
+  constructor(runtime: Runtime, model: Model, weights: Weights, shapes: Shapes, options: TrainOptions) {
     this.#runtime = runtime;
     this.#model = model;
     this.#initial = weights;
@@ -30,15 +31,24 @@ export class Trainer {
     this.#variables = new Variables(runtime);
     try {
       for (const [name, data] of Object.entries(weights)) this.#variables.add(name, data);
-      this.#variables.add(HYPER, new Float32Array(this.rule.hyper.length));
-      this.#variables.add(COUNTER, new Float32Array(2));
+      this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
+      this.#variables.add(COUNTER, new Float32Array(4));
       for (const name of Object.keys(weights))
         for (const state of this.rule.statesOf(name))
-          this.#variables.add(state, new Float32Array(weights[name].length).fill(this.rule.stateBegins));
+          this.#variables.add(state, new Float32Array(weights[name].length));
     } catch (error) {
       this.#variables.dispose();
       throw error;
     }
+  }
+
+  /** Mean loss and metrics over samples, with the weights as they are. */
+  evaluate(samples: Checked, metrics: readonly Metric[] | undefined): Evaluation {
+    return evaluate(this.#runtime, this.#model, this.weights, this.rule, samples, metrics);
+  }
+
+  fit(data: Data, options: FitOptions): Promise<EpochReport[]> {
+    return fit(this, data, options);
   }
 
   check(samples: Samples, what: string): Checked {
@@ -55,9 +65,11 @@ export class Trainer {
     count: number,
     learningRate = this.rule.optimizer.learningRate,
   ): number {
+    if (this.#disposed || this.#runtime.disposed)
+      throw new DisposedError("train: the network has been disposed");
     const program = this.program(count, samples.perImage);
     this.#variables.write(HYPER, this.rule.hyperAt(this.steps + 1, learningRate));
-    this.#variables.writeInts(COUNTER, [this.rule.seed, this.steps]);
+    this.#variables.writeInts(COUNTER, [this.rule.seed, 0, this.steps, 0]);
     const loss = program.run(samples, order, from);
     this.steps++;
     return loss;
@@ -68,18 +80,27 @@ export class Trainer {
     const key = `${batch} ${perImage}`;
     let step = this.#programs.get(key);
     if (!step) {
-      step = new Step(
-        this.#runtime,
-        this.#model,
-        this.#initial,
-        batch,
-        perImage,
-        this.#variables,
-        this.rule,
-      );
+      step = new Step(this.#runtime, this.#model, this.#initial, batch, perImage, this.#variables, this.rule);
       this.#programs.set(key, step);
     }
     return step;
+  }
+
+  /** How many of the last step's images had their highest score at the right class. */
+  right(samples: Checked, order: ArrayLike<number> | undefined, from: number, count: number): number {
+    const scores = this.program(count, samples.perImage).scores();
+    const labels = Float64Array.from({ length: count * samples.perImage }, (_, i) => {
+      const image = from + Math.floor(i / samples.perImage);
+      return samples.y[(order ? order[image] : image) * samples.perImage + (i % samples.perImage)];
+    });
+    return (accuracy(scores, labels) * labels.length) / samples.perImage;
+  }
+
+  /** Names the first weight that holds what is no finite number, for a message. */
+  culprit(): string {
+    for (const [name, data] of Object.entries(this.weights))
+      if (data.some((v) => !Number.isFinite(v))) return `; "${name}" is the first weight that is not finite`;
+    return "";
   }
 
   /** The weights as they are now. */
@@ -100,27 +121,28 @@ export class Trainer {
   /** The optimizer's state by name, to be stored beside the weights; its steps are in `steps`. */
   get state(): Record<string, Float32Array> {
     const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
-    return Object.fromEntries(states.map((name) => [STATE + name, this.#variables.read(name)]));
+    return Object.fromEntries(states.map((name) => [name, this.#variables.read(name)]));
   }
 
-  /** Takes up a stored state, all of it or nothing. */
+  /** Takes up a stored state, all of it or nothing. Throws FormatError. */
   resume(stored: Readonly<Record<string, Float32Array>>, steps: number): void {
     const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
     for (const name of states) {
-      const data = stored[STATE + name];
+      const data = stored[name];
       const { bytes } = this.#variables.buffer(name);
       if (!data)
         throw new FormatError(
-          `load: the file holds no "${STATE + name}": its optimizer's state is another optimizer's or another network's`,
+          `load: the file holds no "${name}": its optimizer's state is another optimizer's or another network's`,
         );
       if (data.length * 4 !== bytes)
-        throw new FormatError(`load: "${STATE + name}" has ${data.length} values but must have ${bytes / 4}`);
+        throw new FormatError(`load: "${name}" has ${data.length} values but must have ${bytes / 4}`);
     }
-    for (const name of states) this.#variables.write(name, stored[STATE + name]);
+    for (const name of states) this.#variables.write(name, stored[name]);
     this.steps = steps;
   }
 
   dispose(): void {
+    this.#disposed = true;
     for (const program of this.#programs.values()) program.dispose();
     this.#programs.clear();
     this.#variables.dispose();

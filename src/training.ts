@@ -1,16 +1,10 @@
-// How weights follow their gradients. Plain descriptions, with a learning rate: what they compute is ops/optimizer.ts.
-import { ShapeError } from "../errors.ts";
-import {
-  type Adagrad,
-  type Adam,
-  checkOptimizer,
-  type Optimizer as Formula,
-  type RmsProp,
-  type Sgd,
-} from "../ops/optimizer.ts";
+// How networks learn, for those who want them to: importing an optimizer brings all the rest along.
+import { provideTrainer } from "./learner.ts";
+import type { Adagrad, Adam, RmsProp, Sgd } from "./ops/optimizer.ts";
+import { checked, type Optimizer, type Schedule } from "./train/rules.ts";
+import { Trainer } from "./train/trainer.ts";
 
-/** An optimizer's description and its learning rate, which a schedule given to `fit` overrides. */
-export type Optimizer = Formula & { readonly learningRate: number };
+provideTrainer((...args) => new Trainer(...args));
 
 type Given<O> = Omit<O, "kind"> & { learningRate?: number };
 
@@ -30,18 +24,6 @@ export const rmsprop = (o: Given<RmsProp> = {}): Optimizer =>
 /** Adagrad (Duchi, Hazan and Singer, 2011). Defaults: learningRate 1e-2, rateDecay 0, epsilon 1e-10, weightDecay 0. */
 export const adagrad = (o: Given<Adagrad> = {}): Optimizer =>
   checked({ learningRate: 1e-2, ...o, kind: "adagrad" });
-
-/** Throws unless every number is one the formulas can take. */
-export function checked(o: Optimizer): Optimizer {
-  const { learningRate, ...formula } = o;
-  checkOptimizer(formula as Formula, o.kind);
-  if (!(Number.isFinite(learningRate) && learningRate >= 0))
-    throw new ShapeError(`${o.kind}: learningRate is ${learningRate} but must be a number of at least 0`);
-  return o;
-}
-
-/** Learning rates over steps, for `fit({ schedule })`. Steps count from 0. */
-export type Schedule = (step: number) => number;
 
 /** From `from` to `to` along half a cosine over `steps`, then `to` (Loshchilov and Hutter, 2017), after a linear warm-up. */
 export const cosine =

@@ -1,0 +1,213 @@
+// Losses and their gradients.
+//   softmax cross-entropy over rows of c classes, target t = one hot or given, t' = (1 - s) · t + s / c:
+//     out[row] = Σ t' · (log Σ e^x - x)       dx = (softmax(x) · Σ t' - t') · dy · factor
+//   between x and t, value by value: squares, distances, Huber's mixture, and the cross-entropy of sigmoid(x)
+// dy is one float, in memory because another kernel makes it.
+import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_POWER, LOSS_SQUARE, MAP_BLOCK } from "./abi";
+import { exp_negative_f32x4, log1p_f32x4, log_f32x4 } from "./exp";
+import { load_next, madd, splat, store_next, sum_lanes } from "./simd";
+
+const NUMBERS: usize = memory.data<f32>([-Infinity, 1, 0.5]);
+const MINUS_INFINITY: usize = NUMBERS;
+const ONE: usize = NUMBERS + 4;
+const HALF: usize = NUMBERS + 8;
+const SIGN: usize = memory.data<i32>([<i32>0x80000000]);
+const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
+
+// --- Softmax cross-entropy ---
+
+/** The largest of a row in all lanes. */
+function row_max(p: usize, n: i32): v128 {
+  let a = splat(MINUS_INFINITY);
+  for (; n > 0; n -= 4, p += 16) a = f32x4.pmax(a, logits(p, n));
+  a = f32x4.pmax(a, v128.shuffle<f32>(a, a, 2, 3, 0, 1));
+  return f32x4.pmax(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
+}
+
+/** A vector of a row, or what there is of it; -Infinity, which adds nothing, in the other lanes. */
+// @ts-ignore: decorator
+@inline
+function logits(p: usize, left: i32): v128 {
+  return v128.bitselect(load_next(p, left), splat(MINUS_INFINITY), some(left));
+}
+
+/** All lanes while four are left, else those that are. */
+// @ts-ignore: decorator
+@inline
+function some(left: i32): v128 {
+  return i32x4.lt_s(v128.load(LANES), i32x4.splat(left));
+}
+
+/**
+ * Per row the loss; NaN where a label is none of 0 to c - 1. `target` holds labels (i32, one per row) when `sparse`, else
+ * c floats per row. Unit: one row.
+ */
+export function cross_entropy_f32(
+  out: usize, x: usize, target: usize, c: i32, sparse: i32, smoothing: f32, from: i32, to: i32,
+): void {
+  assert(c > 0);
+  for (; from < to; from++) {
+    const p = x + ((<usize>from * c) << 2);
+    const t = target + ((<usize>from * c) << 2);
+    const max = row_max(p, c);
+    // Sums of e^(x - max), of max - x, and of the target and of what it gives max - x.
+    let exps = f32x4.splat(0), all = exps, weights = exps, given = exps;
+    let i: usize = 0;
+    for (let left = c; left > 0; left -= 4, i += 16) {
+      const d = f32x4.sub(logits(p + i, left), max);
+      exps = f32x4.add(exps, exp_negative_f32x4(d));
+      const below = v128.and(f32x4.neg(d), some(left));
+      all = f32x4.add(all, below);
+      if (!sparse) {
+        const weight = load_next(t + i, left);
+        weights = f32x4.add(weights, weight);
+        given = madd(weight, below, given);
+      }
+    }
+    const log = f32x4.extract_lane(log_f32x4(f32x4.splat(sum_lanes(exps))), 0);
+    let weight: f32 = 1, own: f32 = NaN;
+    if (sparse) {
+      const label = load<i32>(target + (<usize>from << 2));
+      if (<u32>label < <u32>c) own = f32x4.extract_lane(max, 0) - load<f32>(p + (<usize>label << 2));
+    } else {
+      weight = sum_lanes(weights);
+      own = sum_lanes(given);
+    }
+    let loss = log * ((1 - smoothing) * weight + smoothing) + (1 - smoothing) * own;
+    if (smoothing > 0) loss += smoothing / <f32>c * sum_lanes(all);
+    store<f32>(out + (<usize>from << 2), loss);
+  }
+}
+
+/** The gradient; NaN in the rows whose label is none of 0 to c - 1. out may be x. Unit: one row. */
+export function cross_entropy_grad_f32(
+  out: usize, x: usize, target: usize, dy: usize, c: i32, sparse: i32, smoothing: f32, factor: f32, from: i32, to: i32,
+): void {
+  assert(c > 0);
+  const scale = load<f32>(dy) * factor;
+  for (; from < to; from++) {
+    const row = (<usize>from * c) << 2;
+    const p = x + row;
+    const q = out + row;
+    const t = target + row;
+    const max = row_max(p, c);
+    let exps = f32x4.splat(0), weights = exps;
+    let i: usize = 0;
+    for (let left = c; left > 0; left -= 4, i += 16) {
+      const e = exp_negative_f32x4(f32x4.sub(logits(p + i, left), max));
+      exps = f32x4.add(exps, e);
+      if (!sparse) weights = f32x4.add(weights, load_next(t + i, left));
+      store_next(q + i, e, left);
+    }
+    const label = sparse ? load<i32>(target + (<usize>from << 2)) : 0;
+    const own: f32 = <u32>label < <u32>c ? scale : NaN;
+    const weight: f32 = sparse ? 1 : (1 - smoothing) * sum_lanes(weights) + smoothing;
+    const share = f32x4.splat(weight * own / sum_lanes(exps));
+    const floor = f32x4.splat(-own * smoothing / <f32>c);
+    const kept = f32x4.splat(-own * (1 - smoothing));
+    i = 0;
+    for (let left = c; left > 0; left -= 4, i += 16) {
+      let d = madd(load_next(q + i, left), share, floor);
+      if (!sparse) d = madd(load_next(t + i, left), kept, d);
+      store_next(q + i, d, left);
+    }
+    if (sparse && <u32>label < <u32>c) {
+      const at = q + (<usize>label << 2);
+      store<f32>(at, load<f32>(at) - own * (1 - smoothing));
+    }
+  }
+}
+
+// --- Value by value ---
+
+/** The term of four values. */
+// @ts-ignore: decorator
+@inline
+function term(kind: i32, x: v128, t: v128, delta: v128): v128 {
+  // max(x, 0) - x · t + ln(1 + e^-|x|)
+  if (kind == LOSS_LOGITS) {
+    const negative = v128.or(x, splat(SIGN));
+    const linear = madd(f32x4.neg(x), t, f32x4.pmax(x, f32x4.splat(0)));
+    return f32x4.add(linear, log1p_f32x4(exp_negative_f32x4(negative)));
+  }
+  if (kind == LOSS_POWER) return f32x4.mul(x, x);
+  const d = f32x4.sub(x, t);
+  if (kind == LOSS_SQUARE) return f32x4.mul(d, d);
+  const a = f32x4.abs(d);
+  if (kind == LOSS_L1) return a;
+  // d² / 2 up to delta, delta · (|d| - delta / 2) from there on
+  const m = f32x4.pmin(a, delta);
+  return f32x4.mul(m, madd(m, f32x4.neg(splat(HALF)), a));
+}
+
+/** The derivative by x. */
+// @ts-ignore: decorator
+@inline
+function slope(kind: i32, x: v128, t: v128, delta: v128): v128 {
+  const zero = f32x4.splat(0);
+  const one = splat(ONE);
+  if (kind == LOSS_LOGITS) {
+    const e = exp_negative_f32x4(v128.or(x, splat(SIGN)));
+    const p = f32x4.div(one, f32x4.add(e, one));
+    return f32x4.sub(v128.bitselect(p, f32x4.mul(e, p), f32x4.gt(x, zero)), t);
+  }
+  const d = f32x4.sub(x, t);
+  if (kind == LOSS_SQUARE) return f32x4.add(d, d);
+  if (kind == LOSS_L1) return v128.and(v128.bitselect(d, one, splat(SIGN)), f32x4.ne(d, zero));
+  return f32x4.pmin(f32x4.pmax(d, f32x4.neg(delta)), delta);
+}
+
+// @ts-ignore: decorator
+@inline
+function sum_terms(kind: i32, x: usize, t: usize, left: i32, delta: v128): f32 {
+  let sum = f32x4.splat(0);
+  for (; left > 0; left -= 4) {
+    sum = f32x4.add(sum, v128.and(term(kind, load_next(x, left), load_next(t, left), delta), some(left)));
+    x += 16;
+    t += 16;
+  }
+  return sum_lanes(sum);
+}
+
+/** Sums of MAP_BLOCK terms each, the last of what is left. `kind` is one of LOSS_*. Unit: one sum. */
+export function loss_f32(
+  out: usize, x: usize, t: usize, count: i32, kind: i32, delta: f32, from: i32, to: i32,
+): void {
+  const edge = f32x4.splat(delta);
+  for (; from < to; from++) {
+    const at = <usize>from * MAP_BLOCK << 2;
+    const left = min(MAP_BLOCK, count - from * MAP_BLOCK);
+    let sum: f32;
+    if (kind == LOSS_SQUARE) sum = sum_terms(LOSS_SQUARE, x + at, t + at, left, edge);
+    else if (kind == LOSS_L1) sum = sum_terms(LOSS_L1, x + at, t + at, left, edge);
+    else if (kind == LOSS_HUBER) sum = sum_terms(LOSS_HUBER, x + at, t + at, left, edge);
+    else if (kind == LOSS_POWER) sum = sum_terms(LOSS_POWER, x + at, x + at, left, edge);
+    else sum = sum_terms(LOSS_LOGITS, x + at, t + at, left, edge);
+    store<f32>(out + (<usize>from << 2), sum);
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function map_slopes(kind: i32, out: usize, x: usize, t: usize, left: i32, delta: v128, scale: v128): void {
+  for (; left > 0; left -= 4) {
+    store_next(out, f32x4.mul(slope(kind, load_next(x, left), load_next(t, left), delta), scale), left);
+    out += 16;
+    x += 16;
+    t += 16;
+  }
+}
+
+/** dx = derivative · dy · factor. out may be x or t. Unit: MAP_BLOCK floats. */
+export function loss_grad_f32(
+  out: usize, x: usize, t: usize, dy: usize, count: i32, kind: i32, delta: f32, factor: f32, from: i32, to: i32,
+): void {
+  const edge = f32x4.splat(delta);
+  const scale = f32x4.splat(load<f32>(dy) * factor);
+  const at = <usize>from * MAP_BLOCK << 2;
+  const left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
+  if (kind == LOSS_SQUARE) map_slopes(LOSS_SQUARE, out + at, x + at, t + at, left, edge, scale);
+  else if (kind == LOSS_L1) map_slopes(LOSS_L1, out + at, x + at, t + at, left, edge, scale);
+  else if (kind == LOSS_HUBER) map_slopes(LOSS_HUBER, out + at, x + at, t + at, left, edge, scale);
+  else map_slopes(LOSS_LOGITS, out + at, x + at, t + at, left, edge, scale);
+}

@@ -1,0 +1,251 @@
+// Optimizers: weights change where they lie. PyTorch's formulas and defaults.
+import {
+  HYPER_RATE,
+  HYPER_ROOT,
+  HYPER_STEP,
+  LOSS_POWER,
+  MAP_BLOCK,
+  RULE_DECAY,
+  RULE_EPSILON,
+  RULE_KEEP,
+  RULE_KEEP_SQUARE,
+  RULE_MOMENTUM,
+  RULE_SHRINK,
+  RULE_TAKE,
+  RULE_TAKE_SQUARE,
+} from "../engine/wasm.ts";
+import { ShapeError } from "../errors.ts";
+import { arity, finite, requireFloats, show } from "./check.ts";
+import { fields, float32, type Op, sizeOf } from "./op.ts";
+import { reduceStretch } from "./reduce.ts";
+
+export interface Sgd {
+  kind: "sgd";
+  /** 0. */
+  momentum?: number;
+  nesterov?: boolean;
+  /** L2: this much of the weight joins its gradient; 0. */
+  weightDecay?: number;
+}
+
+export interface Adam {
+  /** adamW takes weight decay off the weight itself. */
+  kind: "adam" | "adamW";
+  /** 0.9 and 0.999. */
+  beta1?: number;
+  beta2?: number;
+  /** 1e-8. */
+  epsilon?: number;
+  /** 0; adamW: 0.01. */
+  weightDecay?: number;
+}
+
+export interface RmsProp {
+  kind: "rmsprop";
+  /** 0.99. */
+  alpha?: number;
+  /** 1e-8. */
+  epsilon?: number;
+  weightDecay?: number;
+  momentum?: number;
+  /** Divide by the deviation about the mean, not by the root of the mean square. */
+  centered?: boolean;
+}
+
+export interface Adagrad {
+  kind: "adagrad";
+  /** The learning rate is divided by 1 + (step - 1) · rateDecay; 0. */
+  rateDecay?: number;
+  weightDecay?: number;
+  /** 1e-10. */
+  epsilon?: number;
+}
+
+export type Optimizer = Sgd | Adam | RmsProp | Adagrad;
+
+/** Every number any of them takes. */
+interface Settled {
+  momentum: number;
+  nesterov: boolean;
+  weightDecay: number;
+  beta1: number;
+  beta2: number;
+  alpha: number;
+  epsilon: number;
+  centered: boolean;
+  rateDecay: number;
+}
+
+const NONE: Settled = {
+  ...{ momentum: 0, nesterov: false, weightDecay: 0, beta1: 0.9, beta2: 0.999, alpha: 0.99 },
+  ...{ epsilon: 1e-8, centered: false, rateDecay: 0 },
+};
+
+const DEFAULTS: Readonly<Record<Optimizer["kind"], Partial<Settled>>> = {
+  sgd: {},
+  adam: {},
+  adamW: { weightDecay: 0.01 },
+  rmsprop: {},
+  adagrad: { epsilon: 1e-10 },
+};
+
+function settle({ kind, ...options }: Optimizer): Settled {
+  const given = Object.entries(options).filter(([, value]) => value !== undefined);
+  return { ...NONE, ...DEFAULTS[kind], ...Object.fromEntries(given) };
+}
+
+/** The state an optimizer keeps for each weight: tensors of the weight's shape that begin as zeros, by name, in order. */
+export function optimizerState(o: Optimizer): string[] {
+  const { momentum, centered } = settle(o);
+  const velocity = momentum ? ["velocity"] : [];
+  if (o.kind === "sgd") return velocity;
+  if (o.kind === "rmsprop") return ["square", ...(centered ? ["mean"] : []), ...velocity];
+  return o.kind === "adagrad" ? ["square"] : ["mean", "square"];
+}
+
+/** What the host writes into `hyper`, float32 [3], before step 1, 2, ... */
+export function stepNumbers(o: Optimizer, step: number, learningRate: number): Float32Array {
+  const { beta1, beta2, rateDecay } = settle(o);
+  const rate = o.kind === "adagrad" ? learningRate / (1 + (step - 1) * rateDecay) : learningRate;
+  return Float32Array.from(
+    fields({
+      [HYPER_RATE]: [rate],
+      [HYPER_STEP]: [rate / (1 - beta1 ** step)],
+      [HYPER_ROOT]: [1 / Math.sqrt(1 - beta2 ** step)],
+    }),
+  );
+}
+
+/** The numbers that stay, as the kernels read them. */
+function ruleOf(o: Optimizer): Float32Array {
+  const { momentum, weightDecay, beta1, beta2, alpha, epsilon } = settle(o);
+  const decoupled = o.kind === "adamW";
+  const keep = o.kind === "adagrad" ? 1 : o.kind === "rmsprop" ? alpha : beta2;
+  return Float32Array.from(
+    fields({
+      [RULE_DECAY]: [decoupled ? 0 : weightDecay],
+      [RULE_SHRINK]: [decoupled ? weightDecay : 0],
+      [RULE_MOMENTUM]: [momentum],
+      [RULE_EPSILON]: [epsilon],
+      [RULE_KEEP]: [beta1],
+      [RULE_TAKE]: [1 - beta1],
+      [RULE_KEEP_SQUARE]: [keep],
+      [RULE_TAKE_SQUARE]: [o.kind === "adagrad" ? 1 : 1 - keep],
+    }),
+  );
+}
+
+/** Throws unless every number is one the formulas can take. */
+export function checkOptimizer(o: Optimizer, where: string): void {
+  if (!Object.hasOwn(DEFAULTS, o.kind))
+    throw new ShapeError(
+      `${where}: optimizer is ${JSON.stringify(o.kind)} but must be one of ${Object.keys(DEFAULTS).join(", ")}`,
+    );
+  const { nesterov, centered, ...numbers } = settle(o);
+  for (const [name, value] of Object.entries(numbers)) {
+    const share = name === "beta1" || name === "beta2" || name === "alpha";
+    if (!(finite(value, name, where) >= 0) || (share && value >= 1))
+      throw new ShapeError(
+        `${where}: ${name} is ${value} but must be ${share ? "from 0 to below 1" : "at least 0"}`,
+      );
+  }
+  if (nesterov && !numbers.momentum)
+    throw new ShapeError(`${where}: nesterov needs a momentum above 0, but momentum is ${numbers.momentum}`);
+}
+
+/**
+ * One step over one tensor of weights: [w, gradient, ...state, hyper] with the tensors of `optimizerState` and what
+ * `stepNumbers` gives. Weights and state change where they lie.
+ */
+export const optimize: Op<Optimizer> = {
+  name: "optimize",
+  alias: true,
+  infer(inputs, params, where) {
+    checkOptimizer(params, where);
+    const state = optimizerState(params);
+    arity(inputs, state.length + 3, state.length + 3, where);
+    const [w, ...others] = inputs;
+    const hyper = others.pop()!;
+    for (const input of inputs) requireFloats(input, where);
+    others.forEach(({ shape }, i) => {
+      if (String(shape) !== String(w.shape))
+        throw new ShapeError(
+          `${where}: ${i === 0 ? "gradient" : state[i - 1]} has shape ${show(shape)} but must have the weight's ${show(w.shape)}`,
+        );
+    });
+    if (show(hyper.shape) !== "[3]")
+      throw new ShapeError(`${where}: hyper has shape ${show(hyper.shape)} but must be [3]`);
+    return [float32(w.shape)];
+  },
+  forward(e, inputs, _, params) {
+    const [w, gradient, ...rest] = inputs.map((input) => input.buffer);
+    const hyper = rest.pop()!;
+    const count = sizeOf(inputs[0].shape);
+    const units = Math.ceil(count / MAP_BLOCK);
+    const names = optimizerState(params);
+    const state = (name: string) => rest[names.indexOf(name)] ?? 0;
+    const rule = [hyper, e.constant(ruleOf(params))];
+    if (params.kind === "sgd") {
+      const nesterov = Number(params.nesterov ?? false);
+      e.call("sgd_f32", units, [w, gradient, state("velocity"), ...rule, nesterov, count]);
+    } else if (params.kind === "adam" || params.kind === "adamW") {
+      e.call("adam_f32", units, [w, gradient, state("mean"), state("square"), ...rule, count]);
+    } else {
+      const buffers = [state("square"), state("mean"), state("velocity")];
+      e.call("rmsprop_f32", units, [w, gradient, ...buffers, ...rule, count]);
+    }
+  },
+};
+
+export interface LimitParams {
+  limit: number;
+}
+
+function checkLimit(limit: number, where: string): void {
+  if (!(finite(limit, "limit", where) > 0))
+    throw new ShapeError(`${where}: limit is ${limit} but must be above 0`);
+}
+
+/**
+ * Of all gradients together: what to multiply them by (`binary`, "mul") so that their norm is at most `limit`, and the norm
+ * they have. As PyTorch's clip_grad_norm_.
+ */
+export const normLimit: Op<LimitParams> = {
+  name: "normLimit",
+  infer(inputs, { limit }, where) {
+    arity(inputs, 1, Infinity, where);
+    for (const input of inputs) requireFloats(input, where);
+    checkLimit(limit, where);
+    return [float32([]), float32([])];
+  },
+  forward(e, inputs, [scale, norm], { limit }) {
+    const counts = inputs.map((input) => sizeOf(input.shape));
+    const blocks = counts.map((count) => Math.ceil(count / MAP_BLOCK));
+    const reduce = blocks.reduce((sum, n) => sum + n, 0);
+    const sums = e.scratch(reduce * 4);
+    let at = 0;
+    inputs.forEach(({ buffer }, i) => {
+      e.call("loss_f32", blocks[i], [sums.at(at * 4), buffer, buffer, counts[i], LOSS_POWER, 0]);
+      at += blocks[i];
+    });
+    const total = e.scratch(4);
+    reduceStretch(e, "sum", total, sums, { outer: 1, reduce, inner: 1 });
+    e.call("norm_limit_f32", 1, [scale.buffer, norm.buffer, total, limit]);
+  },
+};
+
+/** Every value limited to [-limit, limit]. */
+export const valueLimit: Op<LimitParams> = {
+  name: "valueLimit",
+  inPlace: true,
+  infer(inputs, { limit }, where) {
+    arity(inputs, 1, 1, where);
+    requireFloats(inputs[0], where);
+    checkLimit(limit, where);
+    return [float32(inputs[0].shape)];
+  },
+  forward(e, [x], [out], { limit }) {
+    const count = sizeOf(x.shape);
+    e.call("clamp_f32", Math.ceil(count / MAP_BLOCK), [out.buffer, x.buffer, count, -limit, limit]);
+  },
+};
