@@ -2,8 +2,7 @@
 import { binary, startWorker, whyNoThreads } from "#host";
 import { Engine } from "./eager.ts";
 import { Runtime } from "./engine/runtime.ts";
-import { startThreads } from "./engine/threads.ts";
-import { hasRelaxedSimd, load, loadShared, settle, type WasmSource } from "./engine/wasm.ts";
+import { hasRelaxedSimd, load, settle, type WasmSource } from "./engine/wasm.ts";
 import { ConvolithError, UnsupportedError } from "./errors.ts";
 
 export interface EngineOptions {
@@ -52,6 +51,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
     let fallback = whyNoThreads();
     if (!fallback)
       try {
+        // A chunk of its own, for those who want it.
+        const { loadShared, startThreads } = await import("./engine/threads.ts");
         const instance = await loadShared(source);
         const crew = await startThreads(threads, instance.share!, () => startWorker(worker));
         return new Engine(new Runtime(instance, { deterministic, crew }));

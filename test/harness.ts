@@ -4,8 +4,8 @@ import { type BoundCall, type Crew, runRange } from "../src/engine/crew.ts";
 import { startWorker } from "../src/engine/host.workers.ts";
 import { Buffer, Program } from "../src/engine/program.ts";
 import { Runtime, type RuntimeOptions } from "../src/engine/runtime.ts";
-import { startThreads } from "../src/engine/threads.ts";
-import { hasRelaxedSimd, load, loadShared } from "../src/engine/wasm.ts";
+import { loadShared, startThreads } from "../src/engine/threads.ts";
+import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
 import { type Op, sizeOf, type TensorType, type Value } from "../src/ops/op.ts";
 
 /** A tensor of floats, or of int32 where `data` is an Int32Array. */

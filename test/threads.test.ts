@@ -4,8 +4,8 @@ import { alone } from "../src/engine/crew.ts";
 import { startWorker } from "../src/engine/host.workers.ts";
 import type { Runtime } from "../src/engine/runtime.ts";
 import { shareMemory } from "../src/engine/shared.ts";
-import { type HostWorker, startThreads } from "../src/engine/threads.ts";
-import { hasRelaxedSimd, loadShared, MAP_BLOCK } from "../src/engine/wasm.ts";
+import { type HostWorker, loadShared, startThreads } from "../src/engine/threads.ts";
+import { hasRelaxedSimd, MAP_BLOCK } from "../src/engine/wasm.ts";
 import { createEngine, sequential } from "../src/index.ts";
 import {
   add,

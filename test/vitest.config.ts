@@ -16,11 +16,11 @@ export default defineConfig({
   resolve: { alias: { "#host": `${root}src/engine/host.default.ts` } },
   plugins: [
     {
-      // What esbuild's binary loader does for the bundle: a .wasm file becomes its bytes.
+      // What esbuild's binary loader does for the bundle: a .deflate file becomes its bytes.
       name: "wasm-bytes",
       enforce: "pre",
       async load(id) {
-        if (!id.endsWith(".wasm")) return null;
+        if (!id.endsWith(".deflate")) return null;
         const base64 = (await readFile(id)).toString("base64");
         return `export default Uint8Array.from(atob("${base64}"), (c) => c.charCodeAt(0));`;
       },

@@ -3,6 +3,8 @@ import { Board } from "./board.ts";
 import { type BoundCall, type Crew, runCall } from "./crew.ts";
 import type { Share } from "./wasm.ts";
 
+export { loadShared } from "./shared.ts";
+
 /** The other end of a worker: from its starter, or from inside. */
 export interface Peer {
   post(message: unknown): void;

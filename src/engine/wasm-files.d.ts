@@ -3,3 +3,8 @@ declare module "*.wasm" {
   const wasm: Uint8Array<ArrayBuffer> | WebAssembly.Module;
   export default wasm;
 }
+
+declare module "*.deflate" {
+  const bytes: Uint8Array<ArrayBuffer>;
+  export default bytes;
+}

@@ -2,7 +2,6 @@
 import { instantiate } from "@assemblyscript/loader";
 import { BUILD_CHECKED, BUILD_RELAXED } from "../../assembly/abi.ts";
 import type { instantiate as generated } from "../../build/simd.js";
-import { sharedMemory, shareMemory } from "./shared.ts";
 
 export * from "../../assembly/abi.ts";
 
@@ -51,21 +50,8 @@ export async function load(source: WasmSource | Promise<WasmSource>): Promise<In
   return (await make(wasm, new WebAssembly.Memory({ initial: 1 }))).instance;
 }
 
-/** The same with a memory that threads can share. A compiled module must have been compiled so. */
-export async function loadShared(wasm: WebAssembly.Module | BufferSource): Promise<Instance> {
-  const memory = sharedMemory();
-  const compiled = wasm instanceof WebAssembly.Module;
-  const { instance, module } = await make(compiled ? wasm : shareMemory(wasm), memory).catch((cause) => {
-    if (!compiled) throw cause;
-    throw new Error("the given module was compiled with a memory that is not shared; give its bytes", {
-      cause,
-    });
-  });
-  const names = kernelsOf(instance.kernels).map(([name]) => name);
-  return { ...instance, share: { module, memory, names } };
-}
-
-async function make(
+/** Builds an instance over a memory. */
+export async function make(
   wasm: WebAssembly.Module | BufferSource | Response,
   memory: WebAssembly.Memory,
 ): Promise<{ instance: Instance; module: WebAssembly.Module }> {
