@@ -167,10 +167,13 @@ function activated(y: Result, p: { activation?: ActivationParams }): Result[] {
   return p.activation ? activation([y], p.activation) : [y];
 }
 
-/** Called with the places in x, w and y of every product of the formula: y[y] is the sum of all its x[x] * w[w]. */
-type Visit = (x: number, w: number, y: number) => void;
+/** The shape of y; and every product of its formula, by place: y[y] is the sum of all its x[x] * w[w]. */
+interface Products {
+  shape: number[];
+  each(visit: (x: number, w: number, y: number) => void): void;
+}
 
-function convProducts(x: Tensor, w: Tensor, p: ConvParams, visit: Visit): number[] {
+function convProducts(x: Tensor, w: Tensor, p: ConvParams): Products {
   const axes = x.shape.length - 2;
   const n = x.shape[0];
   const c = channelsOf(x);
@@ -179,37 +182,38 @@ function convProducts(x: Tensor, w: Tensor, p: ConvParams, visit: Visit): number
   const groupOut = oc / p.groups;
   const spans = spansOf(spatialOf(x), w.shape, p);
   const [d, h, v] = threeSpans(spans);
-  let out = 0;
-  for (let b = 0; b < n; b++)
-    for (let oz = 0; oz < d.out; oz++)
-      for (let oy = 0; oy < h.out; oy++)
-        for (let ox = 0; ox < v.out; ox++)
-          for (let o = 0; o < oc; o++, out++) {
-            const firstChannel = Math.floor(o / groupOut) * groupIn;
-            for (let kz = 0; kz < d.kernel; kz++)
-              for (let ky = 0; ky < h.kernel; ky++)
-                for (let kx = 0; kx < v.kernel; kx++) {
-                  const z = source(oz * d.stride + kz * d.dilation - d.before, d.size, p.paddingMode);
-                  const r = source(oy * h.stride + ky * h.dilation - h.before, h.size, p.paddingMode);
-                  const q = source(ox * v.stride + kx * v.dilation - v.before, v.size, p.paddingMode);
-                  if (z < 0 || r < 0 || q < 0) continue;
-                  const pixel = (((b * d.size + z) * h.size + r) * v.size + q) * c + firstChannel;
-                  const tap = ((kz * h.kernel + ky) * v.kernel + kx) * groupIn;
-                  for (let i = 0; i < groupIn; i++) visit(pixel + i, (tap + i) * oc + o, out);
-                }
-          }
-  return [n, ...spans.map((s) => s.out), oc];
+  return {
+    shape: [n, ...spans.map((s) => s.out), oc],
+    each(visit) {
+      let out = 0;
+      for (let b = 0; b < n; b++)
+        for (let oz = 0; oz < d.out; oz++)
+          for (let oy = 0; oy < h.out; oy++)
+            for (let ox = 0; ox < v.out; ox++)
+              for (let o = 0; o < oc; o++, out++) {
+                const firstChannel = Math.floor(o / groupOut) * groupIn;
+                for (let kz = 0; kz < d.kernel; kz++)
+                  for (let ky = 0; ky < h.kernel; ky++)
+                    for (let kx = 0; kx < v.kernel; kx++) {
+                      const z = source(oz * d.stride + kz * d.dilation - d.before, d.size, p.paddingMode);
+                      const r = source(oy * h.stride + ky * h.dilation - h.before, h.size, p.paddingMode);
+                      const q = source(ox * v.stride + kx * v.dilation - v.before, v.size, p.paddingMode);
+                      if (z < 0 || r < 0 || q < 0) continue;
+                      const pixel = (((b * d.size + z) * h.size + r) * v.size + q) * c + firstChannel;
+                      const tap = ((kz * h.kernel + ky) * v.kernel + kx) * groupIn;
+                      for (let i = 0; i < groupIn; i++) visit(pixel + i, (tap + i) * oc + o, out);
+                    }
+              }
+    },
+  };
 }
 
-type Products<P> = (x: Tensor, w: Tensor, p: P, visit: Visit) => number[];
-
 /** y = bias + the sums of products. */
-function sumProducts<P>(products: Products<P>, [x, w, bias]: readonly Tensor[], p: P): Result {
-  const shape = products(x, w, p, () => {});
+function sumProducts({ shape, each }: Products, [x, w, bias]: readonly Tensor[]): Result {
   const oc = shape[shape.length - 1];
-  const y = fill(shape, (index) => (bias ? bias.data[index[index.length - 1]] : 0));
-  if (bias && bias.data.length !== oc) throw new RangeError(`${bias.data.length} biases for ${oc} channels`);
-  products(x, w, p, (i, j, o) => {
+  const y = empty(shape);
+  if (bias) for (let i = 0; i < y.data.length; i++) y.data[i] = bias.data[i % oc];
+  each((i, j, o) => {
     y.data[o] += x.data[i] * w.data[j];
   });
   return y;
@@ -217,7 +221,7 @@ function sumProducts<P>(products: Products<P>, [x, w, bias]: readonly Tensor[], 
 
 /** y[n,o,oc] = b[oc] + sum over k, i of x[n, o * S + k * D - before, g * I + i] * w[k,i,oc], oc in group g */
 export function conv(inputs: readonly Tensor[], p: ConvParams): Result[] {
-  return activated(sumProducts(convProducts, inputs, p), p);
+  return activated(sumProducts(convProducts(inputs[0], inputs[1], p), inputs), p);
 }
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
@@ -244,7 +248,7 @@ function transposedSpan(size: number, kernel: number, axis: number, p: ConvTrans
   return { size, out, kernel, stride, dilation, before, after };
 }
 
-function convTransposeProducts(x: Tensor, w: Tensor, p: ConvTransposeParams, visit: Visit): number[] {
+function convTransposeProducts(x: Tensor, w: Tensor, p: ConvTransposeParams): Products {
   const axes = x.shape.length - 2;
   const n = x.shape[0];
   const c = channelsOf(x);
@@ -253,66 +257,77 @@ function convTransposeProducts(x: Tensor, w: Tensor, p: ConvTransposeParams, vis
   const groupOut = oc / p.groups;
   const spans = spatialOf(x).map((size, axis) => transposedSpan(size, w.shape[axis], axis, p));
   const [d, h, v] = threeSpans(spans);
-  for (let b = 0; b < n; b++)
-    for (let z = 0; z < d.size; z++)
-      for (let r = 0; r < h.size; r++)
-        for (let q = 0; q < v.size; q++)
-          for (let kz = 0; kz < d.kernel; kz++)
-            for (let ky = 0; ky < h.kernel; ky++)
-              for (let kx = 0; kx < v.kernel; kx++) {
-                const oz = z * d.stride + kz * d.dilation - d.before;
-                const oy = r * h.stride + ky * h.dilation - h.before;
-                const ox = q * v.stride + kx * v.dilation - v.before;
-                if (oz < 0 || oz >= d.out || oy < 0 || oy >= h.out || ox < 0 || ox >= v.out) continue;
-                const from = (((b * d.size + z) * h.size + r) * v.size + q) * c;
-                const to = (((b * d.out + oz) * h.out + oy) * v.out + ox) * oc;
-                const tap = ((kz * h.kernel + ky) * v.kernel + kx) * groupIn;
-                for (let g = 0; g < p.groups; g++)
-                  for (let i = 0; i < groupIn; i++)
-                    for (let o = g * groupOut; o < (g + 1) * groupOut; o++)
-                      visit(from + g * groupIn + i, (tap + i) * oc + o, to + o);
-              }
-  return [n, ...spans.map((s) => s.out), oc];
+  return {
+    shape: [n, ...spans.map((s) => s.out), oc],
+    each(visit) {
+      for (let b = 0; b < n; b++)
+        for (let z = 0; z < d.size; z++)
+          for (let r = 0; r < h.size; r++)
+            for (let q = 0; q < v.size; q++)
+              for (let kz = 0; kz < d.kernel; kz++)
+                for (let ky = 0; ky < h.kernel; ky++)
+                  for (let kx = 0; kx < v.kernel; kx++) {
+                    const oz = z * d.stride + kz * d.dilation - d.before;
+                    const oy = r * h.stride + ky * h.dilation - h.before;
+                    const ox = q * v.stride + kx * v.dilation - v.before;
+                    if (oz < 0 || oz >= d.out || oy < 0 || oy >= h.out || ox < 0 || ox >= v.out) continue;
+                    const from = (((b * d.size + z) * h.size + r) * v.size + q) * c;
+                    const to = (((b * d.out + oz) * h.out + oy) * v.out + ox) * oc;
+                    const tap = ((kz * h.kernel + ky) * v.kernel + kx) * groupIn;
+                    for (let g = 0; g < p.groups; g++)
+                      for (let i = 0; i < groupIn; i++)
+                        for (let o = g * groupOut; o < (g + 1) * groupOut; o++)
+                          visit(from + g * groupIn + i, (tap + i) * oc + o, to + o);
+                  }
+    },
+  };
 }
 
 /** y[n, i * S + k * D - before, g * O + o] += x[n, i, g * I + j] * w[k, j, g * O + o]; then + b. */
 export function convTranspose(inputs: readonly Tensor[], p: ConvTransposeParams): Result[] {
-  return activated(sumProducts(convTransposeProducts, inputs, p), p);
+  return activated(sumProducts(convTransposeProducts(inputs[0], inputs[1], p), inputs), p);
 }
 
 export interface DenseParams {
   activation?: ActivationParams;
 }
 
-function denseProducts(x: Tensor, w: Tensor, _params: DenseParams, visit: Visit): number[] {
+function denseProducts(x: Tensor, w: Tensor): Products {
   const [inputs, units] = w.shape;
   const rows = x.data.length / inputs;
-  for (let row = 0; row < rows; row++)
-    for (let o = 0; o < units; o++)
-      for (let i = 0; i < inputs; i++) visit(row * inputs + i, i * units + o, row * units + o);
-  return [...x.shape.slice(0, -1), units];
+  return {
+    shape: [...x.shape.slice(0, -1), units],
+    each(visit) {
+      for (let row = 0; row < rows; row++)
+        for (let o = 0; o < units; o++)
+          for (let i = 0; i < inputs; i++) visit(row * inputs + i, i * units + o, row * units + o);
+    },
+  };
 }
 
 /** y[..., o] = b[o] + sum over i of x[..., i] * w[i, o]. */
 export function dense(inputs: readonly Tensor[], p: DenseParams = {}): Result[] {
-  return activated(sumProducts(denseProducts, inputs, p), p);
+  return activated(sumProducts(denseProducts(inputs[0], inputs[1]), inputs), p);
 }
 
 /**
  * Gradients by x, w and bias of the ops above, from dy of the output: every product x * w of the formula adds w * dy to one
  * gradient and x * dy to the other.
  */
-export function productGradients<P>(
+export function productGradients(
   op: "conv" | "convTranspose" | "dense",
   [x, w, bias]: readonly Tensor[],
-  p: P,
+  p: object,
   dy: Tensor,
 ): Result[] {
-  const products: Products<P> = {
-    ...{ conv: convProducts, convTranspose: convTransposeProducts, dense: denseProducts },
-  }[op] as never;
+  const { each } =
+    op === "conv"
+      ? convProducts(x, w, p as ConvParams)
+      : op === "convTranspose"
+        ? convTransposeProducts(x, w, p as ConvTransposeParams)
+        : denseProducts(x, w);
   const [dx, dw] = [empty(x.shape), empty(w.shape)];
-  products(x, w, p, (i, j, o) => {
+  each((i, j, o) => {
     dx.data[i] += w.data[j] * dy.data[o];
     dw.data[j] += x.data[i] * dy.data[o];
   });

@@ -66,8 +66,9 @@ export const im2col: Op<Im2colParams> = {
     const record = e.record(recordOf(n, x.shape[x.shape.length - 1], axes));
     e.call("im2col_f32", outRows(n, out.shape.slice(1, -1)), [out.buffer, x.buffer, record]);
   },
-  gradient(g, { inputs: [x], params }, [dy]) {
-    return [dy && g.op(col2im, [dy], { ...(params as Im2colParams), size: x.shape.slice(1, -1) })];
+  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
+    if (!dy || !wanted) return [undefined];
+    return [g.op(col2im, [dy], { ...(params as Im2colParams), size: x.shape.slice(1, -1) })];
   },
 };
 
@@ -106,7 +107,8 @@ export const col2im: Op<Col2imParams> = {
     const record = e.record(recordOf(out.shape[0], out.shape[out.shape.length - 1], axes));
     e.call("col2im_f32", outRows(out.shape[0], params.size), [out.buffer, col.buffer, record]);
   },
-  gradient(g, { params }, [dy]) {
-    return [dy && g.op(im2col, [dy], params as Col2imParams)];
+  gradient(g, { params }, [dy], [wanted]) {
+    if (!dy || !wanted) return [undefined];
+    return [g.op(im2col, [dy], params as Col2imParams)];
   },
 };
