@@ -320,7 +320,8 @@ export function depthwise_transpose_f32(
 // @ts-ignore: decorator
 @inline
 function add_products(out: usize, x: usize, w: usize, count: i32): void {
-  for (; count >= 4; count -= 4, out += 16, x += 16, w += 16) v128.store(out, madd(v128.load(x), v128.load(w), v128.load(out)));
+  for (; count >= 4; count -= 4, out += 16, x += 16, w += 16)
+    v128.store(out, madd(v128.load(x), v128.load(w), v128.load(out)));
   if (count) store_tail(out, madd(load_tail(x, count), load_tail(w, count), load_tail(out, count)), count);
 }
 

@@ -7,8 +7,10 @@
 // line of the filter with all their channels, or a part of it. `pixels` holds pairs of u32, the first of which is where a
 // pixel's window begins in x, in bytes. dy is packed by pack_pixels_f32. As in a forward product, a tile of sums stays in
 // registers, here of rows by NR output channels, while a block of pixels runs by; blocks are added up in out, in order.
-import { DEPTHWISE_GRAD_BLOCK, FILTER_GRAD_ADD, FILTER_GRAD_BLOCK, FILTER_GRAD_GROUP_X, FILTER_GRAD_GROUPS, FILTER_GRAD_N, FILTER_GRAD_P } from "./abi";
-import { FILTER_GRAD_PANEL, FILTER_GRAD_STRIPS, FILTER_GRAD_TAP, NR } from "./abi";
+import {
+  DEPTHWISE_GRAD_BLOCK, FILTER_GRAD_ADD, FILTER_GRAD_BLOCK, FILTER_GRAD_GROUP_X, FILTER_GRAD_GROUPS, FILTER_GRAD_N, FILTER_GRAD_P,
+  FILTER_GRAD_PANEL, FILTER_GRAD_STRIPS, FILTER_GRAD_TAP, NR,
+} from "./abi";
 import { field, load_lanes, load_some, madd, store_lanes, store_some } from "./simd";
 import { MR } from "./tile";
 
