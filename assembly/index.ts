@@ -43,3 +43,4 @@ export { norm_statistics_f32, running_average_f32 } from "./norm-grad";
 export { cross_entropy_f32, cross_entropy_grad_f32, loss_f32, loss_grad_f32 } from "./loss";
 export { dropout_f32 } from "./dropout";
 export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
+export { winograd_filter_grad_f4_f32, winograd_grad_f4_f32 } from "./winograd";

@@ -198,6 +198,15 @@ export const filterGradStrips = (rows: number): [first: number, rows: number][] 
     return [first, Math.min(FILTER_GRAD_ROWS, rows - first)];
   });
 
+/** Transformed inputs and gradients of the tiles that are summed together: about L2; half and three times as much do as well. */
+const WINOGRAD_GRAD_BYTES = 1024 * 1024;
+
+/** Tiles per chunk, in chunks of equal size; the 36 sums for every pair of channels are read and written once for each. */
+export function winogradGradChunk(tiles: number, inputs: number, outputs: number): number {
+  const most = Math.max(96, Math.floor(WINOGRAD_GRAD_BYTES / (36 * 4 * (inputs + outputs))));
+  return Math.ceil(tiles / Math.max(1, Math.round(tiles / most)));
+}
+
 /** Panels of NR channels. */
 export const panelsOf = (channels: number): number => Math.ceil(channels / NR);
 

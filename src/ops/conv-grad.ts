@@ -1,14 +1,22 @@
 // What the gradients of convolutions are made of: the outer product that gives the filter's, and filters turned for the input's.
 
 import {
+  convAlgorithm,
   filterGradBlock,
   filterGradChunk,
   filterGradStrips,
   imagesPerChunk,
   PANEL_PIXEL,
   panelsOf,
+  winogradGradChunk,
+  winogradStep,
+  winogradTiles,
 } from "../engine/plan.ts";
 import {
+  CONV_DZ,
+  CONV_N,
+  CONV_OD,
+  CONV_PF,
   DEPTHWISE_GRAD_BLOCK,
   FILTER_GRAD_ADD,
   FILTER_GRAD_BLOCK,
@@ -19,6 +27,8 @@ import {
   FILTER_GRAD_PANEL,
   FILTER_GRAD_STRIPS,
   FILTER_GRAD_TAP,
+  WINOGRAD_ACROSS,
+  WINOGRAD_DOWN,
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, show } from "./check.ts";
@@ -66,7 +76,14 @@ export const convFilterGrad: Op<FilterGradParams> = {
         ...{ before: before[i], after: Math.max(0, last - before[i] - size) },
       };
     });
-    emitFilterGrad(e, dw, x, dy, axes, p.groups, p.paddingMode);
+    const facts = {
+      inPerGroup: x.shape.at(-1)! / p.groups,
+      outPerGroup: dy.shape.at(-1)! / p.groups,
+      ...{ groups: p.groups, kernel, stride, dilation, out, images: x.shape[0], winograd: e.winograd },
+    };
+    if (p.paddingMode === "zeros" && convAlgorithm(facts).startsWith("winograd"))
+      emitWinogradGrad(e, dw, x, dy, axes);
+    else emitFilterGrad(e, dw, x, dy, axes, p.groups, p.paddingMode);
   },
   multiplyAdds([, dy], [dw]) {
     return (sizeOf(dw.shape) / dw.shape.at(-1)!) * sizeOf(dy.shape);
@@ -167,6 +184,56 @@ function emitFilterGrad(
       ]);
     }
   }
+}
+
+/** The same for 3x3 filters by way of Winograd's tiles; axes are [1, h, w]. */
+function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: readonly Axis[]): void {
+  const points = 36;
+  const [c, oc] = [x.shape.at(-1)!, dy.shape.at(-1)!];
+  const [down, across] = axes.slice(1).map((a) => winogradTiles(a.out, a.dilation, 4) / a.dilation);
+  const shape = e.record(
+    fields({
+      [CONV_N]: [x.shape[0], ...axes.map((a) => a.size), c],
+      [CONV_OD]: [...axes.map((a) => a.out), oc],
+      [CONV_DZ]: axes.map((a) => a.dilation),
+      [CONV_PF]: axes.map((a) => a.before),
+      [WINOGRAD_ACROSS]: [across],
+      [WINOGRAD_DOWN]: [down],
+    }),
+  );
+  const tiles = x.shape[0] * across * axes[2].dilation * down * axes[1].dilation;
+  const chunk = winogradGradChunk(tiles, c, oc);
+  const panels = panelsOf(oc);
+  const step = winogradStep(chunk * c * 4);
+  const panel = winogradStep(chunk * PANEL_PIXEL);
+  const inputs = e.scratch(points * step);
+  const gradients = e.scratch(points * panels * panel);
+  const products = e.scratch(points * c * oc * 4);
+  const table = pixels(e, {
+    ...{ counts: [1, 1, 1, chunk], input: [0, 0, 0, c * 4], output: [0, 0, 0, 0], first: 0 },
+  });
+  const strips = filterGradStrips(c).map(([first, rows]) => [first * 4, first, rows]);
+  const stripTable = e.record(strips.flat());
+  e.algorithm("winograd4");
+  for (let first = 0; first < tiles; first += chunk) {
+    const P = Math.min(chunk, tiles - first);
+    e.call("winograd_input_f4_f32", P, [inputs, x.buffer, shape, step, first]);
+    e.call("winograd_grad_f4_f32", P, [gradients, dy.buffer, shape, panel, first]);
+    const record = fields({
+      [FILTER_GRAD_P]: [P],
+      [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
+      [FILTER_GRAD_N]: [oc],
+      [FILTER_GRAD_STRIPS]: [strips.length],
+      [FILTER_GRAD_GROUPS]: [points],
+      [FILTER_GRAD_GROUP_X]: [step],
+      [FILTER_GRAD_PANEL]: [panel],
+      [FILTER_GRAD_ADD]: [first > 0 ? 1 : 0],
+    });
+    e.call("filter_grad_f32", points * strips.length * panels, [
+      ...[products, inputs, gradients, table, stripTable, e.record(record)],
+    ]);
+  }
+  e.call("winograd_filter_grad_f4_f32", c, [dw.buffer, products, c, oc]);
 }
 
 /** Runs of rows: where each begins in a window in bytes, the first row, and rows. */
