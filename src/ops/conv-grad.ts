@@ -29,6 +29,7 @@ import {
   FILTER_GRAD_TAP,
   WINOGRAD_ACROSS,
   WINOGRAD_DOWN,
+  WINOGRAD_M,
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, show } from "./check.ts";
@@ -81,7 +82,7 @@ export const convFilterGrad: Op<FilterGradParams> = {
       outPerGroup: dy.shape.at(-1)! / p.groups,
       ...{ groups: p.groups, kernel, stride, dilation, out, images: x.shape[0], winograd: e.winograd },
     };
-    if (p.paddingMode === "zeros" && convAlgorithm(facts).startsWith("winograd"))
+    if (p.paddingMode === "zeros" && /^winograd[24]$/.test(convAlgorithm(facts)))
       emitWinogradGrad(e, dw, x, dy, axes);
     else emitFilterGrad(e, dw, x, dy, axes, p.groups, p.paddingMode);
   },
@@ -199,6 +200,7 @@ function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: read
       [CONV_PF]: axes.map((a) => a.before),
       [WINOGRAD_ACROSS]: [across],
       [WINOGRAD_DOWN]: [down],
+      [WINOGRAD_M]: [4],
     }),
   );
   const tiles = x.shape[0] * across * axes[2].dilation * down * axes[1].dilation;
