@@ -312,6 +312,8 @@ describe.each(builds())("in float32, $name build", ({ engine }) => {
       { padding: 3, dilation: [3, 2] },
       noise,
     ),
+    // Tiles of another kind: their gradient goes the direct way.
+    layer("conv", { size: [1, 12, 13], c: 32, oc: 32, kernel: [5, 5] }, { padding: "same" }, noise),
     layer("conv", { size: [20, 28, 29], c: 16, oc: 32, kernel: [3, 3] }, { padding: "same" }, noise),
   ])("through Winograd's tiles, case %#", async (c) => {
     const gradients = await gradientsOf(engine, conv as Op<object>, c.inputs, c.params, [c.dy]);
