@@ -168,17 +168,17 @@ export const BROADCAST_B_BLOCK = 5;
 /** The axes round the run, at least one, innermost first: size, then how far a and b move along it. */
 export const BROADCAST_AXES = 6;
 
-// Derivatives of activations (activation-grad.ts), from y: constants on both sides of two edges; a polynomial; exponential
-// below 0; and from x: the rest.
+// Derivatives of activations (activation-grad.ts has the formulas): those that cost less than their loads, and from
+// GRAD_SOFTPLUS on the others.
 export const GRAD_CLIP = 0;
 export const GRAD_POLYNOMIAL = 1;
 export const GRAD_ELU = 2;
 export const GRAD_SOFTSIGN = 3;
-export const GRAD_SOFTPLUS = 4;
-export const GRAD_ELU_X = 5;
-export const GRAD_ABS = 6;
-export const GRAD_PRELU = 7;
-export const GRAD_HARD_SWISH = 8;
+export const GRAD_ABS = 4;
+export const GRAD_HARD_SWISH = 5;
+export const GRAD_PRELU = 6;
+export const GRAD_SOFTPLUS = 7;
+export const GRAD_ELU_X = 8;
 export const GRAD_SILU = 9;
 export const GRAD_MISH = 10;
 export const GRAD_GELU = 11;

@@ -1,14 +1,24 @@
 // out[i] = dy[i] · f'(x[i]) over `count` floats, with the derivative taken from v: y = f(x) where the formula allows, else x.
 // Lanes are neighbouring floats. out may be dy, or v. A unit is a block of MAP_BLOCK floats; the last may be partial.
-import { GRAD_ABS, GRAD_CLIP, GRAD_ELU, GRAD_ELU_X, GRAD_GELU, GRAD_GELU_TANH, GRAD_HARD_SWISH, GRAD_MISH } from "./abi";
-import { GRAD_POLYNOMIAL, GRAD_PRELU, GRAD_SILU, GRAD_SOFTPLUS, GRAD_SOFTSIGN, MAP_BLOCK } from "./abi";
+import { GRAD_ELU_X, GRAD_GELU, GRAD_GELU_TANH, GRAD_MISH, GRAD_PRELU, GRAD_SOFTPLUS, MAP_BLOCK } from "./abi";
 import { exp_negative_f32x4, exp_normal_f32x4, expm1_f32x4, normal_tail_f32x4 } from "./exp";
 import { load_next, madd, splat, store_next } from "./simd";
 
+// The first GRAD_* once more, as literals, for which the compiler makes loops of their own.
+const enum Cheap {
+  CLIP,
+  POLYNOMIAL,
+  ELU,
+  SOFTSIGN,
+  ABS,
+  HARD_SWISH,
+  PRELU,
+}
+
 const NUMBERS: usize = memory.data<f32>([
   1, 2, 3, 4, 0.5, 0.33333334,
-  // -2·√(2/π), that times 0.044715, and three times that
-  -1.5957691216057308, -0.07135481627260025, -0.21406444881780074,
+  // 2·√(2/π), that times 0.044715, and three times that
+  1.5957691216057308, 0.07135481627260025, 0.21406444881780074,
   // from here on tanh(softplus(x)) is 1
   30,
   // from here on a · Φ(-a) is 0
@@ -30,118 +40,154 @@ const GELU_MAX: usize = NUMBERS + 40;
 const DENSITY: usize = NUMBERS + 44;
 const MINUS_HALF: usize = NUMBERS + 48;
 
-/** u · σ'(u)-like part and σ itself, both accurate on either side of 0: σ(a) + part · e / (1 + e)², e = e^-|a|. */
+/** The derivatives that cost less than their loads. */
 // @ts-ignore: decorator
 @inline
-function sigmoid_and_slope(a: v128, part: v128): v128 {
-  const zero = f32x4.splat(0);
-  const e = exp_negative_f32x4(f32x4.sub(zero, f32x4.abs(a)));
-  const p = f32x4.div(splat(ONE), f32x4.add(e, splat(ONE)));
-  const ep = f32x4.mul(e, p);
-  const s = v128.bitselect(p, ep, f32x4.gt(a, zero));
-  return madd(part, f32x4.mul(ep, p), s);
-}
-
-/** The gradient of four values. `kind` is a literal. */
-// @ts-ignore: decorator
-@inline
-function apply(kind: i32, dy: v128, v: v128, p: v128, q: v128, r: v128): v128 {
+function cheap(kind: i32, dy: v128, v: v128, p: v128, q: v128, r: v128): v128 {
   const zero = f32x4.splat(0);
   // p between 0 and r, q outside; no upper end when r is NaN
-  if (kind == GRAD_CLIP) {
+  if (kind == Cheap.CLIP) {
     const outside = v128.or(f32x4.le(v, zero), f32x4.ge(v, r));
     return v128.bitselect(f32x4.mul(dy, q), f32x4.mul(dy, p), outside);
   }
   // p + y · (q + r · y)
-  if (kind == GRAD_POLYNOMIAL) return f32x4.mul(dy, madd(v, madd(v, r, q), p));
+  if (kind == Cheap.POLYNOMIAL) return f32x4.mul(dy, madd(v, madd(v, r, q), p));
   // q above 0, y + p below
-  if (kind == GRAD_ELU) return f32x4.mul(dy, v128.bitselect(q, f32x4.add(v, p), f32x4.gt(v, zero)));
-  // q above 0, p · e^x below
-  if (kind == GRAD_ELU_X)
-    return f32x4.mul(dy, v128.bitselect(q, f32x4.mul(p, exp_normal_f32x4(v)), f32x4.gt(v, zero)));
+  if (kind == Cheap.ELU) return f32x4.mul(dy, v128.bitselect(q, f32x4.add(v, p), f32x4.gt(v, zero)));
   // the sign of x, 0 at 0
-  if (kind == GRAD_ABS) {
+  if (kind == Cheap.ABS) {
     const turned = v128.bitselect(f32x4.neg(dy), dy, f32x4.lt(v, zero));
     return v128.and(turned, f32x4.ne(v, zero));
   }
   // 0 above 0, x below: what a slope of prelu meets
-  if (kind == GRAD_PRELU) return v128.andnot(f32x4.mul(dy, v), f32x4.gt(v, zero));
-  if (kind == GRAD_SOFTSIGN) {
+  if (kind == Cheap.PRELU) return v128.andnot(f32x4.mul(dy, v), f32x4.gt(v, zero));
+  // (1 - |y|)²
+  if (kind == Cheap.SOFTSIGN) {
     const t = f32x4.sub(splat(ONE), f32x4.abs(v));
     return f32x4.mul(dy, f32x4.mul(t, t));
   }
-  // 0 up to -3, 1 from 3 on, x / 3 + 1/2 between
-  if (kind == GRAD_HARD_SWISH) {
-    const three = splat(THREE);
-    const slope = v128.bitselect(splat(ONE), madd(v, splat(THIRD), splat(HALF)), f32x4.ge(v, three));
-    return v128.andnot(f32x4.mul(dy, slope), f32x4.le(v, f32x4.neg(three)));
-  }
+  // HARD_SWISH: 0 up to -3, 1 from 3 on, x / 3 + 1/2 between
+  const three = splat(THREE);
+  const slope = v128.bitselect(splat(ONE), madd(v, splat(THIRD), splat(HALF)), f32x4.ge(v, three));
+  return v128.andnot(f32x4.mul(dy, slope), f32x4.le(v, f32x4.neg(three)));
+}
+
+/** The others. Which it is, is asked at run time: it costs next to nothing beside them. */
+// @ts-ignore: decorator
+@inline
+function costly(kind: i32, dy: v128, v: v128, p: v128, q: v128): v128 {
+  const zero = f32x4.splat(0);
+  const one = splat(ONE);
   // σ(x) = 1 - e^-y
   if (kind == GRAD_SOFTPLUS) return f32x4.mul(dy, f32x4.neg(expm1_f32x4(f32x4.neg(v))));
-  // (x · σ)' = σ + x · σ · (1 - σ)
-  if (kind == GRAD_SILU) return f32x4.mul(dy, sigmoid_and_slope(v, v));
+  // q above 0, p · e^x below
+  if (kind == GRAD_ELU_X)
+    return f32x4.mul(dy, v128.bitselect(q, f32x4.mul(p, exp_normal_f32x4(v)), f32x4.gt(v, zero)));
   // x · n / (n + 2) with n = e · (e + 2): n / (n + 2) + 4x · e · (e + 1) / (n + 2)²
   if (kind == GRAD_MISH) {
     const e = exp_normal_f32x4(f32x4.pmin(v, splat(MISH_MAX)));
     const n = f32x4.mul(e, f32x4.add(e, splat(TWO)));
-    const w = f32x4.div(splat(ONE), f32x4.add(n, splat(TWO)));
-    const t = f32x4.mul(f32x4.mul(e, f32x4.add(e, splat(ONE))), w);
+    const w = f32x4.div(one, f32x4.add(n, splat(TWO)));
+    const t = f32x4.mul(f32x4.mul(e, f32x4.add(e, one)), w);
     return f32x4.mul(dy, f32x4.mul(madd(f32x4.mul(v, splat(FOUR)), t, n), w));
   }
   // Φ(x) + x · φ(x)
   if (kind == GRAD_GELU) {
     const a = f32x4.pmin(f32x4.abs(v), splat(GELU_MAX));
     const tail = normal_tail_f32x4(a);
-    const s = v128.bitselect(f32x4.sub(splat(ONE), tail), tail, f32x4.gt(v, zero));
+    const s = v128.bitselect(f32x4.sub(one, tail), tail, f32x4.gt(v, zero));
     const density = f32x4.mul(exp_negative_f32x4(f32x4.mul(f32x4.mul(a, a), splat(MINUS_HALF))), splat(DENSITY));
     return f32x4.mul(dy, madd(v, density, s));
   }
-  // x · σ(2u): σ + x · 2u' · σ · (1 - σ)
-  const s = f32x4.mul(v, v);
-  const u = f32x4.mul(v, madd(s, splat(GELU_3), splat(GELU_1)));
-  const slope = f32x4.mul(v, madd(s, splat(GELU_9), splat(GELU_1)));
-  return f32x4.mul(dy, sigmoid_and_slope(f32x4.neg(u), f32x4.neg(slope)));
+  // (x · σ(a))' = σ + x · a' · σ · (1 - σ): SILU with a = x, else a = 2·√(2/π) · (x + 0.044715·x³)
+  let a = v, slope = v;
+  if (kind == GRAD_GELU_TANH) {
+    const square = f32x4.mul(v, v);
+    a = f32x4.mul(v, madd(square, splat(GELU_3), splat(GELU_1)));
+    slope = f32x4.mul(v, madd(square, splat(GELU_9), splat(GELU_1)));
+  }
+  // By e^-|a|, which is accurate on either side of 0: σ = 1 / (1 + e) or e / (1 + e), σ · (1 - σ) = e / (1 + e)².
+  const e = exp_negative_f32x4(f32x4.neg(f32x4.abs(a)));
+  const u = f32x4.div(one, f32x4.add(e, one));
+  const eu = f32x4.mul(e, u);
+  return f32x4.mul(dy, madd(slope, f32x4.mul(eu, u), v128.bitselect(u, eu, f32x4.gt(a, zero))));
 }
 
-/** The loop round `apply`. */
+/** Whole pairs of vectors. */
 // @ts-ignore: decorator
 @inline
-function map(
-  kind: i32, out: usize, dy: usize, v: usize, left: i32, p: f32, q: f32, r: f32,
-): void {
-  const pv = f32x4.splat(p), qv = f32x4.splat(q), rv = f32x4.splat(r);
-  for (; left > 0; left -= 4) {
-    store_next(out, apply(kind, load_next(dy, left), load_next(v, left), pv, qv, rv), left);
-    out += 16;
-    dy += 16;
-    v += 16;
+function pairs(kind: i32, out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  for (; left >= 8; left -= 8) {
+    const a = cheap(kind, v128.load(dy), v128.load(v), p, q, r);
+    const b = cheap(kind, v128.load(dy, 16), v128.load(v, 16), p, q, r);
+    v128.store(out, a);
+    v128.store(out, b, 16);
+    out += 32;
+    dy += 32;
+    v += 32;
   }
+}
+
+// Functions of their own, because the optimiser takes loops that are alike and side by side for one loop with a switch in it.
+
+function clip_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.CLIP, out, dy, v, left, p, q, r);
+}
+
+function polynomial_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.POLYNOMIAL, out, dy, v, left, p, q, r);
+}
+
+function elu_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.ELU, out, dy, v, left, p, q, r);
+}
+
+function softsign_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.SOFTSIGN, out, dy, v, left, p, q, r);
+}
+
+function abs_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.ABS, out, dy, v, left, p, q, r);
+}
+
+function hard_swish_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.HARD_SWISH, out, dy, v, left, p, q, r);
+}
+
+function prelu_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
+  pairs(Cheap.PRELU, out, dy, v, left, p, q, r);
 }
 
 /** `kind` is one of GRAD_*; p, q and r are its numbers, if it has any. */
 export function activation_grad_f32(
   out: usize, dy: usize, v: usize, count: i32, kind: i32, p: f32, q: f32, r: f32, from: i32, to: i32,
 ): void {
+  assert(Cheap.PRELU == GRAD_PRELU && GRAD_PRELU + 1 == GRAD_SOFTPLUS);
   assert(from >= 0 && to <= (count + MAP_BLOCK - 1) / MAP_BLOCK);
-  const first = from * MAP_BLOCK;
-  const left = min(to * MAP_BLOCK, count) - first;
-  const at = <usize>first << 2;
-  out += at;
-  dy += at;
-  v += at;
-  if (kind == GRAD_CLIP) map(GRAD_CLIP, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_POLYNOMIAL) map(GRAD_POLYNOMIAL, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_ELU) map(GRAD_ELU, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_ELU_X) map(GRAD_ELU_X, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_ABS) map(GRAD_ABS, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_PRELU) map(GRAD_PRELU, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_SOFTSIGN) map(GRAD_SOFTSIGN, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_HARD_SWISH) map(GRAD_HARD_SWISH, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_SOFTPLUS) map(GRAD_SOFTPLUS, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_SILU) map(GRAD_SILU, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_MISH) map(GRAD_MISH, out, dy, v, left, p, q, r);
-  else if (kind == GRAD_GELU) map(GRAD_GELU, out, dy, v, left, p, q, r);
-  else map(GRAD_GELU_TANH, out, dy, v, left, p, q, r);
+  const pv = f32x4.splat(p), qv = f32x4.splat(q), rv = f32x4.splat(r);
+  let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
+  let at = <usize>from * MAP_BLOCK << 2;
+  if (kind < GRAD_SOFTPLUS) {
+    if (kind == Cheap.CLIP) clip_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    else if (kind == Cheap.POLYNOMIAL) polynomial_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    else if (kind == Cheap.ELU) elu_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    else if (kind == Cheap.SOFTSIGN) softsign_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    else if (kind == Cheap.ABS) abs_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    else if (kind == Cheap.HARD_SWISH) hard_swish_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    else prelu_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
+    at += <usize>(left & ~7) << 2;
+    left &= 7;
+  }
+  for (; left > 0; left -= 4, at += 16) {
+    const d = load_next(dy + at, left);
+    const w = load_next(v + at, left);
+    store_next(out + at, kind < GRAD_SOFTPLUS ? any_cheap(kind, d, w, pv, qv, rv) : costly(kind, d, w, pv, qv), left);
+  }
+}
+
+/** The rest of a run: not worth a loop of its own. */
+function any_cheap(kind: i32, dy: v128, v: v128, p: v128, q: v128, r: v128): v128 {
+  return cheap(kind, dy, v, p, q, r);
 }
 
 /** out[i] = x[i] > 0 ? dy[i] : scaled[i]. out may be any of them. */

@@ -2,7 +2,7 @@
 // A unit is a block of MAP_BLOCK floats (256 bytes, whole cache lines); the last may be partial.
 import { MAP_BLOCK } from "./abi";
 import { exp_f32x4, exp_normal_f32x4, expm1_f32x4, log1p_f32x4, normal_tail_f32x4, tanh_f32x4 } from "./exp";
-import { load_some, madd, splat, store_some } from "./simd";
+import { load_next, madd, splat, store_next } from "./simd";
 
 // Which f: a literal at every call of `map`, so that only its branch is compiled.
 const enum Kind {
@@ -123,7 +123,7 @@ function map(kind: Kind, out: usize, x: usize, count: i32, p: f32, q: f32, from:
       dst += 64;
     }
     for (; left > 0; left -= 4) {
-      store_some(dst, apply(kind, load_some(src, left), pv, qv), left);
+      store_next(dst, apply(kind, load_next(src, left), pv, qv), left);
       src += 16;
       dst += 16;
     }
@@ -138,7 +138,7 @@ function map(kind: Kind, out: usize, x: usize, count: i32, p: f32, q: f32, from:
       dst += 32;
     }
     for (; left > 0; left -= 4) {
-      store_some(dst, apply(kind, load_some(src, left), pv, qv), left);
+      store_next(dst, apply(kind, load_next(src, left), pv, qv), left);
       src += 16;
       dst += 16;
     }

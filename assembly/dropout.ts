@@ -52,5 +52,5 @@ export function dropout_f32(
 // @ts-ignore: decorator
 @inline
 function drop(out: usize, x: usize, bits: v128, limit: v128, by: v128, left: i32): void {
-  store_next(out, v128.and(f32x4.mul(load_next(x, left), by), i32x4.ge_u(bits, limit)), left);
+  if (left > 0) store_next(out, v128.and(f32x4.mul(load_next(x, left), by), i32x4.ge_u(bits, limit)), left);
 }

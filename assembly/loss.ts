@@ -3,7 +3,7 @@
 //     out[row] = Σ t' · (log Σ e^x - x)       dx = (softmax(x) · Σ t' - t') · dy · factor
 //   between x and t, value by value: squares, distances, Huber's mixture, and the cross-entropy of sigmoid(x)
 // dy is one float, in memory because another kernel makes it.
-import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_POWER, LOSS_SQUARE, MAP_BLOCK } from "./abi";
+import { LOSS_L1, LOSS_LOGITS, LOSS_POWER, LOSS_SQUARE, MAP_BLOCK } from "./abi";
 import { exp_negative_f32x4, log1p_f32x4, log_f32x4 } from "./exp";
 import { load_next, madd, splat, store_next, sum_lanes } from "./simd";
 
@@ -119,6 +119,7 @@ export function cross_entropy_grad_f32(
 }
 
 // --- Value by value ---
+// Which loss it is, is asked at run time: outputs are few, beside what made them.
 
 /** The term of four values. */
 // @ts-ignore: decorator
@@ -157,44 +158,17 @@ function slope(kind: i32, x: v128, t: v128, delta: v128): v128 {
   return f32x4.pmin(f32x4.pmax(d, f32x4.neg(delta)), delta);
 }
 
-// @ts-ignore: decorator
-@inline
-function sum_terms(kind: i32, x: usize, t: usize, left: i32, delta: v128): f32 {
-  let sum = f32x4.splat(0);
-  for (; left > 0; left -= 4) {
-    sum = f32x4.add(sum, v128.and(term(kind, load_next(x, left), load_next(t, left), delta), some(left)));
-    x += 16;
-    t += 16;
-  }
-  return sum_lanes(sum);
-}
-
 /** Sums of MAP_BLOCK terms each, the last of what is left. `kind` is one of LOSS_*. Unit: one sum. */
 export function loss_f32(
   out: usize, x: usize, t: usize, count: i32, kind: i32, delta: f32, from: i32, to: i32,
 ): void {
   const edge = f32x4.splat(delta);
   for (; from < to; from++) {
-    const at = <usize>from * MAP_BLOCK << 2;
-    const left = min(MAP_BLOCK, count - from * MAP_BLOCK);
-    let sum: f32;
-    if (kind == LOSS_SQUARE) sum = sum_terms(LOSS_SQUARE, x + at, t + at, left, edge);
-    else if (kind == LOSS_L1) sum = sum_terms(LOSS_L1, x + at, t + at, left, edge);
-    else if (kind == LOSS_HUBER) sum = sum_terms(LOSS_HUBER, x + at, t + at, left, edge);
-    else if (kind == LOSS_POWER) sum = sum_terms(LOSS_POWER, x + at, x + at, left, edge);
-    else sum = sum_terms(LOSS_LOGITS, x + at, t + at, left, edge);
-    store<f32>(out + (<usize>from << 2), sum);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function map_slopes(kind: i32, out: usize, x: usize, t: usize, left: i32, delta: v128, scale: v128): void {
-  for (; left > 0; left -= 4) {
-    store_next(out, f32x4.mul(slope(kind, load_next(x, left), load_next(t, left), delta), scale), left);
-    out += 16;
-    x += 16;
-    t += 16;
+    let sum = f32x4.splat(0);
+    let i = <usize>from * MAP_BLOCK << 2;
+    for (let left = min(MAP_BLOCK, count - from * MAP_BLOCK); left > 0; left -= 4, i += 16)
+      sum = f32x4.add(sum, v128.and(term(kind, load_next(x + i, left), load_next(t + i, left), edge), some(left)));
+    store<f32>(out + (<usize>from << 2), sum_lanes(sum));
   }
 }
 
@@ -204,10 +178,9 @@ export function loss_grad_f32(
 ): void {
   const edge = f32x4.splat(delta);
   const scale = f32x4.splat(load<f32>(dy) * factor);
-  const at = <usize>from * MAP_BLOCK << 2;
-  const left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
-  if (kind == LOSS_SQUARE) map_slopes(LOSS_SQUARE, out + at, x + at, t + at, left, edge, scale);
-  else if (kind == LOSS_L1) map_slopes(LOSS_L1, out + at, x + at, t + at, left, edge, scale);
-  else if (kind == LOSS_HUBER) map_slopes(LOSS_HUBER, out + at, x + at, t + at, left, edge, scale);
-  else map_slopes(LOSS_LOGITS, out + at, x + at, t + at, left, edge, scale);
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK; left > 0; left -= 4, i += 16) {
+    const d = slope(kind, load_next(x + i, left), load_next(t + i, left), edge);
+    store_next(out + i, f32x4.mul(d, scale), left);
+  }
 }

@@ -8,7 +8,7 @@
 //   tables    [pictures][centre, a, b, d][columns] of dx = dy · a + (x - centre) · b + d
 import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS, REDUCE_BLOCK } from "./abi";
 import { total } from "./norm";
-import { field, load_next, madd, store_next } from "./simd";
+import { field, load_lanes, madd, store_lanes } from "./simd";
 
 /** Rows that are done some columns at a time: enough to make little of loading the tables, few enough to read along. */
 const TURN: i32 = 8;
@@ -92,7 +92,7 @@ function sums_column(q: usize, dy: usize, x: usize, m: usize, rows: i32, line: u
 // @ts-ignore: decorator
 @inline
 function column_sums(vectors: i32, q: usize, dy: usize, x: usize, m: usize, rows: i32, line: usize, lanes: i32): void {
-  const m0 = load_next(m, lanes);
+  const m0 = load_lanes(m, lanes);
   let m1 = m0, m2 = m0, m3 = m0;
   if (vectors == 4) {
     m1 = v128.load(m, 16);
@@ -102,9 +102,9 @@ function column_sums(vectors: i32, q: usize, dy: usize, x: usize, m: usize, rows
   let s0 = f32x4.splat(0), s1 = s0, s2 = s0, s3 = s0;
   let p0 = s0, p1 = s0, p2 = s0, p3 = s0;
   for (; rows > 0; rows--) {
-    let d = load_next(dy, lanes);
+    let d = load_lanes(dy, lanes);
     s0 = f32x4.add(s0, d);
-    p0 = madd(d, f32x4.sub(load_next(x, lanes), m0), p0);
+    p0 = madd(d, f32x4.sub(load_lanes(x, lanes), m0), p0);
     if (vectors == 4) {
       d = v128.load(dy, 16);
       s1 = f32x4.add(s1, d);
@@ -120,8 +120,8 @@ function column_sums(vectors: i32, q: usize, dy: usize, x: usize, m: usize, rows
     x += line;
   }
   const products = q + line;
-  store_next(q, s0, lanes);
-  store_next(products, p0, lanes);
+  store_lanes(q, s0, lanes);
+  store_lanes(products, p0, lanes);
   if (vectors == 4) {
     v128.store(q, s1, 16);
     v128.store(q, s2, 32);
@@ -254,16 +254,16 @@ function column_grad(
   const as = t + line;
   const bs = as + line;
   const ds = bs + line;
-  const c0 = load_next(t, lanes), a0 = load_next(as, lanes), b0 = load_next(bs, lanes), d0 = load_next(ds, lanes);
+  const c0 = load_lanes(t, lanes), a0 = load_lanes(as, lanes), b0 = load_lanes(bs, lanes), d0 = load_lanes(ds, lanes);
   let c1 = c0, a1 = a0, b1 = b0, d1 = d0;
   if (vectors == 2) c1 = v128.load(t, 16), a1 = v128.load(as, 16), b1 = v128.load(bs, 16), d1 = v128.load(ds, 16);
   for (; rows > 0; rows--) {
-    const y0 = madd(f32x4.sub(load_next(x, lanes), c0), b0, madd(load_next(dy, lanes), a0, d0));
+    const y0 = madd(f32x4.sub(load_lanes(x, lanes), c0), b0, madd(load_lanes(dy, lanes), a0, d0));
     if (vectors == 2) {
       const y1 = madd(f32x4.sub(v128.load(x, 16), c1), b1, madd(v128.load(dy, 16), a1, d1));
       v128.store(q, y1, 16);
     }
-    store_next(q, y0, lanes);
+    store_lanes(q, y0, lanes);
     dy += line;
     x += line;
     q += line;

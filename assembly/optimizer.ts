@@ -11,6 +11,20 @@ function number(record: usize, index: i32): v128 {
   return splat(record + (<usize>index << 2));
 }
 
+/** Four floats, or what is left of them. */
+// @ts-ignore: decorator
+@inline
+function get(whole: bool, p: usize, left: i32): v128 {
+  return whole ? v128.load(p) : load_next(p, left);
+}
+
+// @ts-ignore: decorator
+@inline
+function put(whole: bool, p: usize, x: v128, left: i32): void {
+  if (whole) v128.store(p, x);
+  else store_next(p, x, left);
+}
+
 /**
  * g = grad + decay · w; v = momentum · v + g; w -= rate · v, with Nesterov rate · (g + momentum · v). Without a `velocity`
  * (0) w -= rate · g.
@@ -21,16 +35,25 @@ export function sgd_f32(
   const rate = f32x4.neg(number(hyper, HYPER_RATE));
   const momentum = number(rule, RULE_MOMENTUM), decay = number(rule, RULE_DECAY);
   let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
-  for (let i = <usize>from * MAP_BLOCK << 2; left > 0; left -= 4, i += 16) {
-    const value = load_next(w + i, left);
-    let g = madd(value, decay, load_next(grad + i, left));
-    if (velocity) {
-      const v = madd(load_next(velocity + i, left), momentum, g);
-      store_next(velocity + i, v, left);
-      g = nesterov ? madd(v, momentum, g) : v;
-    }
-    store_next(w + i, madd(g, rate, value), left);
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (; left >= 4; left -= 4, i += 16) sgd(true, w, grad, velocity, i, left, nesterov, rate, momentum, decay);
+  if (left > 0) sgd(false, w, grad, velocity, i, left, nesterov, rate, momentum, decay);
+}
+
+// @ts-ignore: decorator
+@inline
+function sgd(
+  whole: bool, w: usize, grad: usize, velocity: usize, i: usize, left: i32,
+  nesterov: i32, rate: v128, momentum: v128, decay: v128,
+): void {
+  const value = get(whole, w + i, left);
+  let g = madd(value, decay, get(whole, grad + i, left));
+  if (velocity) {
+    const v = madd(get(whole, velocity + i, left), momentum, g);
+    put(whole, velocity + i, v, left);
+    g = nesterov ? madd(v, momentum, g) : v;
   }
+  put(whole, w + i, madd(g, rate, value), left);
 }
 
 /**
@@ -40,22 +63,30 @@ export function sgd_f32(
 export function adam_f32(
   w: usize, grad: usize, mean: usize, square: usize, hyper: usize, rule: usize, count: i32, from: i32, to: i32,
 ): void {
-  const step = number(hyper, HYPER_STEP), root = number(hyper, HYPER_ROOT);
-  const shrink = f32x4.neg(f32x4.mul(number(hyper, HYPER_RATE), number(rule, RULE_SHRINK)));
-  const decay = number(rule, RULE_DECAY), epsilon = number(rule, RULE_EPSILON);
-  const keep = number(rule, RULE_KEEP), take = number(rule, RULE_TAKE);
-  const keep2 = number(rule, RULE_KEEP_SQUARE), take2 = number(rule, RULE_TAKE_SQUARE);
   let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
-  for (let i = <usize>from * MAP_BLOCK << 2; left > 0; left -= 4, i += 16) {
-    const value = load_next(w + i, left);
-    const g = madd(value, decay, load_next(grad + i, left));
-    const m = madd(load_next(mean + i, left), keep, f32x4.mul(g, take));
-    const s = madd(load_next(square + i, left), keep2, f32x4.mul(f32x4.mul(g, g), take2));
-    store_next(mean + i, m, left);
-    store_next(square + i, s, left);
-    const by = f32x4.div(f32x4.mul(m, step), madd(f32x4.sqrt(s), root, epsilon));
-    store_next(w + i, f32x4.sub(madd(value, shrink, value), by), left);
-  }
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (; left >= 4; left -= 4, i += 16) adam(true, w, grad, mean, square, i, left, hyper, rule);
+  if (left > 0) adam(false, w, grad, mean, square, i, left, hyper, rule);
+}
+
+// The numbers are loaded where they are used, an L1 hit each: there are more of them than registers.
+
+// @ts-ignore: decorator
+@inline
+function adam(
+  whole: bool, w: usize, grad: usize, mean: usize, square: usize, i: usize, left: i32, hyper: usize, rule: usize,
+): void {
+  const value = get(whole, w + i, left);
+  const g = madd(value, number(rule, RULE_DECAY), get(whole, grad + i, left));
+  const m = madd(get(whole, mean + i, left), number(rule, RULE_KEEP), f32x4.mul(g, number(rule, RULE_TAKE)));
+  const taken = f32x4.mul(f32x4.mul(g, g), number(rule, RULE_TAKE_SQUARE));
+  const s = madd(get(whole, square + i, left), number(rule, RULE_KEEP_SQUARE), taken);
+  put(whole, mean + i, m, left);
+  put(whole, square + i, s, left);
+  const root = madd(f32x4.sqrt(s), number(hyper, HYPER_ROOT), number(rule, RULE_EPSILON));
+  const shrink = f32x4.mul(number(hyper, HYPER_RATE), number(rule, RULE_SHRINK));
+  const kept = madd(f32x4.neg(shrink), value, value);
+  put(whole, w + i, f32x4.sub(kept, f32x4.div(f32x4.mul(m, number(hyper, HYPER_STEP)), root)), left);
 }
 
 /**
@@ -67,27 +98,34 @@ export function rmsprop_f32(
   w: usize, grad: usize, square: usize, mean: usize, velocity: usize, hyper: usize, rule: usize, count: i32,
   from: i32, to: i32,
 ): void {
-  const rate = f32x4.neg(number(hyper, HYPER_RATE));
-  const decay = number(rule, RULE_DECAY), epsilon = number(rule, RULE_EPSILON), momentum = number(rule, RULE_MOMENTUM);
-  const keep2 = number(rule, RULE_KEEP_SQUARE), take2 = number(rule, RULE_TAKE_SQUARE);
   let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
-  for (let i = <usize>from * MAP_BLOCK << 2; left > 0; left -= 4, i += 16) {
-    const value = load_next(w + i, left);
-    const g = madd(value, decay, load_next(grad + i, left));
-    let s = madd(load_next(square + i, left), keep2, f32x4.mul(f32x4.mul(g, g), take2));
-    store_next(square + i, s, left);
-    if (mean) {
-      const m = madd(load_next(mean + i, left), keep2, f32x4.mul(g, take2));
-      store_next(mean + i, m, left);
-      s = f32x4.pmax(f32x4.sub(s, f32x4.mul(m, m)), f32x4.splat(0));
-    }
-    let d = f32x4.div(g, f32x4.add(f32x4.sqrt(s), epsilon));
-    if (velocity) {
-      d = madd(load_next(velocity + i, left), momentum, d);
-      store_next(velocity + i, d, left);
-    }
-    store_next(w + i, madd(d, rate, value), left);
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (; left >= 4; left -= 4, i += 16) rmsprop(true, w, grad, square, mean, velocity, i, left, hyper, rule);
+  if (left > 0) rmsprop(false, w, grad, square, mean, velocity, i, left, hyper, rule);
+}
+
+// @ts-ignore: decorator
+@inline
+function rmsprop(
+  whole: bool, w: usize, grad: usize, square: usize, mean: usize, velocity: usize, i: usize, left: i32,
+  hyper: usize, rule: usize,
+): void {
+  const value = get(whole, w + i, left);
+  const g = madd(value, number(rule, RULE_DECAY), get(whole, grad + i, left));
+  const keep = number(rule, RULE_KEEP_SQUARE), take = number(rule, RULE_TAKE_SQUARE);
+  let s = madd(get(whole, square + i, left), keep, f32x4.mul(f32x4.mul(g, g), take));
+  put(whole, square + i, s, left);
+  if (mean) {
+    const m = madd(get(whole, mean + i, left), keep, f32x4.mul(g, take));
+    put(whole, mean + i, m, left);
+    s = f32x4.pmax(f32x4.sub(s, f32x4.mul(m, m)), f32x4.splat(0));
   }
+  let d = f32x4.div(g, f32x4.add(f32x4.sqrt(s), number(rule, RULE_EPSILON)));
+  if (velocity) {
+    d = madd(get(whole, velocity + i, left), number(rule, RULE_MOMENTUM), d);
+    put(whole, velocity + i, d, left);
+  }
+  put(whole, w + i, madd(f32x4.neg(number(hyper, HYPER_RATE)), d, value), left);
 }
 
 /** From a sum of squares what limits its root: scale = min(1, limit / (norm + 1e-6)), norm = √total. One unit. */

@@ -63,8 +63,9 @@ function one_row(log: i32, q: usize, p: usize, t: usize, n: i32): void {
   }
   for (; left > 0; left -= 4, i += 16) total = add_term(log, total, load_next(p + i, left), load_next(t + i, left));
   const sum = f32x4.splat(sum_lanes(total));
-  for (i = 0; n > 0; n -= 4, i += 16)
-    store_next(q + i, finished(log, load_next(p + i, n), load_next(t + i, n), sum), n);
+  i = 0;
+  for (; n >= 4; n -= 4, i += 16) v128.store(q + i, finished(log, v128.load(p + i), v128.load(t + i), sum));
+  if (n) store_next(q + i, finished(log, load_next(p + i, n), load_next(t + i, n), sum), n);
 }
 
 /** One to four columns. */

@@ -290,7 +290,7 @@ export class Network {
 
   /** The inference with the weights as they are now. */
   #current(): Inference {
-    const { steps = 0 } = this.#trainer ?? {};
+    const steps = this.#trainer === undefined ? 0 : this.#trainer.steps;
     if (steps !== this.#learnt) {
       this.#renew(this.weights);
       this.#learnt = steps;

@@ -112,6 +112,9 @@ describe("optimizers", () => {
     expect(() => infer({ kind: "lion" as "sgd" })).toThrow(
       'optimizer is "lion" but must be one of sgd, adam',
     );
+    expect(() => infer({ kind: "sgd", decay: 1 } as Optimizer)).toThrow(
+      "sgd takes no decay; optimizers take momentum",
+    );
     expect(() => normLimit.infer([float32([2])], { limit: 0 }, "clip")).toThrow("limit is 0");
   });
 });

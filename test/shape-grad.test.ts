@@ -40,11 +40,8 @@ const OPS: Record<string, Op<any>> = {
   },
   ...{ affine, reshape, flatten, transpose, concat, slice, split },
 };
-// biome-ignore lint/suspicious/noExplicitAny: the one place where ops of all kinds meet
-const ORACLE = oracle as unknown as Record<
-  string,
-  (inputs: readonly oracle.Tensor[], p: any) => oracle.Result[]
->;
+type Formula = (inputs: readonly oracle.Tensor[], params: object) => oracle.Result[];
+const ORACLE = oracle as unknown as Record<string, Formula>;
 
 /** Different numbers, far from ties and far from 0: a shuffle of steps of 1/8. */
 function distinct(shape: readonly number[], seed: number): { shape: readonly number[]; data: Float32Array } {

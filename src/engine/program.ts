@@ -178,7 +178,7 @@ export class Program {
         if (checked) memory.paint(base, runBytes);
         run.forEach((b, i) => {
           b.address = base + offsets[i];
-          if (checked) this.#bands.push(b.address + align(b.bytes));
+          if (checked) this.#bands.push(b.address + b.bytes);
         });
       }
       for (const b of buffers) if (b.over) b.address = bottom(b).address;
@@ -236,7 +236,7 @@ export class Program {
   /** Checked engines: that no kernel wrote past the end of a buffer. */
   verify(): void {
     for (const block of this.#blocks) this.#runtime.memory.verify(block);
-    for (const band of this.#bands) this.#runtime.memory.verifyBand(band, BAND);
+    for (const band of this.#bands) this.#runtime.memory.verifyBand(band, align(band) - band + BAND);
   }
 
   dispose(): void {

@@ -143,6 +143,10 @@ export function checkOptimizer(o: Optimizer, where: string): void {
     );
   const { nesterov, centered, ...numbers } = settle(o);
   for (const [name, value] of Object.entries(numbers)) {
+    if (!Object.hasOwn(NONE, name))
+      throw new ShapeError(
+        `${where}: ${o.kind} takes no ${name}; optimizers take ${Object.keys(NONE).join(", ")}`,
+      );
     const share = name === "beta1" || name === "beta2" || name === "alpha";
     if (!(finite(value, name, where) >= 0) || (share && value >= 1))
       throw new ShapeError(

@@ -34,13 +34,16 @@ export function checkNorm(
   return c;
 }
 
+/** How many pixels of c channels make whole vectors. */
+const wholeOf = (c: number): number => (c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4);
+
 /**
  * How often to repeat tables of c channels, so that a row of them is whole vectors and not too short.
  * Rows of 1, 2, 3, 5, ... floats would leave lanes empty.
  */
 export function copiesOf(c: number): number {
   if (c >= 32 || (c >= 16 && c % 4 === 0)) return 1;
-  const whole = c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4;
+  const whole = wholeOf(c);
   return whole * Math.ceil(32 / (whole * c));
 }
 
@@ -62,8 +65,9 @@ export interface NormLayout {
 export function normLayout(shape: Shape, pictures: number): NormLayout {
   const c = shape[shape.length - 1];
   const pixels = sizeOf(shape) / (pictures * c);
-  // A table must serve whole rows of one picture.
-  const copies = pixels % copiesOf(c) === 0 ? copiesOf(c) : 1;
+  // A table must serve whole rows of one picture, if need be of fewer copies.
+  let copies = copiesOf(c);
+  while (copies > 1 && pixels % copies !== 0) copies = Math.max(copies - wholeOf(c), 1);
   const rows = pixels / copies;
   const columns = copies * c;
   const chunk = Math.min(rows, MOMENTS_ROWS);

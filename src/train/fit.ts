@@ -71,7 +71,8 @@ const breathe = (): Promise<void> =>
     port2.postMessage(0);
   });
 
-export async function fit(trainer: Trainer, data: Data, options: FitOptions): Promise<EpochReport[]> {
+/** Trains for some epochs; a report for each. */
+export async function learn(trainer: Trainer, data: Data, options: FitOptions): Promise<EpochReport[]> {
   const { epochs = 1, batchSize = 32, shuffle = true, seed = 0, signal, earlyStopping, stopOnNaN } = options;
   for (const [name, value] of Object.entries({ epochs, batchSize }))
     if (!Number.isInteger(value) || value < 1)

@@ -169,6 +169,7 @@ export class Rule {
   }
 
   update(graph: Graph, weight: Edge, gradient: Edge, states: readonly Edge[], hyper: Edge): Edge {
-    return graph.op(optimize, [weight, gradient, ...states, hyper], this.optimizer);
+    const { learningRate: _, ...formula } = this.optimizer;
+    return graph.op(optimize, [weight, gradient, ...states, hyper], formula as Formula);
   }
 }

@@ -4,7 +4,7 @@ import type { Runtime } from "../engine/runtime.ts";
 import { DisposedError, FormatError, ShapeError } from "../errors.ts";
 import { type Checked, checkSamples, type Data, type Samples, type Sizes } from "./data.ts";
 import { type Evaluation, evaluate, type Metric } from "./evaluate.ts";
-import { type EpochReport, type FitOptions, fit } from "./fit.ts";
+import { type EpochReport, type FitOptions, learn } from "./fit.ts";
 import { accuracy } from "./metrics.ts";
 import { Rule, type Shapes, type TrainOptions } from "./rules.ts";
 import { COUNTER, HYPER, HYPER_NUMBERS, Step } from "./step.ts";
@@ -48,7 +48,7 @@ export class Trainer {
   }
 
   fit(data: Data, options: FitOptions): Promise<EpochReport[]> {
-    return fit(this, data, options);
+    return learn(this, data, options);
   }
 
   check(samples: Samples, what: string): Checked {
