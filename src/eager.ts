@@ -1,4 +1,5 @@
 // The engine as people see it: tensors, one method per op that runs at once, and `compile` for whole networks.
+import { backward } from "./backward.ts";
 import { compiler } from "./compiler.ts";
 import type { Model, TrainedModel } from "./description.ts";
 import { Program } from "./engine/program.ts";
@@ -65,6 +66,13 @@ export interface ConvOptions {
 export interface ConvTransposeOptions extends Omit<ConvOptions, "paddingMode"> {
   /** Extra size at the end of each axis. Default 0. */
   outputPadding?: PerAxis;
+}
+
+export interface ConvGradients {
+  dx: Tensor;
+  dw: Tensor;
+  /** Undefined unless the options hold a bias. */
+  dbias: Tensor | undefined;
 }
 
 export interface PatchOptions {
@@ -185,6 +193,26 @@ export class Engine {
       dilation: s(dilation),
       padding,
     });
+  }
+
+  // Gradients: dy has the shape of the op's output. Options are the op's own; activations are not part of these.
+
+  /** The gradients of conv1d by x, w and, if options hold one, bias. */
+  conv1dGrad(dy: Tensor, x: Tensor, w: Tensor, options: ConvOptions = {}): ConvGradients {
+    return this.#convGrad("conv1dGrad", 1, dy, x, w, options);
+  }
+  /** The gradients of conv2d by x, w and, if options hold one, bias. */
+  conv2dGrad(dy: Tensor, x: Tensor, w: Tensor, options: ConvOptions = {}): ConvGradients {
+    return this.#convGrad("conv2dGrad", 2, dy, x, w, options);
+  }
+  /** The gradients of conv3d by x, w and, if options hold one, bias. */
+  conv3dGrad(dy: Tensor, x: Tensor, w: Tensor, options: ConvOptions = {}): ConvGradients {
+    return this.#convGrad("conv3dGrad", 3, dy, x, w, options);
+  }
+  /** The gradients of dense by x, w and, if options hold one, bias. */
+  denseGrad(dy: Tensor, x: Tensor, w: Tensor, { bias }: { bias?: Tensor } = {}): ConvGradients {
+    const [dx, dw, dbias] = backward(this.#runtime, "denseGrad", dense, bias ? [x, w, bias] : [x, w], {}, dy);
+    return { dx, dw, dbias };
   }
 
   // Pooling. One to three spatial axes, told by the rank of x.
@@ -370,16 +398,27 @@ export class Engine {
   }
 
   #conv(name: string, axes: number, x: Tensor, w: Tensor, o: ConvOptions): Tensor {
-    const s = perAxis(axes);
     if (x instanceof Tensor) sameRank(name, axes, x);
-    return this.#one(name, conv, o.bias ? [x, w, o.bias] : [x, w], {
-      stride: s(o.stride ?? 1),
-      dilation: s(o.dilation ?? 1),
-      padding: o.padding ?? "valid",
-      paddingMode: o.paddingMode ?? "zeros",
-      groups: o.groups ?? 1,
-      activation: kindOf(o.activation),
-    });
+    const params = { ...convParams(axes, o), activation: kindOf(o.activation) };
+    return this.#one(name, conv, o.bias ? [x, w, o.bias] : [x, w], params);
+  }
+
+  #convGrad(
+    name: string,
+    axes: number,
+    dy: Tensor,
+    x: Tensor,
+    w: Tensor,
+    { bias, activation: fused, ...o }: ConvOptions,
+  ): ConvGradients {
+    if (fused)
+      throw new ShapeError(
+        `${name}: options name an activation, but the gradient is that of the convolution alone`,
+      );
+    if (x instanceof Tensor) sameRank(name, axes, x);
+    const params = convParams(axes, o);
+    const [dx, dw, dbias] = backward(this.#runtime, name, conv, bias ? [x, w, bias] : [x, w], params, dy);
+    return { dx, dw, dbias };
   }
 
   #convTranspose(name: string, axes: number, x: Tensor, w: Tensor, o: ConvTransposeOptions): Tensor {
@@ -441,6 +480,18 @@ export class Engine {
 /** Spreads one number over all axes; lists pass, for the op to check. */
 function perAxis(axes: number): (value: PerAxis) => readonly number[] {
   return (value) => (typeof value === "number" ? new Array<number>(Math.max(axes, 0)).fill(value) : value);
+}
+
+/** What a convolution's options say, spread over its axes. */
+function convParams(axes: number, o: ConvOptions) {
+  const s = perAxis(axes);
+  return {
+    stride: s(o.stride ?? 1),
+    dilation: s(o.dilation ?? 1),
+    padding: o.padding ?? "valid",
+    paddingMode: o.paddingMode ?? "zeros",
+    groups: o.groups ?? 1,
+  };
 }
 
 function kindOf(a: Fused | undefined): { kind: ActivationKind; alpha?: number } | undefined {

@@ -3,6 +3,7 @@ export { fromSafetensors } from "./checkpoint.ts";
 export { createEngine, type EngineOptions } from "./create.ts";
 export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./description.ts";
 export type {
+  ConvGradients,
   ConvOptions,
   ConvTransposeOptions,
   Engine,
