@@ -1,10 +1,12 @@
 // The front page of the README, as code: it must compile, and say what it says it says.
 import { expect, test } from "vitest";
 import {
+  adam,
   conv2d,
   createEngine,
   dense,
   flatten,
+  fromSafetensors,
   input,
   loadModel,
   maxPool2d,
@@ -39,6 +41,29 @@ test("describe, compile, run", async () => {
   expect(answer.shape).toEqual([2, 10]);
   expect(answer.data()).toEqual(logits);
   expect(net.summary()).toContain("20,490 parameters");
+});
+
+test("train, save, read again", async () => {
+  using engine = await createEngine();
+  using net = engine.compile(digits, { seed: 1 });
+  const images = Float32Array.from({ length: 6 * 784 }, (_, i) => Math.sin(i * (1 + Math.floor(i / 784))));
+  const labels = [0, 1, 2, 3, 4, 5];
+  const history = await net.fit(
+    { x: images, y: labels },
+    { epochs: 30, batchSize: 6, loss: "softmaxCrossEntropy", optimizer: adam({ learningRate: 1e-2 }) },
+  );
+  expect(history.at(-1)!.loss).toBeLessThan(0.1);
+  using again = engine.compile(fromSafetensors(net.save()));
+  expect(again.predict(images)).toEqual(net.predict(images));
+  expect(String(again.profile(images, { runs: 1 }))).toMatch(/conv2d_1 +conv2d +gemm/);
+});
+
+test("gradients of eager ops", async () => {
+  using engine = await createEngine();
+  using x = engine.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
+  using w = engine.tensor([1, 1, 1, 1], [2, 2, 1, 1]);
+  const { dx, dw, dbias } = engine.conv2dGrad(engine.tensor([2], [1, 1, 1, 1]), x, w);
+  expect([[...dx.data()], [...dw.data()], dbias]).toEqual([[2, 2, 2, 2], [2, 4, 6, 8], undefined]);
 });
 
 test("a description is plain JSON", async () => {
