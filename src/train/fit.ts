@@ -85,7 +85,7 @@ export async function learn(trainer: Trainer, data: Data, options: FitOptions): 
 
   for (let epoch = 0; epoch < epochs; epoch++) {
     const begun = performance.now();
-    let [images, sum, right, batch] = [0, 0, 0, 0];
+    let [images, sum, right, measured, batch] = [0, 0, 0, 0, 0];
     const step = async (samples: Checked, order: Uint32Array | undefined, from: number, count: number) => {
       signal?.throwIfAborted();
       const loss = trainer.step(samples, order, from, count, options.schedule?.(trainer.steps));
@@ -93,7 +93,10 @@ export async function learn(trainer: Trainer, data: Data, options: FitOptions): 
         throw new ConvolithError(
           `fit: the loss of step ${trainer.steps - 1} (epoch ${epoch}, batch ${batch}) is ${loss}${trainer.culprit()}; a smaller learning rate or clipNorm may help`,
         );
-      if (measures(samples)) right += trainer.right(samples, order, from, count);
+      if (measures(samples)) {
+        right += trainer.right(samples, order, from, count);
+        measured += count;
+      }
       sum += loss * count;
       images += count;
       const seconds = (performance.now() - begun) / 1000;
@@ -128,7 +131,7 @@ export async function learn(trainer: Trainer, data: Data, options: FitOptions): 
 
     const ms = performance.now() - begun;
     const validation = held && trainer.evaluate(held, options.metrics);
-    const accuracy = whole && measures(whole) ? { accuracy: right / images } : {};
+    const accuracy = measured ? { accuracy: right / measured } : {};
     const report: EpochReport = {
       epoch,
       loss: sum / images,

