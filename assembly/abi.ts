@@ -136,8 +136,21 @@ export const POOL_AFTER = 18;
 export const POOL_C = 21;
 /** 1: an average divides by the taps inside input and border; 0: by those inside the input. */
 export const POOL_COUNT_PADDING = 22;
-/** Channels of a unit of a pooling gradient: a cache line of floats. */
-export const POOL_GRAD_BLOCK = 16;
+
+// Combine: what output rows and the pixels in them take of which input rows and pixels, read by combine.ts.
+/** Rows of a picture, out and in, and pixels of a row, out and in. */
+export const COMBINE_ROWS = 0;
+export const COMBINE_ROWS_X = 1;
+export const COMBINE_PIXELS = 2;
+export const COMBINE_PIXELS_X = 3;
+export const COMBINE_C = 4;
+/** Shares of all rows; those of pixels stand behind them. */
+export const COMBINE_SHARES = 5;
+/**
+ * Tables: where the shares of each row begin, and where those of the last end; the same for pixels; how many pixels, from each
+ * one on, take alike of neighbours; and for each share how many bytes from the first row or pixel its source lies.
+ */
+export const COMBINE_TABLES = 6;
 
 // NormShape: how group statistics lie, read by norm_scale_f32: rows of a picture and of a chunk, channels, groups of
 // channels, and how many times the channels repeat themselves in a row and in the tables.

@@ -1,48 +1,13 @@
-// Gradients of pooling: dx from dy [n, od, oh, ow, c] and, for the maximum, the input x [n, d, h, w, c]. Windows as in pool.ts.
-//   max:     dx[tap] += dy where tap is the window's largest: the first of equals in the order z, y, x, a NaN before any number
-//   average: dx[tap] += dy / (number of taps that count)
-// Windows may overlap, so a unit is all of an image's pixels for a block of channels: its windows add up in one order.
-// Unit: POOL_GRAD_BLOCK channels of one image.
-import {
-  POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION, POOL_GRAD_BLOCK, POOL_KERNEL, POOL_OUT, POOL_SIZE,
-  POOL_STRIDE,
-} from "./abi";
-import { field, load_lanes, splat, store_lanes } from "./simd";
+// The gradient of max pooling over windows as in pool.ts: dx [n, d, h, w, c] from dy and y [n, od, oh, ow, c] and x.
+//   dx[p] = the sum of dy over the windows whose largest value lies at p: the first of equals in the order z, y, x, or the
+//           last NaN where there are any (PyTorch's rule)
+// y says what the largest value is, so a window is read once: each tap that equals it takes what is left of dy.
+// Unit: a row (n, z, y) of dx: n * d * h in all. A window that reaches rows of other units is looked at for each of them.
+import { POOL_BEFORE, POOL_C, POOL_DILATION, POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE } from "./abi";
+import { end_tap, first_tap } from "./pool";
+import { field, load_lanes, store_lanes } from "./simd";
 
-const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
-
-export function pool_max_grad_f32(dx: usize, dy: usize, x: usize, shape: usize, from: i32, to: i32): void {
-  pool_grad(true, dx, dy, x, shape, from, to);
-}
-
-export function pool_average_grad_f32(dx: usize, dy: usize, shape: usize, from: i32, to: i32): void {
-  pool_grad(false, dx, dy, 0, shape, from, to);
-}
-
-/** Taps before the first inside: those of a window that begins at `start` < 0. */
-// @ts-ignore: decorator
-@inline
-function first_tap(start: i32, dilation: i32): i32 {
-  return start >= 0 ? 0 : (dilation - 1 - start) / dilation;
-}
-
-/** One past the last tap inside. */
-// @ts-ignore: decorator
-@inline
-function end_tap(start: i32, size: i32, kernel: i32, dilation: i32): i32 {
-  return start >= size ? 0 : min(kernel, (size - start + dilation - 1) / dilation);
-}
-
-/** Taps along an axis that count towards an average. */
-// @ts-ignore: decorator
-@inline
-function counted(border: bool, start: i32, size: i32, kernel: i32, after: i32, inside: i32): i32 {
-  return border ? min(kernel, size + after - start) : inside;
-}
-
-// @ts-ignore: decorator
-@inline
-function pool_grad(max: bool, dx: usize, dy: usize, x: usize, shape: usize, from: i32, to: i32): void {
+export function pool_max_grad_f32(dx: usize, dy: usize, x: usize, y: usize, shape: usize, from: i32, to: i32): void {
   const d = field(shape, POOL_SIZE), h = field(shape, POOL_SIZE + 1), w = field(shape, POOL_SIZE + 2);
   const od = field(shape, POOL_OUT), oh = field(shape, POOL_OUT + 1), ow = field(shape, POOL_OUT + 2);
   const kd = field(shape, POOL_KERNEL), kh = field(shape, POOL_KERNEL + 1), kw = field(shape, POOL_KERNEL + 2);
@@ -50,99 +15,194 @@ function pool_grad(max: bool, dx: usize, dy: usize, x: usize, shape: usize, from
   const dd = field(shape, POOL_DILATION), dh = field(shape, POOL_DILATION + 1), dw = field(shape, POOL_DILATION + 2);
   const pd = field(shape, POOL_BEFORE), ph = field(shape, POOL_BEFORE + 1), pw = field(shape, POOL_BEFORE + 2);
   const c = field(shape, POOL_C);
-  const border = !max && field(shape, POOL_COUNT_PADDING) != 0;
-  const blocks = (c + POOL_GRAD_BLOCK - 1) / POOL_GRAD_BLOCK;
+  assert(from >= 0);
+  if (from >= to) return;
   const pixel = <usize>c << 2, row = pixel * w, plane = row * h;
+  const lo = dx + row * from, hi = dx + row * to;
+  // Windows of 2 x 2 side by side: no pixel has two, and what is not largest is written in the same go.
+  const pairs = kd == 1 && kh == 2 && kw == 2 && sh >= 2 && sw == 2 && dh == 1 && dw == 1 && pw == 0;
+  const full = min(ow, w >> 1);
+  // Every row before this one holds sums, or zeros.
+  let done = lo;
 
-  for (let unit = from; unit < to; unit++) {
-    const n = unit / blocks;
-    const c0 = (unit % blocks) * POOL_GRAD_BLOCK;
-    const c1 = min(c, c0 + POOL_GRAD_BLOCK);
-    const image = <usize>n * plane * d;
-    clear(dx + image + (<usize>c0 << 2), d * h * w, pixel, c1 - c0);
-    let g = dy + <usize>(n * od * oh * ow) * pixel;
+  const last = (to - 1) / (d * h);
+  for (let n = from / (d * h); n <= last; n++) {
     for (let oz = 0; oz < od; oz++) {
-      const z = oz * sd - pd, fz = first_tap(z, dd), ez = end_tap(z, d, kd, dd);
+      const z = oz * sd - pd, fz = first_tap(z, dd), nz = end_tap(z, d, kd, dd) - fz;
+      if (nz <= 0) continue;
+      const slice = dx + plane * (n * d + z + fz * dd);
+      const deep = plane * dd;
+      if (slice >= hi || slice + deep * (nz - 1) + plane <= lo) continue;
       for (let oy = 0; oy < oh; oy++) {
-        const y = oy * sh - ph, fy = first_tap(y, dh), ey = end_tap(y, h, kh, dh);
-        for (let ox = 0; ox < ow; ox++) {
-          const s = ox * sw - pw, fx = first_tap(s, dw), ex = end_tap(s, w, kw, dw);
-          const first = image + plane * (z + fz * dd) + row * (y + fy * dh) + pixel * (s + fx * dw);
-          if (max) {
-            for (let k = c0; k < c1; k += 4) {
-              const at = first + (<usize>k << 2);
-              max_window(dx + at, x + at, g + (<usize>k << 2), min(4, c1 - k), ez - fz, ey - fy, ex - fx, plane * dd, row * dh, pixel * dw);
-            }
-          } else {
-            const count = counted(border, z, d, kd, field(shape, POOL_AFTER), ez - fz)
-              * counted(border, y, h, kh, field(shape, POOL_AFTER + 1), ey - fy)
-              * counted(border, s, w, kw, field(shape, POOL_AFTER + 2), ex - fx);
-            for (let k = c0; k < c1; k += 4) {
-              const at = first + (<usize>k << 2);
-              average_window(dx + at, g + (<usize>k << 2), min(4, c1 - k), <f32>count, ez - fz, ey - fy, ex - fx, plane, row, pixel);
-            }
+        const top = oy * sh - ph, fy = first_tap(top, dh), ny = end_tap(top, h, kh, dh) - fy;
+        if (ny <= 0) continue;
+        const down = row * dh;
+        const line = slice + row * (top + fy * dh);
+        const end = line + deep * (nz - 1) + down * (ny - 1) + row;
+        if (line >= hi || end <= lo) continue;
+        let place = pixel * (((n * od + oz) * oh + oy) * ow);
+        let ox = 0;
+        if (pairs && ny == 2 && line >= lo && end <= hi) {
+          if (line > done) memory.fill(done, 0, line - done);
+          largest_pairs(line, dy + place, x + (line - dx), y + place, full, c, row);
+          const covered = pixel * (2 * full);
+          if (covered < row) {
+            memory.fill(line + covered, 0, row - covered);
+            memory.fill(line + row + covered, 0, row - covered);
           }
-          g += pixel;
+          done = end;
+          ox = full;
+          place += pixel * full;
+        } else if (min(end, hi) > done) {
+          memory.fill(done, 0, min(end, hi) - done);
+          done = min(end, hi);
+        }
+        for (; ox < ow; ox++) {
+          const start = ox * sw - pw, fx = first_tap(start, dw), nx = end_tap(start, w, kw, dw) - fx;
+          const p = line + pixel * (start + fx * dw);
+          if (nx > 0) largest(p, dy + place, x + (p - dx), y + place, c, nz, ny, nx, deep, down, pixel * dw, lo, hi);
+          place += pixel;
         }
       }
     }
   }
+  if (done < hi) memory.fill(done, 0, hi - done);
 }
 
-function clear(p: usize, pixels: i32, pixel: usize, count: i32): void {
+/** One window, all its channels; the first tap of `dx` and `x`. Only rows of dx from `lo` to before `hi` are touched. */
+function largest(
+  dx: usize, dy: usize, x: usize, y: usize, c: i32,
+  nz: i32, ny: i32, nx: i32, deep: usize, down: usize, right: usize, lo: usize, hi: usize,
+): void {
+  const bytes = <usize>c << 2;
+  let i: usize = 0;
+  for (; i + 64 <= bytes; i += 64)
+    largest_vectors(4, 4, dx + i, dy + i, x + i, y + i, nz, ny, nx, deep, down, right, lo, hi);
+  for (; i + 16 <= bytes; i += 16)
+    largest_vectors(1, 4, dx + i, dy + i, x + i, y + i, nz, ny, nx, deep, down, right, lo, hi);
+  if (i < bytes) largest_vectors(1, c & 3, dx + i, dy + i, x + i, y + i, nz, ny, nx, deep, down, right, lo, hi);
+}
+
+/** One or four vectors of `lanes` floats. */
+// @ts-ignore: decorator
+@inline
+function largest_vectors(
+  count: i32, lanes: i32, dx: usize, dy: usize, x: usize, y: usize,
+  nz: i32, ny: i32, nx: i32, deep: usize, down: usize, right: usize, lo: usize, hi: usize,
+): void {
+  const y0 = load_lanes(y, lanes);
+  const y1 = count == 4 ? v128.load(y, 16) : y0;
+  const y2 = count == 4 ? v128.load(y, 32) : y0;
+  const y3 = count == 4 ? v128.load(y, 48) : y0;
+  const bad = v128.or(v128.or(f32x4.ne(y0, y0), f32x4.ne(y1, y1)), v128.or(f32x4.ne(y2, y2), f32x4.ne(y3, y3)));
+  if (v128.any_true(bad)) {
+    largest_one_by_one(count == 4 ? 16 : lanes, dx, dy, x, nz, ny, nx, deep, down, right, lo, hi);
+    return;
+  }
+  let g0 = load_lanes(dy, lanes);
+  let g1 = count == 4 ? v128.load(dy, 16) : g0;
+  let g2 = count == 4 ? v128.load(dy, 32) : g0;
+  let g3 = count == 4 ? v128.load(dy, 48) : g0;
+  for (; nz > 0; nz--) {
+    let q = dx, p = x;
+    for (let j = ny; j > 0; j--) {
+      const own = q >= lo && q < hi;
+      let t = p;
+      let s = q;
+      for (let k = nx; k > 0; k--) {
+        const e0 = f32x4.eq(load_lanes(t, lanes), y0);
+        if (own) store_lanes(s, f32x4.add(load_lanes(s, lanes), v128.and(g0, e0)), lanes);
+        g0 = v128.andnot(g0, e0);
+        if (count == 4) {
+          const e1 = f32x4.eq(v128.load(t, 16), y1);
+          if (own) v128.store(s, f32x4.add(v128.load(s, 16), v128.and(g1, e1)), 16);
+          g1 = v128.andnot(g1, e1);
+          const e2 = f32x4.eq(v128.load(t, 32), y2);
+          if (own) v128.store(s, f32x4.add(v128.load(s, 32), v128.and(g2, e2)), 32);
+          g2 = v128.andnot(g2, e2);
+          const e3 = f32x4.eq(v128.load(t, 48), y3);
+          if (own) v128.store(s, f32x4.add(v128.load(s, 48), v128.and(g3, e3)), 48);
+          g3 = v128.andnot(g3, e3);
+        }
+        t += right;
+        s += right;
+      }
+      p += down;
+      q += down;
+    }
+    x += deep;
+    dx += deep;
+  }
+}
+
+/** The same for `count` floats where there may be NaNs. */
+function largest_one_by_one(
+  count: i32, dx: usize, dy: usize, x: usize,
+  nz: i32, ny: i32, nx: i32, deep: usize, down: usize, right: usize, lo: usize, hi: usize,
+): void {
+  for (; count > 0; count--) {
+    let most: f32 = -Infinity;
+    let at: usize = 0;
+    for (let z = 0; z < nz; z++)
+      for (let j = 0; j < ny; j++)
+        for (let k = 0; k < nx; k++) {
+          const tap = deep * z + down * j + right * k;
+          const v = load<f32>(x + tap);
+          if (v > most || v != v) {
+            most = v;
+            at = tap;
+          }
+        }
+    const q = dx + at;
+    if (q >= lo && q < hi) store<f32>(q, load<f32>(q) + load<f32>(dy));
+    dx += 4;
+    dy += 4;
+    x += 4;
+  }
+}
+
+/** A row of windows of 2 x 2, whose two rows of pixels lie `row` bytes apart. */
+function largest_pairs(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32, row: usize): void {
+  const pixel = <usize>c << 2;
+  for (; windows > 0; windows--) {
+    let i: usize = 0;
+    for (; i + 16 <= pixel; i += 16) largest_pair(4, dx + i, dy + i, x + i, y + i, pixel, row);
+    if (i < pixel) {
+      // The last four floats once more: the same values are written again.
+      const back = pixel - 16;
+      if (c > 4) largest_pair(4, dx + back, dy + back, x + back, y + back, pixel, row);
+      else largest_pair(c, dx, dy, x, y, pixel, row);
+    }
+    dx += 2 * pixel;
+    x += 2 * pixel;
+    dy += pixel;
+    y += pixel;
+  }
+}
+
+// @ts-ignore: decorator
+@inline
+function largest_pair(lanes: i32, dx: usize, dy: usize, x: usize, y: usize, pixel: usize, row: usize): void {
+  const most = load_lanes(y, lanes);
   const zero = f32x4.splat(0);
-  for (; pixels > 0; pixels--) {
-    for (let k = 0; k < count; k += 4) store_lanes(p + (<usize>k << 2), zero, min(4, count - k));
-    p += pixel;
+  if (v128.any_true(f32x4.ne(most, most))) {
+    for (let i: usize = 0; i < 4; i++) store_lanes(dx + pixel * (i & 1) + row * (i >> 1), zero, lanes);
+    largest_one_by_one(lanes, dx, dy, x, 1, 2, 2, 0, row, pixel, 0, usize.MAX_VALUE);
+    return;
   }
-}
-
-/** Finds, lane by lane, which tap is the largest, and adds dy there. */
-function max_window(
-  dx: usize, x: usize, dy: usize, lanes: i32, nz: i32, ny: i32, nx: i32, deep: usize, down: usize, right: usize,
-): void {
-  let most = splat(MINUS_INFINITY);
-  let place = i32x4.splat(0);
-  let index = 0;
-  for (let z = 0; z < nz; z++) {
-    for (let y = 0; y < ny; y++) {
-      let p = x + <usize>z * deep + <usize>y * down;
-      for (let i = 0; i < nx; i++) {
-        const v = load_lanes(p, lanes);
-        const larger = v128.or(f32x4.gt(v, most), f32x4.ne(v, v));
-        most = v128.bitselect(v, most, larger);
-        place = v128.bitselect(i32x4.splat(index), place, larger);
-        index++;
-        p += right;
-      }
-    }
-  }
-  const g = load_lanes(dy, lanes);
-  index = 0;
-  for (let z = 0; z < nz; z++) {
-    for (let y = 0; y < ny; y++) {
-      let p = dx + <usize>z * deep + <usize>y * down;
-      for (let i = 0; i < nx; i++) {
-        const own = v128.and(g, i32x4.eq(place, i32x4.splat(index)));
-        store_lanes(p, f32x4.add(load_lanes(p, lanes), own), lanes);
-        index++;
-        p += right;
-      }
-    }
-  }
-}
-
-function average_window(
-  dx: usize, dy: usize, lanes: i32, count: f32, nz: i32, ny: i32, nx: i32, deep: usize, down: usize, right: usize,
-): void {
-  const g = f32x4.div(load_lanes(dy, lanes), f32x4.splat(count));
-  for (let z = 0; z < nz; z++) {
-    for (let y = 0; y < ny; y++) {
-      let p = dx + <usize>z * deep + <usize>y * down;
-      for (let i = 0; i < nx; i++) {
-        store_lanes(p, f32x4.add(load_lanes(p, lanes), g), lanes);
-        p += right;
-      }
-    }
-  }
+  // What is added to nothing is never -0.
+  let g = f32x4.add(load_lanes(dy, lanes), zero);
+  let e = f32x4.eq(load_lanes(x, lanes), most);
+  store_lanes(dx, v128.and(g, e), lanes);
+  g = v128.andnot(g, e);
+  e = f32x4.eq(load_lanes(x + pixel, lanes), most);
+  store_lanes(dx + pixel, v128.and(g, e), lanes);
+  g = v128.andnot(g, e);
+  x += row;
+  dx += row;
+  e = f32x4.eq(load_lanes(x, lanes), most);
+  store_lanes(dx, v128.and(g, e), lanes);
+  g = v128.andnot(g, e);
+  e = f32x4.eq(load_lanes(x + pixel, lanes), most);
+  store_lanes(dx + pixel, v128.and(g, e), lanes);
 }

@@ -28,14 +28,14 @@ export function pool_average_f32(out: usize, x: usize, shape: usize, from: i32, 
 /** The first tap at or after 0, of those at start, start + dilation, ... */
 // @ts-ignore: decorator
 @inline
-function first_tap(start: i32, dilation: i32): i32 {
+export function first_tap(start: i32, dilation: i32): i32 {
   return start >= 0 ? 0 : (dilation - 1 - start) / dilation;
 }
 
 /** The number of taps before `size`, at most `kernel`. */
 // @ts-ignore: decorator
 @inline
-function end_tap(start: i32, size: i32, kernel: i32, dilation: i32): i32 {
+export function end_tap(start: i32, size: i32, kernel: i32, dilation: i32): i32 {
   const room = size - start;
   if (room > (kernel - 1) * dilation) return kernel;
   return room <= 0 ? 0 : (room + dilation - 1) / dilation;

@@ -236,6 +236,22 @@ export const MOMENTS_ROWS = 256;
 export const poolSplits = (columnTaps: number, rowTaps: number, stride: number): boolean =>
   columnTaps * rowTaps > columnTaps * stride + rowTaps + 2;
 
+/**
+ * Whether rows and pixels of a picture are combined at once rather than rows first (or pixels first) and then the others: by
+ * the steps for each float of the result. Work is shares per row and pixel, growth the result's rows per row. What lies between
+ * costs about as much as two steps.
+ */
+export const combinesAtOnce = (
+  rowWork: number,
+  rowGrowth: number,
+  pixelWork: number,
+  pixelGrowth: number,
+): boolean => {
+  const rowsFirst = (rowWork + 2) / pixelGrowth + pixelWork;
+  const pixelsFirst = (pixelWork + 2) / rowGrowth + rowWork;
+  return rowWork * pixelWork <= Math.min(rowsFirst, pixelsFirst);
+};
+
 /** Broadcasting. */
 export const BROADCAST = {
   /** Floats of a unit of work in a long run. */

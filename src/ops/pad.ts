@@ -11,8 +11,7 @@ import {
 } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, checkShape, finite, integer, requireFloats, show } from "./check.ts";
-import { binary } from "./elementwise.ts";
-import type { Edge } from "./graph.ts";
+import { combination, combine, turned } from "./combine.ts";
 import { type Emitter, fields, float32, type Op, sizeOf } from "./op.ts";
 import { copyBox, list, slice } from "./shape.ts";
 import { type PaddingMode, threeAxes } from "./window.ts";
@@ -93,34 +92,23 @@ export const pad: Op<PadParams> = {
   gradient(g, { inputs: [x], params }, [dy], [wanted]) {
     if (!dy || !wanted) return [];
     const { pads, mode } = params as PadParams;
-    // What lies in a mirrored or repeated border belongs to the pixels it was copied from: axis by axis, line by line.
-    let sum = dy;
-    pads.forEach(([before, after], axis) => {
-      const n = x.shape[axis];
-      const from = sum;
-      const cut = (begin: number, size: number): Edge =>
-        g.op(slice, [from], {
-          begin: from.shape.map((_, i) => (i === axis ? begin : 0)),
-          size: from.shape.map((d, i) => (i === axis ? size : d)),
-        });
-      if (before + after === 0) return;
-      sum = cut(before, n);
-      if (mode === "constant") return;
-      const put = (line: number, target: number): void => {
-        const pair = (i: number) => (i === axis ? ([target, n - 1 - target] as const) : ([0, 0] as const));
-        const placed = g.op(pad, [cut(line, 1)], {
-          pads: from.shape.map((_, i) => pair(i)),
-          mode: "constant",
-          value: 0,
-        });
-        sum = g.op(binary, [sum, placed], { kind: "add" });
-      };
-      for (let j = 0; j < before; j++) put(j, mode === "reflect" ? before - j : 0);
-      for (let j = 0; j < after; j++) put(before + n + j, mode === "reflect" ? n - 2 - j : n - 1);
+    if (pads.every(([before, after]) => before + after === 0)) return [dy];
+    if (mode === "constant")
+      return [g.op(slice, [dy], { begin: pads.map(([before]) => before), size: x.shape })];
+    // What lies in a mirrored or repeated border belongs to the pixels it was copied from.
+    const axes = pads.slice(1, -1).map(([before, after], i) => {
+      const size = x.shape[i + 1];
+      return turned(combination(size, before + size + after, (j) => [[sourceOf(j - before, size, mode), 1]]));
     });
-    return [sum];
+    return [g.op(combine, [dy], { axes })];
   },
 };
+
+/** The pixel that is repeated at `i`, inside or outside. */
+function sourceOf(i: number, size: number, mode: "reflect" | "replicate"): number {
+  if (mode === "replicate") return Math.min(Math.max(i, 0), size - 1);
+  return i < 0 ? -i : i < size ? i : 2 * (size - 1) - i;
+}
 
 const PAD_MODES: Record<PadMode | PaddingMode, number> = {
   constant: PAD_CONSTANT,

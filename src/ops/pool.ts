@@ -7,7 +7,6 @@ import {
   POOL_C,
   POOL_COUNT_PADDING,
   POOL_DILATION,
-  POOL_GRAD_BLOCK,
   POOL_KERNEL,
   POOL_OUT,
   POOL_SIZE,
@@ -16,6 +15,7 @@ import {
 import { ShapeError } from "../errors.ts";
 import { as, broadcastTo } from "./broadcast.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
+import { type Combination, combination, combine, turned } from "./combine.ts";
 import { affine } from "./elementwise.ts";
 import {
   type Emitter,
@@ -108,7 +108,7 @@ function still(size: number): Axis {
 /** Writes the call; the axes are depth, height and width. */
 function emitPool(
   e: Emitter,
-  kernel: "pool_max_f32" | "pool_average_f32" | "pool_max_grad_f32" | "pool_average_grad_f32",
+  kernel: "pool_max_f32" | "pool_average_f32" | "pool_max_grad_f32",
   out: Buffer,
   from: readonly Buffer[],
   axes: readonly Axis[],
@@ -127,9 +127,9 @@ function emitPool(
     [POOL_C]: [c],
     [POOL_COUNT_PADDING]: [Number(countPadding)],
   });
-  if (kernel === "pool_max_f32" || kernel === "pool_average_f32")
-    e.call(kernel, n * sizeOf(three((a) => a.out)), [out, ...from, e.record(record)]);
-  else e.call(kernel, n * Math.ceil(c / POOL_GRAD_BLOCK), [out, ...from, e.record(record)]);
+  // Forward by pixels of the output, backward by rows of the input.
+  const units = kernel === "pool_max_grad_f32" ? axes[0].size * axes[1].size : sizeOf(three((a) => a.out));
+  e.call(kernel, n * units, [out, ...from, e.record(record)]);
 }
 
 const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
@@ -151,17 +151,18 @@ export const maxPool: Op<MaxPoolParams> = {
     }
     emitPool(e, "pool_max_f32", out.buffer, [from], axes, [n, c]);
   },
-  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    return [dy && wanted ? g.op(maxPoolGrad, [dy, x], params as MaxPoolParams) : undefined];
+  gradient(g, { inputs: [x], outputs: [y], params }, [dy], [wanted]) {
+    return [dy && wanted ? g.op(maxPoolGrad, [dy, x, y], params as MaxPoolParams) : undefined];
   },
 };
 
-/** From [dy, x]: every window's gradient goes to its largest value, the first of equals. */
-export const maxPoolGrad: Op<MaxPoolParams> = {
+/** From [dy, x, y]: every window's gradient goes to its largest value, the first of equals. */
+const maxPoolGrad: Op<MaxPoolParams> = {
   name: "maxPoolGrad",
   infer: ([, x]) => [float32(x.shape)],
-  forward(e, [dy, x], [dx], p) {
-    emitPool(e, "pool_max_grad_f32", dx.buffer, [dy.buffer, x.buffer], threeAxes(x, p), ends(x));
+  forward(e, [dy, x, y], [dx], p) {
+    const from = [dy.buffer, x.buffer, y.buffer];
+    emitPool(e, "pool_max_grad_f32", dx.buffer, from, threeAxes(x, p), ends(x));
   },
 };
 
@@ -174,20 +175,23 @@ export const avgPool: Op<AvgPoolParams> = {
     emitPool(e, "pool_average_f32", out.buffer, [x.buffer], axes, ends(x), p.countIncludePad);
   },
   gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    const p = { ...(params as AvgPoolParams), shape: x.shape };
-    return [dy && wanted ? g.op(avgPoolGrad, [dy], p) : undefined];
+    const p = params as AvgPoolParams;
+    const averages = () =>
+      axesOf(x, undilated(p), "pool").map((axis) => turned(averagesOf(axis, p.countIncludePad)));
+    return [dy && wanted ? g.op(combine, [dy], { axes: averages() }) : undefined];
   },
 };
 
-/** Every window's gradient is shared out evenly over what it saw, in an input of that shape. */
-export const avgPoolGrad: Op<AvgPoolParams & { shape: Shape }> = {
-  name: "avgPoolGrad",
-  infer: (_, { shape }) => [float32(shape)],
-  forward(e, [dy], [dx], p) {
-    const axes = threeAxes(dx, undilated(p));
-    emitPool(e, "pool_average_grad_f32", dx.buffer, [dy.buffer], axes, ends(dx), p.countIncludePad);
-  },
-};
+/** An axis of averages: what each takes of the pixels under its window. */
+function averagesOf({ size, out, kernel, stride, before, after }: Axis, countPadding: boolean): Combination {
+  return combination(size, out, (o) => {
+    const first = o * stride - before;
+    const end = Math.min(first + kernel, size);
+    const begin = Math.max(first, 0);
+    const counted = countPadding ? Math.min(first + kernel, size + after) - first : end - begin;
+    return Array.from({ length: end - begin }, (_, i) => [begin + i, 1 / counted]);
+  });
+}
 
 function inferGlobal(
   inputs: readonly TensorType[],
@@ -214,12 +218,12 @@ export const globalMaxPool: Op<GlobalPoolParams> = {
   forward(e, [x], [out]) {
     global(e, "max", x, out);
   },
-  gradient(g, { inputs: [x] }, [dy], [wanted]) {
+  gradient(g, { inputs: [x], outputs: [y] }, [dy], [wanted]) {
     if (!dy || !wanted) return [];
     const kernel = x.shape.slice(1, -1);
     const ones = kernel.map(() => 1);
     const p = { kernel, stride: ones, dilation: ones, padding: "valid", ceilMode: false } as const;
-    return [g.op(maxPoolGrad, [dy, x], p)];
+    return [g.op(maxPoolGrad, [dy, x, y], p)];
   },
 };
 

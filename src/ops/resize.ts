@@ -3,9 +3,8 @@
 import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
-import { dense } from "./dense.ts";
+import { type Combination, combination, combine, isIdentity, turned } from "./combine.ts";
 import { fields, float32, type Op } from "./op.ts";
-import { transpose } from "./shape.ts";
 import { threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";
@@ -70,26 +69,27 @@ export function linearIndices(
   return { indices, weights };
 }
 
-/** [out, size]: what each output pixel takes of each input pixel. */
-function resizeMatrix(
+/** What every output pixel of an axis takes of which input pixels. */
+function resizing(
   size: number,
   out: number,
   method: ResizeMethod,
   coordinates: ResizeCoordinates,
-): Float32Array {
-  const matrix = new Float32Array(out * size);
-  if (method === "nearest")
-    nearestIndices(size, out, coordinates).forEach((at, i) => {
-      matrix[i * size + at] = 1;
-    });
-  else {
-    const { indices, weights } = linearIndices(size, out, coordinates);
-    indices.forEach((at, i) => {
-      matrix[i * size + at] = 1 - weights[i];
-      if (weights[i] > 0) matrix[i * size + at + 1] = weights[i];
-    });
+): Combination {
+  if (method === "nearest") {
+    const indices = nearestIndices(size, out, coordinates);
+    return combination(size, out, (i) => [[indices[i], 1]]);
   }
-  return matrix;
+  const { indices, weights } = linearIndices(size, out, coordinates);
+  return combination(size, out, (i) => {
+    const [at, weight] = [indices[i], weights[i]];
+    return weight === 0
+      ? [[at, 1]]
+      : [
+          [at, Math.fround(1 - weight)],
+          [at + 1, weight],
+        ];
+  });
 }
 
 export const resize: Op<ResizeParams> = {
@@ -144,17 +144,7 @@ export const resize: Op<ResizeParams> = {
   gradient(g, { inputs: [x], params }, [dy], [wanted]) {
     if (!dy || !wanted) return [];
     const { size, method, coordinates } = params as ResizeParams;
-    // Along each axis the output is a matrix times the input; the gradient is that matrix from the other side.
-    const sum = size.reduce((edge, out, i) => {
-      const length = x.shape[i + 1];
-      if (out === length && method === "linear" && coordinates !== "asymmetric") return edge;
-      const last = edge.shape.map((_, axis) => axis).filter((axis) => axis !== i + 1);
-      const perm = [...last, i + 1];
-      const moved = g.op(transpose, [edge], { perm });
-      const matrix = g.constant(resizeMatrix(length, out, method, coordinates), [out, length]);
-      const back = perm.map((_, axis) => perm.indexOf(axis));
-      return g.op(transpose, [g.op(dense, [moved, matrix], {})], { perm: back });
-    }, dy);
-    return [sum];
+    const axes = size.map((out, i) => turned(resizing(x.shape[i + 1], out, method, coordinates)));
+    return [axes.every(isIdentity) ? dy : g.op(combine, [dy], { axes })];
   },
 };

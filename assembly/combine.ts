@@ -1,0 +1,95 @@
+// Sums of weighted rows and pixels: out [outer, rows, pixels, c] of x [outer, rowsX, pixelsX, c], with
+//   out[o, j, i] = sum over shares r of row j and shares p of pixel i: weight[r] · weight[p] · x[o, source[r], source[p]]
+// Two sparse matrices, one per axis. Resizing, padding by pixels and averaging are such maps, and so are their adjoints.
+// Weights: one per share, those of rows first. A row or pixel without shares is 0.
+// Unit: a row (o, j) of out.
+import {
+  COMBINE_C, COMBINE_PIXELS, COMBINE_PIXELS_X, COMBINE_ROWS, COMBINE_ROWS_X, COMBINE_SHARES, COMBINE_TABLES,
+} from "./abi";
+import { copy_floats, fill_floats } from "./copy";
+import { field, load_lanes, madd, splat, store_lanes } from "./simd";
+
+export function combine_f32(out: usize, x: usize, record: usize, weights: usize, from: i32, to: i32): void {
+  const rows = field(record, COMBINE_ROWS);
+  const pixels = field(record, COMBINE_PIXELS);
+  const c = field(record, COMBINE_C);
+  const picture = <usize>(field(record, COMBINE_ROWS_X) * field(record, COMBINE_PIXELS_X) * c) << 2;
+  const row_starts = record + (COMBINE_TABLES << 2);
+  const pixel_starts = row_starts + (<usize>(rows + 1) << 2);
+  const runs = pixel_starts + (<usize>(pixels + 1) << 2);
+  const row_sources = runs + (<usize>pixels << 2);
+  const shares = <usize>field(record, COMBINE_SHARES) << 2;
+  const pixel_sources = row_sources + shares;
+  const pixel_weights = weights + shares;
+  assert(from >= 0);
+
+  out += (<usize>from * pixels * c) << 2;
+  for (let unit = from; unit < to; unit++) {
+    const o = unit / rows;
+    const j = unit - o * rows;
+    const p = x + picture * o;
+    const first = field(row_starts, j);
+    const nr = field(row_starts, j + 1) - first;
+    const rs = row_sources + (<usize>first << 2);
+    const rw = weights + (<usize>first << 2);
+    for (let i = 0; i < pixels; ) {
+      const run = field(runs, i);
+      const begin = field(pixel_starts, i);
+      const np = field(pixel_starts, i + 1) - begin;
+      combine(out, p, run * c, nr, rs, rw, np, pixel_sources + (<usize>begin << 2), pixel_weights + (<usize>begin << 2));
+      out += <usize>(run * c) << 2;
+      i += run;
+    }
+  }
+}
+
+/** `count` floats; the tables of nr shares of a row and of np shares of its first pixel. */
+function combine(
+  out: usize, x: usize, count: i32, nr: i32, rs: usize, rw: usize, np: i32, ps: usize, pw: usize,
+): void {
+  if (nr == 0 || np == 0) {
+    fill_floats(out, 0, count);
+    return;
+  }
+  if (nr == 1 && np == 1 && load<f32>(rw) * load<f32>(pw) == 1) {
+    copy_floats(out, x + field(rs, 0) + field(ps, 0), count);
+    return;
+  }
+  const bytes = <usize>count << 2;
+  let i: usize = 0;
+  for (; i + 64 <= bytes; i += 64) combine_vectors(4, 4, out + i, x + i, nr, rs, rw, np, ps, pw);
+  for (; i + 16 <= bytes; i += 16) combine_vectors(1, 4, out + i, x + i, nr, rs, rw, np, ps, pw);
+  if (i == bytes) return;
+  // The last four floats once more: the same values are written again.
+  if (count > 4) combine_vectors(1, 4, out + bytes - 16, x + bytes - 16, nr, rs, rw, np, ps, pw);
+  else combine_vectors(1, count, out, x, nr, rs, rw, np, ps, pw);
+}
+
+/** One or four vectors of `lanes` floats. */
+// @ts-ignore: decorator
+@inline
+function combine_vectors(
+  count: i32, lanes: i32, out: usize, x: usize, nr: i32, rs: usize, rw: usize, np: i32, ps: usize, pw: usize,
+): void {
+  let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
+  for (let r = 0; r < nr; r++) {
+    const row = x + field(rs, r);
+    const weight = splat(rw + (<usize>r << 2));
+    for (let k: usize = 0; k < <usize>np << 2; k += 4) {
+      const p = row + load<i32>(ps + k);
+      const by = f32x4.mul(weight, splat(pw + k));
+      a0 = madd(load_lanes(p, lanes), by, a0);
+      if (count == 4) {
+        a1 = madd(v128.load(p, 16), by, a1);
+        a2 = madd(v128.load(p, 32), by, a2);
+        a3 = madd(v128.load(p, 48), by, a3);
+      }
+    }
+  }
+  store_lanes(out, a0, lanes);
+  if (count == 4) {
+    v128.store(out, a1, 16);
+    v128.store(out, a2, 32);
+    v128.store(out, a3, 48);
+  }
+}
