@@ -7,7 +7,7 @@ import {
   COMBINE_C, COMBINE_PIXELS, COMBINE_PIXELS_X, COMBINE_ROWS, COMBINE_ROWS_X, COMBINE_SHARES, COMBINE_TABLES,
 } from "./abi";
 import { copy_floats, fill_floats } from "./copy";
-import { field, load_lanes, madd, splat, store_lanes } from "./simd";
+import { field, load_lanes, load_tail, madd, splat, store_lanes, store_tail } from "./simd";
 
 export function combine_f32(out: usize, x: usize, record: usize, weights: usize, from: i32, to: i32): void {
   const rows = field(record, COMBINE_ROWS);
@@ -51,8 +51,11 @@ function combine(
     fill_floats(out, 0, count);
     return;
   }
-  if (nr == 1 && np == 1 && load<f32>(rw) * load<f32>(pw) == 1) {
-    copy_floats(out, x + field(rs, 0) + field(ps, 0), count);
+  if (nr == 1 && np == 1) {
+    const weight = load<f32>(rw) * load<f32>(pw);
+    x += field(rs, 0) + field(ps, 0);
+    if (weight == 1) copy_floats(out, x, count);
+    else scale(out, x, count, weight);
     return;
   }
   const bytes = <usize>count << 2;
@@ -63,6 +66,14 @@ function combine(
   // The last four floats once more: the same values are written again.
   if (count > 4) combine_vectors(1, 4, out + bytes - 16, x + bytes - 16, nr, rs, rw, np, ps, pw);
   else combine_vectors(1, count, out, x, nr, rs, rw, np, ps, pw);
+}
+
+/** One share only. */
+function scale(out: usize, x: usize, count: i32, weight: f32): void {
+  const by = f32x4.splat(weight);
+  const end = out + (<usize>count << 2);
+  for (; out + 16 <= end; out += 16, x += 16) v128.store(out, f32x4.mul(v128.load(x), by));
+  if (count & 3) store_tail(out, f32x4.mul(load_tail(x, count & 3), by), count & 3);
 }
 
 /** One or four vectors of `lanes` floats. */

@@ -17,7 +17,7 @@ import {
 } from "./abi";
 import { field, load_tail, splat, store_tail } from "./simd";
 
-const ONE: usize = memory.data<f32>([1]);
+const ONE: usize = memory.data<f32>([1, 0.5]);
 
 // Which ∘: a literal at every call of `broadcast`, so that only its branch is compiled.
 const enum Kind {
@@ -30,6 +30,7 @@ const enum Kind {
   // Only from here on may a stand still: the kinds above commute, or (PRELU) have an a in the shape of out.
   SUB,
   DIV,
+  SHARE,
 }
 
 // @ts-ignore: decorator
@@ -42,6 +43,8 @@ function apply(kind: Kind, a: v128, b: v128): v128 {
   if (kind == Kind.EQUAL) return v128.and(f32x4.eq(a, b), splat(ONE));
   if (kind == Kind.SUB) return f32x4.sub(a, b);
   if (kind == Kind.DIV) return f32x4.div(a, b);
+  if (kind == Kind.SHARE)
+    return v128.andnot(v128.bitselect(splat(ONE + 4), splat(ONE), f32x4.eq(a, b)), f32x4.lt(a, b));
   return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
 }
 
@@ -163,6 +166,13 @@ export function sub_f32(out: usize, a: usize, b: usize, record: usize, axes: i32
 /** a / b. */
 export function div_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
   broadcast(Kind.DIV, out, a, b, record, axes, from, to);
+}
+
+/** What a has of max(a, b): 1, or 1/2 where they are equal, or 0 where b is larger. Where a NaN is, both have 1. */
+export function max_share_f32(
+  out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32,
+): void {
+  broadcast(Kind.SHARE, out, a, b, record, axes, from, to);
 }
 
 /** a above 0, a · b below. */

@@ -19,8 +19,8 @@ export function pool_max_grad_f32(dx: usize, dy: usize, x: usize, y: usize, shap
   if (from >= to) return;
   const pixel = <usize>c << 2, row = pixel * w, plane = row * h;
   const lo = dx + row * from, hi = dx + row * to;
-  // Windows of 2 x 2 side by side: no pixel has two, and what is not largest is written in the same go.
-  const pairs = kd == 1 && kh == 2 && kw == 2 && sh >= 2 && sw == 2 && dh == 1 && dw == 1 && pw == 0;
+  // Windows of 2 or 2 x 2 side by side: no pixel has two, and what is not largest is written in the same go.
+  const pairs = kd == 1 && kh <= 2 && kw == 2 && sh >= kh && sw == 2 && dh == 1 && dw == 1 && pw == 0;
   const full = min(ow, w >> 1);
   // Every row before this one holds sums, or zeros.
   let done = lo;
@@ -42,13 +42,14 @@ export function pool_max_grad_f32(dx: usize, dy: usize, x: usize, y: usize, shap
         if (line >= hi || end <= lo) continue;
         let place = pixel * (((n * od + oz) * oh + oy) * ow);
         let ox = 0;
-        if (pairs && ny == 2 && line >= lo && end <= hi) {
+        if (pairs && ny == kh && line >= lo && end <= hi) {
           if (line > done) memory.fill(done, 0, line - done);
-          largest_pairs(line, dy + place, x + (line - dx), y + place, full, c, row);
+          if (kh == 2) largest_of_four(line, dy + place, x + (line - dx), y + place, full, c, row);
+          else largest_of_two(line, dy + place, x + (line - dx), y + place, full, c);
           const covered = pixel * (2 * full);
           if (covered < row) {
             memory.fill(line + covered, 0, row - covered);
-            memory.fill(line + row + covered, 0, row - covered);
+            if (kh == 2) memory.fill(line + row + covered, 0, row - covered);
           }
           done = end;
           ox = full;
@@ -162,16 +163,29 @@ function largest_one_by_one(
 }
 
 /** A row of windows of 2 x 2, whose two rows of pixels lie `row` bytes apart. */
-function largest_pairs(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32, row: usize): void {
+function largest_of_four(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32, row: usize): void {
+  largest_pairs(2, dx, dy, x, y, windows, c, row);
+}
+
+/** A row of windows of two pixels. */
+function largest_of_two(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32): void {
+  largest_pairs(1, dx, dy, x, y, windows, c, 0);
+}
+
+// @ts-ignore: decorator
+@inline
+function largest_pairs(
+  rows: i32, dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32, row: usize,
+): void {
   const pixel = <usize>c << 2;
   for (; windows > 0; windows--) {
     let i: usize = 0;
-    for (; i + 16 <= pixel; i += 16) largest_pair(4, dx + i, dy + i, x + i, y + i, pixel, row);
+    for (; i + 16 <= pixel; i += 16) largest_pair(rows, 4, dx + i, dy + i, x + i, y + i, pixel, row);
     if (i < pixel) {
       // The last four floats once more: the same values are written again.
       const back = pixel - 16;
-      if (c > 4) largest_pair(4, dx + back, dy + back, x + back, y + back, pixel, row);
-      else largest_pair(c, dx, dy, x, y, pixel, row);
+      if (c > 4) largest_pair(rows, 4, dx + back, dy + back, x + back, y + back, pixel, row);
+      else largest_pair(rows, c, dx, dy, x, y, pixel, row);
     }
     dx += 2 * pixel;
     x += 2 * pixel;
@@ -182,12 +196,17 @@ function largest_pairs(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c
 
 // @ts-ignore: decorator
 @inline
-function largest_pair(lanes: i32, dx: usize, dy: usize, x: usize, y: usize, pixel: usize, row: usize): void {
+function largest_pair(
+  rows: i32, lanes: i32, dx: usize, dy: usize, x: usize, y: usize, pixel: usize, row: usize,
+): void {
   const most = load_lanes(y, lanes);
   const zero = f32x4.splat(0);
   if (v128.any_true(f32x4.ne(most, most))) {
-    for (let i: usize = 0; i < 4; i++) store_lanes(dx + pixel * (i & 1) + row * (i >> 1), zero, lanes);
-    largest_one_by_one(lanes, dx, dy, x, 1, 2, 2, 0, row, pixel, 0, usize.MAX_VALUE);
+    for (let i = 0; i < rows; i++) {
+      store_lanes(dx + row * i, zero, lanes);
+      store_lanes(dx + row * i + pixel, zero, lanes);
+    }
+    largest_one_by_one(lanes, dx, dy, x, 1, rows, 2, 0, row, pixel, 0, usize.MAX_VALUE);
     return;
   }
   // What is added to nothing is never -0.
@@ -197,6 +216,7 @@ function largest_pair(lanes: i32, dx: usize, dy: usize, x: usize, y: usize, pixe
   g = v128.andnot(g, e);
   e = f32x4.eq(load_lanes(x + pixel, lanes), most);
   store_lanes(dx + pixel, v128.and(g, e), lanes);
+  if (rows == 1) return;
   g = v128.andnot(g, e);
   x += row;
   dx += row;

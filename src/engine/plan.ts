@@ -237,19 +237,29 @@ export const poolSplits = (columnTaps: number, rowTaps: number, stride: number):
   columnTaps * rowTaps > columnTaps * stride + rowTaps + 2;
 
 /**
- * Whether rows and pixels of a picture are combined at once rather than rows first (or pixels first) and then the others: by
- * the steps for each float of the result. Work is shares per row and pixel, growth the result's rows per row. What lies between
- * costs about as much as two steps.
+ * Whether rows and pixels of a picture are combined at once rather than rows first (or pixels first) and then the others: by the
+ * vectors that are added. Work is shares per row and pixel, growth the result's rows per row. What lies between costs about as
+ * much as two shares.
  */
-export const combinesAtOnce = (
+export function combinesAtOnce(
   rowWork: number,
   rowGrowth: number,
   pixelWork: number,
   pixelGrowth: number,
-): boolean => {
+): boolean {
   const rowsFirst = (rowWork + 2) / pixelGrowth + pixelWork;
   const pixelsFirst = (pixelWork + 2) / rowGrowth + rowWork;
   return rowWork * pixelWork <= Math.min(rowsFirst, pixelsFirst);
+}
+
+/**
+ * Whether pixels are combined as rows of the picture turned on its side. Fewer than four channels leave lanes empty, unless runs of
+ * pixels take alike of their neighbours; the picture is then turned there and back for less.
+ */
+export const combinesTurned = (c: number, runs: readonly number[]): boolean => {
+  let pieces = 0;
+  for (let i = 0; i < runs.length; i += runs[i]) pieces++;
+  return c < 4 && pieces * 4 > runs.length;
 };
 
 /** Broadcasting. */

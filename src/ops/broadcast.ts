@@ -1,11 +1,12 @@
 // Broadcasting made explicit, and its adjoint: what gradients of sums and of arithmetic are made of.
+import { BROADCAST } from "../engine/plan.ts";
 import { ShapeError } from "../errors.ts";
 import { arity, show } from "./check.ts";
 import type { Edge, Graph } from "./graph.ts";
-import type { Op, Shape } from "./op.ts";
+import { type Op, type Shape, sizeOf } from "./op.ts";
 import { reduce } from "./reduce.ts";
 import { reshape } from "./shape.ts";
-import { denseSteps, stridedCopy } from "./strided.ts";
+import { collapse, denseSteps, stridedCopy } from "./strided.ts";
 
 export interface BroadcastParams {
   shape: Shape;
@@ -24,12 +25,33 @@ export const broadcastTo: Op<BroadcastParams> = {
   forward(e, [x], [out]) {
     const outSteps = denseSteps(out.shape);
     const xSteps = denseSteps(x.shape);
-    stridedCopy(
-      e,
-      out.buffer,
-      x.buffer,
+    const axes = collapse(
       out.shape.map((size, i) => ({ size, out: outSteps[i], x: x.shape[i] === 1 ? 0 : xSteps[i] })),
     );
+    // The row that is repeated, or the value; short ones are repeated on their own first, so that long ones are copied.
+    const row = axes.at(-1)!.x === 0 ? 1 : axes.at(-1)!.size;
+    const repeated = axes.findLast((axis) => axis.x === 0);
+    const times = Math.ceil(BROADCAST.repeated / row);
+    if (!repeated || repeated.out !== row || row >= BROADCAST.shortRow || repeated.size < 4 * times) {
+      stridedCopy(e, out.buffer, x.buffer, axes);
+      return;
+    }
+    const rows = sizeOf(x.shape) / row;
+    const long = e.scratch(rows * times * row * 4);
+    e.call("repeat_f32", rows, [long, x.buffer, row, times]);
+    const outer = axes
+      .filter((axis) => axis.out > row && axis !== repeated)
+      .map((axis) => ({ ...axis, x: axis.x * times }));
+    const whole = Math.floor(repeated.size / times);
+    const rest = repeated.size - whole * times;
+    const done = whole * times * row;
+    stridedCopy(e, out.buffer, long, [
+      ...outer,
+      { size: whole, out: times * row, x: 0 },
+      { size: times * row, out: 1, x: 1 },
+    ]);
+    if (rest > 0)
+      stridedCopy(e, out.buffer.at(done * 4), long, [...outer, { size: rest * row, out: 1, x: 1 }]);
   },
   gradient(g, { inputs: [x] }, [dy], [wanted]) {
     return [dy && wanted ? sumTo(g, dy, x.shape) : undefined];

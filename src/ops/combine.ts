@@ -1,6 +1,6 @@
 // Sparse matrices along the spatial axes of [n, ...spatial, c]: what resizing, padding by pixels and averaging are, and what their
 // gradients are made of, which are the same matrices from the other side.
-import { combinesAtOnce } from "../engine/plan.ts";
+import { combinesAtOnce, combinesTurned } from "../engine/plan.ts";
 import type { Buffer } from "../engine/program.ts";
 import {
   COMBINE_C,
@@ -14,6 +14,7 @@ import {
 import { ShapeError } from "../errors.ts";
 import { arity, show } from "./check.ts";
 import { type Emitter, fields, float32, type Op, sizeOf } from "./op.ts";
+import { stridedCopy } from "./strided.ts";
 
 /** What a pixel takes of which source. */
 export type Share = readonly [source: number, weight: number];
@@ -64,7 +65,7 @@ export const combine: Op<CombineParams> = {
   forward(e, [x], [out], { axes }) {
     const sizes = [...x.shape];
     let from = x.buffer;
-    const steps = stepsOf(axes);
+    const steps = stepsOf(axes, x.shape[x.shape.length - 1]);
     steps.forEach((step, i) => {
       const last = axes.length - 1;
       const rows = step[0] < last ? axes[step[0]] : ALONE;
@@ -73,7 +74,9 @@ export const combine: Op<CombineParams> = {
       const inner = sizeOf(sizes.slice(step[step.length - 1] + 2));
       for (const k of step) sizes[k + 1] = axes[k].shares.length;
       const to = i === steps.length - 1 ? out.buffer : e.scratch(sizeOf(sizes) * 4);
-      emitCombine(e, to, from, outer, rows, pixels, inner);
+      if (rows === ALONE && combinesTurned(inner, runsOf(pixels)))
+        emitTurned(e, to, from, outer, pixels, inner);
+      else emitCombine(e, to, from, outer, rows, pixels, inner);
       from = to;
     });
   },
@@ -82,7 +85,7 @@ export const combine: Op<CombineParams> = {
 const ALONE: Combination = { from: 1, shares: [[[0, 1]]] };
 
 /** Axes in the order in which they are combined, those that shrink first; the last two at once where that takes fewer steps. */
-function stepsOf(axes: readonly Combination[]): number[][] {
+function stepsOf(axes: readonly Combination[], c: number): number[][] {
   const growth = (k: number): number => axes[k].shares.length / axes[k].from;
   const work = (k: number): number =>
     axes[k].shares.reduce((sum, list) => sum + list.length, 0) / axes[k].shares.length;
@@ -93,6 +96,7 @@ function stepsOf(axes: readonly Combination[]): number[][] {
   if (
     pair[0] === last - 1 &&
     pair[1] === last &&
+    !combinesTurned(c, runsOf(axes[last])) &&
     combinesAtOnce(work(last - 1), growth(last - 1), work(last), growth(last))
   )
     steps.splice(-2, 2, pair);
@@ -135,6 +139,21 @@ function emitCombine(
   const weights = e.constant(Float32Array.from(shares, ([, weight]) => weight));
   const units = outer * rows.shares.length;
   e.call("combine_f32", units, [out, x, e.record(record), weights]);
+}
+
+/** The same for pixels of few channels, as rows of a picture that lies on its side: [outer, pixels, c] made of such. */
+function emitTurned(e: Emitter, out: Buffer, x: Buffer, outer: number, pixels: Combination, c: number): void {
+  const turn = (to: Buffer, from: Buffer, rows: number, columns: number): void =>
+    stridedCopy(e, to, from, [
+      { size: columns, out: rows * c, x: c },
+      { size: rows, out: c, x: columns * c },
+      { size: c, out: 1, x: 1 },
+    ]);
+  const size = pixels.shares.length;
+  const [before, after] = [pixels.from, size].map((columns) => e.scratch(columns * outer * c * 4));
+  turn(before, x, outer, pixels.from);
+  emitCombine(e, after, before, 1, pixels, ALONE, outer * c);
+  turn(out, after, size, outer);
 }
 
 /** How many pixels, from each one on, take the same shares of sources one further each: they are one long row of channels. */

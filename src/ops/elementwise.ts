@@ -44,7 +44,7 @@ const KERNELS = {
   max: "max_f32",
 } as const;
 
-type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "equal_f32" | "prelu_f32";
+type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "equal_f32" | "max_share_f32" | "prelu_f32";
 
 /** Kernels that take a repeated operand only as b: theirs may be swapped. */
 const COMMUTE: ReadonlySet<string> = new Set(["add_f32", "mul_f32", "min_f32", "max_f32", "equal_f32"]);
@@ -175,20 +175,29 @@ export const binary: Op<BinaryParams> = {
     if (!dy) return [];
     const { kind } = params as BinaryParams;
     const apply = (of: BinaryKind, p: Edge, q: Edge): Edge => g.op(binary, [p, q], { kind: of });
-    const scaled = (p: Edge, scale: number): Edge => g.op(affine, [p], { scale, offset: 0 });
-    // Operands that are equal share the gradient.
-    const winners = (p: Edge): Edge => g.op(equal, [p, y], {});
-    const shared = (p: Edge): Edge =>
-      apply("div", apply("mul", dy, winners(p)), apply("add", winners(a), winners(b)));
+    const negative = (p: Edge): Edge => g.op(affine, [p], { scale: -1, offset: 0 });
+    const toA = (p: Edge): Edge => sumTo(g, p, a.shape);
+    const toB = (p: Edge): Edge => sumTo(g, p, b.shape);
+    const share = (p: Edge, q: Edge): Edge => apply("mul", g.op(maxShare, [p, q], {}), dy);
+    // What is the same all along a sum is taken out of it.
     const sides: Readonly<Record<BinaryKind, readonly [() => Edge, () => Edge]>> = {
-      add: [() => dy, () => dy],
-      sub: [() => dy, () => scaled(dy, -1)],
-      mul: [() => apply("mul", dy, b), () => apply("mul", dy, a)],
-      div: [() => apply("div", dy, b), () => scaled(apply("div", apply("mul", dy, y), b), -1)],
-      min: [() => shared(a), () => shared(b)],
-      max: [() => shared(a), () => shared(b)],
+      add: [() => toA(dy), () => toB(dy)],
+      sub: [() => toA(dy), () => negative(toB(dy))],
+      mul: [() => toA(apply("mul", dy, b)), () => toB(apply("mul", dy, a))],
+      div: [() => toA(apply("div", dy, b)), () => negative(apply("div", toB(apply("mul", dy, y)), b))],
+      min: [() => toA(share(b, a)), () => toB(share(a, b))],
+      max: [() => toA(share(a, b)), () => toB(share(b, a))],
     };
-    return sides[kind].map((side, i) => (wanted[i] ? sumTo(g, side(), [a, b][i].shape) : undefined));
+    return sides[kind].map((side, i) => (wanted[i] ? side() : undefined));
+  },
+};
+
+/** What the first has of the larger of two: all, half where they are equal, or nothing. */
+const maxShare: Op<Record<string, never>> = {
+  name: "maxShare",
+  infer: (inputs, _, where) => binary.infer(inputs, { kind: "max" }, where),
+  forward(e, [a, b], [out]) {
+    emitBroadcast(e, "max_share_f32", out, a, b);
   },
 };
 
