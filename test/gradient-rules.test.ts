@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Op } from "../src/ops/op.ts";
 
-/** What has no gradient: places, comparisons, updates where weights lie, and what is a gradient itself. */
+/** What has no gradient: places, comparisons, updates where weights lie, and what is a gradient (or made for gradients) itself. */
 const NONE =
-  /^(argMax|equal|optimize|normLimit|valueLimit|updateRunning|convAdd|turnFilter|normStatistics|normGradSums|\w*Grad)$/;
+  /^(argMax|equal|combine|optimize|normLimit|valueLimit|updateRunning|convAdd|turnFilter|normStatistics|normGradSums|\w*Grad)$/;
 /** Whose finite differences and adjoints are in which file. */
 const TESTED: Readonly<Record<string, readonly string[]>> = {
   "conv-grad": ["conv", "convTranspose", "dense", "im2col", "col2im"],
