@@ -1,0 +1,47 @@
+// IDX files, as MNIST and its successors come: http://yann.lecun.com/exdb/mnist (section "file formats"). Plain or gzipped.
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+
+const UNSIGNED_BYTE = 8; // the third byte of the magic number; the fourth counts the dimensions
+
+/** `{ shape, data }` of a file of unsigned bytes. Throws an Error that names the file and what is wrong with it. */
+export function readIdx(path) {
+  const fail = (what) => {
+    throw new Error(`${path}: ${what}`);
+  };
+  if (!existsSync(path)) fail("there is no such file");
+  let bytes = readFileSync(path);
+  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
+    try {
+      bytes = gunzipSync(bytes);
+    } catch (error) {
+      fail(`is gzipped but cannot be unpacked: ${error.message}`);
+    }
+  }
+  if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0)
+    fail("is no IDX file: it must begin with two zeros");
+  if (bytes[2] !== UNSIGNED_BYTE)
+    fail(`holds numbers of type ${bytes[2]} but must hold unsigned bytes, type 8`);
+  const rank = bytes[3];
+  const start = 4 + 4 * rank;
+  if (bytes.length < start) fail(`ends within its header of ${start} bytes`);
+  const shape = Array.from({ length: rank }, (_, i) => bytes.readUInt32BE(4 + 4 * i));
+  const count = shape.reduce((a, b) => a * b, 1);
+  if (bytes.length !== start + count)
+    fail(`holds ${bytes.length - start} values but its shape [${shape}] needs ${count}`);
+  return { shape, data: bytes.subarray(start) };
+}
+
+/** Images [n, 28, 28] from 0 to 1 and their labels: `kind` is "train" or "t10k". */
+export function readSet(folder, kind) {
+  const find = (name) =>
+    [name, `${name}.gz`].map((file) => join(folder, file)).find(existsSync) ?? join(folder, name);
+  const images = readIdx(find(`${kind}-images-idx3-ubyte`));
+  const labels = readIdx(find(`${kind}-labels-idx1-ubyte`));
+  if (images.shape.length !== 3 || images.shape[1] !== 28 || images.shape[2] !== 28)
+    throw new Error(`${folder}: images have shape [${images.shape}] but must be [n, 28, 28]`);
+  if (images.shape[0] !== labels.shape[0])
+    throw new Error(`${folder}: ${images.shape[0]} images but ${labels.shape[0]} labels`);
+  return { x: Float32Array.from(images.data, (v) => v / 255), y: Uint8Array.from(labels.data) };
+}
