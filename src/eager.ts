@@ -1,10 +1,9 @@
 // The engine as people see it: tensors, one method per op that runs at once, and `compile` for whole networks.
-import { backward } from "./backward.ts";
 import { compiler } from "./compiler.ts";
 import type { Model, TrainedModel } from "./description.ts";
 import { Program } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
-import { ShapeError } from "./errors.ts";
+import { ShapeError, UnsupportedError } from "./errors.ts";
 import type { CompileOptions, Network } from "./network.ts";
 import { type ActivationKind, activation, prelu } from "./ops/activation.ts";
 import { checkShape } from "./ops/check.ts";
@@ -31,6 +30,7 @@ import {
 } from "./ops/shape.ts";
 import { logSoftmax, softmax } from "./ops/softmax.ts";
 import type { Padding, PaddingMode } from "./ops/window.ts";
+import { gradientsOfOp, Tape } from "./tape.ts";
 import { type DType, type Shape, Tensor } from "./tensor.ts";
 
 export interface EngineInfo {
@@ -98,6 +98,8 @@ export interface PoolOptions {
 export class Engine {
   readonly info: EngineInfo;
   readonly #runtime: Runtime;
+  /** Set while `gradients` listens to what is called. */
+  #tape: Tape | undefined;
 
   /** Use `createEngine`. */
   constructor(runtime: Runtime, fallback?: string) {
@@ -195,7 +197,33 @@ export class Engine {
     });
   }
 
-  // Gradients: dy has the shape of the op's output. Options are the op's own; activations are not part of these.
+  // Gradients: dy has the shape of the output.
+
+  /**
+   * Runs `of` and gives the gradients of sum(dy · its result) by the tensors `by`, in their order, through every op of this engine
+   * that it called; dy defaults to ones. Tensors that ops make in `of` are disposed, all but the result. Throws ShapeError when the
+   * result does not depend on a tensor of `by`, UnsupportedError where an op has no gradient (argMax) or calls are nested.
+   */
+  gradients(
+    of: () => Tensor,
+    by: readonly Tensor[],
+    { dy }: { dy?: Tensor } = {},
+  ): { value: Tensor; gradients: Tensor[] } {
+    if (this.#tape) throw new UnsupportedError("gradients: gradients of gradients are not offered");
+    const tape = new Tape(this.#runtime, "gradients");
+    this.#tape = tape;
+    try {
+      const value = of();
+      const gradients = tape.gradients(value, by, dy);
+      tape.dispose(value);
+      return { value, gradients };
+    } catch (error) {
+      tape.dispose();
+      throw error;
+    } finally {
+      this.#tape = undefined;
+    }
+  }
 
   /** The gradients of conv1d by x, w and, if options hold one, bias. */
   conv1dGrad(dy: Tensor, x: Tensor, w: Tensor, options: ConvOptions = {}): ConvGradients {
@@ -211,7 +239,14 @@ export class Engine {
   }
   /** The gradients of dense by x, w and, if options hold one, bias. */
   denseGrad(dy: Tensor, x: Tensor, w: Tensor, { bias }: { bias?: Tensor } = {}): ConvGradients {
-    const [dx, dw, dbias] = backward(this.#runtime, "denseGrad", dense, bias ? [x, w, bias] : [x, w], {}, dy);
+    const [dx, dw, dbias] = gradientsOfOp(
+      this.#runtime,
+      "denseGrad",
+      dense,
+      bias ? [x, w, bias] : [x, w],
+      {},
+      dy,
+    );
     return { dx, dw, dbias };
   }
 
@@ -417,7 +452,14 @@ export class Engine {
       );
     if (x instanceof Tensor) sameRank(name, axes, x);
     const params = convParams(axes, o);
-    const [dx, dw, dbias] = backward(this.#runtime, name, conv, bias ? [x, w, bias] : [x, w], params, dy);
+    const [dx, dw, dbias] = gradientsOfOp(
+      this.#runtime,
+      name,
+      conv,
+      bias ? [x, w, bias] : [x, w],
+      params,
+      dy,
+    );
     return { dx, dw, dbias };
   }
 
@@ -442,8 +484,14 @@ export class Engine {
     return this.#apply(name, op, inputs, params)[0];
   }
 
-  /** A program of one op, placed, run and thrown away. */
   #apply<P>(name: string, op: Op<P>, inputs: readonly Tensor[], params: P): Tensor[] {
+    const outs = this.#run(name, op, inputs, params);
+    this.#tape?.record(name, op, inputs, params, outs);
+    return outs;
+  }
+
+  /** A program of one op, placed, run and thrown away. */
+  #run<P>(name: string, op: Op<P>, inputs: readonly Tensor[], params: P): Tensor[] {
     const runtime = this.#runtime;
     runtime.alive(name);
     const from = inputs.map((t, i) => {

@@ -28,7 +28,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   image: ["eager", "ops", "tensor", "errors"],
   training: ["learner", "train", "ops"],
   create: ["eager", "engine", "errors"],
-  eager: ["backward", "compiler", "network", "description", "ops", "tensor", "engine", "errors"],
+  eager: ["tape", "compiler", "network", "description", "ops", "tensor", "engine", "errors"],
   model: ["compiler", "network", "description", "layers", "errors"],
   compiler: ["network", "description", "engine", "errors"],
   network: [
@@ -57,7 +57,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   table: [],
   description: ["errors"],
   layers: ["ops", "tensor", "errors"],
-  backward: ["ops", "tensor", "engine", "errors"],
+  tape: ["ops", "tensor", "engine", "errors"],
   ops: ["tensor", "engine", "errors"],
   tensor: ["engine", "errors"],
   engine: ["errors"],

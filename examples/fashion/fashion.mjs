@@ -31,7 +31,7 @@ const NAMES = [
   "bag",
   "boot",
 ];
-const [EPOCHS, BATCH] = [8, 64];
+const [EPOCHS, BATCH] = [5, 64];
 
 let train;
 let test;
@@ -91,7 +91,7 @@ console.log(
 );
 const out = new URL("out/", import.meta.url);
 mkdirSync(out, { recursive: true });
-const file = new URL("fashion.safetensors", out);
-writeFileSync(`${file.pathname}.part`, net.save());
-renameSync(`${file.pathname}.part`, file);
+const [file, part] = ["fashion.safetensors", "fashion.safetensors.part"].map((name) => new URL(name, out));
+writeFileSync(part, net.save());
+renameSync(part, file);
 engine.dispose();

@@ -80,9 +80,9 @@ console.log(`weights ${checksum(net.weights)} (the same seed gives the same)`);
 
 mkdirSync(out, { recursive: true });
 // Beside the old file first: whatever happens while it is written, one of the two is whole.
-const file = new URL("digits.safetensors", out);
-writeFileSync(`${file.pathname}.part`, net.save());
-renameSync(`${file.pathname}.part`, file);
+const [file, part] = ["digits.safetensors", "digits.safetensors.part"].map((name) => new URL(name, out));
+writeFileSync(part, net.save());
+renameSync(part, file);
 const own = Object.fromEntries(Object.entries(net.weights).filter(([name]) => /^(conv1|norm1)\./.test(name)));
 const head = engine.compile(sequential([28, 28, 1], first), { weights: own });
 const digit = test.x.slice(0, 784);

@@ -1,14 +1,14 @@
-// Reverse-mode differentiation: appends to a graph the ops that make the gradients of one number by some edges.
+// Reverse-mode differentiation: appends to a graph the ops that make the gradients of one edge by some others.
 import { UnsupportedError } from "../errors.ts";
 import { binary } from "./elementwise.ts";
 import type { Edge, Graph } from "./graph.ts";
 import { sizeOf } from "./op.ts";
 
 /**
- * The gradients of `loss` (one value) by the edges `by`, in their order; undefined for those it does not depend on. Throws
- * UnsupportedError where an op on the way has no gradient.
+ * The gradients of sum(dy · y) by the edges `by`, in their order; undefined for those y does not depend on. dy defaults to ones:
+ * the gradients of a loss. Throws UnsupportedError where an op on the way has no gradient.
  */
-export function differentiate(graph: Graph, loss: Edge, by: readonly Edge[]): (Edge | undefined)[] {
+export function differentiate(graph: Graph, y: Edge, by: readonly Edge[], dy?: Edge): (Edge | undefined)[] {
   // What lies between: only there gradients are wanted.
   const dependent = new Set<Edge>(by);
   const nodes = graph.nodes.filter((node) => {
@@ -17,15 +17,15 @@ export function differentiate(graph: Graph, loss: Edge, by: readonly Edge[]): (E
     return true;
   });
   const gradients = new Map<Edge, Edge>();
-  if (dependent.has(loss))
-    gradients.set(loss, graph.constant(new Float32Array(sizeOf(loss.shape)).fill(1), loss.shape));
+  if (dependent.has(y))
+    gradients.set(y, dy ?? graph.constant(new Float32Array(sizeOf(y.shape)).fill(1), y.shape));
   for (const node of nodes.reverse()) {
     const dys = node.outputs.map((edge) => gradients.get(edge));
     if (dys.every((dy) => dy === undefined)) continue;
     const wanted = node.inputs.map((edge) => dependent.has(edge));
     if (!node.op.gradient)
       throw new UnsupportedError(
-        `${node.where}: cannot be trained through, its op "${node.op.name}" has no gradient; freeze the layers before it`,
+        `${node.where}: cannot be differentiated, its op "${node.op.name}" has no gradient; in a network, freeze the layers before it`,
       );
     graph.enter(node.layer, node.where);
     node.op.gradient(graph, node, dys, wanted).forEach((gradient, i) => {

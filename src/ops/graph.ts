@@ -85,14 +85,14 @@ export class Graph {
     return new Edge({ shape, dtype: "float32" }, data);
   }
 
-  /** Drops every node that no output needs. */
-  prune(outputs: readonly Edge[]): void {
+  /** Drops every node that no output needs; what is given need not be made. */
+  prune(outputs: readonly Edge[], given: ReadonlySet<Edge> = new Set()): void {
     const needed = new Set(outputs);
     // Nodes stand in an order in which everything is made before it is read.
     this.nodes = this.nodes
       .reverse()
       .filter((node) => {
-        if (!node.outputs.some((edge) => needed.has(edge))) return false;
+        if (!node.outputs.some((edge) => needed.has(edge) && !given.has(edge))) return false;
         for (const edge of node.inputs) needed.add(edge);
         return true;
       })

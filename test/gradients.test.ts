@@ -1,0 +1,324 @@
+// engine.gradients: any computation on tensors, gone through backwards. Single rules are tested elsewhere; here, that what an
+// engine's methods do is noted as it was done: every method against central differences of the method itself.
+import { describe, expect, it } from "vitest";
+import { Engine } from "../src/eager.ts";
+import { DisposedError, ShapeError, UnsupportedError } from "../src/errors.ts";
+import type { Tensor } from "../src/tensor.ts";
+import { builds } from "./harness.ts";
+
+/** Values from −2 to 2 in no order, no two nearer than 0.004, so that a step of H changes no maximum and no sign. */
+const values = (length: number, seed: number): Float32Array => {
+  const every = Float32Array.from({ length }, (_, i) => (4 * (i + 0.37)) / length - 2);
+  for (let i = length - 1, state = seed; i > 0; i--) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const j = Math.floor((state / 2 ** 32) * (i + 1));
+    [every[i], every[j]] = [every[j], every[i]];
+  }
+  return every;
+};
+const H = 2 ** -10;
+
+type Case = readonly [
+  shapes: readonly (readonly number[])[],
+  of: (e: Engine, t: readonly Tensor[]) => Tensor,
+];
+const image = [2, 5, 4, 4];
+const one = (of: (e: Engine, x: Tensor) => Tensor): Case => [[image], (e, [x]) => of(e, x)];
+
+const CASES: Readonly<Record<string, readonly Case[]>> = {
+  conv1d: [
+    [
+      [
+        [2, 7, 3],
+        [3, 3, 4],
+      ],
+      (e, [x, w]) => e.conv1d(x, w, { padding: "same", stride: 2 }),
+    ],
+  ],
+  conv2d: [
+    [
+      [image, [3, 3, 2, 6], [6]],
+      (e, [x, w, bias]) => e.conv2d(x, w, { bias, groups: 2, padding: "half", paddingMode: "reflect" }),
+    ],
+    [[image, [3, 3, 4, 2], [2]], (e, [x, w, bias]) => e.conv2d(x, w, { bias, activation: "relu" })],
+    // Its gradient asks for what was there before the activation, which no tensor holds.
+    [[image, [1, 1, 4, 3]], (e, [x, w]) => e.conv2d(x, w, { activation: "silu" })],
+    [[image, [1, 1, 4, 3]], (e, [x, w]) => e.conv2d(x, w, { activation: { kind: "leakyRelu", alpha: 0.3 } })],
+  ],
+  conv3d: [
+    [
+      [
+        [1, 3, 3, 4, 2],
+        [2, 2, 2, 2, 3],
+      ],
+      (e, [x, w]) => e.conv3d(x, w),
+    ],
+  ],
+  convTranspose1d: [
+    [
+      [
+        [1, 4, 2],
+        [3, 2, 3],
+      ],
+      (e, [x, w]) => e.convTranspose1d(x, w, { stride: 2 }),
+    ],
+  ],
+  convTranspose2d: [
+    [
+      [image, [3, 3, 4, 2], [2]],
+      (e, [x, w, bias]) => e.convTranspose2d(x, w, { bias, stride: 2, activation: "tanh" }),
+    ],
+  ],
+  convTranspose3d: [
+    [
+      [
+        [1, 2, 3, 2, 2],
+        [2, 2, 2, 2, 3],
+      ],
+      (e, [x, w]) => e.convTranspose3d(x, w),
+    ],
+  ],
+  im2col: [one((e, x) => e.im2col(x, { kernel: 3, padding: "same" }))],
+  col2im: [[[[1, 3, 3, 8]], (e, [x]) => e.col2im(x, { size: [4, 4], kernel: 2 })]],
+  maxPool: [one((e, x) => e.maxPool(x, { size: 3, stride: 1, padding: "same" }))],
+  avgPool: [one((e, x) => e.avgPool(x, { size: 3, stride: 2, padding: "same" }))],
+  globalMaxPool: [one((e, x) => e.globalMaxPool(x))],
+  globalAvgPool: [one((e, x) => e.globalAvgPool(x, { keepDims: true }))],
+  dense: [[[[3, 4], [4, 5], [5]], (e, [x, w, bias]) => e.dense(x, w, { bias, activation: "gelu" })]],
+  batchNorm: [
+    [
+      [image, [4], [4]],
+      (e, [x, gamma, beta]) =>
+        e.batchNorm(x, {
+          gamma,
+          beta,
+          mean: e.tensor([0, 1, -1, 0.5], [4]),
+          variance: e.tensor([1, 2, 3, 0.5], [4]),
+        }),
+    ],
+  ],
+  groupNorm: [[[image, [4], [4]], (e, [x, gamma, beta]) => e.groupNorm(x, { groups: 2, gamma, beta })]],
+  instanceNorm: [[[image, [4], [4]], (e, [x, gamma, beta]) => e.instanceNorm(x, { gamma, beta })]],
+  activation: [
+    one((e, x) => e.activation(x, "elu", { alpha: 0.7 })),
+    one((e, x) => e.activation(x, "sigmoid")),
+  ],
+  prelu: [[[image, [4]], (e, [x, alpha]) => e.prelu(x, alpha)]],
+  softmax: [one((e, x) => e.softmax(x))],
+  logSoftmax: [one((e, x) => e.logSoftmax(x, { axis: 1 }))],
+  add: [[[image, [4, 1]], (e, [a, b]) => e.add(a, b)]],
+  sub: [[[image, [4]], (e, [a, b]) => e.sub(a, b)]],
+  mul: [[[image, image], (e, [a, b]) => e.mul(a, b)], one((e, x) => e.mul(x, x))],
+  div: [[[[3, 4], [4]], (e, [a, b]) => e.div(a, b)]],
+  min: [[[[3, 4], [12]], (e, [a, b]) => e.min(a, e.reshape(e.rescale(b, { offset: 0.1 }), [3, 4]))]],
+  max: [[[[3, 4], [12]], (e, [a, b]) => e.max(a, e.reshape(e.rescale(b, { offset: 0.1 }), [3, 4]))]],
+  rescale: [one((e, x) => e.rescale(x, { scale: -3, offset: 1 }))],
+  reduce: [one((e, x) => e.reduce(x, "mean")), one((e, x) => e.reduce(x, "max", { axes: [1, 3] }))],
+  reshape: [one((e, x) => e.reshape(x, [-1, 8]))],
+  flatten: [one((e, x) => e.flatten(x))],
+  transpose: [one((e, x) => e.transpose(x, [3, 1, 0, 2]))],
+  concat: [[[image, [2, 5, 4, 3]], (e, [a, b]) => e.concat([a, b, a])]],
+  slice: [one((e, x) => e.slice(x, [0, 1, 1, 2], [2, 3, 2, 1]))],
+  // One part goes on, another is read once more: gradients of several outputs meet.
+  split: [
+    one((e, x) => {
+      const [a, b, c] = e.split(x, [1, 2, 1]);
+      return e.concat([e.mul(a, c), b]);
+    }),
+  ],
+  pad: [
+    one((e, x) =>
+      e.pad(
+        x,
+        [
+          [0, 0],
+          [2, 1],
+          [0, 3],
+          [0, 0],
+        ],
+        { mode: "reflect" },
+      ),
+    ),
+  ],
+  resize: [one((e, x) => e.resize(x, [7, 9], { method: "linear" }))],
+  depthToSpace: [one((e, x) => e.depthToSpace(x, 2))],
+  spaceToDepth: [[[[1, 4, 6, 2]], (e, [x]) => e.spaceToDepth(x, 2)]],
+};
+
+/** Methods that make no tensor of others, or are gradients themselves; and the one op that has none. */
+const OTHER =
+  /^(constructor|memory|disposed|dispose|compile|tensor|gradients|conv[123]dGrad|denseGrad|argMax)$/;
+
+/** sum(dy · y) in float64. */
+const total = (y: Tensor, dy: Float32Array): number => y.data().reduce((sum, v, i) => sum + v * dy[i], 0);
+
+describe.each(builds())("engine.gradients, $name build", ({ engine: runtime }) => {
+  it.each(Object.entries(CASES).flatMap(([name, cases]) => cases.map((c) => [name, c] as const)))(
+    "of %s are its central differences",
+    async (_, [shapes, of]) => {
+      const engine = new Engine(await runtime);
+      const tensors = shapes.map((shape, i) =>
+        engine.tensor(
+          values(
+            shape.reduce((a, b) => a * b, 1),
+            i + 1,
+          ),
+          shape,
+        ),
+      );
+      const probe = of(engine, tensors);
+      const dy = engine.tensor(values(probe.size, 9), probe.shape);
+      const up = dy.data();
+      const { value, gradients } = engine.gradients(() => of(engine, tensors), tensors, { dy });
+      expect(value.data()).toEqual(probe.data());
+      tensors.forEach((t, i) => {
+        expect(gradients[i].shape).toEqual(t.shape);
+        const g = gradients[i].data();
+        const at = t.data();
+        // Along the signs of the gradient, where the difference is largest and rounding matters least; then along others.
+        for (const seed of [0, 1, 2]) {
+          const way = seed ? values(at.length, 20 + seed).map(Math.sign) : g.map((v) => Math.sign(v));
+          const along = (h: number): number => {
+            t.write(at.map((v, j) => v + h * way[j]));
+            return total(of(engine, tensors), up);
+          };
+          const numeric = (along(H) - along(-H)) / (2 * H);
+          t.write(at);
+          const exact = g.reduce((sum, v, j) => sum + v * way[j], 0);
+          const scale = g.reduce((sum, v) => sum + Math.abs(v), 1);
+          expect(Math.abs(numeric - exact) / scale).toBeLessThan(4e-3);
+        }
+      });
+    },
+  );
+});
+
+describe("engine.gradients", () => {
+  const small = async () => new Engine(await builds()[0].engine);
+
+  it("have a case for every method of the engine that is an op", () => {
+    const methods = Object.getOwnPropertyNames(Engine.prototype).filter((name) => !OTHER.test(name));
+    expect(methods.sort()).toEqual(Object.keys(CASES).sort());
+  });
+
+  it("go through a network written by hand, whose own memory is free again", async () => {
+    const engine = await small();
+    const x = engine.tensor(values(2 * 6 * 6 * 1, 1), [2, 6, 6, 1]);
+    const w = engine.tensor(values(9 * 3, 2), [3, 3, 1, 3]);
+    const v = engine.tensor(values(12 * 2, 3), [12, 2]);
+    const target = engine.tensor([1, 0, 0, 1], [2, 2]);
+    const loss = () => {
+      const maps = engine.maxPool(engine.conv2d(x, w, { activation: "relu" }), { size: 2 });
+      const scores = engine.logSoftmax(engine.dense(engine.flatten(maps), v));
+      return engine.rescale(engine.reduce(engine.mul(scores, target), "sum"), { scale: -0.5 });
+    };
+    const live = engine.memory.live;
+    let before = Infinity;
+    for (let step = 0; step < 20; step++) {
+      const { value, gradients } = engine.gradients(loss, [w, v]);
+      const now = value.data()[0];
+      expect(now).toBeLessThan(before);
+      before = now;
+      [w, v].forEach((t, i) => {
+        const g = gradients[i].data();
+        t.write(t.data().map((p, j) => p - 0.05 * g[j]));
+      });
+      for (const t of [value, ...gradients]) t.dispose();
+      expect(engine.memory.live).toBe(live);
+    }
+    expect(before).toBeLessThan(0.3);
+  });
+
+  it("make anew what was disposed on the way, if they need it", async () => {
+    const engine = await small();
+    const x = engine.tensor(values(8, 1), [2, 4]);
+    const kept = engine.gradients(() => engine.mul(engine.activation(x, "tanh"), x), [x]);
+    const lost = engine.gradients(() => {
+      using h = engine.activation(x, "tanh");
+      return engine.mul(h, x);
+    }, [x]);
+    expect(lost.gradients[0].data()).toEqual(kept.gradients[0].data());
+  });
+
+  it("are dy itself, or ones, where nothing is done", async () => {
+    const engine = await small();
+    const x = engine.tensor([1, 2], [2]);
+    const { value, gradients } = engine.gradients(() => x, [x]);
+    expect(value).toBe(x);
+    expect([...gradients[0].data()]).toEqual([1, 1]);
+    const dy = engine.tensor([3, 4], [2]);
+    const again = engine.gradients(() => x, [x, x], { dy });
+    expect(again.gradients.map((g) => [...g.data()])).toEqual([
+      [3, 4],
+      [3, 4],
+    ]);
+    expect(x.disposed).toBe(false);
+  });
+
+  it("say what is wrong, and leave nothing behind", async () => {
+    const engine = await small();
+    const [x, other] = [engine.tensor([1, 2], [1, 2]), engine.tensor([1, 2, 3], [1, 3])];
+    const live = engine.memory.live;
+    const double = () => engine.mul(x, x);
+    const refuse = (of: () => unknown, by: unknown, options: object, error: Error) => {
+      expect(() => engine.gradients(of as () => Tensor, by as Tensor[], options)).toThrow(error);
+      expect(engine.memory.live).toBe(live);
+    };
+    refuse(
+      double,
+      [x, other],
+      {},
+      new ShapeError(
+        "gradients: the value does not depend on by[1] (shape [1,3]) through ops of this engine",
+      ),
+    );
+    refuse(double, [7], {}, new ShapeError("gradients: by[0] is 7 but must be a Tensor"));
+    refuse(double, x, {}, new ShapeError("gradients: by must be a list of tensors"));
+    refuse(
+      () => 3,
+      [x],
+      {},
+      new ShapeError("gradients: what the function returns is 3 but must be a Tensor"),
+    );
+    refuse(
+      double,
+      [x],
+      { dy: other },
+      new ShapeError("gradients: dy has shape [1,3] but the output has shape [1,2]"),
+    );
+    refuse(
+      () => engine.gradients(double, [x]).value,
+      [x],
+      {},
+      new UnsupportedError("gradients: gradients of gradients are not offered"),
+    );
+    refuse(
+      () => engine.argMax(engine.mul(x, x)),
+      [x],
+      {},
+      new UnsupportedError(
+        'argMax: cannot be differentiated, its op "argMax" has no gradient; in a network, freeze the layers before it',
+      ),
+    );
+    refuse(
+      () => {
+        using c = engine.tensor([5, 6], [1, 2]);
+        return engine.mul(x, c);
+      },
+      [x],
+      {},
+      new DisposedError(
+        "gradients: a tensor that was read (shape [1,2]) has been disposed; keep it until the gradients are made",
+      ),
+    );
+    refuse(
+      () => {
+        throw new RangeError("mine");
+      },
+      [x],
+      {},
+      new RangeError("mine"),
+    );
+    expect([...engine.gradients(double, [x]).gradients[0].data()]).toEqual([2, 4]);
+  });
+});
