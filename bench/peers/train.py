@@ -1,5 +1,5 @@
 # One training step in PyTorch's CPU build, one thread: python3 train.py FOLDER NET prints {"ms": [...], "losses": [...]}.
-# FOLDER holds NET.json (batch, input [h, w, c], names and shapes of the weights) and float32 files: NET.x, NET.y (class
+# FOLDER holds NET.json (input [h, w, c], kinds of layers, names and shapes of the weights, what SGD takes) and float32 files: NET.x, NET.y (class
 # indices) and NET.w, all weights in order: kernels [kh, kw, in, out], dense [in, out], vectors.
 import json, sys, time
 import numpy as np
@@ -57,7 +57,7 @@ class Net(nn.Module):
 
 
 net = Net()
-optimizer = torch.optim.SGD(net.parameters(), lr=about["learningRate"], momentum=0.9)
+optimizer = torch.optim.SGD(net.parameters(), lr=about["learningRate"], momentum=about["momentum"])
 ms, losses = [], []
 for _ in range(runs):
     start = time.perf_counter()
