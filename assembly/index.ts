@@ -25,7 +25,7 @@ export { pad_f32 } from "./pad";
 export { resize_linear_f32, resize_nearest_f32 } from "./resize";
 export { batch_norm_scale_f32, channel_affine_f32, norm_moments_f32, norm_scale_f32 } from "./norm";
 export { pool_average_f32, pool_max_f32 } from "./pool";
-export { pool_max_grad_f32 } from "./pool-grad";
+export { pool_max_grad_f32, pool_pairs_grad_f32 } from "./pool-grad";
 export { combine_f32 } from "./combine";
 export { argmax_f32 } from "./argmax";
 export { reduce_max_f32, reduce_min_f32, reduce_sum_f32 } from "./reduce";

@@ -19,9 +19,6 @@ export function pool_max_grad_f32(dx: usize, dy: usize, x: usize, y: usize, shap
   if (from >= to) return;
   const pixel = <usize>c << 2, row = pixel * w, plane = row * h;
   const lo = dx + row * from, hi = dx + row * to;
-  // Windows of 2 or 2 x 2 side by side: no pixel has two, and what is not largest is written in the same go.
-  const pairs = kd == 1 && kh <= 2 && kw == 2 && sh >= kh && sw == 2 && dh == 1 && dw == 1 && pw == 0;
-  const full = min(ow, w >> 1);
   // Every row before this one holds sums, or zeros.
   let done = lo;
 
@@ -41,24 +38,11 @@ export function pool_max_grad_f32(dx: usize, dy: usize, x: usize, y: usize, shap
         const end = line + deep * (nz - 1) + down * (ny - 1) + row;
         if (line >= hi || end <= lo) continue;
         let place = pixel * (((n * od + oz) * oh + oy) * ow);
-        let ox = 0;
-        if (pairs && ny == kh && line >= lo && end <= hi) {
-          if (line > done) memory.fill(done, 0, line - done);
-          if (kh == 2) largest_of_four(line, dy + place, x + (line - dx), y + place, full, c, row);
-          else largest_of_two(line, dy + place, x + (line - dx), y + place, full, c);
-          const covered = pixel * (2 * full);
-          if (covered < row) {
-            memory.fill(line + covered, 0, row - covered);
-            if (kh == 2) memory.fill(line + row + covered, 0, row - covered);
-          }
-          done = end;
-          ox = full;
-          place += pixel * full;
-        } else if (min(end, hi) > done) {
+        if (min(end, hi) > done) {
           memory.fill(done, 0, min(end, hi) - done);
           done = min(end, hi);
         }
-        for (; ox < ow; ox++) {
+        for (let ox = 0; ox < ow; ox++) {
           const start = ox * sw - pw, fx = first_tap(start, dw), nx = end_tap(start, w, kw, dw) - fx;
           const p = line + pixel * (start + fx * dw);
           if (nx > 0) largest(p, dy + place, x + (p - dx), y + place, c, nz, ny, nx, deep, down, pixel * dw, lo, hi);
@@ -162,67 +146,75 @@ function largest_one_by_one(
   }
 }
 
-/** A row of windows of 2 x 2, whose two rows of pixels lie `row` bytes apart. */
-function largest_of_four(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32, row: usize): void {
-  largest_pairs(2, dx, dy, x, y, windows, c, row);
-}
-
-/** A row of windows of two pixels. */
-function largest_of_two(dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32): void {
-  largest_pairs(1, dx, dy, x, y, windows, c, 0);
+/**
+ * The same for windows of 2 x 2 pixels (`tall` 2) or of 2 (`tall` 1) side by side, each pixel in one at most: dx [n, h, w, c] from dy
+ * [n, h / tall, w / 2, c] and x. What is largest is found anew, so y is not needed; dx may be x itself.
+ * Unit: a row of windows (n, y), or what is left of a row below the last of an image: n * ceil(h / tall) in all.
+ */
+export function pool_pairs_grad_f32(
+  dx: usize, dy: usize, x: usize, tall: i32, h: i32, w: i32, c: i32, from: i32, to: i32,
+): void {
+  assert(tall == 1 || tall == 2);
+  assert(h > 0 && w > 0 && c > 0 && from >= 0);
+  const rows = (h + tall - 1) / tall, full = h / tall, windows = w >> 1;
+  const pixel = <usize>c << 2, row = pixel * w, answer = pixel * windows;
+  for (let unit = from; unit < to; unit++) {
+    const n = unit / rows, top = unit % rows;
+    const at = row * (n * h + top * tall);
+    if (top == full) {
+      memory.fill(dx + at, 0, row);
+      continue;
+    }
+    const g = dy + answer * (n * full + top);
+    if (tall == 2) row_of_pairs(2, dx + at, g, x + at, windows, c, row);
+    else row_of_pairs(1, dx + at, g, x + at, windows, c, row);
+    if (w & 1)
+      for (let i = 0; i < tall; i++) memory.fill(dx + at + row * i + 2 * answer, 0, pixel);
+  }
 }
 
 // @ts-ignore: decorator
 @inline
-function largest_pairs(
-  rows: i32, dx: usize, dy: usize, x: usize, y: usize, windows: i32, c: i32, row: usize,
-): void {
-  const pixel = <usize>c << 2;
+function row_of_pairs(tall: i32, dx: usize, dy: usize, x: usize, windows: i32, c: i32, row: usize): void {
+  const pixel = <usize>c << 2, whole = pixel & ~15;
   for (; windows > 0; windows--) {
     let i: usize = 0;
-    for (; i + 16 <= pixel; i += 16) largest_pair(rows, 4, dx + i, dy + i, x + i, y + i, pixel, row);
-    if (i < pixel) {
-      // The last four floats once more: the same values are written again.
-      const back = pixel - 16;
-      if (c > 4) largest_pair(rows, 4, dx + back, dy + back, x + back, y + back, pixel, row);
-      else largest_pair(rows, c, dx, dy, x, y, pixel, row);
-    }
+    for (; i < whole; i += 16) pair(tall, 4, dx + i, dy + i, x + i, pixel, row);
+    if (i < pixel) pair(tall, c & 3, dx + i, dy + i, x + i, pixel, row);
     dx += 2 * pixel;
     x += 2 * pixel;
     dy += pixel;
-    y += pixel;
   }
 }
 
+/** One window, `lanes` channels: a later tap takes over where it is larger, or NaN. */
 // @ts-ignore: decorator
 @inline
-function largest_pair(
-  rows: i32, lanes: i32, dx: usize, dy: usize, x: usize, y: usize, pixel: usize, row: usize,
-): void {
-  const most = load_lanes(y, lanes);
-  const zero = f32x4.splat(0);
-  if (v128.any_true(f32x4.ne(most, most))) {
-    for (let i = 0; i < rows; i++) {
-      store_lanes(dx + row * i, zero, lanes);
-      store_lanes(dx + row * i + pixel, zero, lanes);
-    }
-    largest_one_by_one(lanes, dx, dy, x, 1, rows, 2, 0, row, pixel, 0, usize.MAX_VALUE);
+function pair(tall: i32, lanes: i32, dx: usize, dy: usize, x: usize, pixel: usize, row: usize): void {
+  // What is added to nothing is never -0.
+  const g = f32x4.add(load_lanes(dy, lanes), f32x4.splat(0));
+  const a = load_lanes(x, lanes), b = load_lanes(x + pixel, lanes);
+  const second = beats(b, a);
+  if (tall == 1) {
+    store_lanes(dx, v128.andnot(g, second), lanes);
+    store_lanes(dx + pixel, v128.and(g, second), lanes);
     return;
   }
-  // What is added to nothing is never -0.
-  let g = f32x4.add(load_lanes(dy, lanes), zero);
-  let e = f32x4.eq(load_lanes(x, lanes), most);
-  store_lanes(dx, v128.and(g, e), lanes);
-  g = v128.andnot(g, e);
-  e = f32x4.eq(load_lanes(x + pixel, lanes), most);
-  store_lanes(dx + pixel, v128.and(g, e), lanes);
-  if (rows == 1) return;
-  g = v128.andnot(g, e);
-  x += row;
-  dx += row;
-  e = f32x4.eq(load_lanes(x, lanes), most);
-  store_lanes(dx, v128.and(g, e), lanes);
-  g = v128.andnot(g, e);
-  e = f32x4.eq(load_lanes(x + pixel, lanes), most);
-  store_lanes(dx + pixel, v128.and(g, e), lanes);
+  const c = load_lanes(x + row, lanes), d = load_lanes(x + row + pixel, lanes);
+  const upper = v128.bitselect(b, a, second);
+  const third = beats(c, upper);
+  const fourth = beats(d, v128.bitselect(c, upper, third));
+  const below = v128.or(third, fourth);
+  const above = v128.andnot(g, below);
+  store_lanes(dx, v128.andnot(above, second), lanes);
+  store_lanes(dx + pixel, v128.and(above, second), lanes);
+  store_lanes(dx + row, v128.andnot(v128.and(g, third), fourth), lanes);
+  store_lanes(dx + row + pixel, v128.and(g, fourth), lanes);
+}
+
+/** Where v is larger than what was largest so far, or NaN. */
+// @ts-ignore: decorator
+@inline
+function beats(v: v128, most: v128): v128 {
+  return v128.or(f32x4.gt(v, most), f32x4.ne(v, v));
 }

@@ -200,6 +200,17 @@ const SMOOTH: Record<string, Case> = {
     shapes: [[2, 4, 6, 5]],
     params: pool([2, 2], [2, 2], { dilation: [1, 1] }),
   },
+  "largest of 2x2 in an odd image": {
+    op: "maxPool",
+    shapes: [[2, 5, 7, 19]],
+    params: pool([2, 2], [2, 2], { dilation: [1, 1] }),
+  },
+  "largest of 2": { op: "maxPool", shapes: [[2, 7, 6]], params: pool([2], [2], { dilation: [1] }) },
+  "largest of 1x2x2": {
+    op: "maxPool",
+    shapes: [[1, 3, 4, 3, 4]],
+    params: pool([1, 2, 2], [1, 2, 2], { dilation: [1, 1, 1] }),
+  },
   "largest of 3x3, overlapping, dilated": {
     op: "maxPool",
     shapes: [[1, 8, 9, 19]],
@@ -332,5 +343,27 @@ describe.each(builds())("gradients, $name build", ({ engine }) => {
     const dy = { shape: [1, 1, 1, 5], data: Float32Array.of(1, 2, 3, 4, 5) };
     const [g] = await gradientsOf(engine, OPS.maxPool, [x], pool([2, 2], [2, 2], { dilation: [1, 1] }), [dy]);
     expect([g![13], g![3], g![0], g![4]]).toEqual([4, 0, 1, 5]);
+    // Every window of four numbers or NaNs: the place goes to the first of equals, or to the last NaN.
+    const kinds = [0, 1, Number.NaN];
+    const all = Array.from({ length: 81 }, (_, i) =>
+      [27, 9, 3, 1].map((digit) => kinds[Math.floor(i / digit) % 3]),
+    );
+    const windows = {
+      shape: [1, 2, 2, 81],
+      data: Float32Array.from([0, 1, 2, 3].flatMap((t) => all.map((w) => w[t]))),
+    };
+    const ones = { shape: [1, 1, 1, 81], data: new Float32Array(81).fill(1) };
+    const side = pool([2, 2], [2, 2], { dilation: [1, 1] });
+    const want = all.map((w) => {
+      const last = w.findLastIndex(Number.isNaN);
+      return last < 0 ? w.indexOf(Math.max(...w)) : last;
+    });
+    // Stride 3 takes the kernel for windows of every kind.
+    for (const p of [side, { ...side, stride: [3, 3] }]) {
+      const [places] = await gradientsOf(engine, OPS.maxPool, [windows], p, [ones]);
+      expect(
+        want.map((t, i) => [0, 1, 2, 3].map((tap) => places![tap * 81 + i] - Number(tap === t))),
+      ).toEqual(want.map(() => [0, 0, 0, 0]));
+    }
   });
 });

@@ -152,19 +152,46 @@ export const maxPool: Op<MaxPoolParams> = {
     emitPool(e, "pool_max_f32", out.buffer, [from], axes, [n, c]);
   },
   gradient(g, { inputs: [x], outputs: [y], params }, [dy], [wanted]) {
-    return [dy && wanted ? g.op(maxPoolGrad, [dy, x, y], params as MaxPoolParams) : undefined];
+    const p = params as MaxPoolParams;
+    const op = tallOf(threeAxes(x, p)) ? maxPoolPairsGrad : maxPoolGrad;
+    return [dy && wanted ? g.op(op, [x, dy, y], p) : undefined];
   },
 };
 
-/** From [dy, x, y]: every window's gradient goes to its largest value, the first of equals. */
-const maxPoolGrad: Op<MaxPoolParams> = {
+/** From [x, dy, y]: every window's gradient goes to its largest value, the first of equals. */
+export const maxPoolGrad: Op<MaxPoolParams> = {
   name: "maxPoolGrad",
-  infer: ([, x]) => [float32(x.shape)],
-  forward(e, [dy, x, y], [dx], p) {
+  infer: ([x]) => [float32(x.shape)],
+  forward(e, [x, dy, y], [dx], p) {
     const from = [dy.buffer, x.buffer, y.buffer];
     emitPool(e, "pool_max_grad_f32", dx.buffer, from, threeAxes(x, p), ends(x));
   },
 };
+
+/** The same where windows are pairs of pixels, or pairs of pairs, side by side; it may take over the memory of x. */
+export const maxPoolPairsGrad: Op<MaxPoolParams> = {
+  name: "maxPoolPairsGrad",
+  inPlace: true,
+  infer: maxPoolGrad.infer,
+  forward(e, [x, dy], [dx], p) {
+    const axes = threeAxes(x, p);
+    const [depth, height, width] = axes;
+    const tall = tallOf(axes)!;
+    const [n, c] = ends(x);
+    const units = n * depth.size * Math.ceil(height.size / tall);
+    const args = [dx.buffer, dy.buffer, x.buffer, tall, height.size, width.size, c];
+    e.call("pool_pairs_grad_f32", units, args);
+  },
+};
+
+/** 2 for windows of 2 x 2 that lie side by side without a border, 1 for windows of 2, undefined for others. */
+function tallOf(axes: readonly Axis[]): 1 | 2 | undefined {
+  const [depth, height, width] = axes;
+  if (axes.some((a) => a.before || a.after || a.stride !== a.kernel)) return undefined;
+  const plain = width.kernel === 2 && width.dilation === 1 && depth.kernel === 1;
+  if (plain && height.kernel === 2 && height.dilation === 1) return 2;
+  return plain && height.kernel === 1 ? 1 : undefined;
+}
 
 /** The average under the window. */
 export const avgPool: Op<AvgPoolParams> = {
@@ -223,7 +250,7 @@ export const globalMaxPool: Op<GlobalPoolParams> = {
     const kernel = x.shape.slice(1, -1);
     const ones = kernel.map(() => 1);
     const p = { kernel, stride: ones, dilation: ones, padding: "valid", ceilMode: false } as const;
-    return [g.op(maxPoolGrad, [dy, x, y], p)];
+    return [g.op(maxPoolGrad, [x, dy, y], p)];
   },
 };
 

@@ -4,7 +4,7 @@ import type { Model, Weights } from "../description.ts";
 import { Program } from "../engine/program.ts";
 import type { Runtime } from "../engine/runtime.ts";
 import { differentiate } from "../ops/differentiate.ts";
-import { fuseActivation } from "../ops/fuse.ts";
+import { fuseActivation, sinkActivationGradient } from "../ops/fuse.ts";
 import { Edge } from "../ops/graph.ts";
 import { Lowering } from "../ops/lower.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
@@ -79,6 +79,7 @@ export class Step {
     });
     const kept = [loss, scores, ...updates];
     graph.prune(kept);
+    sinkActivationGradient(graph, kept);
     fuseActivation(graph, kept);
     graph.prune(kept);
 
