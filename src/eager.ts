@@ -12,6 +12,7 @@ import { convTranspose } from "./ops/conv-transpose.ts";
 import { dense } from "./ops/dense.ts";
 import { affine, type BinaryKind, binary } from "./ops/elementwise.ts";
 import { col2im, im2col } from "./ops/im2col.ts";
+import { LOSSES, type LossKind } from "./ops/loss.ts";
 import { batchNorm, groupNorm, instanceNorm } from "./ops/norm.ts";
 import type { Op } from "./ops/op.ts";
 import { type PadMode, pad } from "./ops/pad.ts";
@@ -343,6 +344,23 @@ export class Engine {
     return this.#one("logSoftmax", logSoftmax, [x], { axis });
   }
 
+  /**
+   * The mean loss of predictions, a tensor of shape []. softmaxCrossEntropy takes logits [n, ..., c] and a target of classes, int32
+   * [n, ...], or of chances [n, ..., c]; the others take a target of x's shape, binaryCrossEntropy logits and chances. `delta` (of
+   * huber) defaults to 1, `labelSmoothing` (of softmaxCrossEntropy) to 0. Throws ShapeError for a class that is none.
+   */
+  loss(
+    x: Tensor,
+    target: Tensor,
+    kind: LossKind,
+    { delta, labelSmoothing }: { delta?: number; labelSmoothing?: number } = {},
+  ): Tensor {
+    if (!Object.hasOwn(LOSSES, kind))
+      throw new ShapeError(`loss: kind is "${kind}" but must be one of ${Object.keys(LOSSES).join(", ")}`);
+    if (kind === "softmaxCrossEntropy" && target?.dtype === "int32") checkClasses(target, x);
+    return this.#one("loss", LOSSES[kind], [x, target], { delta, labelSmoothing });
+  }
+
   // Arithmetic, with NumPy broadcasting
 
   add(a: Tensor, b: Tensor): Tensor {
@@ -540,6 +558,16 @@ function convParams(axes: number, o: ConvOptions) {
     paddingMode: o.paddingMode ?? "zeros",
     groups: o.groups ?? 1,
   };
+}
+
+function checkClasses(target: Tensor, x: Tensor): void {
+  const classes = x.shape[x.shape.length - 1];
+  target.data("int32").forEach((label, i) => {
+    if (label < 0 || label >= classes)
+      throw new ShapeError(
+        `loss: target[${i}] is ${label} but must be a class from 0 to ${classes - 1}: x has shape [${x.shape.join(",")}]`,
+      );
+  });
 }
 
 function kindOf(a: Fused | undefined): { kind: ActivationKind; alpha?: number } | undefined {

@@ -104,6 +104,23 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
     one((e, x) => e.activation(x, "sigmoid")),
   ],
   prelu: [[[image, [4]], (e, [x, alpha]) => e.prelu(x, alpha)]],
+  loss: [
+    [
+      [
+        [3, 4],
+        [3, 4],
+      ],
+      (e, [x, y]) => e.loss(x, y, "softmaxCrossEntropy", { labelSmoothing: 0.1 }),
+    ],
+    [[[2, 3]], (e, [x]) => e.loss(x, e.tensor([2, 0], [2], "int32"), "softmaxCrossEntropy")],
+    [
+      [
+        [3, 4],
+        [3, 4],
+      ],
+      (e, [x, y]) => e.loss(x, y, "huber", { delta: 0.7 }),
+    ],
+  ],
   softmax: [one((e, x) => e.softmax(x))],
   logSoftmax: [one((e, x) => e.logSoftmax(x, { axis: 1 }))],
   add: [[[image, [4, 1]], (e, [a, b]) => e.add(a, b)]],
@@ -206,11 +223,10 @@ describe("engine.gradients", () => {
     const x = engine.tensor(values(2 * 6 * 6 * 1, 1), [2, 6, 6, 1]);
     const w = engine.tensor(values(9 * 3, 2), [3, 3, 1, 3]);
     const v = engine.tensor(values(12 * 2, 3), [12, 2]);
-    const target = engine.tensor([1, 0, 0, 1], [2, 2]);
+    const target = engine.tensor([0, 1], [2], "int32");
     const loss = () => {
       const maps = engine.maxPool(engine.conv2d(x, w, { activation: "relu" }), { size: 2 });
-      const scores = engine.logSoftmax(engine.dense(engine.flatten(maps), v));
-      return engine.rescale(engine.reduce(engine.mul(scores, target), "sum"), { scale: -0.5 });
+      return engine.loss(engine.dense(engine.flatten(maps), v), target, "softmaxCrossEntropy");
     };
     const live = engine.memory.live;
     let before = Infinity;
@@ -311,6 +327,19 @@ describe("engine.gradients", () => {
         "gradients: a tensor that was read (shape [1,2]) has been disposed; keep it until the gradients are made",
       ),
     );
+    refuse(
+      () => engine.loss(x, engine.argMax(engine.mul(x, x)), "l2" as never),
+      [x],
+      {},
+      new ShapeError(
+        'loss: kind is "l2" but must be one of softmaxCrossEntropy, binaryCrossEntropy, meanSquaredError, l1, huber',
+      ),
+    );
+    const classes = engine.tensor([2], [1], "int32");
+    expect(() => engine.loss(x, classes, "softmaxCrossEntropy")).toThrow(
+      new ShapeError("loss: target[0] is 2 but must be a class from 0 to 1: x has shape [1,2]"),
+    );
+    classes.dispose();
     refuse(
       () => {
         throw new RangeError("mine");

@@ -87,6 +87,21 @@ for (const { name, engine } of builds())
             [true, false],
           );
           expect(none).toBe(undefined);
+          // By chances; classes have none.
+          const [, byLabels] = await gradientsOf(
+            engine,
+            softmaxCrossEntropy,
+            inputs,
+            params,
+            [scalar(3)],
+            [false, true],
+          );
+          if (labels.data instanceof Int32Array) expect(byLabels).toBe(undefined);
+          else if (labelSmoothing === 1) expect(byLabels!.every((v) => v === 0)).toBe(true);
+          else {
+            const slope = numericGradient(oracle.softmaxCrossEntropy, inputs, params, [scalar(3)], 1);
+            expectWithin(byLabels!, slope, 1e-6 * (1 + Math.max(...slope.map(Math.abs))));
+          }
           const gradient = numericGradient(oracle.softmaxCrossEntropy, inputs, params, [scalar(3)], 0);
           // Values of at most 1 in each row, times 3 / rows.
           const size = (3 * shape.at(-1)!) / x.data.length;
@@ -219,7 +234,7 @@ describe("losses refuse", () => {
 
 describe("gradients of losses", () => {
   it("are made for what is wanted alone", () => {
-    for (const op of Object.values(losses) as Op<object>[]) {
+    for (const op of Object.values(losses.LOSSES) as Op<object>[]) {
       const g = new Graph();
       const [x, t] = [1, 2].map(() => new Edge(float32([2, 3])));
       const dy = new Edge(float32([]));

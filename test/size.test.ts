@@ -10,7 +10,7 @@ test("the binaries stay below 144 KB", () => {
   expect(binary("simd").length).toBeLessThanOrEqual(144 * 1024);
 });
 
-test("a bundle that only calls conv2d stays below 30 KB gzipped, without the binary", async () => {
+test("a bundle that only calls conv2d stays below 31 KB gzipped, without the binary", async () => {
   const bundle = await build({
     stdin: {
       contents: `import { createEngine } from "./src/index.ts";
@@ -38,5 +38,5 @@ test("a bundle that only calls conv2d stays below 30 KB gzipped, without the bin
     .filter((f) => loaded.some((file) => f.path.endsWith(file)))
     .map((f) => f.text);
   expect(text.length).toBe(loaded.length);
-  expect(gzipSync(text.join(""), { level: 9 }).length).toBeLessThanOrEqual(30 * 1024);
+  expect(gzipSync(text.join(""), { level: 9 }).length).toBeLessThanOrEqual(31 * 1024);
 });

@@ -3,9 +3,10 @@ import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../eng
 import { ShapeError } from "../errors.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { affine, binary } from "./elementwise.ts";
-import type { Edge } from "./graph.ts";
+import type { Edge, Graph } from "./graph.ts";
 import { float32, type Op, type Shape, sizeOf, type TensorType } from "./op.ts";
 import { reduceStretch } from "./reduce.ts";
+import { logSoftmax } from "./softmax.ts";
 
 export interface CrossEntropyParams {
   /** The share of every target that goes to all classes alike; 0. */
@@ -46,11 +47,22 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
     reduceStretch(e, "sum", out.buffer, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
   },
   gradient(g, { inputs, params }, [dy], wanted) {
-    if (wanted[1]) throw new Error("internal: labels have no gradient");
-    if (!dy || !wanted[0]) return [];
-    return [g.op(crossEntropyGrad, [...inputs, dy], params as CrossEntropyParams)];
+    if (!dy) return [];
+    const p = params as CrossEntropyParams;
+    const [x, labels] = inputs;
+    return [
+      wanted[0] ? g.op(crossEntropyGrad, [x, labels, dy], p) : undefined,
+      // Classes have none; the loss is linear in chances.
+      wanted[1] && labels.dtype === "float32" ? byChances(g, x, dy, p) : undefined,
+    ];
   },
 };
+
+function byChances(g: Graph, x: Edge, dy: Edge, { labelSmoothing = 0 }: CrossEntropyParams): Edge {
+  const logs = g.op(logSoftmax, [x], { axis: -1 });
+  const scale = (labelSmoothing - 1) / rowsOf(x);
+  return g.op(affine, [g.op(binary, [logs, dy], { kind: "mul" })], { scale, offset: 0 });
+}
 
 /** From [logits, labels, dy]. */
 const crossEntropyGrad: Op<CrossEntropyParams> = {
@@ -138,3 +150,14 @@ export const huber = between("huber", LOSS_HUBER);
 
 /** The mean cross-entropy of sigmoid(x) and a target from 0 to 1. */
 export const binaryCrossEntropyWithLogits = between("binaryCrossEntropyWithLogits", LOSS_LOGITS);
+
+export type LossKind = "softmaxCrossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "l1" | "huber";
+
+// biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
+export const LOSSES: Readonly<Record<LossKind, Op<any>>> = {
+  softmaxCrossEntropy,
+  binaryCrossEntropy: binaryCrossEntropyWithLogits,
+  meanSquaredError,
+  l1,
+  huber,
+};

@@ -4,14 +4,7 @@ import { ShapeError } from "../errors.ts";
 import { show } from "../ops/check.ts";
 import { binary } from "../ops/elementwise.ts";
 import type { Edge, Graph } from "../ops/graph.ts";
-import {
-  binaryCrossEntropyWithLogits,
-  huber,
-  l1,
-  meanSquaredError,
-  softmaxCrossEntropy,
-} from "../ops/loss.ts";
-import type { Op } from "../ops/op.ts";
+import { LOSSES, type LossKind } from "../ops/loss.ts";
 import {
   checkOptimizer,
   type Optimizer as Formula,
@@ -23,17 +16,6 @@ import {
 } from "../ops/optimizer.ts";
 import { type Shape, sizeOf, type TensorType } from "../tensor.ts";
 import type { Checked } from "./data.ts";
-
-// biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
-const LOSSES: Readonly<Record<string, Op<any>>> = {
-  softmaxCrossEntropy,
-  binaryCrossEntropy: binaryCrossEntropyWithLogits,
-  meanSquaredError,
-  l1,
-  huber,
-};
-
-export type LossKind = "softmaxCrossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "l1" | "huber";
 
 /**
  * What is made small, as a mean over the batch. `softmaxCrossEntropy` and `binaryCrossEntropy` take logits: a network for them
