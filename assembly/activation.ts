@@ -1,7 +1,7 @@
 // out[i] = f(x[i]) over `count` floats. out may be x. Lanes are neighbouring floats, whatever the shape.
 // A unit is a block of MAP_BLOCK floats (256 bytes, whole cache lines); the last may be partial.
 import { MAP_BLOCK } from "./abi";
-import { exp_f32x4, exp_normal_f32x4, expm1_f32x4, log1p_f32x4, normal_tail_f32x4, tanh_f32x4 } from "./exp";
+import { exp_f32x4, exp_normal_f32x4, one_plus_exp_f32x4, expm1_f32x4, log1p_f32x4, normal_tail_f32x4, tanh_f32x4 } from "./exp";
 import { load_next, madd, splat, store_next } from "./simd";
 
 // Which f: a literal at every call of `map`, so that only its branch is compiled.
@@ -16,7 +16,6 @@ const enum Kind {
   ABS,
   NEG,
   SQRT,
-  // From here on a value costs far more than its load and store.
   EXP,
   SIGMOID,
   SILU,
@@ -74,9 +73,9 @@ function apply(kind: Kind, x: v128, p: v128, q: v128): v128 {
   if (kind == Kind.EXP) return exp_f32x4(x);
   if (kind == Kind.SIGMOID) {
     const one = splat(ONE);
-    return f32x4.div(one, f32x4.add(exp_normal_f32x4(f32x4.sub(zero, x)), one));
+    return f32x4.div(one, one_plus_exp_f32x4(f32x4.sub(zero, x)));
   }
-  if (kind == Kind.SILU) return f32x4.div(x, f32x4.add(exp_normal_f32x4(f32x4.sub(zero, x)), splat(ONE)));
+  if (kind == Kind.SILU) return f32x4.div(x, one_plus_exp_f32x4(f32x4.sub(zero, x)));
   if (kind == Kind.TANH) return tanh_f32x4(x);
   // ln(1 + e^x), without overflow
   if (kind == Kind.SOFTPLUS)
@@ -95,7 +94,7 @@ function apply(kind: Kind, x: v128, p: v128, q: v128): v128 {
   }
   // x/2 · (1 + tanh(√(2/π) · (x + 0.044715·x³))) = x / (1 + e^(-2·√(2/π)·(…)))
   const u = f32x4.mul(x, madd(f32x4.mul(x, x), splat(GELU_3), splat(GELU_1)));
-  return f32x4.div(x, f32x4.add(exp_normal_f32x4(u), splat(ONE)));
+  return f32x4.div(x, one_plus_exp_f32x4(u));
 }
 
 /** The loop round `apply`. p and q are the parameters of f, if it has any. */
@@ -109,39 +108,23 @@ function map(kind: Kind, out: usize, x: usize, count: i32, p: f32, q: f32, from:
   let dst = out + (<usize>first << 2);
   const pv = f32x4.splat(p);
   const qv = f32x4.splat(q);
-  if (kind < Kind.EXP) {
-    for (; left >= 16; left -= 16) {
-      const a = apply(kind, v128.load(src), pv, qv);
-      const b = apply(kind, v128.load(src, 16), pv, qv);
-      const c = apply(kind, v128.load(src, 32), pv, qv);
-      const d = apply(kind, v128.load(src, 48), pv, qv);
-      v128.store(dst, a);
-      v128.store(dst, b, 16);
-      v128.store(dst, c, 32);
-      v128.store(dst, d, 48);
-      src += 64;
-      dst += 64;
-    }
-    for (; left > 0; left -= 4) {
-      store_next(dst, apply(kind, load_next(src, left), pv, qv), left);
-      src += 16;
-      dst += 16;
-    }
-  } else {
-    // Two vectors in a turn share the loads of the constants. One loop for the tail too: the body is long.
-    for (; left >= 8; left -= 8) {
-      const a = apply(kind, v128.load(src), pv, qv);
-      const b = apply(kind, v128.load(src, 16), pv, qv);
-      v128.store(dst, a);
-      v128.store(dst, b, 16);
-      src += 32;
-      dst += 32;
-    }
-    for (; left > 0; left -= 4) {
-      store_next(dst, apply(kind, load_next(src, left), pv, qv), left);
-      src += 16;
-      dst += 16;
-    }
+  // Four vectors in a turn share the loads of the constants.
+  for (; left >= 16; left -= 16) {
+    const a = apply(kind, v128.load(src), pv, qv);
+    const b = apply(kind, v128.load(src, 16), pv, qv);
+    const c = apply(kind, v128.load(src, 32), pv, qv);
+    const d = apply(kind, v128.load(src, 48), pv, qv);
+    v128.store(dst, a);
+    v128.store(dst, b, 16);
+    v128.store(dst, c, 32);
+    v128.store(dst, d, 48);
+    src += 64;
+    dst += 64;
+  }
+  for (; left > 0; left -= 4) {
+    store_next(dst, apply(kind, load_next(src, left), pv, qv), left);
+    src += 16;
+    dst += 16;
   }
 }
 

@@ -58,12 +58,27 @@ export function exp_f32x4(x: v128): v128 {
 // @ts-ignore: decorator
 @inline
 export function exp_normal_f32x4(x: v128): v128 {
+  return exp_normal(x, false);
+}
+
+/** 1 + e^x. */
+// @ts-ignore: decorator
+@inline
+export function one_plus_exp_f32x4(x: v128): v128 {
+  return exp_normal(x, true);
+}
+
+// @ts-ignore: decorator
+@inline
+function exp_normal(x: v128, plus_one: bool): v128 {
   const y = f32x4.pmin(f32x4.pmax(x, splat(EXP + 56)), splat(EXP + 4));
   const magic = splat(EXP + 28);
   const t = madd(y, splat(EXP + 12), magic);
-  const q = expm1_core(reduce(y, f32x4.sub(t, magic)));
+  const one = splat(EXP + 52);
+  const e = f32x4.add(expm1_core(reduce(y, f32x4.sub(t, magic))), one);
   // The factor may be Infinity: nothing but the product may meet it.
-  return f32x4.mul(f32x4.add(q, splat(EXP + 52)), i32x4.shl(t, 23));
+  const power = i32x4.shl(t, 23);
+  return plus_one ? madd(e, power, one) : f32x4.mul(e, power);
 }
 
 /** e^(x + low) for x <= 0 and a |low| below 0.05 that would be lost in the sum; results below 2^-126 are 0. */
