@@ -1,4 +1,4 @@
-// convolith under measurement: the built package, one thread, tensors that stay in the engine's memory.
+// convolith under measurement: the built package, one thread or more, tensors that stay in the engine's memory.
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Engine, Runner, Task } from "./task.ts";
@@ -14,14 +14,18 @@ interface OurRunner extends Runner {
 }
 
 export interface OurEngine extends Engine {
+  readonly threads: number;
   create(task: Task): Promise<OurRunner>;
+  dispose(): void;
 }
 
-export async function convolith(): Promise<OurEngine> {
+export async function convolith(threads = 1): Promise<OurEngine> {
   const { createEngine } = await load();
-  const engine = await createEngine();
+  const engine = await createEngine({ threads });
   return {
     name: "convolith",
+    threads: engine.info.threads,
+    dispose: () => engine.dispose(),
     async create({ net: { model, weights }, x }) {
       const net = engine.compile(model, { weights });
       const input = engine.tensor(x, [1, ...(model.inputs[0].shape as number[])]);
