@@ -1,6 +1,7 @@
-// A step of training, one thread: this engine beside PyTorch's CPU build (left out where there is none) and ConvNetJS. All begin with
-// the same weights and data, and must agree on the losses of the first steps.
+// A step of training: this engine, on one thread and on several, beside PyTorch's CPU build (left out where there is none) and ConvNetJS, one thread each.
+// All begin with the same weights and data, and must agree on the losses of the first steps.
 //   npm run bench:train
+import { availableParallelism } from "node:os";
 import { load } from "../ours.ts";
 import { describeHost } from "../roof.ts";
 import { noise } from "../rows.ts";
@@ -10,6 +11,7 @@ import { pyTorch, pythonWithTorch } from "./pytorch.ts";
 import type { Trainer, TrainLayer, TrainTask } from "./train-task.ts";
 
 const RUNS = 40;
+const MOST_THREADS = 4;
 /** Turns the two fast ones take, so that a slow spell of the machine falls on both. */
 const TURNS = 3;
 /** Losses compared, and how near they must be: sums in float32 in two orders (or in float64), growing from step to step. */
@@ -56,14 +58,17 @@ const make = ({ kind, filters }: TrainLayer) => {
 
 const python = pythonWithTorch();
 const engine = await createEngine();
+const crew = await createEngine({ threads: Math.min(MOST_THREADS, availableParallelism()) });
 const lines: string[][] = [];
 let wrong = "";
 for (const [name, { batch, input, layers }] of Object.entries(NETS)) {
   const [learningRate, momentum] = [0.01, 0.9];
-  const net = engine.compile(sequential(input, layers.map(make)), {
-    seed: 1,
-    train: { loss: "softmaxCrossEntropy", optimizer: sgd({ learningRate, momentum }), batch },
-  });
+  const [net, crewed] = [engine, crew].map((e) =>
+    e.compile(sequential(input, layers.map(make)), {
+      seed: 1,
+      train: { loss: "softmaxCrossEntropy", optimizer: sgd({ learningRate, momentum }), batch },
+    }),
+  );
   const weights = Object.entries(net.weights);
   const task: TrainTask = {
     ...{ batch, input, layers, learningRate, momentum },
@@ -81,17 +86,24 @@ for (const [name, { batch, input, layers }] of Object.entries(NETS)) {
         wrong += `${name}: loss ${i} is ${losses[i]} here and ${theirs[i]} in ${peer}\n`;
   };
 
+  /** Milliseconds of RUNS steps; the first of all run code that is not optimised yet, on every side. */
+  const steps = (of: typeof net, turn: number, losses: number[] = []): number[] => {
+    const ms: number[] = [];
+    for (let run = 0; run < RUNS; run++) {
+      const start = performance.now();
+      losses.push(of.trainStep({ x, y }));
+      if (turn > 0 || run >= COMPARED) ms.push(performance.now() - start);
+    }
+    return ms;
+  };
   const ours: number[] = [];
+  const many: number[] = [];
   const losses: number[] = [];
   const torch: number[] = [];
   const runTorch: Trainer | undefined = python ? pyTorch(python, task) : undefined;
   for (let turn = 0; turn < TURNS; turn++) {
-    for (let run = 0; run < RUNS; run++) {
-      const start = performance.now();
-      losses.push(net.trainStep({ x, y }));
-      // The first steps run code that is not optimised yet, on both sides.
-      if (turn > 0 || run >= COMPARED) ours.push(performance.now() - start);
-    }
+    ours.push(...steps(net, turn, losses));
+    many.push(...steps(crewed, turn));
     const theirs = runTorch?.(RUNS);
     torch.push(...(theirs?.ms.slice(COMPARED) ?? []));
     if (turn === 0) compare("PyTorch", theirs?.losses ?? []);
@@ -102,20 +114,22 @@ for (const [name, { batch, input, layers }] of Object.entries(NETS)) {
   const times = (ms: readonly number[]) => (ms.length ? `${figure(median(ms) / mine)}x` : "–");
   lines.push([
     name,
-    ...[mine, Math.min(...ours)].map(figure),
+    ...[mine, Math.min(...ours), median(many)].map(figure),
     ...(torch.length ? [median(torch), Math.min(...torch)] : [undefined, undefined]).map(figure),
     times(torch),
     figure(median(plainJs.ms)) + (same(task) ? "" : " *"),
     times(plainJs.ms),
   ]);
-  net.dispose();
+  for (const each of [net, crewed]) each.dispose();
 }
+for (const each of [engine, crew]) each.dispose();
 console.log(`${await describeHost()}\n`);
 if (!python) console.log("no Python with torch here: PyTorch is left out\n");
 const head = [
   "a step, ms",
   "convolith",
   "best",
+  `${crew.info.threads} threads`,
   "PyTorch",
   "best",
   "times as fast",
