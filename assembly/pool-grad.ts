@@ -1,4 +1,4 @@
-// The gradient of max pooling over windows as in pool.ts: dx [n, d, h, w, c] from dy and y [n, od, oh, ow, c] and x.
+// The gradient of max pooling, twice: of any windows, and of pairs side by side. Over windows as in pool.ts: dx [n, d, h, w, c] from dy and y [n, od, oh, ow, c] and x.
 //   dx[p] = the sum of dy over the windows whose largest value lies at p: the first of equals in the order z, y, x, or the
 //           last NaN where there are any (PyTorch's rule)
 // y says what the largest value is, so a window is read once: each tap that equals it takes what is left of dy.
