@@ -1,0 +1,184 @@
+// The side of the filter in Winograd's convolutions: U = G g Gᵀ packed ahead, and the gradient by the filter on its way back,
+// D = A dy Aᵀ and Gᵀ M G. Points, matrices and layouts are told in winograd.ts.
+import { CONV_DX, CONV_DY, CONV_N, CONV_OC, CONV_OH, CONV_OW, NR, WINOGRAD_ACROSS, WINOGRAD_DOWN } from "./abi";
+import { field, load_some, madd, splat } from "./simd";
+import { A, B, HALF, TWO, TWO_THIRDS, SIXTH, NUMBERS, column_of, row_of } from "./winograd";
+
+/**
+ * U = G g Gᵀ of a filter [3, 3, C, OC], as the panels gemm_f32 reads for 36 groups: panels[t][n / NR] = [ zeros | C rows of NR ].
+ * Unit: a panel of NR channels, of all 36.
+ */
+export function winograd_pack_f4_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  for (let n = from; n < to; n++) pack(6, 3, panels, filter, C, OC, n);
+}
+
+/** The same for 16 groups. */
+export function winograd_pack_f2_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  for (let n = from; n < to; n++) pack(4, 3, panels, filter, C, OC, n);
+}
+
+/** The same for 36 groups, of a filter [5, 5, C, OC]. */
+export function winograd_pack_f2k5_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  for (let n = from; n < to; n++) pack(6, 5, panels, filter, C, OC, n);
+}
+
+// @ts-ignore: decorator
+@inline
+function pack(points: i32, r: i32, panels: usize, filter: usize, C: i32, OC: i32, n: i32): void {
+  const perGroup = (OC + NR - 1) / NR;
+  assert(0 <= n && n < perGroup);
+  const panelBytes = <usize>(C + 1) * NR * 4;
+  const group = <usize>perGroup * panelBytes;
+  const zero = f32x4.splat(0);
+  const panel = panels + <usize>n * panelBytes;
+  for (let t = 0; t < points * points; t++) {
+    v128.store(panel + <usize>t * group, zero);
+    v128.store(panel + <usize>t * group, zero, 16);
+  }
+  for (let c = 0; c < C; c++) {
+    const g = filter + (<usize>(c * OC + n * NR) << 2);
+    const q = panel + <usize>(c + 1) * NR * 4;
+    filter_tile(points, r, q, group, g, <usize>(C * OC) << 2, OC - n * NR);
+    filter_tile(points, r, q + 16, group, g + 16, <usize>(C * OC) << 2, OC - n * NR - 4);
+  }
+}
+
+/** Four channels of one input channel's filter; `tap` bytes lie between taps. */
+// @ts-ignore: decorator
+@inline
+function filter_tile(n: i32, r: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
+  const down = <usize>n * step, line = <usize>r * tap;
+  const zero = f32x4.splat(0);
+  // Columns of r become columns of n, in the first r places of each row; then the rows, in place.
+  for (let x = 0; x < r; x++) {
+    const p = g + <usize>x * tap;
+    const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
+    filter_points(n, r, q + <usize>x * step, down, load_some(p, cols), load_some(p + line, cols), load_some(p + 2 * line, cols), g3, g4);
+  }
+  for (let y = 0; y < n; y++) {
+    const g3 = r == 5 ? v128.load(q + 3 * step) : zero, g4 = r == 5 ? v128.load(q + 4 * step) : zero;
+    filter_points(n, r, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), g3, g4);
+    q += down;
+  }
+}
+
+/** G of r values, stored `step` bytes apart. */
+function filter_points(n: i32, r: i32, q: usize, step: usize, g0: v128, g1: v128, g2: v128, g3: v128, g4: v128): void {
+  const half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
+  v128.store(q, g0);
+  if (n == 4) {
+    const even = f32x4.add(g0, g2);
+    v128.store(q + step, f32x4.mul(half, f32x4.add(even, g1)));
+    v128.store(q + 2 * step, f32x4.mul(half, f32x4.sub(even, g1)));
+    v128.store(q + 3 * step, g2);
+    return;
+  }
+  // For r = 3, g3 and g4 are zero.
+  const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
+  const even = f32x4.add(g0, f32x4.mul(half, f32x4.add(g2, f32x4.mul(half, g4))));
+  const odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(g1, f32x4.mul(half, g3)));
+  v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
+  v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
+  const Even = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
+  const Odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
+  v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(Even, Odd)));
+  v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(Even, Odd)));
+  v128.store(q + 5 * step, r == 5 ? g4 : g2);
+}
+
+// --- Gradients of filters ---
+
+/**
+ * D = A dy Aᵀ of some tiles, the first of which is tile `first` of the batch, as panels of NR channels D[36][OC / NR][tile],
+ * `panel` bytes from one to the next. What hangs over the edge is zero. Unit: a tile.
+ */
+export function winograd_grad_f4_f32(
+  out: usize, dy: usize, shape: usize, panel: usize, first: i32, from: i32, to: i32,
+): void {
+  const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
+  const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
+  const sy = field(shape, CONV_DY), sx = field(shape, CONV_DX);
+  const pixel = <usize>OC << 2, row = <usize>OW * pixel;
+  const point = <usize>((OC + NR - 1) / NR) * panel;
+  for (let t = from; t < to; t++) {
+    const tile = first + t;
+    assert(tile < field(shape, CONV_N) * across * sx * down * sy);
+    const n = tile / (across * sx * down * sy);
+    const oy = row_of(tile, 4, across, sx, down, sy), ox = column_of(tile, 4, across, sx);
+    const rows = max(0, min(4, (OH - oy + sy - 1) / sy)), cols = max(0, min(4, (OW - ox + sx - 1) / sx));
+    const p = dy + <usize>(n * OH + oy) * row + <usize>ox * pixel;
+    let q = out + <usize>t * NR * 4;
+    for (let c = 0; c < OC; c += NR) {
+      const at = p + (<usize>c << 2);
+      grad_tile(q, at, point, <usize>sy * row, <usize>sx * pixel, rows, cols, OC - c);
+      grad_tile(q + 16, at + 16, point, <usize>sy * row, <usize>sx * pixel, rows, cols, OC - c - 4);
+      q += panel;
+    }
+  }
+}
+
+/** Four channels of one tile; `step` bytes lie between points. Channels past the last are zero. */
+function grad_tile(q: usize, p: usize, step: usize, row: usize, pixel: usize, rows: i32, cols: i32, left: i32): void {
+  const down: usize = 6 * step;
+  const zero = f32x4.splat(0);
+  if (left <= 0) rows = 0;
+  // Columns of four become columns of six, in the first four places of each row; then the rows, in place.
+  for (let x = 0; x < 4; x++) {
+    const count = x < cols ? rows : 0;
+    grad_points(
+      q + <usize>x * step, down, count > 0 ? v128.load(p) : zero, count > 1 ? v128.load(p + row) : zero,
+      count > 2 ? v128.load(p + 2 * row) : zero, count > 3 ? v128.load(p + 3 * row) : zero,
+    );
+    p += pixel;
+  }
+  for (let y = 0; y < 6; y++) {
+    grad_points(q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), v128.load(q + 3 * step));
+    q += down;
+  }
+}
+
+/** A of four values, stored `step` bytes apart. */
+function grad_points(q: usize, step: usize, y0: v128, y1: v128, y2: v128, y3: v128): void {
+  const half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
+  v128.store(q, y0);
+  const even = f32x4.add(y0, f32x4.mul(half, y2)), odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(y1, f32x4.mul(half, y3)));
+  v128.store(q + step, f32x4.add(even, odd));
+  v128.store(q + 2 * step, f32x4.sub(even, odd));
+  const Even = f32x4.add(y0, f32x4.mul(two, y2)), Odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(y1, f32x4.mul(two, y3)));
+  v128.store(q + 3 * step, f32x4.add(Even, Odd));
+  v128.store(q + 4 * step, f32x4.sub(Even, Odd));
+  v128.store(q + 5 * step, y3);
+}
+
+/** dw [3, 3, C, OC] = Gᵀ M G of M [C, 36, OC], which is overwritten. Unit: an input channel. */
+export function winograd_filter_grad_f4_f32(out: usize, products: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  assert(0 <= from && from <= to && to <= C);
+  assert(OC % 4 == 0);
+  const step = <usize>OC << 2, down: usize = 6 * step, tap = <usize>C * step;
+  for (let c = from; c < to; c++) {
+    let p = products + <usize>(c * 36) * step, q = out + <usize>c * step;
+    for (let o = 0; o < OC; o += 4) {
+      // Rows of six become rows of three in place; then each of the three columns.
+      let v = p;
+      for (let y = 0; y < 6; y++) {
+        filter_sums(v, step, v, step);
+        v += down;
+      }
+      for (let x: usize = 0; x < 3; x++) filter_sums(q + x * tap, 3 * tap, p + x * step, down);
+      p += 16;
+      q += 16;
+    }
+  }
+}
+
+/** Gᵀ of six values that lie `down` bytes apart, stored `step` bytes apart. */
+function filter_sums(q: usize, step: usize, p: usize, down: usize): void {
+  const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
+  const m0 = v128.load(p), m1 = v128.load(p + down), m2 = v128.load(p + 2 * down);
+  const m3 = v128.load(p + 3 * down), m4 = v128.load(p + 4 * down), m5 = v128.load(p + 5 * down);
+  const s = f32x4.mul(third, f32x4.add(m1, m2)), S = f32x4.mul(sixth, f32x4.add(m3, m4));
+  const e = f32x4.mul(third, f32x4.sub(m1, m2)), E = f32x4.mul(sixth, f32x4.sub(m3, m4));
+  v128.store(q, f32x4.add(f32x4.add(m0, s), S));
+  v128.store(q + step, madd(splat(NUMBERS + A), e, f32x4.mul(splat(NUMBERS + B), E)));
+  v128.store(q + 2 * step, f32x4.add(madd(splat(NUMBERS + HALF), s, f32x4.mul(splat(NUMBERS + TWO), S)), m5));
+}
