@@ -2,15 +2,7 @@
 export { fromSafetensors } from "./checkpoint.ts";
 export { createEngine, type EngineOptions } from "./create.ts";
 export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./description.ts";
-export type {
-  ConvGradients,
-  ConvOptions,
-  ConvTransposeOptions,
-  Engine,
-  EngineInfo,
-  PatchOptions,
-  PoolOptions,
-} from "./eager.ts";
+export type { Engine, EngineInfo } from "./eager.ts";
 export {
   ConvolithError,
   DisposedError,
@@ -26,6 +18,13 @@ export { input, loadModel, model, sequential } from "./model.ts";
 export type { CompileOptions, Inputs, Network } from "./network.ts";
 export type { LossKind } from "./ops/loss.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
+export type {
+  ConvGradients,
+  ConvOptions,
+  ConvTransposeOptions,
+  PatchOptions,
+  PoolOptions,
+} from "./options.ts";
 export type { LayerProfile, Profile } from "./profile.ts";
 export type { DType, Shape, Tensor } from "./tensor.ts";
 export type { Data, Samples } from "./train/data.ts";

@@ -38,7 +38,7 @@ test("all ops are differentiated and tested, or listed as what cannot be", async
   const folder = new URL("../src/ops/", import.meta.url);
   const ops = new Map<string, Op<unknown>>();
   for (const file of readdirSync(folder)) {
-    const exports = (await import(`../src/ops/${file}`)) as Record<string, unknown>;
+    const exports = (await import(`../src/ops/${file.replace(".ts", "")}.ts`)) as Record<string, unknown>;
     for (const value of Object.values(exports)) if (isOp(value)) ops.set(value.name, value);
   }
   expect(ops.size).toBeGreaterThan(40);

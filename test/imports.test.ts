@@ -14,6 +14,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "create",
     "checkpoint",
     "eager",
+    "options",
     "model",
     "network",
     "profile",
@@ -28,7 +29,9 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   image: ["eager", "ops", "tensor", "errors"],
   training: ["learner", "train", "ops"],
   create: ["eager", "engine", "errors"],
-  eager: ["tape", "compiler", "network", "description", "ops", "tensor", "engine", "errors"],
+  eager: ["methods", "tape", "compiler", "network", "description", "ops", "tensor", "engine", "errors"],
+  methods: ["options", "ops", "tensor", "errors"],
+  options: ["ops", "tensor", "errors"],
   model: ["compiler", "network", "description", "layers", "errors"],
   compiler: ["network", "description", "engine", "errors"],
   network: [
