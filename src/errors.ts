@@ -1,17 +1,31 @@
+// The kinds of error. Their names are written out, because minifying renames classes.
+
 /** The root of every error convolith throws on purpose. `name` is the class's name. */
 export class ConvolithError extends Error {
+  static override readonly name: string = "ConvolithError";
+
   constructor(message: string, options?: ErrorOptions) {
     super(message, options);
     this.name = new.target.name;
   }
 }
 /** A shape, size or argument that does not fit. */
-export class ShapeError extends ConvolithError {}
+export class ShapeError extends ConvolithError {
+  static override readonly name: string = "ShapeError";
+}
 /** A file that is damaged, truncated or not of the format it was taken for. */
-export class FormatError extends ConvolithError {}
+export class FormatError extends ConvolithError {
+  static override readonly name: string = "FormatError";
+}
 /** Linear memory could not grow. The engine stays usable. */
-export class MemoryError extends ConvolithError {}
+export class MemoryError extends ConvolithError {
+  static override readonly name: string = "MemoryError";
+}
 /** Something was used after `dispose()`. */
-export class DisposedError extends ConvolithError {}
+export class DisposedError extends ConvolithError {
+  static override readonly name: string = "DisposedError";
+}
 /** A valid request that this version, build or host cannot carry out. */
-export class UnsupportedError extends ConvolithError {}
+export class UnsupportedError extends ConvolithError {
+  static override readonly name: string = "UnsupportedError";
+}
