@@ -79,19 +79,29 @@ export class Network {
     }
   }
 
-  /** The weights as they are now, by name. Assigning some of them, by name, changes those. */
-  get weights(): Weights {
+  /**
+   * Copies of the weights as they are now, by name. Assigning one, `net.weights["conv1.kernel"] = data`, or some, `net.weights = {...}`,
+   * changes those; changing a copy's values does not.
+   */
+  get weights(): Record<string, Float32Array> {
+    return assignable(this.#weights, (name, data) => {
+      this.weights = { [name]: data };
+    });
+  }
+
+  /** The same without copies, for reading. */
+  get #weights(): Weights {
     return this.#trainer?.weights ?? this.#inference.weights;
   }
 
   set weights(given: Weights) {
     this.#alive("weights");
-    const now = this.weights;
+    const now = this.#weights;
     for (const [name, data] of Object.entries(given)) {
       if (!now[name]) throw new ShapeError(`weights: no layer takes "${name}"`);
-      if (data.length !== now[name].length)
+      if (data?.length !== now[name].length)
         throw new ShapeError(
-          `weights: "${name}" has ${data.length} values but must have ${now[name].length}`,
+          `weights: "${name}" has ${data?.length} values but must have ${now[name].length}`,
         );
     }
     if (this.#trainer) this.#trainer.weights = given;
@@ -102,7 +112,7 @@ export class Network {
    * Learns from `data` for some epochs. Loss and optimizer are given here or to compile; given anew they begin anew. Resolves to a
    * report per epoch. Rejects, with all that was learnt kept, when the signal aborts or a loss is no number and `stopOnNaN` is set.
    */
-  async fit(data: Data, options: FitOptions & Partial<TrainOptions>): Promise<EpochReport[]> {
+  async fit(data: Data, options: FitOptions & Partial<TrainOptions> = {}): Promise<EpochReport[]> {
     this.#alive("fit");
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
@@ -245,7 +255,7 @@ export class Network {
     const progress = optimizer
       ? { options: this.#trainOptions, steps: this.#trainer!.steps, state: this.#trainer!.state }
       : undefined;
-    return writeCheckpoint(this.model, this.weights, this.#inference.weightShapes, progress);
+    return writeCheckpoint(this.model, this.#weights, this.#inference.weightShapes, progress);
   }
 
   /** Takes up the weights of a file, all or nothing, and a training's progress if it holds one. Throws FormatError. */
@@ -274,13 +284,17 @@ export class Network {
     const names = ["loss", "optimizer", "freeze", "clipNorm", "clipValue", "dropoutSeed"] as const;
     const wanted = Object.fromEntries(names.flatMap((k) => (given[k] === undefined ? [] : [[k, given[k]]])));
     const options = { ...this.#trainOptions, ...wanted } as TrainOptions;
+    if (this.#options.channelsFirst)
+      throw new UnsupportedError(
+        'train: layout "nchw" is converted for predict and run alone; compile without it, and give images as [h, w, c]',
+      );
     if (this.#trainer && JSON.stringify(options) === JSON.stringify(this.#trainOptions)) return this.#trainer;
     const shapes = {
       inputs: this.#inference.inputs.list.map(({ name, size }) => ({ name, size })),
       output: this.#inference.outputs.list[0].shape.slice(1),
     };
-    const trainer = trainerMaker()(this.#runtime, this.model, this.weights, shapes, options);
-    this.#renew(this.weights);
+    const trainer = trainerMaker()(this.#runtime, this.model, this.#weights, shapes, options);
+    this.#renew(this.#weights);
     this.#trainer?.dispose();
     this.#trainer = trainer;
     this.#trainOptions = options;
@@ -292,7 +306,7 @@ export class Network {
   #current(): Inference {
     const steps = this.#trainer === undefined ? 0 : this.#trainer.steps;
     if (steps !== this.#learnt) {
-      this.#renew(this.weights);
+      this.#renew(this.#weights);
       this.#learnt = steps;
     }
     return this.#inference;
@@ -306,6 +320,26 @@ export class Network {
   #alive(what: string): void {
     if (this.disposed) throw new DisposedError(`${what}: the network has been disposed`);
   }
+}
+
+/** An object that reads copies of values, and hands what is assigned to one of its names on. It takes no other names. */
+function assignable(
+  values: Weights,
+  assign: (name: string, data: Float32Array) => void,
+): Record<string, Float32Array> {
+  const copies: Record<string, Float32Array> = {};
+  const own = Object.keys(values).map((name): [string, PropertyDescriptor] => [
+    name,
+    {
+      enumerable: true,
+      get: () => (copies[name] ??= values[name].slice()),
+      set: (data: Float32Array) => {
+        assign(name, data);
+        copies[name] = data.slice();
+      },
+    },
+  ]);
+  return Object.preventExtensions(Object.defineProperties({}, Object.fromEntries(own)));
 }
 
 /** Values in [-1, 1). */

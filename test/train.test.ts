@@ -326,6 +326,32 @@ describe("a training", () => {
     expect(net.weights["d.kernel"][1]).toBeCloseTo(0, 1);
   });
 
+  it("has weights that are read as copies and assigned by name, before training and after", async () => {
+    const engine = await engineOf();
+    using net = engine.compile(plain, { seed: 1 });
+    const x = Float32Array.of(1, -2, 3);
+    const samples = { x, y: Float32Array.of(1, 0) };
+    for (const trained of [false, true]) {
+      if (trained) await net.fit(samples, { loss: "l1", optimizer: sgd() });
+      const before = net.weights;
+      const answer = net.predict(x);
+      before["o.kernel"].fill(0);
+      expect(net.predict(x)).toEqual(answer);
+      const now = net.weights;
+      expect(Object.keys(now)).toEqual(["h.kernel", "h.bias", "o.kernel", "o.bias"]);
+      const kernel = now["o.kernel"];
+      net.weights["o.kernel"] = kernel.map((v) => 2 * v);
+      net.weights["o.bias"] = new Float32Array(2);
+      expect([...net.weights["o.kernel"]]).toEqual([...kernel].map((v) => 2 * v));
+      // What was read before stays what it was, and can be put back.
+      expect(now["o.kernel"]).toBe(kernel);
+      expect(net.predict(x)).not.toEqual(answer);
+      net.weights = now;
+      expect(net.predict(x)).toEqual(answer);
+      expect(structuredClone(net.weights)).toEqual({ ...now });
+    }
+  });
+
   it("refuses what it cannot learn from, and is of use afterwards", async () => {
     const engine = await engineOf();
     using net = engine.compile(cnn, { seed: 1 });
@@ -333,7 +359,12 @@ describe("a training", () => {
     const options = { ...crossEntropy, optimizer: adam() };
     const refused: [object, object, RegExp][] = [
       [good, {}, /loss is undefined but must be one of softmaxCrossEntropy/],
-      [good, crossEntropy, /an optimizer is missing/],
+      [good, crossEntropy, /optimizer is undefined but must be one such as adam\(\)/],
+      [good, { ...options, optimizer: "adam" }, /optimizer is "adam" but must be one such as adam\(\)/],
+      [good, { ...options, clipNorm: -1 }, /train: clipNorm is -1 but must be a number above 0/],
+      [good, { ...options, clipValue: Number.NaN }, /train: clipValue is NaN but must be a number above 0/],
+      [good, { ...options, metrics: ["f1"] }, /metrics: "f1" is none; there is "accuracy"/],
+      [good, { ...options, schedule: () => Number.NaN }, /fit: the schedule gives NaN for step 0/],
       [good, { ...options, loss: "hinge" }, /loss is "hinge"/],
       [
         { ...good, x: good.x.subarray(1) },
@@ -358,9 +389,17 @@ describe("a training", () => {
     expect(() => sgd({ nesterov: true })).toThrow(/nesterov needs a momentum/);
     expect(() => net.save({ optimizer: true })).not.toThrow(TypeError);
     await net.fit(good, options);
+    expect(bits(net).every(Number.isFinite)).toBe(true);
+    const wrong = { "a.kernel": new Float32Array(3) };
+    const message = /"a.kernel" has 3 values but must have 72/;
     expect(() => {
-      net.weights = { "a.kernel": new Float32Array(3) };
-    }).toThrow(/"a.kernel" has 3 values but must have 72/);
+      net.weights = wrong;
+    }).toThrow(message);
+    expect(() => Object.assign(net.weights, wrong)).toThrow(message);
+    expect(() => Object.assign(net.weights, { "z.kernel": new Float32Array(3) })).toThrow(TypeError);
+    const first = engine.compile(cnn, { layout: "nchw" });
+    await expect(first.fit(good, options)).rejects.toThrow(UnsupportedError);
+    first.dispose();
     net.dispose();
     expect(() => net.trainStep(good)).toThrow(DisposedError);
     await expect(net.fit(good, options)).rejects.toThrow(DisposedError);

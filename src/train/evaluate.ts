@@ -2,6 +2,7 @@
 import type { Model, Weights } from "../description.ts";
 import { Program } from "../engine/program.ts";
 import type { Runtime } from "../engine/runtime.ts";
+import { ShapeError } from "../errors.ts";
 import { Inference } from "../inference.ts";
 import { Edge, Graph } from "../ops/graph.ts";
 import { Lowering } from "../ops/lower.ts";
@@ -20,6 +21,15 @@ export interface Evaluation {
 /** Images per run: many enough to use every kernel well, few enough to stay small. */
 const BATCH = 64;
 
+/** Throws unless these are metrics. */
+export function checkMetrics(metrics: readonly Metric[] = []): void {
+  for (const metric of metrics)
+    if (metric !== "accuracy")
+      throw new ShapeError(
+        `metrics: "${metric}" is none; there is "accuracy", and topK and confusionMatrix to be called on scores`,
+      );
+}
+
 export function evaluate(
   runtime: Runtime,
   model: Model,
@@ -28,6 +38,7 @@ export function evaluate(
   samples: Checked,
   metrics: readonly Metric[] | undefined,
 ): Evaluation {
+  checkMetrics(metrics);
   const batch = Math.min(BATCH, samples.images);
   const inference = new Inference(runtime, model, weights, {
     batch,

@@ -1,7 +1,7 @@
 // The loop over epochs and batches: shuffles, steps, measures, and lets the host breathe.
 import { ConvolithError, ShapeError } from "../errors.ts";
 import { type Checked, type Data, isStream, type Samples, shuffled } from "./data.ts";
-import type { Evaluation, Metric } from "./evaluate.ts";
+import { checkMetrics, type Evaluation, type Metric } from "./evaluate.ts";
 import type { Schedule } from "./rules.ts";
 import type { Trainer } from "./trainer.ts";
 
@@ -78,6 +78,7 @@ export async function learn(trainer: Trainer, data: Data, options: FitOptions): 
     if (!Number.isInteger(value) || value < 1)
       throw new ShapeError(`fit: ${name} is ${value} but must be an integer of at least 1`);
   const history: EpochReport[] = [];
+  checkMetrics(options.metrics);
   const whole = isStream(data) ? undefined : trainer.check(data, "fit");
   const held = options.validation && trainer.check(options.validation, "fit: validation");
   let [best, waited] = [Infinity, 0];

@@ -78,9 +78,18 @@ export class Rule {
     const loss = typeof options.loss === "string" ? { kind: options.loss } : options.loss;
     if (!loss || !Object.hasOwn(LOSSES, loss.kind))
       throw new ShapeError(
-        `train: loss is ${JSON.stringify(options.loss)} but must be one of ${Object.keys(LOSSES).join(", ")}`,
+        `train: loss is ${JSON.stringify(options.loss)} but must be one of ${Object.keys(LOSSES).join(", ")}; give it to fit, or to compile as { train: { loss, optimizer } }`,
       );
-    if (!options.optimizer?.kind) throw new ShapeError("train: an optimizer is missing, such as adam()");
+    if (!options.optimizer?.kind)
+      throw new ShapeError(
+        `train: optimizer is ${JSON.stringify(options.optimizer)} but must be one such as adam()`,
+      );
+    for (const [name, limit] of [
+      ["clipNorm", options.clipNorm],
+      ["clipValue", options.clipValue],
+    ] as const)
+      if (limit !== undefined && !(Number.isFinite(limit) && limit > 0))
+        throw new ShapeError(`train: ${name} is ${limit} but must be a number above 0`);
     if (model.outputs.length !== 1)
       throw new ShapeError(
         `train: the model has ${model.outputs.length} outputs but a loss needs exactly one`,

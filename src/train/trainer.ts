@@ -67,6 +67,10 @@ export class Trainer {
   ): number {
     if (this.#disposed || this.#runtime.disposed)
       throw new DisposedError("train: the network has been disposed");
+    if (!(Number.isFinite(learningRate) && learningRate >= 0))
+      throw new ShapeError(
+        `fit: the schedule gives ${learningRate} for step ${this.steps} but must give a number of at least 0`,
+      );
     const program = this.program(count, samples.perImage);
     this.#variables.write(HYPER, this.rule.hyperAt(this.steps + 1, learningRate));
     this.#variables.writeInts(COUNTER, [this.rule.seed, 0, this.steps, 0]);
