@@ -85,6 +85,11 @@ export class Builder {
     const where = `${layer.kind} "${layer.name}"`;
     const definition = definitionOf(layer.kind, where);
     const inputs = layer.inputs.map((ref) => find(ref, made, where));
+    for (const [key, value] of Object.entries(layer.config))
+      if (key !== "name" && value !== undefined && !Object.hasOwn(definition.options, key))
+        throw new ShapeError(
+          `${where}: there is no option "${key}"; there are ${["name", ...Object.keys(definition.options)].join(", ")}`,
+        );
     const [least, most] = definition.inputs ?? [1, 1];
     if (inputs.length < least || inputs.length > most)
       throw new ShapeError(

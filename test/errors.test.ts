@@ -57,6 +57,23 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     /conv1d: input has rank 4 .* rank 3/,
   ],
   ["rank of a pool's input", () => engine.maxPool(flat, { size: 2 }), ShapeError, /rank 1/],
+  // configs
+  [
+    "an option that is none",
+    stack(conv2d({ filters: 2, kernel: 3, strides: 2, name: "a" } as never)),
+    ShapeError,
+    /conv2d "a": there is no option "strides"; there are name, kernel, stride, .*filters/,
+  ],
+  [
+    "an option of another layer, in a file",
+    () => {
+      const model = JSON.parse(JSON.stringify(sequential([4], [dense({ units: 2, name: "d" })])));
+      model.layers[0].config.filters = 3;
+      engine.compile(loadModel(model));
+    },
+    ShapeError,
+    /dense "d": there is no option "filters"; there are name, units, bias/,
+  ],
   // channels
   [
     "channels of the filter",

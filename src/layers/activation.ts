@@ -13,11 +13,12 @@ export interface ActivationLayerConfig extends Named {
 
 /** Any activation by name. */
 export const activation = defineLayer<ActivationLayerConfig>("activation", {
+  options: { activation: true },
   build: (g, c, [x]) => applyActivation(g, x, c.activation),
 });
 
 const simple = (kind: ActivationKind) =>
-  defineSimpleLayer<Named>(kind, { build: (g, _, [x]) => applyActivation(g, x, kind) });
+  defineSimpleLayer<Named>(kind, { options: {}, build: (g, _, [x]) => applyActivation(g, x, kind) });
 
 export interface AlphaConfig extends Named {
   alpha?: number;
@@ -25,6 +26,7 @@ export interface AlphaConfig extends Named {
 
 const withAlpha = (kind: ActivationKind) =>
   defineSimpleLayer<AlphaConfig>(kind, {
+    options: { alpha: true },
     build: (g, c, [x]) => g.op(activationOp, [x], { kind, alpha: c.alpha }),
   });
 
@@ -63,6 +65,7 @@ export interface PReluConfig extends Named {
 
 /** x for x > 0, alpha[c] * x below, alpha learnt. Weights: alpha [c], or [1] when shared, or of the shape given. */
 export const prelu = defineSimpleLayer<PReluConfig>("prelu", {
+  options: { shared: true, shape: true, initializer: true },
   parameters: (c, [x]) => [
     {
       name: "alpha",
@@ -80,9 +83,11 @@ export interface AxisConfig extends Named {
 
 /** exp(x) / sum of exp(x) along an axis. */
 export const softmax = defineSimpleLayer<AxisConfig>("softmax", {
+  options: { axis: true },
   build: (g, c, [x]) => g.op(softmaxOp, [x], { axis: c.axis ?? -1 }),
 });
 /** log of softmax along an axis. */
 export const logSoftmax = defineSimpleLayer<AxisConfig>("logSoftmax", {
+  options: { axis: true },
   build: (g, c, [x]) => g.op(logSoftmaxOp, [x], { axis: c.axis ?? -1 }),
 });

@@ -53,6 +53,17 @@ export interface ConvTransposeConfig extends ConvBase {
   outputPadding?: number | readonly number[];
 }
 
+const BASE = {
+  kernel: true,
+  stride: true,
+  dilation: true,
+  padding: true,
+  bias: true,
+  activation: true,
+  kernelInitializer: true,
+  biasInitializer: true,
+} as const;
+
 /** filter and bias of `filters` channels, each summing over `inputs` channels. */
 function filterAndBias(
   c: ConvBase,
@@ -105,6 +116,7 @@ const window = (c: ConvBase, axes: number) => ({
 
 const convLayer = (axes: number) =>
   defineLayer<ConvConfig>(`conv${axes}d`, {
+    options: { ...BASE, filters: true, paddingMode: true, groups: true },
     parameters: (c, [x], where) => grouped(c, axes, x, where),
     build(g, c, [x], w) {
       const params = {
@@ -118,6 +130,7 @@ const convLayer = (axes: number) =>
 
 const depthwiseLayer = (axes: number) =>
   defineLayer<DepthwiseConvConfig>(`depthwiseConv${axes}d`, {
+    options: { ...BASE, multiplier: true, paddingMode: true },
     parameters(c, [x], where) {
       wantRank(x, axes, where);
       return filterAndBias(c, axes, 1, channels(x) * (c.multiplier ?? 1), where);
@@ -134,6 +147,7 @@ const depthwiseLayer = (axes: number) =>
 
 const separableLayer = (axes: number) =>
   defineLayer<SeparableConvConfig>(`separableConv${axes}d`, {
+    options: { ...BASE, filters: true, multiplier: true, paddingMode: true },
     parameters(c, [x], where) {
       wantRank(x, axes, where);
       const middle = channels(x) * (c.multiplier ?? 1);
@@ -157,6 +171,7 @@ const separableLayer = (axes: number) =>
 
 const transposeLayer = (axes: number) =>
   defineLayer<ConvTransposeConfig>(`convTranspose${axes}d`, {
+    options: { ...BASE, filters: true, groups: true, outputPadding: true },
     parameters: (c, [x], where) => grouped(c, axes, x, where),
     build(g, c, [x], w) {
       const params = {

@@ -18,6 +18,7 @@ export interface DenseConfig extends Named {
 
 /** x · kernel + bias over the last axis. Weights: kernel [in, units], bias [units]. */
 export const dense = defineLayer<DenseConfig>("dense", {
+  options: { units: true, bias: true, activation: true, kernelInitializer: true, biasInitializer: true },
   parameters(c, [x]) {
     const kernel = {
       name: "kernel",

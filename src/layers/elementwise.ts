@@ -11,6 +11,7 @@ export interface MergeConfig extends Named {
 /** Folds any number of inputs from the left, with NumPy broadcasting. */
 const fold = (kind: BinaryKind) =>
   defineSimpleLayer<MergeConfig>(kind, {
+    options: { activation: true },
     inputs: [2, Number.POSITIVE_INFINITY],
     build(g, c, [first, ...rest]) {
       const y = rest.reduce((a, b) => g.op(binary, [a, b], { kind }), first);
@@ -40,6 +41,7 @@ export interface RescaleConfig extends Named {
 
 /** x * scale + offset */
 export const rescale = defineLayer<RescaleConfig>("rescale", {
+  options: { scale: true, offset: true },
   build: (g, c, [x]) => g.op(affine, [x], { scale: c.scale ?? 1, offset: c.offset ?? 0 }),
 });
 
@@ -50,6 +52,7 @@ export interface DropoutConfig extends Named {
 
 /** While a network is trained, values are dropped by chance and the others grow to keep the mean; else nothing happens. */
 export const dropout = defineLayer<DropoutConfig>("dropout", {
+  options: { rate: true },
   build(g, { rate }, [x]) {
     const { learning } = g;
     return learning ? g.op(dropoutOp, [x, learning.counter], { rate, stream: learning.streams++ }) : x;
@@ -57,4 +60,4 @@ export const dropout = defineLayer<DropoutConfig>("dropout", {
 });
 
 /** Hands its input on. */
-export const identity = defineSimpleLayer<Named>("identity", { build: (_g, _c, [x]) => x });
+export const identity = defineSimpleLayer<Named>("identity", { options: {}, build: (_g, _c, [x]) => x });

@@ -14,6 +14,8 @@ export interface Parameter {
 }
 
 export interface LayerDefinition<C> {
+  /** Every name a config may have besides `name`: others are refused, so that none is left out unnoticed. */
+  readonly options: { readonly [K in Exclude<keyof C, "name">]-?: true };
   /** How many inputs it takes; one when absent. */
   readonly inputs?: readonly [least: number, most: number];
   /** The weights it needs for inputs of these shapes (batch first). */

@@ -36,6 +36,14 @@ export interface BatchNormConfig extends NormConfig {
  * Weights: gamma, beta, mean, variance, all [c].
  */
 export const batchNorm = defineSimpleLayer<BatchNormConfig>("batchNorm", {
+  options: {
+    epsilon: true,
+    gammaInitializer: true,
+    betaInitializer: true,
+    momentum: true,
+    meanInitializer: true,
+    varianceInitializer: true,
+  },
   parameters: (c, [x]) => [
     { name: "gamma", shape: [channels(x)], init: c.gammaInitializer ?? "ones" },
     { name: "beta", shape: [channels(x)], init: c.betaInitializer ?? "zeros" },
@@ -58,6 +66,7 @@ export interface GroupNormConfig extends NormConfig {
 
 /** Weights: gamma [c], beta [c]. */
 export const groupNorm = defineLayer<GroupNormConfig>("groupNorm", {
+  options: { epsilon: true, groups: true },
   parameters: (_, [x]) => affine(channels(x)),
   build: (g, c, [x], w) =>
     g.op(groupNormOp, [x, w.gamma, w.beta], { groups: c.groups, epsilon: c.epsilon ?? 1e-5 }),
@@ -65,6 +74,7 @@ export const groupNorm = defineLayer<GroupNormConfig>("groupNorm", {
 
 /** Each channel of each image normalised over its pixels. Weights: gamma [c], beta [c]. */
 export const instanceNorm = defineSimpleLayer<NormConfig>("instanceNorm", {
+  options: { epsilon: true },
   parameters: (_, [x]) => affine(channels(x)),
   build: (g, c, [x], w) => g.op(instanceNormOp, [x, w.gamma, w.beta], { epsilon: c.epsilon ?? 1e-5 }),
 });

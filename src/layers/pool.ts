@@ -29,6 +29,8 @@ export interface AvgPoolConfig extends PoolConfig {
   countIncludePad?: boolean;
 }
 
+const WINDOW = { size: true, stride: true, padding: true, ceilMode: true } as const;
+
 const window = (c: PoolConfig, axes: number, where: string) => ({
   kernel: required(c.size, axes, "size, that of its window", where),
   stride: spread(c.stride ?? c.size, axes, 1),
@@ -38,12 +40,14 @@ const window = (c: PoolConfig, axes: number, where: string) => ({
 
 const maxLayer = (axes: number) =>
   defineLayer<MaxPoolConfig>(`maxPool${axes}d`, {
+    options: { ...WINDOW, dilation: true },
     build: (g, c, [x], _, where) =>
       g.op(maxPool, [x], { ...window(c, axes, where), dilation: spread(c.dilation, axes, 1) }),
   });
 
 const avgLayer = (axes: number) =>
   defineLayer<AvgPoolConfig>(`avgPool${axes}d`, {
+    options: { ...WINDOW, countIncludePad: true },
     build: (g, c, [x], _, where) =>
       g.op(avgPool, [x], { ...window(c, axes, where), countIncludePad: c.countIncludePad ?? false }),
   });
@@ -68,9 +72,11 @@ export interface GlobalPoolConfig extends Named {
 
 /** The largest value of each channel over all spatial axes. */
 export const globalMaxPool = defineSimpleLayer<GlobalPoolConfig>("globalMaxPool", {
+  options: { keepDims: true },
   build: (g, c, [x]) => g.op(globalMaxPoolOp, [x], { keepDims: c.keepDims ?? false }),
 });
 /** The mean of each channel over all spatial axes. */
 export const globalAvgPool = defineSimpleLayer<GlobalPoolConfig>("globalAvgPool", {
+  options: { keepDims: true },
   build: (g, c, [x]) => g.op(globalAvgPoolOp, [x], { keepDims: c.keepDims ?? false }),
 });

@@ -12,6 +12,7 @@ export interface ReduceConfig extends Named {
 
 /** Sum, mean, largest or smallest value over some axes. */
 export const reduce = defineLayer<ReduceConfig>("reduce", {
+  options: { kind: true, axes: true, keepDims: true },
   build: (g, c, [x]) =>
     g.op(reduceOp, [x], { kind: c.kind, axes: [...c.axes], keepDims: c.keepDims ?? false }),
 });
@@ -24,5 +25,6 @@ export interface ArgMaxConfig extends Named {
 
 /** Where the largest value lies along an axis, as int32. */
 export const argMax = defineSimpleLayer<ArgMaxConfig>("argMax", {
+  options: { axis: true, keepDims: true },
   build: (g, c, [x]) => g.op(argMaxOp, [x], { axis: c.axis ?? -1, keepDims: c.keepDims ?? false }),
 });

@@ -24,6 +24,7 @@ const how = (c: InterpolationConfig) =>
 
 /** Every spatial axis a whole number of times as long. */
 export const upsample = defineLayer<UpsampleConfig>("upsample", {
+  options: { factor: true, method: true, coordinates: true },
   build(g, c, [x]) {
     const spatial = x.shape.slice(1, -1);
     const factor = spread(c.factor, spatial.length, 1);
@@ -33,5 +34,6 @@ export const upsample = defineLayer<UpsampleConfig>("upsample", {
 
 /** Every spatial axis of the given size. */
 export const resize = defineLayer<ResizeConfig>("resize", {
+  options: { size: true, method: true, coordinates: true },
   build: (g, c, [x]) => g.op(resizeOp, [x], { size: c.size, ...how(c) }),
 });

@@ -15,6 +15,7 @@ import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 /** [...] becomes [m]. */
 export const flatten = defineSimpleLayer<Named>("flatten", {
+  options: {},
   build: (g, _, [x]) => g.op(flattenOp, [x], {}),
 });
 
@@ -23,6 +24,7 @@ export interface ReshapeConfig extends Named {
   shape: readonly number[];
 }
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
+  options: { shape: true },
   build: (g, c, [x]) => g.op(reshapeOp, [x], { shape: [x.shape[0], ...c.shape] }),
 });
 
@@ -31,6 +33,7 @@ export interface PermuteConfig extends Named {
   order: readonly number[];
 }
 export const permute = defineLayer<PermuteConfig>("permute", {
+  options: { order: true },
   build: (g, c, [x]) => g.op(transposeOp, [x], { perm: [0, ...c.order] }),
 });
 
@@ -40,6 +43,7 @@ export interface ConcatConfig extends Named {
 }
 /** Puts its inputs one after the other along an axis. */
 export const concat = defineSimpleLayer<ConcatConfig>("concat", {
+  options: { axis: true },
   inputs: [1, Number.POSITIVE_INFINITY],
   build: (g, c, xs) => g.op(concatOp, xs, { axis: c.axis ?? -1 }),
 });
@@ -51,6 +55,7 @@ export interface SplitConfig extends Named {
 }
 /** Cuts along an axis; `split({ sizes: [8, 8] })(x).outputs(2)`. */
 export const split = defineLayer<SplitConfig>("split", {
+  options: { axis: true, sizes: true },
   build: (g, c, [x]) => g.apply(splitOp, [x], { axis: c.axis ?? -1, sizes: c.sizes }),
 });
 
@@ -60,6 +65,7 @@ export interface SliceConfig extends Named {
   size: readonly number[];
 }
 export const slice = defineLayer<SliceConfig>("slice", {
+  options: { begin: true, size: true },
   build: (g, c, [x]) => g.op(sliceOp, [x], { begin: [0, ...c.begin], size: [x.shape[0], ...c.size] }),
 });
 
@@ -73,6 +79,7 @@ export interface PadConfig extends Named {
 }
 /** A border round the spatial axes. */
 export const pad = defineLayer<PadConfig>("pad", {
+  options: { padding: true, mode: true, value: true },
   build(g, c, [x], _, where) {
     checkPairs(c.padding, x.shape.length - 2, where);
     const pads = [[0, 0], ...c.padding, [0, 0]] as const;
@@ -85,6 +92,7 @@ export interface CropConfig extends Named {
   cropping: readonly (readonly [number, number])[];
 }
 export const crop = defineLayer<CropConfig>("crop", {
+  options: { cropping: true },
   build(g, c, [x], _, where) {
     checkPairs(c.cropping, x.shape.length - 2, where);
     const begin = [0, ...c.cropping.map(([before]) => before), 0];
@@ -111,9 +119,11 @@ export interface BlockConfig extends Named {
 }
 /** [h, w, c] becomes [h * block, w * block, c / block²]. */
 export const depthToSpace = defineLayer<BlockConfig>("depthToSpace", {
+  options: { block: true, order: true },
   build: (g, c, [x]) => g.op(depthToSpaceOp, [x], { block: c.block, order: c.order ?? "dcr" }),
 });
 /** [h, w, c] becomes [h / block, w / block, c * block²]. */
 export const spaceToDepth = defineLayer<BlockConfig>("spaceToDepth", {
+  options: { block: true, order: true },
   build: (g, c, [x]) => g.op(spaceToDepthOp, [x], { block: c.block, order: c.order ?? "dcr" }),
 });
