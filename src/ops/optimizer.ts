@@ -76,17 +76,20 @@ interface Settled {
   rateDecay: number;
 }
 
+/** What stands for numbers that an optimizer does not know. */
 const NONE: Settled = {
-  ...{ momentum: 0, nesterov: false, weightDecay: 0, beta1: 0.9, beta2: 0.999, alpha: 0.99 },
-  ...{ epsilon: 1e-8, centered: false, rateDecay: 0 },
+  ...{ momentum: 0, nesterov: false, weightDecay: 0, beta1: 0, beta2: 0, alpha: 0 },
+  ...{ epsilon: 0, centered: false, rateDecay: 0 },
 };
 
+const MOMENTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+/** What each takes besides its learning rate. */
 const DEFAULTS: Readonly<Record<Optimizer["kind"], Partial<Settled>>> = {
-  sgd: {},
-  adam: {},
-  adamW: { weightDecay: 0.01 },
-  rmsprop: {},
-  adagrad: { epsilon: 1e-10 },
+  sgd: { momentum: 0, nesterov: false, weightDecay: 0 },
+  adam: { ...MOMENTS, weightDecay: 0 },
+  adamW: { ...MOMENTS, weightDecay: 0.01 },
+  rmsprop: { alpha: 0.99, epsilon: 1e-8, weightDecay: 0, momentum: 0, centered: false },
+  adagrad: { rateDecay: 0, weightDecay: 0, epsilon: 1e-10 },
 };
 
 function settle({ kind, ...options }: Optimizer): Settled {
@@ -141,12 +144,14 @@ export function checkOptimizer(o: Optimizer, where: string): void {
     throw new ShapeError(
       `${where}: optimizer is ${JSON.stringify(o.kind)} but must be one of ${Object.keys(DEFAULTS).join(", ")}`,
     );
+  const { kind, ...given } = o;
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined && !Object.hasOwn(DEFAULTS[kind], name))
+      throw new ShapeError(
+        `${where}: ${kind} has no option "${name}"; it has ${["learningRate", ...Object.keys(DEFAULTS[kind])].join(", ")}`,
+      );
   const { nesterov, centered, ...numbers } = settle(o);
   for (const [name, value] of Object.entries(numbers)) {
-    if (!Object.hasOwn(NONE, name))
-      throw new ShapeError(
-        `${where}: ${o.kind} takes no ${name}; optimizers take ${Object.keys(NONE).join(", ")}`,
-      );
     const share = name === "beta1" || name === "beta2" || name === "alpha";
     if (!(finite(value, name, where) >= 0) || (share && value >= 1))
       throw new ShapeError(
