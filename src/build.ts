@@ -1,6 +1,6 @@
 // From a description to a graph of ops: sizes settled, weights found or made, layers written out as ops.
 import type { Model, ModelLayer, Weights } from "./description.ts";
-import { FormatError, ShapeError } from "./errors.ts";
+import { checkOptions, FormatError, ShapeError } from "./errors.ts";
 import * as registry from "./layers/index.ts";
 import { initialize } from "./layers/initializers.ts";
 import type { LayerDefinition, LayerFactory, Named } from "./layers/layer.ts";
@@ -85,11 +85,7 @@ export class Builder {
     const where = `${layer.kind} "${layer.name}"`;
     const definition = definitionOf(layer.kind, where);
     const inputs = layer.inputs.map((ref) => find(ref, made, where));
-    for (const [key, value] of Object.entries(layer.config))
-      if (key !== "name" && value !== undefined && !Object.hasOwn(definition.options, key))
-        throw new ShapeError(
-          `${where}: there is no option "${key}"; there are ${["name", ...Object.keys(definition.options)].join(", ")}`,
-        );
+    checkOptions(where, layer.config, { name: true, ...definition.options });
     const [least, most] = definition.inputs ?? [1, 1];
     if (inputs.length < least || inputs.length > most)
       throw new ShapeError(

@@ -3,7 +3,7 @@ import { binary, startWorker, whyNoThreads } from "#host";
 import { Engine } from "./eager.ts";
 import { Runtime } from "./engine/runtime.ts";
 import { hasRelaxedSimd, load, settle, type WasmSource } from "./engine/wasm.ts";
-import { ConvolithError, UnsupportedError } from "./errors.ts";
+import { ConvolithError, checkOptions, type Known, UnsupportedError } from "./errors.ts";
 
 export interface EngineOptions {
   /** The WebAssembly binary, from anywhere: a compiled module, its bytes, a Response, or a URL to fetch. */
@@ -25,8 +25,17 @@ export interface EngineOptions {
 /** More than any machine this runs on has cores; a typing error would start thousands of workers. */
 const MOST_THREADS = 256;
 
+const ENGINE: Known<EngineOptions> = {
+  wasm: true,
+  build: true,
+  deterministic: true,
+  threads: true,
+  worker: true,
+};
+
 /** Loads the kernels and makes an engine with a memory of its own. Rejects with UnsupportedError where WebAssembly SIMD is missing. */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  checkOptions("createEngine", options, ENGINE);
   const { build, deterministic = false } = options;
   if (build !== undefined && build !== "simd" && build !== "relaxed")
     throw new UnsupportedError(

@@ -1,4 +1,4 @@
-// The kinds of error. Their names are written out, because minifying renames classes.
+// The kinds of error, and the check of options' names that every room shares. Names are written out: minifying renames classes.
 
 /** The root of every error convolith throws on purpose. `name` is the class's name. */
 export class ConvolithError extends Error {
@@ -28,4 +28,16 @@ export class DisposedError extends ConvolithError {
 /** A valid request that this version, build or host cannot carry out. */
 export class UnsupportedError extends ConvolithError {
   static override readonly name: string = "UnsupportedError";
+}
+
+/** Every name of a type of options: the compiler asks for all of them. */
+export type Known<T> = { readonly [K in keyof T]-?: true };
+
+/** Throws ShapeError for an option nobody knows, which would be left out unnoticed. */
+export function checkOptions(where: string, given: object, known: Readonly<Record<string, unknown>>): void {
+  for (const [name, value] of Object.entries(given))
+    if (value !== undefined && !Object.hasOwn(known, name))
+      throw new ShapeError(
+        `${where}: there is no option "${name}"; there are ${Object.keys(known).join(", ")}`,
+      );
 }

@@ -1,5 +1,5 @@
 // The ops as methods of an engine, each run at once: options with their defaults on the outside, an op and its params inside.
-import { ShapeError } from "./errors.ts";
+import { checkOptions, ShapeError } from "./errors.ts";
 import { type ActivationKind, activation, prelu } from "./ops/activation.ts";
 import { conv } from "./ops/conv.ts";
 import { convTranspose } from "./ops/conv-transpose.ts";
@@ -25,6 +25,8 @@ import {
 } from "./ops/shape.ts";
 import { logSoftmax, softmax } from "./ops/softmax.ts";
 import {
+  CONV,
+  CONV_TRANSPOSE,
   type ConvGradients,
   type ConvOptions,
   type ConvTransposeOptions,
@@ -323,6 +325,7 @@ export abstract class Methods {
   }
 
   #conv(name: string, axes: number, x: Tensor, w: Tensor, o: ConvOptions): Tensor {
+    checkOptions(name, o, CONV);
     if (x instanceof Tensor) sameRank(name, axes, x);
     const params = { ...convParams(axes, o), activation: kindOf(o.activation) };
     return this.#one(name, conv, o.bias ? [x, w, o.bias] : [x, w], params);
@@ -334,8 +337,10 @@ export abstract class Methods {
     dy: Tensor,
     x: Tensor,
     w: Tensor,
-    { bias, activation: fused, ...o }: ConvOptions,
+    options: ConvOptions,
   ): ConvGradients {
+    checkOptions(name, options, CONV);
+    const { bias, activation: fused, ...o } = options;
     if (fused)
       throw new ShapeError(
         `${name}: options name an activation, but the gradient is that of the convolution alone`,
@@ -347,6 +352,7 @@ export abstract class Methods {
   }
 
   #convTranspose(name: string, axes: number, x: Tensor, w: Tensor, o: ConvTransposeOptions): Tensor {
+    checkOptions(name, o, CONV_TRANSPOSE);
     const s = perAxis(axes);
     if (x instanceof Tensor) sameRank(name, axes, x);
     return this.#one(name, convTranspose, o.bias ? [x, w, o.bias] : [x, w], {

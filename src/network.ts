@@ -5,7 +5,14 @@ import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "./description.ts";
 import type { Preference } from "./engine/program.ts";
 import type { Runtime } from "./engine/runtime.ts";
-import { DisposedError, FormatError, ShapeError, UnsupportedError } from "./errors.ts";
+import {
+  checkOptions,
+  DisposedError,
+  FormatError,
+  type Known,
+  ShapeError,
+  UnsupportedError,
+} from "./errors.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import { trainerMaker } from "./learner.ts";
 import type { Inputs, Outputs, Values } from "./ports.ts";
@@ -37,6 +44,38 @@ export interface CompileOptions {
   train?: TrainOptions & { batch?: number };
 }
 
+const COMPILE: Known<CompileOptions> = {
+  weights: true,
+  seed: true,
+  batch: true,
+  shape: true,
+  prefer: true,
+  layout: true,
+  train: true,
+};
+const TRAIN: Known<TrainOptions> = {
+  loss: true,
+  optimizer: true,
+  freeze: true,
+  clipNorm: true,
+  clipValue: true,
+  dropoutSeed: true,
+};
+const FIT: Known<FitOptions> = {
+  epochs: true,
+  batchSize: true,
+  validation: true,
+  metrics: true,
+  shuffle: true,
+  seed: true,
+  schedule: true,
+  earlyStopping: true,
+  stopOnNaN: true,
+  onBatch: true,
+  onEpoch: true,
+  signal: true,
+};
+
 export class Network {
   /** The description, with every size settled. */
   readonly model: Model;
@@ -55,6 +94,8 @@ export class Network {
     const trained = typeof source === "object" && source !== null && "model" in source;
     const given = trained ? source : { model: source, weights: undefined };
     checkModel(given.model);
+    checkOptions("compile", options, COMPILE);
+    checkOptions("compile: train", options.train ?? {}, { ...TRAIN, batch: true });
     runtime.alive("compile");
     this.#runtime = runtime;
     const { batch = 1, seed = 0, prefer, layout } = options;
@@ -116,6 +157,7 @@ export class Network {
     this.#alive("fit");
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
+    checkOptions("fit", options, { ...FIT, ...TRAIN });
     const trainer = this.#learn(options);
     this.#fitting = true;
     try {
@@ -281,7 +323,7 @@ export class Network {
 
   /** The trainer for these options; those given before hold on. */
   #learn(given: Partial<TrainOptions>): Trainer {
-    const names = ["loss", "optimizer", "freeze", "clipNorm", "clipValue", "dropoutSeed"] as const;
+    const names = Object.keys(TRAIN) as (keyof TrainOptions)[];
     const wanted = Object.fromEntries(names.flatMap((k) => (given[k] === undefined ? [] : [[k, given[k]]])));
     const options = { ...this.#trainOptions, ...wanted } as TrainOptions;
     if (this.#options.channelsFirst)

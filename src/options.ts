@@ -1,5 +1,5 @@
 // What people may say to an op of the engine, and how it becomes the op's params: one number stands for all axes.
-import { ShapeError } from "./errors.ts";
+import { type Known, ShapeError } from "./errors.ts";
 import type { ActivationKind } from "./ops/activation.ts";
 import type { Padding, PaddingMode } from "./ops/window.ts";
 import type { Tensor } from "./tensor.ts";
@@ -52,6 +52,26 @@ export interface PoolOptions {
   padding?: Padding;
   ceilMode?: boolean;
 }
+
+/** Names of options of convolutions. */
+export const CONV: Known<ConvOptions> = {
+  bias: true,
+  stride: true,
+  padding: true,
+  paddingMode: true,
+  dilation: true,
+  groups: true,
+  activation: true,
+};
+export const CONV_TRANSPOSE: Known<ConvTransposeOptions> = {
+  bias: true,
+  stride: true,
+  padding: true,
+  dilation: true,
+  groups: true,
+  activation: true,
+  outputPadding: true,
+};
 
 /** Spreads one number over all axes; lists pass, for the op to check. */
 export function perAxis(axes: number): (value: PerAxis) => readonly number[] {

@@ -74,6 +74,36 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /dense "d": there is no option "filters"; there are name, units, bias/,
   ],
+  [
+    "an option of compile",
+    () => engine.compile(sequential([4], []), { seeds: 1 } as never),
+    ShapeError,
+    /compile: there is no option "seeds"; there are weights, seed/,
+  ],
+  [
+    "an option of training",
+    () => engine.compile(sequential([4], [dense({ units: 2 })]), { train: { batchSize: 1 } } as never),
+    ShapeError,
+    /compile: train: there is no option "batchSize"; there are loss, optimizer, .*, batch$/,
+  ],
+  [
+    "an option of an op",
+    () => engine.conv2d(x, w, { strides: 2 } as never),
+    ShapeError,
+    /conv2d: there is no option "strides"; there are bias, stride/,
+  ],
+  [
+    "an option of its gradient",
+    () => engine.conv2dGrad(x, x, w, { strides: 2 } as never),
+    ShapeError,
+    /conv2dGrad: there is no option "strides"/,
+  ],
+  [
+    "an option of a transposed op",
+    () => engine.convTranspose2d(x, w, { paddingMode: "zeros" } as never),
+    ShapeError,
+    /convTranspose2d: there is no option "paddingMode"/,
+  ],
   // channels
   [
     "channels of the filter",
@@ -287,6 +317,9 @@ test("memory that cannot grow is a MemoryError that says how much was asked, and
   using tight = new Engine(new Runtime(instance));
   const before = tight.memory.live;
   expect(() => tight.tensor(new Float32Array(1e6), [1e6])).toThrow(MemoryError);
+  await expect(createEngine({ thread: 2 } as never)).rejects.toThrow(
+    /createEngine: there is no option "thread"; there are wasm, build, deterministic, threads, worker/,
+  );
   expect(() => tight.tensor(new Float32Array(1e6), [1e6])).toThrow(/tensor: needs 4000000 bytes/);
   expect(() => tight.compile(sequential([1000], [dense({ units: 1000 })]))).toThrow(MemoryError);
   expect(tight.memory.live).toBe(before);

@@ -113,7 +113,7 @@ describe("optimizers", () => {
       'optimizer is "lion" but must be one of sgd, adam',
     );
     expect(() => infer({ kind: "sgd", decay: 1 } as Optimizer)).toThrow(
-      'sgd has no option "decay"; it has learningRate, momentum, nesterov, weightDecay',
+      'there is no option "decay"; there are learningRate, momentum, nesterov, weightDecay',
     );
     expect(() => normLimit.infer([float32([2])], { limit: 0 }, "clip")).toThrow("limit is 0");
   });

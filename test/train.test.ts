@@ -363,6 +363,11 @@ describe("a training", () => {
       [good, { ...options, optimizer: "adam" }, /optimizer is "adam" but must be one such as adam\(\)/],
       [good, { ...options, clipNorm: -1 }, /train: clipNorm is -1 but must be a number above 0/],
       [good, { ...options, clipValue: Number.NaN }, /train: clipValue is NaN but must be a number above 0/],
+      [
+        good,
+        { ...options, epoch: 3 },
+        /fit: there is no option "epoch"; there are epochs, batchSize, .*loss/,
+      ],
       [good, { ...options, metrics: ["f1"] }, /metrics: "f1" is none; there is "accuracy"/],
       [good, { ...options, schedule: () => Number.NaN }, /fit: the schedule gives NaN for step 0/],
       [good, { ...options, loss: "hinge" }, /loss is "hinge"/],

@@ -1,5 +1,5 @@
 // What a layer is: config + parameters + calls to ops. And how calling one writes a node of a model.
-import { ShapeError } from "../errors.ts";
+import { type Known, ShapeError } from "../errors.ts";
 import type { Edge, Graph } from "../ops/graph.ts";
 import type { Shape } from "../tensor.ts";
 import type { Initializer } from "./initializers.ts";
@@ -15,7 +15,7 @@ export interface Parameter {
 
 export interface LayerDefinition<C> {
   /** Every name a config may have besides `name`: others are refused, so that none is left out unnoticed. */
-  readonly options: { readonly [K in Exclude<keyof C, "name">]-?: true };
+  readonly options: Known<Omit<C, "name">>;
   /** How many inputs it takes; one when absent. */
   readonly inputs?: readonly [least: number, most: number];
   /** The weights it needs for inputs of these shapes (batch first). */

@@ -14,7 +14,7 @@ import {
   RULE_TAKE,
   RULE_TAKE_SQUARE,
 } from "../engine/wasm.ts";
-import { ShapeError } from "../errors.ts";
+import { checkOptions, ShapeError } from "../errors.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { fields, float32, type Op, sizeOf } from "./op.ts";
 import { reduceStretch } from "./reduce.ts";
@@ -145,11 +145,7 @@ export function checkOptimizer(o: Optimizer, where: string): void {
       `${where}: optimizer is ${JSON.stringify(o.kind)} but must be one of ${Object.keys(DEFAULTS).join(", ")}`,
     );
   const { kind, ...given } = o;
-  for (const [name, value] of Object.entries(given))
-    if (value !== undefined && !Object.hasOwn(DEFAULTS[kind], name))
-      throw new ShapeError(
-        `${where}: ${kind} has no option "${name}"; it has ${["learningRate", ...Object.keys(DEFAULTS[kind])].join(", ")}`,
-      );
+  checkOptions(where, given, { learningRate: true, ...DEFAULTS[kind] });
   const { nesterov, centered, ...numbers } = settle(o);
   for (const [name, value] of Object.entries(numbers)) {
     const share = name === "beta1" || name === "beta2" || name === "alpha";
