@@ -42,7 +42,7 @@ export const NUMBERS: usize = memory.data<f32>([0.7071067811865476, 1.4142135623
 // @ts-ignore: decorator
 @inline export const TWO: usize = 12;
 // @ts-ignore: decorator
-@inline export const FIVE_HALVES: usize = 16;
+@inline const FIVE_HALVES: usize = 16;
 // @ts-ignore: decorator
 @inline export const TWO_THIRDS: usize = 20;
 // @ts-ignore: decorator

@@ -1,13 +1,9 @@
 // This engine alone: `npm run bench -- [layers | nets | part of a name]`.
-import { availableParallelism } from "node:os";
 import { layerTable } from "./layers.ts";
 import { netTable } from "./net-table.ts";
-import { convolith } from "./ours.ts";
+import { convolith, MANY_THREADS } from "./ours.ts";
 import { describeHost } from "./roof.ts";
 import { choose } from "./task.ts";
-
-/** More threads than that are seldom what one measures for. */
-const MOST_THREADS = 4;
 
 const { rows, nets } = choose(process.argv[2]);
 const engine = await convolith();
@@ -15,7 +11,7 @@ console.log(`${await describeHost()}\n`);
 if (rows.length) console.log(`${await layerTable(engine, rows)}\n`);
 if (nets.length) {
   // Only now: workers that wait would take time from the rows above.
-  const crew = await convolith(Math.min(MOST_THREADS, availableParallelism()));
+  const crew = await convolith(MANY_THREADS);
   console.log(await netTable(engine, crew, nets));
   crew.dispose();
 }

@@ -1,7 +1,11 @@
 // convolith under measurement: the built package, one thread or more, tensors that stay in the engine's memory.
+import { availableParallelism } from "node:os";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { Engine, Runner, Task } from "./task.ts";
+
+/** More than four are seldom what one measures for. */
+export const MANY_THREADS = Math.min(4, availableParallelism());
 
 /** npm runs scripts in the project's root, where `npm run build` has put dist/. */
 export async function load(): Promise<typeof import("../src/index.ts")> {

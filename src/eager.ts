@@ -9,7 +9,7 @@ import type { CompileOptions, Network } from "./network.ts";
 import { checkShape } from "./ops/check.ts";
 import type { Op } from "./ops/op.ts";
 import { gradientsOfOp, Tape } from "./tape.ts";
-import { type DType, type Shape, Tensor } from "./tensor.ts";
+import { type DType, mustBeTensor, type Shape, Tensor } from "./tensor.ts";
 
 export interface EngineInfo {
   /** The build that runs: "checked" is the test build, which traps on broken preconditions. */
@@ -123,8 +123,7 @@ export class Engine extends Methods {
     const runtime = this.#runtime;
     runtime.alive(name);
     const from = inputs.map((t, i) => {
-      if (!(t instanceof Tensor))
-        throw new ShapeError(`${name}: input ${i} is ${String(t)} but must be a Tensor`);
+      mustBeTensor(t, `${name}: input ${i}`);
       return { shape: t.shape, dtype: t.dtype, buffer: t.bufferFor(runtime, name) };
     });
     const types = op.infer(from, params, name);

@@ -1,6 +1,7 @@
 // What people may say to an op of the engine, and how it becomes the op's params: one number stands for all axes.
 import { type Known, ShapeError } from "./errors.ts";
 import type { ActivationKind } from "./ops/activation.ts";
+import { wrongClass } from "./ops/loss.ts";
 import type { Padding, PaddingMode } from "./ops/window.ts";
 import type { Tensor } from "./tensor.ts";
 
@@ -93,12 +94,12 @@ export function convParams(axes: number, o: ConvOptions) {
 /** Throws unless every label is a class of x's last axis. */
 export function checkClasses(target: Tensor, x: Tensor): void {
   const classes = x.shape[x.shape.length - 1];
-  target.data("int32").forEach((label, i) => {
-    if (label < 0 || label >= classes)
-      throw new ShapeError(
-        `loss: target[${i}] is ${label} but must be a class from 0 to ${classes - 1}: x has shape [${x.shape.join(",")}]`,
-      );
-  });
+  const labels = target.data("int32");
+  const i = wrongClass(labels, classes);
+  if (i >= 0)
+    throw new ShapeError(
+      `loss: target[${i}] is ${labels[i]} but must be a class from 0 to ${classes - 1}: x has shape [${x.shape.join(",")}]`,
+    );
 }
 
 /** An activation given by name alone, or with its number. */

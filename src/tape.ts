@@ -8,7 +8,7 @@ import { differentiate } from "./ops/differentiate.ts";
 import { Edge, Graph } from "./ops/graph.ts";
 import { Lowering } from "./ops/lower.ts";
 import type { Op } from "./ops/op.ts";
-import { Tensor } from "./tensor.ts";
+import { mustBeTensor, Tensor } from "./tensor.ts";
 
 /** Ops that ran on tensors, in the order in which they ran, to be gone through backwards. */
 export class Tape {
@@ -145,6 +145,6 @@ function backward(
 }
 
 function mustLive(runtime: Runtime, tensor: Tensor, what: string): void {
-  if (!(tensor instanceof Tensor)) throw new ShapeError(`${what} is ${String(tensor)} but must be a Tensor`);
+  mustBeTensor(tensor, what);
   tensor.check(runtime, what);
 }

@@ -24,6 +24,11 @@ export function float32(shape: Shape): TensorType {
   return { shape, dtype: "float32" };
 }
 
+/** Throws ShapeError unless it is a tensor. */
+export function mustBeTensor(value: unknown, what: string): asserts value is Tensor {
+  if (!(value instanceof Tensor)) throw new ShapeError(`${what} is ${String(value)} but must be a Tensor`);
+}
+
 /**
  * Values in an engine's linear memory, dense, row-major, channels last. Tensors are not garbage collected: call
  * `dispose()`, or declare them with `using`. Disposing the engine disposes all of them.

@@ -1,8 +1,7 @@
 // A step of training: this engine, on one thread and on several, beside PyTorch's CPU build (left out where there is none) and ConvNetJS, one thread each.
 // All begin with the same weights and data, and must agree on the losses of the first steps.
 //   npm run bench:train
-import { availableParallelism } from "node:os";
-import { load } from "../ours.ts";
+import { load, MANY_THREADS } from "../ours.ts";
 import { describeHost } from "../roof.ts";
 import { noise } from "../rows.ts";
 import { figure, median, table } from "../table.ts";
@@ -11,7 +10,6 @@ import { pyTorch, pythonWithTorch } from "./pytorch.ts";
 import type { Trainer, TrainLayer, TrainTask } from "./train-task.ts";
 
 const RUNS = 40;
-const MOST_THREADS = 4;
 /** Turns the two fast ones take, so that a slow spell of the machine falls on both. */
 const TURNS = 3;
 /** Losses compared, and how near they must be: sums in float32 in two orders (or in float64), growing from step to step. */
@@ -58,7 +56,7 @@ const make = ({ kind, filters }: TrainLayer) => {
 
 const python = pythonWithTorch();
 const engine = await createEngine();
-const crew = await createEngine({ threads: Math.min(MOST_THREADS, availableParallelism()) });
+const crew = await createEngine({ threads: MANY_THREADS });
 const lines: string[][] = [];
 let wrong = "";
 for (const [name, { batch, input, layers }] of Object.entries(NETS)) {

@@ -13,6 +13,13 @@ export interface CrossEntropyParams {
   labelSmoothing?: number;
 }
 
+/** Where the first label lies that is no class from 0 to classes - 1; -1 where all are. */
+export function wrongClass(labels: ArrayLike<number>, classes: number): number {
+  for (let i = 0; i < labels.length; i++)
+    if (!(Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < classes)) return i;
+  return -1;
+}
+
 const rowsOf = (logits: TensorType): number => sizeOf(logits.shape.slice(0, -1));
 const same = (a: Shape, b: Shape): boolean => String(a) === String(b);
 

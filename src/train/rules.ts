@@ -4,7 +4,7 @@ import { ShapeError } from "../errors.ts";
 import { show } from "../ops/check.ts";
 import { binary } from "../ops/elementwise.ts";
 import type { Edge, Graph } from "../ops/graph.ts";
-import { LOSSES, type LossKind } from "../ops/loss.ts";
+import { LOSSES, type LossKind, wrongClass } from "../ops/loss.ts";
 import {
   checkOptimizer,
   type Optimizer as Formula,
@@ -118,11 +118,11 @@ export class Rule {
 
   checkLabels({ y, perImage }: Checked, what: string): void {
     if (!this.indices(perImage)) return;
-    for (let i = 0; i < y.length; i++)
-      if (!(Number.isInteger(y[i]) && y[i] >= 0 && y[i] < this.classes))
-        throw new ShapeError(
-          `${what}: y[${i}] is ${y[i]} but must be a class from 0 to ${this.classes - 1}: the network's output has shape ${show(this.shapes.output)}`,
-        );
+    const i = wrongClass(y, this.classes);
+    if (i >= 0)
+      throw new ShapeError(
+        `${what}: y[${i}] is ${y[i]} but must be a class from 0 to ${this.classes - 1}: the network's output has shape ${show(this.shapes.output)}`,
+      );
   }
 
   /** The type of y for a batch of answers. */
