@@ -2,13 +2,13 @@
 // layers.ts, GFLOP/s and per cent of the roof are of the best run, and count the direct sums with full borders; Winograd's
 // input gradients pass the roof.
 import { readFileSync } from "node:fs";
-import { Buffer, Program } from "../src/engine/program.ts";
-import { Runtime } from "../src/engine/runtime.ts";
-import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { Lowering } from "../src/graph/lower.ts";
+import { float32, sizeOf } from "../src/graph/op.ts";
 import { conv } from "../src/ops/conv.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { Lowering } from "../src/ops/lower.ts";
-import { float32, sizeOf } from "../src/ops/op.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
+import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { describeHost, measureRoof } from "./roof.ts";
 import { noise } from "./rows.ts";
 import { figure, interleave, table } from "./table.ts";

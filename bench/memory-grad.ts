@@ -3,18 +3,18 @@
 // each, and the yardstick is a plain copy of as many bytes in the same run.
 import { readFileSync } from "node:fs";
 import { cpus } from "node:os";
-import { Buffer, Program } from "../src/engine/program.ts";
-import { Runtime } from "../src/engine/runtime.ts";
-import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { Lowering } from "../src/graph/lower.ts";
+import { float32, type Op, type Shape, sizeOf } from "../src/graph/op.ts";
 import { binary } from "../src/ops/elementwise.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { Lowering } from "../src/ops/lower.ts";
-import { float32, type Op, type Shape, sizeOf } from "../src/ops/op.ts";
 import { pad } from "../src/ops/pad.ts";
 import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "../src/ops/pool.ts";
 import { reduce } from "../src/ops/reduce.ts";
 import { resize } from "../src/ops/resize.ts";
 import { concat, depthToSpace, slice, split, transpose } from "../src/ops/shape.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
+import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { copyOf } from "./copy.ts";
 import { noise } from "./rows.ts";
 import { figure, interleave, table } from "./table.ts";

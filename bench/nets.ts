@@ -2,7 +2,7 @@
 //
 // Weights are drawn so that values stay near 1 however deep a net is: He's initialisation doubles the mean square of what a
 // convolution reads, so each batch normalisation after one is given that as the variance it has seen.
-import type { Model } from "../src/description.ts";
+
 import {
   add,
   batchNorm,
@@ -21,7 +21,8 @@ import {
   silu,
 } from "../src/layers/index.ts";
 import type { Layer, Node } from "../src/layers/layer.ts";
-import { input, model, sequential } from "../src/model.ts";
+import { input, model, sequential } from "../src/model/build-model.ts";
+import type { Model } from "../src/model/schema.ts";
 
 export interface Net {
   readonly name: string;

@@ -1,8 +1,9 @@
 // What is measured: a network of one layer or of many, with its weights and its input; and what a library must offer for it.
-import { Builder } from "../src/build.ts";
-import type { TrainedModel } from "../src/description.ts";
+
 import { conv2d, depthwiseConv2d } from "../src/layers/index.ts";
-import { sequential } from "../src/model.ts";
+import { sequential } from "../src/model/build-model.ts";
+import type { TrainedModel } from "../src/model/schema.ts";
+import { Builder } from "../src/network/graph-builder.ts";
 import { sizeOf } from "../src/tensor.ts";
 import { type Net, nets } from "./nets.ts";
 import { noise, operandsOf, type Row, rows } from "./rows.ts";

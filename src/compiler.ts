@@ -1,8 +1,9 @@
 // Where eager ops and networks meet without knowing each other, so that a bundle that only uses ops holds no networks.
-import type { Model, TrainedModel } from "./description.ts";
-import type { Runtime } from "./engine/runtime.ts";
+
 import { UnsupportedError } from "./errors.ts";
-import type { CompileOptions, Network } from "./network.ts";
+import type { Model, TrainedModel } from "./model/schema.ts";
+import type { CompileOptions, Network } from "./network/network.ts";
+import type { Runtime } from "./runtime/instance.ts";
 
 export type Compiler = (runtime: Runtime, model: Model | TrainedModel, options: CompileOptions) => Network;
 

@@ -1,9 +1,10 @@
 // Where networks and training meet without knowing each other, so that a bundle that only predicts holds no training.
-import type { Model, Weights } from "./description.ts";
-import type { Runtime } from "./engine/runtime.ts";
+
 import { UnsupportedError } from "./errors.ts";
-import type { Shapes, TrainOptions } from "./train/rules.ts";
-import type { Trainer } from "./train/trainer.ts";
+import type { Model, Weights } from "./model/schema.ts";
+import type { Runtime } from "./runtime/instance.ts";
+import type { Shapes, TrainOptions } from "./training/objective.ts";
+import type { Trainer } from "./training/trainer.ts";
 
 export type TrainerMaker = (
   runtime: Runtime,

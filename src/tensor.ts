@@ -1,7 +1,8 @@
 // A tensor: a shape, an element type, and a place in an engine's memory.
-import { Buffer } from "./engine/program.ts";
-import type { Runtime } from "./engine/runtime.ts";
+
 import { DisposedError, ShapeError } from "./errors.ts";
+import type { Runtime } from "./runtime/instance.ts";
+import { Buffer } from "./runtime/program.ts";
 
 export type Shape = readonly number[];
 export type DType = "float32" | "int32";

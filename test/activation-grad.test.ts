@@ -1,8 +1,8 @@
 // Gradients of activations and prelu: against central differences, at the edges, and what is not wanted.
 import { describe, expect, it } from "vitest";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { float32 } from "../src/graph/op.ts";
 import { type ActivationKind, activation, prelu } from "../src/ops/activation.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { float32 } from "../src/ops/op.ts";
 import { gradientsOf, numericGradient } from "./gradients.ts";
 import { builds, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";

@@ -1,6 +1,6 @@
 // Every kind against the oracle, at every tail; what is not a number; working in place; messages.
 import { describe, expect, test } from "vitest";
-import { Buffer, Program } from "../src/engine/program.ts";
+import { type Emitter, float32, type Op, sizeOf } from "../src/graph/op.ts";
 import {
   type Activation,
   type ActivationKind,
@@ -9,7 +9,7 @@ import {
   clampOf,
   prelu,
 } from "../src/ops/activation.ts";
-import { type Emitter, float32, type Op, sizeOf } from "../src/ops/op.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectClose, expectEqual, expectWithin } from "./tolerance.ts";

@@ -1,12 +1,12 @@
 // Gradients of convolution, transposed convolution, dense layers and patches, in every build: against PyTorch, against central
 // differences of the formula, and as adjoints in whole numbers.
 import { describe, expect, test } from "vitest";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { float32, type Op, sizeOf } from "../src/graph/op.ts";
 import { conv } from "../src/ops/conv.ts";
 import { convTranspose } from "../src/ops/conv-transpose.ts";
 import { dense } from "../src/ops/dense.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
 import { col2im, im2col } from "../src/ops/im2col.ts";
-import { float32, type Op, sizeOf } from "../src/ops/op.ts";
 import type { Padding } from "../src/ops/window.ts";
 import { type GoldenCase, loadGolden } from "./golden.ts";
 import { gradientsOf, numericGradient } from "./gradients.ts";

@@ -1,11 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { convAlgorithm } from "../src/engine/plan.ts";
+import { float32, sizeOf } from "../src/graph/op.ts";
 import type { ActivationKind } from "../src/ops/activation.ts";
 import { activation as activationOp } from "../src/ops/activation.ts";
 import { conv } from "../src/ops/conv.ts";
 import { convTranspose } from "../src/ops/conv-transpose.ts";
-import { float32, sizeOf } from "../src/ops/op.ts";
 import type { Padding, PaddingMode } from "../src/ops/window.ts";
+import { convAlgorithm } from "../src/runtime/plan.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { float32, sizeOf } from "../src/graph/op.ts";
 import { type ActivationKind, activation as activationOp } from "../src/ops/activation.ts";
 import { dense } from "../src/ops/dense.ts";
-import { float32, sizeOf } from "../src/ops/op.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";

@@ -1,8 +1,8 @@
 // Two tensors value by value: single IEEE operations, so every result is compared with ===.
 import { describe, expect, test } from "vitest";
-import { Buffer, Program } from "../src/engine/program.ts";
+import { type Emitter, float32, sizeOf } from "../src/graph/op.ts";
 import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
-import { type Emitter, float32, sizeOf } from "../src/ops/op.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectClose, expectEqual } from "./tolerance.ts";

@@ -1,8 +1,6 @@
 // Bad input: each a clear error of the right kind that names the argument and both numbers, and an engine that still works.
 import { afterAll, describe, expect, test } from "vitest";
-import { Engine } from "../src/eager.ts";
-import { Runtime } from "../src/engine/runtime.ts";
-import { load } from "../src/engine/wasm.ts";
+import { Engine } from "../src/engine/engine.ts";
 import {
   conv2d,
   createEngine,
@@ -17,6 +15,8 @@ import {
   sequential,
   UnsupportedError,
 } from "../src/index.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { binary } from "./harness.ts";
 
 const engine = await createEngine();

@@ -1,7 +1,7 @@
 // The end of a residual block in one pass: convAdd against the formula, and fusion in graphs of every shape.
 import { describe, expect, it, test } from "vitest";
-import { convAlgorithm } from "../src/engine/plan.ts";
 import { ShapeError } from "../src/errors.ts";
+import { float32, sizeOf } from "../src/graph/op.ts";
 import {
   add,
   batchNorm,
@@ -14,10 +14,10 @@ import {
   silu,
 } from "../src/layers/index.ts";
 import type { Node } from "../src/layers/layer.ts";
-import { input, model } from "../src/model.ts";
-import { Network } from "../src/network.ts";
+import { input, model } from "../src/model/build-model.ts";
+import { Network } from "../src/network/network.ts";
 import { type ConvParams, conv, convAdd } from "../src/ops/conv.ts";
-import { float32, sizeOf } from "../src/ops/op.ts";
+import { convAlgorithm } from "../src/runtime/plan.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, relativeL2 } from "./tolerance.ts";

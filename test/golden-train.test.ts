@@ -1,6 +1,7 @@
 // Gradients of activations, softmax and normalisation, losses, batch statistics and optimizer steps against PyTorch, in every
 // build.
 import { describe, expect, test } from "vitest";
+import type { Op } from "../src/graph/op.ts";
 import { activation, prelu } from "../src/ops/activation.ts";
 import {
   binaryCrossEntropyWithLogits,
@@ -10,10 +11,9 @@ import {
   softmaxCrossEntropy,
 } from "../src/ops/loss.ts";
 import { batchNorm, groupNorm } from "../src/ops/norm.ts";
-import { batchNormTrain } from "../src/ops/norm-grad.ts";
-import type { Op } from "../src/ops/op.ts";
 import type { Optimizer } from "../src/ops/optimizer.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
+import { batchNormTrain } from "../src/passes/gradients/norm.ts";
 import { type GoldenCase, loadGolden, TRAINING_COUNTS, type TrainingCase } from "./golden.ts";
 import { gradientsOf } from "./gradients.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";

@@ -1,11 +1,11 @@
 // The ops against PyTorch, in every build.
 import { describe, expect, test } from "vitest";
+import type { Op } from "../src/graph/op.ts";
 import { activation, prelu } from "../src/ops/activation.ts";
 import { conv } from "../src/ops/conv.ts";
 import { convTranspose } from "../src/ops/conv-transpose.ts";
 import { dense } from "../src/ops/dense.ts";
 import { batchNorm, groupNorm } from "../src/ops/norm.ts";
-import type { Op } from "../src/ops/op.ts";
 import { pad } from "../src/ops/pad.ts";
 import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "../src/ops/pool.ts";
 import { resize } from "../src/ops/resize.ts";

@@ -1,14 +1,14 @@
 // Rewriting what gradients became: an activation's gradient moves before max pooling's.
 import { describe, expect, it } from "vitest";
-import { Program } from "../src/engine/program.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { Lowering } from "../src/graph/lower.ts";
+import { float32, sizeOf } from "../src/graph/op.ts";
 import { type ActivationKind, activation } from "../src/ops/activation.ts";
-import { differentiate } from "../src/ops/differentiate.ts";
 import { affine, binary } from "../src/ops/elementwise.ts";
-import { sinkActivationGradient } from "../src/ops/fuse.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { Lowering } from "../src/ops/lower.ts";
-import { float32, sizeOf } from "../src/ops/op.ts";
 import { maxPool } from "../src/ops/pool.ts";
+import { differentiate } from "../src/passes/differentiate.ts";
+import { sinkActivationGradient } from "../src/passes/fuse.ts";
+import { Program } from "../src/runtime/program.ts";
 import { builds } from "./harness.ts";
 
 describe("sinkActivationGradient", () => {

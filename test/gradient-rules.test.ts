@@ -1,7 +1,7 @@
 // Every op says how it is differentiated, or stands in the list of those that are not; and each rule is tested by a file below.
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import type { Op } from "../src/ops/op.ts";
+import type { Op } from "../src/graph/op.ts";
 
 /** What has no gradient: places, comparisons, updates where weights lie, and what is a gradient (or made for gradients) itself. */
 const NONE =

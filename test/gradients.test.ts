@@ -1,9 +1,9 @@
 // engine.gradients: any computation on tensors, gone through backwards. Single rules are tested elsewhere; here, that what an
 // engine's methods do is noted as it was done: every method against central differences of the method itself.
 import { describe, expect, it } from "vitest";
-import { Engine } from "../src/eager.ts";
+import { Methods } from "../src/engine/eager-ops.ts";
+import { Engine } from "../src/engine/engine.ts";
 import { DisposedError, ShapeError, UnsupportedError } from "../src/errors.ts";
-import { Methods } from "../src/methods.ts";
 import type { Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 

@@ -1,10 +1,11 @@
 // Gradients of one op: as its rule writes them, and by central differences of the oracle's float64 formula.
-import { type Crew, runRange } from "../src/engine/crew.ts";
-import { Buffer, Program } from "../src/engine/program.ts";
-import type { Runtime } from "../src/engine/runtime.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { Lowering } from "../src/ops/lower.ts";
-import { float32, type Op, sizeOf } from "../src/ops/op.ts";
+
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { Lowering } from "../src/graph/lower.ts";
+import { float32, type Op, sizeOf } from "../src/graph/op.ts";
+import { type Crew, runRange } from "../src/runtime/executor.ts";
+import type { Runtime } from "../src/runtime/instance.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
 import { type Plain, typeOf, write } from "./harness.ts";
 
 /** dy of every output; undefined where nothing depends on it. */

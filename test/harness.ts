@@ -1,12 +1,12 @@
 // Runs one op in every build, whole and cut into odd pieces, with its weights constant and not.
 import { readFileSync } from "node:fs";
-import { type BoundCall, type Crew, runRange } from "../src/engine/crew.ts";
-import { startWorker } from "../src/engine/host.workers.ts";
-import { Buffer, Program } from "../src/engine/program.ts";
-import { Runtime, type RuntimeOptions } from "../src/engine/runtime.ts";
-import { loadShared, startThreads } from "../src/engine/threads.ts";
-import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
-import { type Op, sizeOf, type TensorType, type Value } from "../src/ops/op.ts";
+import { type Op, sizeOf, type TensorType, type Value } from "../src/graph/op.ts";
+import { type BoundCall, type Crew, runRange } from "../src/runtime/executor.ts";
+import { startWorker } from "../src/runtime/hosts/workers.ts";
+import { Runtime, type RuntimeOptions } from "../src/runtime/instance.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
+import { loadShared, startThreads } from "../src/runtime/thread-pool.ts";
+import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 
 /** A tensor of floats, or of int32 where `data` is an Int32Array. */
 export interface Plain {

@@ -1,8 +1,9 @@
 // Every kind of layer by example: a table the tests of layers, and of file formats, go through.
-import type { Model, Weights } from "../src/description.ts";
+
 import * as registry from "../src/layers/index.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
-import { input, loadModel, model } from "../src/model.ts";
+import { input, loadModel, model } from "../src/model/build-model.ts";
+import type { Model, Weights } from "../src/model/schema.ts";
 import { sizeOf } from "../src/tensor.ts";
 import * as oracle from "./oracle.ts";
 

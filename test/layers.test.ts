@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import type { Runtime } from "../src/engine/runtime.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
-import { Network } from "../src/network.ts";
+import { Network } from "../src/network/network.ts";
+import type { Runtime } from "../src/runtime/instance.ts";
 import { sizeOf } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 import { BATCH, exampleOf, factories, type Row, TABLE } from "./layer-rows.ts";

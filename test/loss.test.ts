@@ -1,8 +1,8 @@
 // Losses against their formulas and central differences.
 import { describe, expect, it } from "vitest";
-import { Edge, Graph } from "../src/ops/graph.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { float32, type Op } from "../src/graph/op.ts";
 import * as losses from "../src/ops/loss.ts";
-import { float32, type Op } from "../src/ops/op.ts";
 import { gradientsOf, numericGradient } from "./gradients.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import { ROUNDOFF } from "./oracle.ts";

@@ -2,9 +2,6 @@ import v8 from "node:v8";
 import vm from "node:vm";
 import { instantiate } from "@assemblyscript/loader";
 import { describe, expect, it } from "vitest";
-import { ALIGN, BAND, Memory } from "../src/engine/memory.ts";
-import { Runtime } from "../src/engine/runtime.ts";
-import { hasRelaxedSimd, load } from "../src/engine/wasm.ts";
 import { DisposedError, MemoryError, ShapeError } from "../src/errors.ts";
 import {
   conv2d,
@@ -16,12 +13,15 @@ import {
   maxPool2d,
   softmax,
 } from "../src/layers/index.ts";
-import { sequential } from "../src/model.ts";
-import { Network } from "../src/network.ts";
+import { sequential } from "../src/model/build-model.ts";
+import { Network } from "../src/network/network.ts";
 import { conv } from "../src/ops/conv.ts";
 import { binary as binaryOp } from "../src/ops/elementwise.ts";
 import { maxPool } from "../src/ops/pool.ts";
 import { softmax as softmaxOp } from "../src/ops/softmax.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { ALIGN, BAND, Memory } from "../src/runtime/memory.ts";
+import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { Tensor } from "../src/tensor.ts";
 import { type Build, binary, builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";

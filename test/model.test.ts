@@ -1,5 +1,4 @@
 import { describe, expect, it } from "vitest";
-import type { Model } from "../src/description.ts";
 import { FormatError, ShapeError } from "../src/errors.ts";
 import {
   add,
@@ -14,8 +13,9 @@ import {
   sub,
   tanh,
 } from "../src/layers/index.ts";
-import { input, loadModel, model, sequential } from "../src/model.ts";
-import { Network } from "../src/network.ts";
+import { input, loadModel, model, sequential } from "../src/model/build-model.ts";
+import type { Model } from "../src/model/schema.ts";
+import { Network } from "../src/network/network.ts";
 import { builds } from "./harness.ts";
 
 const [{ engine }] = builds();

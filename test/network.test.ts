@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
-import type { Model } from "../src/description.ts";
-import type { Runtime } from "../src/engine/runtime.ts";
 import { DisposedError, ShapeError } from "../src/errors.ts";
 import * as layers from "../src/layers/index.ts";
 import { type Initializer, initialize } from "../src/layers/initializers.ts";
 import type { Layer, Node } from "../src/layers/layer.ts";
-import { input, model, sequential } from "../src/model.ts";
-import { type CompileOptions, Network } from "../src/network.ts";
+import { input, model, sequential } from "../src/model/build-model.ts";
+import type { Model } from "../src/model/schema.ts";
+import { type CompileOptions, Network } from "../src/network/network.ts";
+import type { Runtime } from "../src/runtime/instance.ts";
 import { type Shape, sizeOf, Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 import * as oracle from "./oracle.ts";

@@ -1,9 +1,10 @@
 // What a file format must get right beyond one example of each layer: how layers meet, and every option that is a case of
 // its own. Layouts, borders and batches are where formats differ.
-import type { Model, Weights } from "../src/description.ts";
+
 import * as layers from "../src/layers/index.ts";
 import type { Layer, Node } from "../src/layers/layer.ts";
-import { input, model, sequential } from "../src/model.ts";
+import { input, model, sequential } from "../src/model/build-model.ts";
+import type { Model, Weights } from "../src/model/schema.ts";
 import type { ActivationKind } from "../src/ops/activation.ts";
 
 export interface Case {

@@ -2,12 +2,12 @@
 // `npm run check:onnx`, which needs onnxruntime-web.
 import { describe, expect, it, vi } from "vitest";
 import { nets } from "../bench/nets.ts";
-import type { Model, Weights } from "../src/description.ts";
 import { ShapeError, UnsupportedError } from "../src/errors.ts";
-import { toOnnx } from "../src/io/onnx.ts";
+import { toOnnx } from "../src/formats/onnx/index.ts";
 import { conv2d, dense, flatten, globalAvgPool, softmax } from "../src/layers/index.ts";
-import { input, model, sequential } from "../src/model.ts";
-import { Network } from "../src/network.ts";
+import { input, model, sequential } from "../src/model/build-model.ts";
+import type { Model, Weights } from "../src/model/schema.ts";
+import { Network } from "../src/network/network.ts";
 import { type Shape, sizeOf } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 import { BATCH, exampleOf, factories, TABLE } from "./layer-rows.ts";
@@ -17,7 +17,7 @@ import { floatsOf, type OnnxFile, readOnnx } from "./onnx-reader.ts";
 /** Ops that `refused` names have no rule, as an op that ONNX cannot say would have none. */
 const refused = vi.hoisted(() => new Set<string>());
 vi.mock("../src/io/onnx-rules.ts", async (original) => {
-  const rules = await original<typeof import("../src/io/onnx-rules.ts")>();
+  const rules = await original<typeof import("../src/formats/onnx/rules.ts")>();
   return {
     ...rules,
     ruleOf: (op: { name: string }) => (refused.has(op.name) ? undefined : rules.ruleOf(op)),

@@ -1,6 +1,6 @@
 // Optimizers against PyTorch's formulas in float64, over every option; limits of gradients.
 import { describe, expect, it } from "vitest";
-import { float32 } from "../src/ops/op.ts";
+import { float32 } from "../src/graph/op.ts";
 import {
   normLimit,
   type Optimizer,

@@ -1,9 +1,10 @@
 // Runs steps of an optimizer, whole and cut into pieces.
-import { type Crew, runRange } from "../src/engine/crew.ts";
-import { Buffer, Program } from "../src/engine/program.ts";
-import type { Runtime } from "../src/engine/runtime.ts";
-import { float32, type Op, type TensorType, type Value } from "../src/ops/op.ts";
+
+import { float32, type Op, type TensorType, type Value } from "../src/graph/op.ts";
 import { type Optimizer, optimize, optimizerState, stepNumbers } from "../src/ops/optimizer.ts";
+import { type Crew, runRange } from "../src/runtime/executor.ts";
+import type { Runtime } from "../src/runtime/instance.ts";
+import { Buffer, Program } from "../src/runtime/program.ts";
 
 /** The weights after every step; `state` receives what the optimizer keeps. Whole and cut steps must agree in every bit. */
 export async function train(

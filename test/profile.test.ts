@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { ShapeError } from "../src/errors.ts";
 import { batchNorm, conv2d, dense, flatten, maxPool2d, separableConv2d, sequential } from "../src/index.ts";
-import { Network } from "../src/network.ts";
+import { Network } from "../src/network/network.ts";
 import { Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 

@@ -1,9 +1,9 @@
 // Gradients of pooling, resizing, padding, shapes, reductions and arithmetic: against PyTorch, against central differences of the
 // formula, and, for what is linear, as adjoints in whole numbers.
 import { describe, expect, test } from "vitest";
+import type { Op } from "../src/graph/op.ts";
+import { sizeOf } from "../src/graph/op.ts";
 import { affine, binary } from "../src/ops/elementwise.ts";
-import type { Op } from "../src/ops/op.ts";
-import { sizeOf } from "../src/ops/op.ts";
 import { pad } from "../src/ops/pad.ts";
 import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "../src/ops/pool.ts";
 import { reduce } from "../src/ops/reduce.ts";

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Op, TensorType } from "../src/ops/op.ts";
+import type { Op, TensorType } from "../src/graph/op.ts";
 import { type PadMode, pad } from "../src/ops/pad.ts";
 import {
   concat,

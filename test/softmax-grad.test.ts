@@ -1,7 +1,7 @@
 // Gradients of softmax and its logarithm against central differences, along every axis.
 import { describe, expect, it } from "vitest";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { float32 } from "../src/ops/op.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { float32 } from "../src/graph/op.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
 import { gradientsOf, numericGradient } from "./gradients.ts";
 import { builds, type Plain } from "./harness.ts";

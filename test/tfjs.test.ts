@@ -4,8 +4,8 @@ import { readFileSync } from "node:fs";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import { FormatError, UnsupportedError } from "../src/errors.ts";
-import { fromTfjs, type TfjsWeights } from "../src/io/tfjs.ts";
-import { Network } from "../src/network.ts";
+import { fromTfjs, type TfjsWeights } from "../src/formats/tfjs/index.ts";
+import { Network } from "../src/network/network.ts";
 import { builds } from "./harness.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
 

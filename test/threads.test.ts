@@ -1,11 +1,5 @@
 // Crews of workers: the same bits for any number of threads, every unit done once, and a reason where there can be no crew.
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { alone } from "../src/engine/crew.ts";
-import { startWorker } from "../src/engine/host.workers.ts";
-import type { Runtime } from "../src/engine/runtime.ts";
-import { shareMemory } from "../src/engine/shared.ts";
-import { type HostWorker, loadShared, startThreads } from "../src/engine/threads.ts";
-import { hasRelaxedSimd, MAP_BLOCK } from "../src/engine/wasm.ts";
 import { createEngine, sequential } from "../src/index.ts";
 import {
   add,
@@ -22,8 +16,14 @@ import {
   resize,
   softmax,
 } from "../src/layers/index.ts";
-import { input, model } from "../src/model.ts";
-import { Network } from "../src/network.ts";
+import { input, model } from "../src/model/build-model.ts";
+import { Network } from "../src/network/network.ts";
+import { alone } from "../src/runtime/executor.ts";
+import { startWorker } from "../src/runtime/hosts/workers.ts";
+import type { Runtime } from "../src/runtime/instance.ts";
+import { shareMemory } from "../src/runtime/shared-memory.ts";
+import { type HostWorker, loadShared, startThreads } from "../src/runtime/thread-pool.ts";
+import { hasRelaxedSimd, MAP_BLOCK } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, crewed, WORKER } from "./harness.ts";
 
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));

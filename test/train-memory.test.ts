@@ -1,7 +1,9 @@
 // What training holds: of one step little more than what backward needs, and never more from step to step.
 import { describe, expect, it, vi } from "vitest";
-import { Engine } from "../src/eager.ts";
-import { Program } from "../src/engine/program.ts";
+import { Engine } from "../src/engine/engine.ts";
+import type { Edge, Graph } from "../src/graph/graph.ts";
+import { Lowering } from "../src/graph/lower.ts";
+import { sizeOf } from "../src/graph/op.ts";
 import {
   batchNorm,
   conv2d,
@@ -13,11 +15,9 @@ import {
   relu,
 } from "../src/layers/index.ts";
 import type { Layer } from "../src/layers/layer.ts";
-import { sequential } from "../src/model.ts";
-import type { Edge, Graph } from "../src/ops/graph.ts";
-import { Lowering } from "../src/ops/lower.ts";
-import { sizeOf } from "../src/ops/op.ts";
-import { adam, sgd } from "../src/training.ts";
+import { sequential } from "../src/model/build-model.ts";
+import { Program } from "../src/runtime/program.ts";
+import { adam, sgd } from "../src/training/optimizers.ts";
 import { builds } from "./harness.ts";
 
 const block = (filters: number): Layer[] => [

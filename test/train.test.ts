@@ -1,7 +1,10 @@
 // Networks that learn: gradients of whole nets, the loop over batches, checkpoints, and what must not happen to a network.
 import { describe, expect, it } from "vitest";
-import { Engine } from "../src/eager.ts";
+import { Engine } from "../src/engine/engine.ts";
 import { ConvolithError, DisposedError, FormatError, ShapeError, UnsupportedError } from "../src/errors.ts";
+import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { float32 } from "../src/graph/op.ts";
 import {
   adam,
   adamW,
@@ -23,13 +26,10 @@ import {
   stepDecay,
   tanh,
 } from "../src/index.ts";
-import { differentiate } from "../src/ops/differentiate.ts";
 import { binary } from "../src/ops/elementwise.ts";
-import { Edge, Graph } from "../src/ops/graph.ts";
-import { float32 } from "../src/ops/op.ts";
 import { argMax } from "../src/ops/reduce.ts";
-import { readSafetensors, writeSafetensors } from "../src/safetensors.ts";
-import { shuffled } from "../src/train/data.ts";
+import { differentiate } from "../src/passes/differentiate.ts";
+import { shuffled } from "../src/training/data.ts";
 import { builds, crewed } from "./harness.ts";
 
 /** Pictures of noise with a bright spot, and the quarter it is in. */

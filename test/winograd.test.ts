@@ -1,9 +1,9 @@
 // Winograd's 3x3 and 5x5 convolutions against float64 sums, at every ragged edge, and how near it comes.
 import { describe, expect, test } from "vitest";
-import { convAlgorithm } from "../src/engine/plan.ts";
 import { conv2d, sequential } from "../src/index.ts";
-import { Network } from "../src/network.ts";
+import { Network } from "../src/network/network.ts";
 import { conv } from "../src/ops/conv.ts";
+import { convAlgorithm } from "../src/runtime/plan.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { relativeL2 } from "./tolerance.ts";

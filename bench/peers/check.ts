@@ -1,8 +1,8 @@
 // Every layer and every net through toOnnx and onnxruntime-web, against this engine's own answers:
 //   npm run check:onnx -- [part of a name]
 
-import type { Model, Weights } from "../../src/description.ts";
-import { toOnnx } from "../../src/io/onnx.ts";
+import { toOnnx } from "../../src/formats/onnx/index.ts";
+import type { Model, Weights } from "../../src/model/schema.ts";
 import { sizeOf } from "../../src/tensor.ts";
 import { BATCH, exampleOf, factories, TABLE, values } from "../../test/layer-rows.ts";
 import { cases } from "../../test/onnx-cases.ts";

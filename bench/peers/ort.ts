@@ -1,7 +1,7 @@
 // ONNX Runtime, twice: onnxruntime-web (WebAssembly) and onnxruntime-node (native), each with one thread.
 // Both keep their own layout, NCHW; the change of layout is outside the timing.
 import type { InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-web";
-import { toOnnx } from "../../src/io/onnx.ts";
+import { toOnnx } from "../../src/formats/onnx/index.ts";
 import type { Engine } from "../task.ts";
 
 interface Runtime {

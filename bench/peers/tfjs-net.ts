@@ -1,13 +1,13 @@
 // A network as calls of TensorFlow.js, written as its converter writes one: batch normalisation folded into filters, and
 // activations fused where the library's ops can.
 import type * as Tf from "@tensorflow/tfjs-core";
-import { Builder } from "../../src/build.ts";
-import type { TrainedModel } from "../../src/description.ts";
+import type { Edge, Node } from "../../src/graph/graph.ts";
+import type { TrainedModel } from "../../src/model/schema.ts";
+import { Builder } from "../../src/network/graph-builder.ts";
 import { type Activation, activation } from "../../src/ops/activation.ts";
 import { type ConvParams, conv } from "../../src/ops/conv.ts";
 import { dense } from "../../src/ops/dense.ts";
 import { type BinaryParams, binary } from "../../src/ops/elementwise.ts";
-import type { Edge, Node } from "../../src/ops/graph.ts";
 import { type BatchNormParams, batchNorm } from "../../src/ops/norm.ts";
 import { type GlobalPoolParams, globalAvgPool, type MaxPoolParams, maxPool } from "../../src/ops/pool.ts";
 import { concat, flatten } from "../../src/ops/shape.ts";

@@ -1,8 +1,8 @@
 // Convolution layers: dense, depthwise, separable, transposed, over one to three axes.
 import { ShapeError } from "../errors.ts";
+import type { Edge } from "../graph/graph.ts";
 import { conv } from "../ops/conv.ts";
 import { convTranspose } from "../ops/conv-transpose.ts";
-import type { Edge } from "../ops/graph.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
 import type { Shape } from "../tensor.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";

@@ -1,6 +1,7 @@
 // The `activation` of a layer's config.
+
+import type { Edge, Graph } from "../graph/graph.ts";
 import { type ActivationKind, activation } from "../ops/activation.ts";
-import type { Edge, Graph } from "../ops/graph.ts";
 import { logSoftmax, softmax } from "../ops/softmax.ts";
 
 /** A kind by name, a kind with its alpha, or softmax over the channels. */

@@ -1,6 +1,6 @@
 // What a layer is: config + parameters + calls to ops. And how calling one writes a node of a model.
 import { type Known, ShapeError } from "../errors.ts";
-import type { Edge, Graph } from "../ops/graph.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
 import type { Shape } from "../tensor.ts";
 import type { Initializer } from "./initializers.ts";
 

@@ -4,7 +4,7 @@ import {
   groupNorm as groupNormOp,
   instanceNorm as instanceNormOp,
 } from "../ops/norm.ts";
-import { batchNormTrain, updateStatistics } from "../ops/norm-grad.ts";
+import { batchNormTrain, updateStatistics } from "../passes/gradients/norm.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 

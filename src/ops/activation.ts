@@ -1,11 +1,12 @@
 // Activations: one value in, one value out. PyTorch's definitions.
-import type { Buffer } from "../engine/program.ts";
-import { type KernelName, MAP_BLOCK } from "../engine/wasm.ts";
+
 import { ShapeError } from "../errors.ts";
-import { activationGradient, preluGradient } from "./activation-grad.ts";
+import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
+import { activationGradient, preluGradient } from "../passes/gradients/activation.ts";
+import type { Buffer } from "../runtime/program.ts";
+import { type KernelName, MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
-import { type Emitter, float32, type Op, sizeOf, type Value } from "./op.ts";
 
 export type ActivationKind =
   | "linear"

@@ -1,9 +1,10 @@
 // Broadcasting made explicit, and its adjoint: what gradients of sums and of arithmetic are made of.
-import { BROADCAST } from "../engine/plan.ts";
+
 import { ShapeError } from "../errors.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
+import { type Op, type Shape, sizeOf } from "../graph/op.ts";
+import { BROADCAST } from "../runtime/plan.ts";
 import { arity, show } from "./check.ts";
-import type { Edge, Graph } from "./graph.ts";
-import { type Op, type Shape, sizeOf } from "./op.ts";
 import { reduce } from "./reduce.ts";
 import { reshape } from "./shape.ts";
 import { collapse, denseSteps, stridedCopy } from "./strided.ts";

@@ -1,6 +1,6 @@
 // Argument checks the ops share. Every message names the op or layer, the argument, what came and what would be right.
 import { ShapeError } from "../errors.ts";
-import { type Shape, sizeOf, type TensorType } from "./op.ts";
+import { type Shape, sizeOf, type TensorType } from "../graph/op.ts";
 
 /** Bytes of one tensor stay below 2^31, so that every offset inside it fits an i32. */
 const MAX_BYTES = 2 ** 31 - 1;

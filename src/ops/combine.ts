@@ -1,7 +1,10 @@
 // Sparse matrices along the spatial axes of [n, ...spatial, c]: what resizing, padding by pixels and averaging are, and what their
 // gradients are made of, which are the same matrices from the other side.
-import { combinesAtOnce, combinesTurned } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
+
+import { ShapeError } from "../errors.ts";
+import { type Emitter, fields, float32, type Op, sizeOf } from "../graph/op.ts";
+import { combinesAtOnce, combinesTurned } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   COMBINE_C,
   COMBINE_PIXELS,
@@ -10,10 +13,8 @@ import {
   COMBINE_ROWS_X,
   COMBINE_SHARES,
   COMBINE_TABLES,
-} from "../engine/wasm.ts";
-import { ShapeError } from "../errors.ts";
+} from "../runtime/wasm.ts";
 import { arity, show } from "./check.ts";
-import { type Emitter, fields, float32, type Op, sizeOf } from "./op.ts";
 import { stridedCopy } from "./strided.ts";
 
 /** What a pixel takes of which source. */

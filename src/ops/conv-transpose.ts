@@ -1,15 +1,15 @@
 // Transposed convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
-import { imagesPerChunk } from "../engine/plan.ts";
-import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
+import { fields, float32, type Op, sizeOf, type TensorType } from "../graph/op.ts";
+import { biasGradient, convFilterGrad, turnFilter } from "../passes/gradients/conv.ts";
+import { imagesPerChunk } from "../runtime/plan.ts";
+import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
 import { activate, clampOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
 import { type ConvParams, conv, operands } from "./conv.ts";
-import { biasGradient, convFilterGrad, turnFilter } from "./conv-grad.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
-import type { Edge, Graph } from "./graph.ts";
-import { fields, float32, type Op, sizeOf, type TensorType } from "./op.ts";
 import { emitPad } from "./pad.ts";
 import { slice } from "./shape.ts";
 import { type Padding, slide } from "./window.ts";

@@ -1,16 +1,22 @@
 // Convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
-import { convAlgorithm, depthwisePads, imagesPerChunk, isWinograd, planDepthwise } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
-import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import type { Edge, Graph, Node } from "../graph/graph.ts";
+import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import {
+  biasGradient,
+  convFilterGrad,
+  filterGradParams,
+  padGradient,
+  turnFilter,
+} from "../passes/gradients/conv.ts";
+import { convAlgorithm, depthwisePads, imagesPerChunk, isWinograd, planDepthwise } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
+import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
 import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
 import { arity, checkShape, integer, perAxis, requireFloats, show } from "./check.ts";
-import { biasGradient, convFilterGrad, filterGradParams, padGradient, turnFilter } from "./conv-grad.ts";
 import { convTranspose } from "./conv-transpose.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
-import type { Edge, Graph, Node } from "./graph.ts";
-import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "./op.ts";
 import { emitPad } from "./pad.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
 import { prepareWinograd } from "./winograd.ts";

@@ -1,10 +1,10 @@
 // A dense layer: y = x · w + b over the last axis.
 import { ShapeError } from "../errors.ts";
+import { float32, type Op, sizeOf } from "../graph/op.ts";
+import { biasGradient, denseFilterGrad, turnFilter } from "../passes/gradients/conv.ts";
 import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
 import { arity, checkShape, requireFloats, show } from "./check.ts";
-import { biasGradient, denseFilterGrad, turnFilter } from "./conv-grad.ts";
 import { multiply, packProduct } from "./gemm.ts";
-import { float32, type Op, sizeOf } from "./op.ts";
 
 export interface DenseParams {
   activation?: Activation;

@@ -1,8 +1,9 @@
 // Dropout: every value is 0 with the chance `rate`, or else grows to keep the mean.
-import { MAP_BLOCK } from "../engine/wasm.ts";
+
 import { ShapeError } from "../errors.ts";
+import { float32, type Op, sizeOf } from "../graph/op.ts";
+import { MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, integer, requireFloats, show } from "./check.ts";
-import { float32, type Op, sizeOf } from "./op.ts";
 
 export interface DropoutParams {
   /** The chance of a value to be dropped, in [0, 1). */

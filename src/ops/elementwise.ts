@@ -1,6 +1,10 @@
 // Two tensors value by value, with NumPy broadcasting; and x · scale + offset.
-import { BROADCAST } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
+
+import { ShapeError } from "../errors.ts";
+import type { Edge } from "../graph/graph.ts";
+import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "../graph/op.ts";
+import { BROADCAST } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   BROADCAST_A_BLOCK,
   BROADCAST_A_STEP,
@@ -10,12 +14,9 @@ import {
   BROADCAST_BLOCK,
   BROADCAST_RUN,
   MAP_BLOCK,
-} from "../engine/wasm.ts";
-import { ShapeError } from "../errors.ts";
+} from "../runtime/wasm.ts";
 import { sumTo } from "./broadcast.ts";
 import { arity, checkShape, finite, requireFloats, show } from "./check.ts";
-import type { Edge } from "./graph.ts";
-import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "./op.ts";
 
 export type BinaryKind = "add" | "sub" | "mul" | "div" | "min" | "max";
 

@@ -1,7 +1,8 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
 
-import { cutGemm, planGemm } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
+import { type Emitter, fields, type Value } from "../graph/op.ts";
+import { cutGemm, planGemm } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   GEMM_GROUP_IN,
   GEMM_GROUP_OUT,
@@ -16,8 +17,7 @@ import {
   GRID_N,
   GRID_OUT_FIRST,
   GRID_OUT_N,
-} from "../engine/wasm.ts";
-import { type Emitter, fields, type Value } from "./op.ts";
+} from "../runtime/wasm.ts";
 
 /** A run of neighbouring input values every pixel sums over: bytes from the pixel's own place, and floats. */
 export interface Run {

@@ -1,9 +1,9 @@
 // Patches under a sliding window, as rows of a matrix, and back. What other libraries call unfold and fold.
 
-import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import { fields, float32, type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
+import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
-import { fields, float32, type Op, type Shape, sizeOf, type TensorType } from "./op.ts";
 import { type Axis, type Padding, slide, threeAxes } from "./window.ts";
 
 export interface Im2colParams {

@@ -1,10 +1,11 @@
 // Losses: one number, the mean over the batch, as PyTorch's `reduction="mean"` has it.
-import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../engine/wasm.ts";
+
 import { ShapeError } from "../errors.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
+import { float32, type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
+import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { affine, binary } from "./elementwise.ts";
-import type { Edge, Graph } from "./graph.ts";
-import { float32, type Op, type Shape, sizeOf, type TensorType } from "./op.ts";
 import { reduceStretch } from "./reduce.ts";
 import { logSoftmax } from "./softmax.ts";
 

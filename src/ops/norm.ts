@@ -1,8 +1,8 @@
 // Normalisation per channel and per group of channels, of [n, ...spatial, c].
 import { ShapeError } from "../errors.ts";
+import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
+import { batchNormGradient, groupNormGradient } from "../passes/gradients/norm.ts";
 import { integer, show } from "./check.ts";
-import { batchNormGradient, groupNormGradient } from "./norm-grad.ts";
-import { type Emitter, float32, type Op, sizeOf, type Value } from "./op.ts";
 import { checkNorm, copiesOf, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
 export interface BatchNormParams {

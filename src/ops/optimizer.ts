@@ -1,4 +1,7 @@
 // Optimizers: weights change where they lie. PyTorch's formulas and defaults.
+
+import { checkOptions, ShapeError } from "../errors.ts";
+import { fields, float32, type Op, sizeOf } from "../graph/op.ts";
 import {
   HYPER_RATE,
   HYPER_ROOT,
@@ -13,10 +16,8 @@ import {
   RULE_SHRINK,
   RULE_TAKE,
   RULE_TAKE_SQUARE,
-} from "../engine/wasm.ts";
-import { checkOptions, ShapeError } from "../errors.ts";
+} from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
-import { fields, float32, type Op, sizeOf } from "./op.ts";
 import { reduceStretch } from "./reduce.ts";
 
 export interface Sgd {

@@ -1,5 +1,8 @@
 // A border round a tensor: constant on any axis, mirrored or repeated on the spatial ones.
-import type { Buffer } from "../engine/program.ts";
+
+import { ShapeError } from "../errors.ts";
+import { type Emitter, fields, float32, type Op, sizeOf } from "../graph/op.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   PAD_CONSTANT,
   PAD_FRONT,
@@ -8,11 +11,9 @@ import {
   PAD_OD,
   PAD_REFLECT,
   PAD_REPLICATE,
-} from "../engine/wasm.ts";
-import { ShapeError } from "../errors.ts";
+} from "../runtime/wasm.ts";
 import { arity, checkShape, finite, integer, requireFloats, show } from "./check.ts";
 import { combination, combine, turned } from "./combine.ts";
-import { type Emitter, fields, float32, type Op, sizeOf } from "./op.ts";
 import { copyBox, list, slice } from "./shape.ts";
 import { type PaddingMode, threeAxes } from "./window.ts";
 

@@ -1,6 +1,18 @@
 // Pooling over one to three spatial axes of [n, ...spatial, c].
-import { poolSplits } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
+
+import { ShapeError } from "../errors.ts";
+import {
+  type Emitter,
+  fields,
+  float32,
+  type Op,
+  type Shape,
+  sizeOf,
+  type TensorType,
+  type Value,
+} from "../graph/op.ts";
+import { poolSplits } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   POOL_AFTER,
   POOL_BEFORE,
@@ -11,22 +23,11 @@ import {
   POOL_OUT,
   POOL_SIZE,
   POOL_STRIDE,
-} from "../engine/wasm.ts";
-import { ShapeError } from "../errors.ts";
+} from "../runtime/wasm.ts";
 import { as, broadcastTo } from "./broadcast.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { type Combination, combination, combine, turned } from "./combine.ts";
 import { affine } from "./elementwise.ts";
-import {
-  type Emitter,
-  fields,
-  float32,
-  type Op,
-  type Shape,
-  sizeOf,
-  type TensorType,
-  type Value,
-} from "./op.ts";
 import { reduceStretch } from "./reduce.ts";
 import { type Axis, type Padding, slide } from "./window.ts";
 

@@ -1,13 +1,14 @@
 // Sums, means, extremes and places of extremes along axes.
-import { reductionChunk } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
-import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../engine/wasm.ts";
+
 import { ShapeError } from "../errors.ts";
+import type { Edge } from "../graph/graph.ts";
+import { type Emitter, float32, type Op, type Shape, sizeOf } from "../graph/op.ts";
+import { reductionChunk } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
+import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../runtime/wasm.ts";
 import { as, broadcastTo } from "./broadcast.ts";
 import { arity, axisOf, requireFloats, show } from "./check.ts";
 import { affine, binary, equal } from "./elementwise.ts";
-import type { Edge } from "./graph.ts";
-import { type Emitter, float32, type Op, type Shape, sizeOf } from "./op.ts";
 
 export type ReduceKind = "sum" | "mean" | "max" | "min";
 

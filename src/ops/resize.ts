@@ -1,10 +1,10 @@
 // Another size for the one to three spatial axes of [n, ...spatial, c]: nearest pixel, or linear between neighbours.
 
-import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../engine/wasm.ts";
 import { ShapeError } from "../errors.ts";
+import { fields, float32, type Op } from "../graph/op.ts";
+import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../runtime/wasm.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { type Combination, combination, combine, isIdentity, turned } from "./combine.ts";
-import { fields, float32, type Op } from "./op.ts";
 import { threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";

@@ -1,7 +1,7 @@
 import { ShapeError } from "../errors.ts";
+import { type Emitter, type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
 import { as, zeros } from "./broadcast.ts";
 import { arity, axisOf, checkShape, integer, rank, show } from "./check.ts";
-import { type Emitter, type Op, type Shape, sizeOf, type TensorType, type Value } from "./op.ts";
 import { pad } from "./pad.ts";
 import { denseSteps, type StridedAxis, stridedCopy } from "./strided.ts";
 

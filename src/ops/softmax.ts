@@ -1,7 +1,8 @@
 // Softmax and its logarithm along one axis.
-import { SOFTMAX_BLOCK } from "../engine/wasm.ts";
+
+import { float32, type Op } from "../graph/op.ts";
+import { SOFTMAX_BLOCK } from "../runtime/wasm.ts";
 import { arity, axisOf, requireFloats } from "./check.ts";
-import { float32, type Op } from "./op.ts";
 import { alongAxis, type Stretch } from "./reduce.ts";
 
 export interface SoftmaxParams {

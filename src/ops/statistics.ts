@@ -1,10 +1,11 @@
 // What normalisations share: the checks of their inputs, how the kernels see x, and its moments.
-import { MOMENTS_ROWS } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
-import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS } from "../engine/wasm.ts";
+
 import { ShapeError } from "../errors.ts";
+import { type Emitter, fields, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import { MOMENTS_ROWS } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
+import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
-import { type Emitter, fields, type Shape, sizeOf, type TensorType, type Value } from "./op.ts";
 import { reduceUnits } from "./reduce.ts";
 
 /** Checks [x, ...vectors of c] and gives c. */

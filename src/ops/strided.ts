@@ -1,7 +1,9 @@
 // Moving a box of floats whose axes step differently on both sides. Transpose, concat, slice, split, pad and the
 // two depth/space exchanges differ only in the axes they hand over.
-import { COPY } from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
+
+import { type Emitter, fields, type Shape } from "../graph/op.ts";
+import { COPY } from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   COPY_DIMS,
   COPY_MODE,
@@ -12,8 +14,7 @@ import {
   COPY_TILE,
   COPY_TRANSPOSE,
   COPY_X,
-} from "../engine/wasm.ts";
-import { type Emitter, fields, type Shape } from "./op.ts";
+} from "../runtime/wasm.ts";
 
 /** One axis of the box: its length, and how many floats one step along it is in the output and in the input. */
 export interface StridedAxis {

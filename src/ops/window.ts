@@ -1,7 +1,7 @@
 // A window slides over one to three spatial axes: the arithmetic convolution and pooling share.
 import { ShapeError } from "../errors.ts";
+import type { Shape } from "../graph/op.ts";
 import { integer, show } from "./check.ts";
-import type { Shape } from "./op.ts";
 
 /**
  * How much border is added before the window slides.

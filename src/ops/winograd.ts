@@ -1,4 +1,6 @@
 // Winograd's convolutions as calls: per chunk of tiles, inputs are transformed, multiplied point by point, and transformed back.
+
+import { type Emitter, fields, type Value } from "../graph/op.ts";
 import {
   planGemm,
   WINOGRAD,
@@ -6,8 +8,8 @@ import {
   winogradChunk,
   winogradStep,
   winogradTiles,
-} from "../engine/plan.ts";
-import type { Buffer } from "../engine/program.ts";
+} from "../runtime/plan.ts";
+import type { Buffer } from "../runtime/program.ts";
 import {
   CONV_DZ,
   CONV_N,
@@ -16,9 +18,8 @@ import {
   WINOGRAD_ACROSS,
   WINOGRAD_DOWN,
   WINOGRAD_M,
-} from "../engine/wasm.ts";
+} from "../runtime/wasm.ts";
 import { multiply, type Product, segmentsOf } from "./gemm.ts";
-import { type Emitter, fields, type Value } from "./op.ts";
 import type { Axis } from "./window.ts";
 
 /** The kernels of each way. Two ways with as many points of interpolation read their inputs alike. */

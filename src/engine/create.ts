@@ -1,0 +1,79 @@
+// Makes an engine: probes the host, finds the binary, loads it.
+import { binary, startWorker, whyNoThreads } from "#host";
+import { ConvolithError, checkOptions, type Known, UnsupportedError } from "../errors.ts";
+import { Runtime } from "../runtime/instance.ts";
+import { hasRelaxedSimd, load, settle, type WasmSource } from "../runtime/wasm.ts";
+import { Engine } from "./engine.ts";
+
+export interface EngineOptions {
+  /** The WebAssembly binary, from anywhere: a compiled module, its bytes, a Response, or a URL to fetch. */
+  wasm?: WasmSource | Promise<WasmSource>;
+  /** Which build to load. Default: "relaxed" where the host has relaxed SIMD, else "simd". */
+  build?: "simd" | "relaxed";
+  /** The same bits on every host: the baseline build, which never fuses multiply and add, and no Winograd. Default false. */
+  deterministic?: boolean;
+  /**
+   * How many threads share the work of every kernel, the caller among them; at most what `navigator.hardwareConcurrency` says
+   * makes sense. Results are the same bits for any number. Where the host has no shared memory or no workers one thread runs,
+   * and `engine.info.fallback` says why. Default 1.
+   */
+  threads?: number;
+  /** Where the package's `worker.js` lies, if a bundler does not find it beside the code. Only used with threads. */
+  worker?: URL | string;
+}
+
+/** More than any machine this runs on has cores; a typing error would start thousands of workers. */
+const MOST_THREADS = 256;
+
+const ENGINE: Known<EngineOptions> = {
+  wasm: true,
+  build: true,
+  deterministic: true,
+  threads: true,
+  worker: true,
+};
+
+/** Loads the kernels and makes an engine with a memory of its own. Rejects with UnsupportedError where WebAssembly SIMD is missing. */
+export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
+  checkOptions("createEngine", options, ENGINE);
+  const { build, deterministic = false } = options;
+  if (build !== undefined && build !== "simd" && build !== "relaxed")
+    throw new UnsupportedError(
+      `createEngine: build is ${JSON.stringify(build)} but must be "simd" or "relaxed"`,
+    );
+  if (build === "relaxed" && deterministic)
+    throw new UnsupportedError(
+      'createEngine: deterministic results need build "simd"; relaxed SIMD differs between hosts',
+    );
+  if (build === "relaxed" && !hasRelaxedSimd())
+    throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
+  const { threads = 1, worker } = options;
+  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
+    throw new UnsupportedError(
+      `createEngine: threads is ${threads} but must be an integer from 1 to ${MOST_THREADS}`,
+    );
+  const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
+  const wasm = options.wasm ?? binary(chosen);
+  try {
+    if (threads === 1) return new Engine(new Runtime(await load(wasm), { deterministic }));
+    const source = await settle(wasm);
+    let fallback = whyNoThreads();
+    if (!fallback)
+      try {
+        // A chunk of its own, for those who want it.
+        const { loadShared, startThreads } = await import("../runtime/thread-pool.ts");
+        const instance = await loadShared(source);
+        const crew = await startThreads(threads, instance.share!, () => startWorker(worker));
+        return new Engine(new Runtime(instance, { deterministic, crew }));
+      } catch (error) {
+        fallback = (error as Error).message;
+      }
+    return new Engine(new Runtime(await load(source), { deterministic }), fallback);
+  } catch (cause) {
+    if (cause instanceof ConvolithError) throw cause;
+    const what = options.wasm ? "the given wasm" : `the ${chosen} build`;
+    throw new UnsupportedError(`createEngine: could not load ${what}: ${(cause as Error).message}`, {
+      cause,
+    });
+  }
+}

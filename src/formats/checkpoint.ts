@@ -1,0 +1,83 @@
+// Networks as safetensors files: the weights, the description in the metadata, and what an optimizer needs to go on.
+
+import { FormatError } from "../errors.ts";
+import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
+import type { Shape } from "../tensor.ts";
+import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
+
+/** Opens the names of an optimizer's state, so that they meet no weight's. */
+const STATE = "optimizer/";
+/** Where in the metadata the description and the training stand, as JSON. */
+const MODEL = "convolith.model";
+const TRAINING = "convolith.training";
+
+/** How far a training has come. */
+export interface Progress {
+  /** The options of the training, as JSON. */
+  readonly options: unknown;
+  readonly steps: number;
+  /** What the optimizer keeps, by name. */
+  readonly state: Weights;
+}
+
+export interface Checkpoint {
+  /** Undefined in files that others wrote. */
+  readonly model: Model | undefined;
+  readonly weights: Weights;
+  readonly progress: Progress | undefined;
+}
+
+export function writeCheckpoint(
+  model: Model,
+  weights: Weights,
+  shapes: Readonly<Record<string, Shape>>,
+  progress: Progress | undefined,
+): Uint8Array<ArrayBuffer> {
+  const tensors: Record<string, StoredTensor> = {};
+  for (const [name, data] of Object.entries(weights)) tensors[name] = { shape: shapes[name], data };
+  for (const [name, data] of Object.entries(progress?.state ?? {}))
+    tensors[STATE + name] = { shape: [data.length], data };
+  const metadata: Record<string, string> = { format: "convolith", [MODEL]: JSON.stringify(model) };
+  if (progress) metadata[TRAINING] = JSON.stringify({ options: progress.options, steps: progress.steps });
+  return writeSafetensors({ tensors, metadata });
+}
+
+/** Throws FormatError for what is no such file; a file of bare weights has neither model nor progress. */
+export function readCheckpoint(bytes: Uint8Array): Checkpoint {
+  const { tensors, metadata } = readSafetensors(bytes);
+  const parse = (key: string): unknown => {
+    if (metadata[key] === undefined) return undefined;
+    try {
+      return JSON.parse(metadata[key]);
+    } catch (cause) {
+      throw new FormatError(`safetensors: the metadata "${key}" is no JSON: ${(cause as Error).message}`, {
+        cause,
+      });
+    }
+  };
+  const model = parse(MODEL);
+  if (model !== undefined) checkModel(model);
+  const training = parse(TRAINING) as { options: unknown; steps: number } | undefined;
+  if (training && !(Number.isInteger(training.steps) && training.steps >= 0))
+    throw new FormatError(
+      `safetensors: the training has taken ${training.steps} steps, which is no number of steps`,
+    );
+  const [weights, state]: Record<string, Float32Array>[] = [{}, {}];
+  for (const [name, { data }] of Object.entries(tensors))
+    if (name.startsWith(STATE)) state[name.slice(STATE.length)] = data;
+    else weights[name] = data;
+  return { model: model as Model | undefined, weights, progress: training && { ...training, state } };
+}
+
+/**
+ * Reads a network that `net.save()` wrote: its description and its weights, for `engine.compile`. Throws FormatError for a file
+ * that holds no description; weights alone are for `net.load`.
+ */
+export function fromSafetensors(bytes: Uint8Array): TrainedModel {
+  const { model, weights } = readCheckpoint(bytes);
+  if (!model)
+    throw new FormatError(
+      "fromSafetensors: the file holds no description; compile the model and net.load the weights",
+    );
+  return { model, weights };
+}

@@ -1,0 +1,2 @@
+// ONNX files: the package's entry `convolith/onnx`.
+export { toOnnx } from "./write.ts";

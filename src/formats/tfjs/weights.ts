@@ -1,0 +1,231 @@
+// The weights of a TensorFlow.js model: listed by its manifest, found in its binary shards, read as floats.
+// Format: tensorflow/tfjs, tfjs-core/src/io/types.ts (WeightsManifestConfig); all numbers are little-endian.
+import { FormatError, UnsupportedError } from "../../errors.ts";
+
+type Bytes = ArrayBuffer | ArrayBufferView;
+
+/** The binary files of a model: one piece, a list in the manifest's order, or files by the manifest's paths. */
+export type TfjsWeights = Bytes | readonly Bytes[] | Readonly<Record<string, Bytes>>;
+
+/** A shape with its open sizes as null. */
+export type OpenShape = readonly (number | null)[];
+
+export const showOpen = (shape: OpenShape): string => `[${shape.map((d) => d ?? "?").join(",")}]`;
+
+/** Bytes of one stored value. */
+const SIZES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1 };
+const QUANTIZED: Readonly<Record<string, number>> = { uint8: 1, uint16: 2, float16: 2 };
+
+interface Entry {
+  name: string;
+  shape: number[];
+  dtype: string;
+  quantization?: { dtype: string; scale: number; min: number };
+  /** First byte and number of bytes. */
+  at: number;
+  bytes: number;
+  /** The layer that reads it. */
+  owner?: string;
+}
+
+/** Finds weights by the layer they belong to. */
+export class WeightFile {
+  readonly #bytes: Uint8Array;
+  readonly #entries = new Map<string, Entry>();
+  readonly #data = new Map<Entry, Float32Array>();
+
+  constructor(manifest: unknown, given: TfjsWeights) {
+    const { paths, entries, total } = readManifest(manifest);
+    this.#bytes = joinShards(given, paths);
+    for (const entry of entries) {
+      if (this.#entries.has(entry.name))
+        throw new FormatError(`tfjs: the manifest lists weight "${entry.name}" twice`);
+      this.#entries.set(entry.name, entry);
+      if (entry.at + entry.bytes > this.#bytes.length)
+        throw new FormatError(
+          `tfjs: the weights end too soon: "${entry.name}" ${showOpen(entry.shape)} needs bytes ${entry.at} to ` +
+            `${entry.at + entry.bytes} but there are ${this.#bytes.length} (the manifest lists ${total})`,
+        );
+    }
+    if (this.#bytes.length > total)
+      throw new FormatError(
+        `tfjs: the weights have ${this.#bytes.length} bytes but the manifest lists ${total}: ${this.#bytes.length - total} too many`,
+      );
+  }
+
+  /** The values of weight `name` of the layer at `path` (models it is nested in, then its own name). */
+  read(path: readonly string[], name: string, expected: OpenShape, where: string): Float32Array {
+    const entry = this.#find(path, name, where);
+    if (!entry)
+      throw new FormatError(
+        `${where}: the manifest lists no weight "${path.at(-1)}/${name}" (expected shape ${showOpen(expected)})`,
+      );
+    const { shape } = entry;
+    if (shape.length !== expected.length || expected.some((d, i) => d !== null && d !== shape[i]))
+      throw new FormatError(
+        `${where}: weight "${entry.name}" has shape ${showOpen(shape)} but the layer takes ${showOpen(expected)}`,
+      );
+    const owner = path.join("/");
+    entry.owner ??= owner;
+    if (entry.owner !== owner)
+      throw new FormatError(`${where}: weight "${entry.name}" already belongs to layer "${entry.owner}"`);
+    let data = this.#data.get(entry);
+    if (!data) {
+      data = decode(entry, this.#bytes);
+      this.#data.set(entry, data);
+    }
+    return data;
+  }
+
+  /** The stored shape of a weight, for layers whose shape only the file knows. */
+  shapeOf(path: readonly string[], name: string, where: string): readonly number[] | undefined {
+    return this.#find(path, name, where)?.shape;
+  }
+
+  /** Throws when a weight is left over: the model would not compute what it was trained to. */
+  checkAllRead(): void {
+    for (const { name, owner } of this.#entries.values())
+      if (owner === undefined)
+        throw new FormatError(`tfjs: the manifest lists weight "${name}", which no layer takes`);
+  }
+
+  /** Names are "<layer>/<weight>", with any part of the layer's path, or a scope nobody else knows, in front. */
+  #find(path: readonly string[], name: string, where: string): Entry | undefined {
+    for (let i = 0; i < path.length; i++) {
+      const entry = this.#entries.get([...path.slice(i), name].join("/"));
+      if (entry) return entry;
+    }
+    for (let i = 0; i < path.length; i++) {
+      const tail = `/${[...path.slice(i), name].join("/")}`;
+      const found = [...this.#entries.values()].filter((e) => e.name.endsWith(tail));
+      if (found.length > 1)
+        throw new FormatError(
+          `${where}: "${found[0].name}" and "${found[1].name}" could both be its weight "${name}"`,
+        );
+      if (found.length) return found[0];
+    }
+    return undefined;
+  }
+}
+
+function readManifest(manifest: unknown): { paths: string[]; entries: Entry[]; total: number } {
+  if (!Array.isArray(manifest)) throw new FormatError("tfjs: weightsManifest must be a list of groups");
+  const paths: string[] = [];
+  const entries: Entry[] = [];
+  let total = 0;
+  manifest.forEach((group, g) => {
+    if (!Array.isArray(group?.paths) || !Array.isArray(group.weights))
+      throw new FormatError(`tfjs: weightsManifest[${g}] must have paths and weights, both lists`);
+    paths.push(...group.paths.map(String));
+    for (const weight of group.weights) {
+      const entry = readEntry(weight, total, `weightsManifest[${g}]`);
+      total += entry.bytes;
+      // The optimizer's state is stored behind the model's.
+      if (weight.group !== "optimizer") entries.push(entry);
+    }
+  });
+  return { paths, entries, total };
+}
+
+function readEntry(weight: Record<string, unknown>, at: number, group: string): Entry {
+  if (typeof weight?.name !== "string") throw new FormatError(`tfjs: ${group} lists a weight without a name`);
+  const { shape, dtype, quantization } = weight as Record<string, unknown> & {
+    quantization?: Record<string, unknown>;
+  };
+  const where = `tfjs: weight "${weight.name}"`;
+  const valid = Array.isArray(shape) && shape.every((d) => Number.isInteger(d) && d >= 0);
+  if (!valid)
+    throw new FormatError(`${where}: shape is ${JSON.stringify(shape)} but must be a list of integers`);
+  if (dtype === "string" || dtype === "complex64")
+    throw new UnsupportedError(`${where}: weights of dtype ${dtype} are not supported`);
+  if (typeof dtype !== "string" || !Object.hasOwn(SIZES, dtype))
+    throw new FormatError(
+      `${where}: dtype is ${JSON.stringify(dtype)} but must be one of ${Object.keys(SIZES).join(", ")}`,
+    );
+  const entry: Entry = { name: weight.name.replace(/:\d+$/, ""), shape, dtype, at, bytes: 0 };
+  let size = SIZES[dtype];
+  if (quantization) {
+    const { dtype: stored, scale, min } = quantization;
+    if (typeof stored !== "string" || !Object.hasOwn(QUANTIZED, stored))
+      throw new FormatError(
+        `${where}: it is quantized to ${JSON.stringify(stored)} but must be to one of ${Object.keys(QUANTIZED).join(", ")}`,
+      );
+    const linear = stored !== "float16";
+    if (linear && !(Number.isFinite(scale) && Number.isFinite(min)))
+      throw new FormatError(
+        `${where}: it is quantized to ${stored} with scale ${JSON.stringify(scale)} and min ${JSON.stringify(min)} but both must be numbers`,
+      );
+    if (dtype !== "float32" && (dtype !== "int32" || !linear))
+      throw new FormatError(`${where}: dtype ${dtype} cannot be quantized to ${stored}`);
+    entry.quantization = { dtype: stored, scale: Number(scale), min: Number(min) };
+    size = QUANTIZED[stored];
+  }
+  entry.bytes = shape.reduce((product: number, d: number) => product * d, size);
+  return entry;
+}
+
+/** One piece of bytes, copied only when there are several. */
+function joinShards(given: TfjsWeights, paths: readonly string[]): Uint8Array {
+  const single = asBytes(given);
+  if (single) return single;
+  let shards: Uint8Array[];
+  if (Array.isArray(given)) {
+    shards = given.map((shard, i) => asBytes(shard) ?? refuse(`weights[${i}]`));
+    if (shards.length !== paths.length)
+      throw new FormatError(
+        `tfjs: the manifest lists ${paths.length} weight files (${paths.join(", ")}) but ${shards.length} are given`,
+      );
+  } else if (typeof given === "object" && given !== null) {
+    const files = given as Readonly<Record<string, Bytes>>;
+    shards = paths.map((path) => {
+      if (!Object.hasOwn(files, path))
+        throw new FormatError(
+          `tfjs: the weight file "${path}" is missing; given are ${Object.keys(files).join(", ") || "none"}`,
+        );
+      return asBytes(files[path]) ?? refuse(`weights["${path}"]`);
+    });
+  } else return refuse("weights");
+  if (shards.length === 1) return shards[0];
+  const joined = new Uint8Array(shards.reduce((sum, shard) => sum + shard.length, 0));
+  let at = 0;
+  for (const shard of shards) {
+    joined.set(shard, at);
+    at += shard.length;
+  }
+  return joined;
+}
+
+function refuse(what: string): never {
+  throw new FormatError(`tfjs: ${what} must be an ArrayBuffer or a Uint8Array`);
+}
+
+/** A view of raw bytes; undefined for anything else. */
+export function asBytes(value: unknown): Uint8Array | undefined {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return undefined;
+}
+
+function decode({ dtype, quantization, at, bytes }: Entry, all: Uint8Array): Float32Array {
+  // A copy, because values may lie anywhere and typed arrays want them aligned.
+  const { buffer } = all.slice(at, at + bytes);
+  if (!quantization) {
+    if (dtype === "float32") return new Float32Array(buffer);
+    return Float32Array.from(dtype === "int32" ? new Int32Array(buffer) : new Uint8Array(buffer));
+  }
+  const { dtype: stored, scale, min } = quantization;
+  const values = stored === "uint8" ? new Uint8Array(buffer) : new Uint16Array(buffer);
+  if (stored === "float16") return Float32Array.from(values, fromHalf);
+  const restore = (v: number): number => v * scale + min;
+  return Float32Array.from(values, dtype === "int32" ? (v) => Math.round(restore(v)) : restore);
+}
+
+/** IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 bits of fraction. */
+function fromHalf(bits: number): number {
+  const sign = bits & 0x8000 ? -1 : 1;
+  const exponent = (bits >> 10) & 31;
+  const fraction = bits & 1023;
+  if (exponent === 31) return fraction ? NaN : sign * Infinity;
+  if (exponent === 0) return sign * fraction * 2 ** -24;
+  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+}

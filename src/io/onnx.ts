@@ -1,2 +1,0 @@
-// ONNX files: the package's entry `convolith/onnx`.
-export { toOnnx } from "./onnx-write.ts";

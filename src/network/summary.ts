@@ -1,0 +1,59 @@
+// The table `net.summary()` prints.
+
+import type { Shape } from "../tensor.ts";
+import { table } from "./text-table.ts";
+
+export interface Row {
+  name: string;
+  kind: string;
+  /** Output shape, batch first. */
+  shape: Shape;
+  parameters: number;
+  multiplyAdds: number;
+  algorithm: string;
+  /** Bytes its weights and tables take in linear memory. */
+  bytes: number;
+  /** Indices of its calls in the program. */
+  calls: number[];
+}
+
+const UNITS = ["", "k", "M", "G", "T"];
+
+/** 1234567 as "1.23 M". */
+export function short(value: number): string {
+  let unit = 0;
+  let v = value;
+  while (v >= 1000 && unit < UNITS.length - 1) {
+    v /= 1000;
+    unit++;
+  }
+  const digits = unit === 0 ? String(v) : v.toPrecision(3);
+  return unit ? `${digits} ${UNITS[unit]}` : digits;
+}
+
+export function summaryTable(
+  rows: readonly Row[],
+  batch: number,
+  bytes: { kept: number; run: number },
+): string {
+  const body = rows.map((r) => [
+    r.name,
+    r.kind,
+    r.shape.slice(1).join(" × ") || "1",
+    r.parameters ? r.parameters.toLocaleString("en-US") : "",
+    r.multiplyAdds ? short(r.multiplyAdds) : "",
+    r.algorithm,
+    r.bytes ? short(r.bytes) : "",
+  ]);
+  const parameters = rows.reduce((n, r) => n + r.parameters, 0);
+  const multiplyAdds = rows.reduce((n, r) => n + r.multiplyAdds, 0);
+  return table(
+    ["layer", "kind", "output", "parameters", "multiply-adds", "algorithm", "bytes"],
+    body,
+    [false, false, false, true, true, false, true],
+    [
+      `${parameters.toLocaleString("en-US")} parameters, ${short(multiplyAdds)} multiply-adds for a batch of ${batch}`,
+      `${short(bytes.kept)}B of weights and tables, ${short(bytes.run)}B of activations and scratch`,
+    ],
+  );
+}

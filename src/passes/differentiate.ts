@@ -1,0 +1,40 @@
+// Reverse-mode differentiation: appends to a graph the ops that make the gradients of one edge by some others.
+import { UnsupportedError } from "../errors.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
+import { sizeOf } from "../graph/op.ts";
+import { binary } from "../ops/elementwise.ts";
+
+/**
+ * The gradients of sum(dy · y) by the edges `by`, in their order; undefined for those y does not depend on. dy defaults to ones:
+ * the gradients of a loss. Throws UnsupportedError where an op on the way has no gradient.
+ */
+export function differentiate(graph: Graph, y: Edge, by: readonly Edge[], dy?: Edge): (Edge | undefined)[] {
+  // What lies between: only there gradients are wanted.
+  const dependent = new Set<Edge>(by);
+  const nodes = graph.nodes.filter((node) => {
+    if (!node.inputs.some((edge) => dependent.has(edge))) return false;
+    for (const edge of node.outputs) dependent.add(edge);
+    return true;
+  });
+  const gradients = new Map<Edge, Edge>();
+  if (dependent.has(y))
+    gradients.set(y, dy ?? graph.constant(new Float32Array(sizeOf(y.shape)).fill(1), y.shape));
+  for (const node of nodes.reverse()) {
+    const dys = node.outputs.map((edge) => gradients.get(edge));
+    if (dys.every((dy) => dy === undefined)) continue;
+    const wanted = node.inputs.map((edge) => dependent.has(edge));
+    if (!node.op.gradient)
+      throw new UnsupportedError(
+        `${node.where}: cannot be differentiated, its op "${node.op.name}" has no gradient; in a network, freeze the layers before it`,
+      );
+    graph.enter(node.layer, node.where);
+    node.op.gradient(graph, node, dys, wanted).forEach((gradient, i) => {
+      if (!gradient || !wanted[i]) return;
+      const edge = node.inputs[i];
+      const sum = gradients.get(edge);
+      // An edge read by several ops gets the sum of what each of them gives it.
+      gradients.set(edge, sum ? graph.op(binary, [sum, gradient], { kind: "add" }) : gradient);
+    });
+  }
+  return by.map((edge) => gradients.get(edge));
+}

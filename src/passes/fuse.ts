@@ -1,0 +1,148 @@
+// Rewrites a graph into one that computes the same with fewer passes over memory.
+
+import { Edge, type Graph, type Node } from "../graph/graph.ts";
+import { type Activation, activation } from "../ops/activation.ts";
+import { accumulates, type ConvParams, conv, convAdd } from "../ops/conv.ts";
+import { convTranspose } from "../ops/conv-transpose.ts";
+import { dense } from "../ops/dense.ts";
+import { type BinaryParams, binary } from "../ops/elementwise.ts";
+import { batchNorm } from "../ops/norm.ts";
+import { maxPoolGrad, maxPoolPairsGrad } from "../ops/pool.ts";
+import { activationGrad } from "./gradients/activation.ts";
+
+/** Ops that take a filter whose last axis is the output channel, then maybe a bias, and can apply an activation. */
+const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
+/** Ops that can apply an activation to their result. */
+const ACTIVATE = new Set<unknown>([...PRODUCTS, convAdd]);
+
+/** Folds batch normalisation, the sum that ends a residual block, and activations into the product before them. */
+export function fuse(graph: Graph, outputs: Edge[]): void {
+  graph.prune(outputs);
+  foldBatchNorm(graph, outputs);
+  graph.prune(outputs);
+  fuseSum(graph, outputs);
+  fuseActivation(graph, outputs);
+  graph.prune(outputs);
+}
+
+/** The op, of those, that makes the first input of `node`, if nobody else reads it and it has no activation yet. */
+function producer(node: Node, uses: Map<Edge, number>, of: ReadonlySet<unknown>): Node | undefined {
+  const before = node.inputs[0].node;
+  if (!before || !of.has(before.op) || uses.get(node.inputs[0]) !== 1) return undefined;
+  return (before.params as { activation?: unknown }).activation ? undefined : before;
+}
+
+/** `by` now makes what `node` made; `node` makes nothing and is pruned. */
+function takeOver(node: Node, by: Node): void {
+  by.outputs = node.outputs;
+  by.outputs[0].node = by;
+  node.outputs = [];
+}
+
+/** gamma * (w·x + b − mean) / sqrt(var + eps) + beta is a product again: w * s and (b − mean) * s + beta, s = gamma / sqrt(var + eps). */
+function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
+  const uses = graph.uses(outputs);
+  for (const node of graph.nodes) {
+    if (node.op !== batchNorm) continue;
+    const before = producer(node, uses, PRODUCTS);
+    if (!before) continue;
+    const [, filter, bias] = before.inputs;
+    const [gamma, beta, mean, variance] = node.inputs.slice(1).map((e) => e.data);
+    if (!filter.data || (bias && !bias.data) || !gamma || !beta || !mean || !variance) continue;
+    const { epsilon } = node.params as { epsilon: number };
+    const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i] + epsilon));
+    const n = scale.length;
+    const w = filter.data.map((v, i) => v * scale[i % n]);
+    const b = beta.map((v, i) => v + ((bias?.data?.[i] ?? 0) - mean[i]) * scale[i]);
+    before.inputs = [before.inputs[0], new Edge(filter, w), new Edge({ shape: [n], dtype: "float32" }, b)];
+    takeOver(node, before);
+  }
+}
+
+/** a + conv(x) becomes a convolution that adds to a where it lies, if nobody needs a afterwards. */
+function fuseSum(graph: Graph, outputs: Edge[]): void {
+  const { nodes } = graph;
+  const readers = new Map<Edge, number[]>();
+  const read = (node: Node, i: number): void => {
+    for (const edge of node.inputs) readers.set(edge, [...(readers.get(edge) ?? []), i]);
+  };
+  nodes.forEach(read);
+  const overwritten = new Set<Edge>();
+  /** Whether node i is the last to see the edge's memory, under this name or another. */
+  const free = (edge: Edge, i: number): boolean =>
+    edge.node !== undefined &&
+    (!edge.node.op.alias || edge.node.op === convAdd) &&
+    !outputs.includes(edge) &&
+    readers
+      .get(edge)!
+      .every((r) => r === i || (r < i && !(nodes[r].op.alias && nodes[r].inputs[0] === edge)));
+  /** Whether the convolution that makes an edge may run at node i instead, its only reader. */
+  const movable = (made: Edge): boolean =>
+    made.node?.op === conv &&
+    !(made.node.params as ConvParams).activation &&
+    accumulates(made.node.inputs[1]) &&
+    readers.get(made)!.length === 1 &&
+    !outputs.includes(made) &&
+    !made.node.inputs.some((edge) => overwritten.has(edge));
+
+  nodes.forEach((node, i) => {
+    if (node.op !== binary || (node.params as BinaryParams).kind !== "add") return;
+    const [a, b] = node.inputs;
+    if (a === b || String(a.shape) !== String(b.shape)) return;
+    // Of two convolutions the later one adds to the result of the earlier one.
+    const place = (edge: Edge) => nodes.indexOf(edge.node!);
+    const ways =
+      place(a) > place(b)
+        ? [
+            [a, b],
+            [b, a],
+          ]
+        : [
+            [b, a],
+            [a, b],
+          ];
+    const way = ways.find(([made, sum]) => movable(made) && !made.node!.inputs.includes(sum) && free(sum, i));
+    if (!way) return;
+    const [{ node: by }, sum] = way as [{ node: Node }, Edge];
+    const joined: Node = { ...by, op: convAdd, inputs: [sum, ...by.inputs], outputs: node.outputs };
+    joined.outputs[0].node = joined;
+    nodes[i] = joined;
+    by.outputs = [];
+    read(by, i);
+    overwritten.add(sum);
+  });
+  graph.nodes = nodes.filter((node) => node.outputs.length > 0);
+}
+
+/**
+ * An activation's gradient after max pooling's becomes one before it, on as many values as there are windows: where the window's
+ * largest value lies the activation's output is that value, and elsewhere the gradient is 0. The pool may then overwrite its input.
+ */
+export function sinkActivationGradient(graph: Graph, outputs: readonly Edge[]): void {
+  const uses = graph.uses(outputs);
+  for (const node of [...graph.nodes]) {
+    if (node.op !== activationGrad) continue;
+    const [from, v] = node.inputs;
+    const pool = from.node;
+    if (pool?.op !== maxPoolGrad && pool?.op !== maxPoolPairsGrad) continue;
+    const [x, dy, y] = pool.inputs;
+    if (v !== x || uses.get(from) !== 1) continue;
+    const gate: Node = { ...node, inputs: [dy, y], outputs: [new Edge(dy)] };
+    gate.outputs[0].node = gate;
+    graph.nodes.splice(graph.nodes.indexOf(pool), 0, gate);
+    pool.inputs = [x, gate.outputs[0], y];
+    takeOver(node, pool);
+  }
+  graph.prune(outputs);
+}
+
+export function fuseActivation(graph: Graph, outputs: Edge[]): void {
+  const uses = graph.uses(outputs);
+  for (const node of graph.nodes) {
+    if (node.op !== activation) continue;
+    const before = producer(node, uses, ACTIVATE);
+    if (!before) continue;
+    before.params = { ...(before.params as object), activation: node.params as Activation };
+    takeOver(node, before);
+  }
+}

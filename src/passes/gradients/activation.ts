@@ -1,0 +1,132 @@
+// Gradients of activations: from the output where the formula allows, so that the input need not be kept.
+
+import type { Edge, Graph, Node } from "../../graph/graph.ts";
+import { float32, type Op, type Shape, sizeOf } from "../../graph/op.ts";
+import type { Activation, ActivationKind } from "../../ops/activation.ts";
+import { affine, binary, emitBroadcast } from "../../ops/elementwise.ts";
+import { reduce } from "../../ops/reduce.ts";
+import { reshape } from "../../ops/shape.ts";
+import {
+  GRAD_ABS,
+  GRAD_CLIP,
+  GRAD_ELU,
+  GRAD_ELU_X,
+  GRAD_GELU,
+  GRAD_GELU_TANH,
+  GRAD_HARD_SWISH,
+  GRAD_MISH,
+  GRAD_POLYNOMIAL,
+  GRAD_PRELU,
+  GRAD_SILU,
+  GRAD_SOFTPLUS,
+  GRAD_SOFTSIGN,
+  MAP_BLOCK,
+} from "../../runtime/wasm.ts";
+
+export interface Derivative {
+  /** What the kernel makes the derivative from: the activation's input or its output. */
+  from: "x" | "y";
+  /** One of the kernel's GRAD_ kinds, and its numbers p, q and r. */
+  kind: number;
+  numbers?: readonly number[];
+}
+
+/** A slope between 0 and `end`, another one outside. NaN is an end that no number reaches. */
+const steps = (inside: number, outside: number, end = NaN): Derivative => ({
+  from: "y",
+  kind: GRAD_CLIP,
+  numbers: [inside, outside, end],
+});
+const polynomial = (...numbers: number[]): Derivative => ({ from: "y", kind: GRAD_POLYNOMIAL, numbers });
+const ofInput = (kind: number): Derivative => ({ from: "x", kind });
+
+const DERIVATIVES: Readonly<Partial<Record<ActivationKind, Derivative>>> = {
+  relu: steps(1, 0),
+  relu6: steps(1, 0, 6),
+  selu: { from: "y", kind: GRAD_ELU, numbers: [1.7580993408473766, 1.0507009873554805, 0] },
+  sigmoid: polynomial(0, 1, -1),
+  tanh: polynomial(1, 0, -1),
+  softplus: { from: "y", kind: GRAD_SOFTPLUS },
+  softsign: { from: "y", kind: GRAD_SOFTSIGN },
+  hardSigmoid: steps(1 / 6, 0, 1),
+  hardSigmoidKeras: steps(0.2, 0, 1),
+  hardSwish: ofInput(GRAD_HARD_SWISH),
+  silu: ofInput(GRAD_SILU),
+  mish: ofInput(GRAD_MISH),
+  gelu: ofInput(GRAD_GELU),
+  geluTanh: ofInput(GRAD_GELU_TANH),
+  abs: ofInput(GRAD_ABS),
+};
+
+/** A negative alpha turns the sign of the output, which then says nothing about the input's. */
+function derivativeOf({ kind, alpha }: Activation): Derivative {
+  if (kind === "leakyRelu") {
+    const below = alpha ?? 0.01;
+    return { ...steps(1, below), from: below < 0 ? "x" : "y" };
+  }
+  if (kind === "elu") {
+    const depth = alpha ?? 1;
+    const numbers = [depth, 1, 0];
+    return depth < 0 ? { from: "x", kind: GRAD_ELU_X, numbers } : { from: "y", kind: GRAD_ELU, numbers };
+  }
+  return DERIVATIVES[kind]!;
+}
+
+/** dx from dy and from the activation's input or output, whichever its derivative is made from. */
+export const activationGrad: Op<Derivative> = {
+  name: "activationGrad",
+  inPlace: true,
+  infer: ([dy]) => [float32(dy.shape)],
+  forward(e, [dy, v], [out], { kind, numbers = [0, 0, 0] }) {
+    const count = sizeOf(dy.shape);
+    const units = Math.ceil(count / MAP_BLOCK);
+    e.call("activation_grad_f32", units, [out.buffer, dy.buffer, v.buffer, count, kind, ...numbers]);
+  },
+};
+
+/** The gradient of an activation by its input. */
+export function activationGradient(g: Graph, { params, inputs, outputs }: Node, dy: Edge): Edge {
+  const of = params as Activation;
+  const [y] = outputs;
+  if (of.kind === "linear") return dy;
+  if (of.kind === "neg") return g.op(affine, [dy], { scale: -1, offset: 0 });
+  if (of.kind === "exp") return g.op(binary, [dy, y], { kind: "mul" });
+  if (of.kind === "sqrt")
+    return g.op(affine, [g.op(binary, [dy, y], { kind: "div" })], { scale: 0.5, offset: 0 });
+  const derivative = derivativeOf(of);
+  return g.op(activationGrad, [dy, derivative.from === "x" ? inputs[0] : y], derivative);
+}
+
+/** dx of prelu from [dy, x, alpha]: dy above 0, alpha · dy below. */
+const preluGrad: Op<Record<string, never>> = {
+  name: "preluGrad",
+  infer: ([dy]) => [float32(dy.shape)],
+  forward(e, [dy, x, alpha], [out]) {
+    const count = sizeOf(dy.shape);
+    emitBroadcast(e, "mul_f32", out, dy, alpha);
+    const buffers = [out.buffer, dy.buffer, x.buffer, out.buffer];
+    e.call("select_f32", Math.ceil(count / MAP_BLOCK), [...buffers, count]);
+  },
+};
+
+/** The gradients of prelu by x and by alpha. */
+export function preluGradient(
+  g: Graph,
+  { inputs: [x, alpha] }: Node,
+  dy: Edge,
+  wanted: readonly boolean[],
+): (Edge | undefined)[] {
+  const below = (): Edge => g.op(activationGrad, [dy, x], ofInput(GRAD_PRELU));
+  return [
+    wanted[0] ? g.op(preluGrad, [dy, x, alpha], {}) : undefined,
+    wanted[1] ? sumTo(g, below(), alpha.shape) : undefined,
+  ];
+}
+
+/** The sum over the axes along which a tensor of that shape was repeated. */
+function sumTo(g: Graph, x: Edge, shape: Shape): Edge {
+  const extra = x.shape.length - shape.length;
+  const axes = x.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d > 1) ? [i] : []));
+  const sum = axes.length > 0 ? g.op(reduce, [x], { kind: "sum", axes, keepDims: true }) : x;
+  return extra > 0 ? g.op(reshape, [sum], { shape }) : sum;
+}

@@ -1,0 +1,56 @@
+// One wasm instance and its memory: what every engine-owned thing (tensor, program, network) holds on to.
+import { DisposedError } from "../errors.ts";
+import { alone, type Crew } from "./executor.ts";
+import { Memory } from "./memory.ts";
+import type { Instance, Kernels } from "./wasm.ts";
+
+export interface RuntimeOptions {
+  /** Whether algorithms that regroup sums (Winograd) are left out. Default false. */
+  deterministic?: boolean;
+  /** Who runs the kernels. Default: the calling thread. */
+  crew?: Crew;
+}
+
+export class Runtime {
+  #instance: Instance | undefined;
+  #memory: Memory | undefined;
+  readonly checked: boolean;
+  readonly relaxed: boolean;
+  readonly deterministic: boolean;
+  readonly crew: Crew;
+
+  constructor(instance: Instance, { deterministic = false, crew = alone }: RuntimeOptions = {}) {
+    this.#instance = instance;
+    this.#memory = new Memory(instance.memory, instance.heapBase, instance.checked);
+    this.checked = instance.checked;
+    this.relaxed = instance.relaxed;
+    this.deterministic = deterministic;
+    this.crew = crew;
+  }
+
+  get disposed(): boolean {
+    return this.#instance === undefined;
+  }
+
+  /** Throws unless the engine is alive. */
+  alive(what: string): void {
+    if (this.disposed) throw new DisposedError(`${what}: the engine has been disposed`);
+  }
+
+  get kernels(): Kernels {
+    if (!this.#instance) throw new DisposedError("the engine has been disposed");
+    return this.#instance.kernels;
+  }
+
+  get memory(): Memory {
+    if (!this.#memory) throw new DisposedError("the engine has been disposed");
+    return this.#memory;
+  }
+
+  /** Stops the crew and lets go of the instance and its memory: the host can take back every byte. */
+  dispose(): void {
+    this.crew.dispose();
+    this.#instance = undefined;
+    this.#memory = undefined;
+  }
+}

@@ -1,0 +1,41 @@
+// How networks learn, for those who want them to: importing an optimizer brings all the rest along.
+import { provideTrainer } from "../learner.ts";
+import type { Adagrad, Adam, RmsProp, Sgd } from "../ops/optimizer.ts";
+import { checked, type Optimizer, type Schedule } from "./objective.ts";
+import { Trainer } from "./trainer.ts";
+
+provideTrainer((...args) => new Trainer(...args));
+
+type Given<O> = Omit<O, "kind"> & { learningRate?: number };
+
+/** Stochastic gradient descent. Defaults: learningRate 1e-3, momentum 0, nesterov false, weightDecay 0. */
+export const sgd = (o: Given<Sgd> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "sgd" });
+
+/** Adam (Kingma and Ba, 2015). Defaults: learningRate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, weightDecay 0. */
+export const adam = (o: Given<Adam> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "adam" });
+
+/** Adam with decoupled weight decay (Loshchilov and Hutter, 2019). Defaults: Adam's, weightDecay 0.01. */
+export const adamW = (o: Given<Adam> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "adamW" });
+
+/** RMSprop (Hinton, 2012). Defaults: learningRate 1e-2, alpha 0.99, epsilon 1e-8, weightDecay 0, momentum 0, centered false. */
+export const rmsprop = (o: Given<RmsProp> = {}): Optimizer =>
+  checked({ learningRate: 1e-2, ...o, kind: "rmsprop" });
+
+/** Adagrad (Duchi, Hazan and Singer, 2011). Defaults: learningRate 1e-2, rateDecay 0, epsilon 1e-10, weightDecay 0. */
+export const adagrad = (o: Given<Adagrad> = {}): Optimizer =>
+  checked({ learningRate: 1e-2, ...o, kind: "adagrad" });
+
+/** From `from` to `to` along half a cosine over `steps`, then `to` (Loshchilov and Hutter, 2017), after a linear warm-up. */
+export const cosine =
+  (from: number, steps: number, { to = 0, warmup = 0 } = {}): Schedule =>
+  (step) => {
+    if (step < warmup) return (from * (step + 1)) / warmup;
+    const part = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
+    return to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
+  };
+
+/** `from`, times `factor` after every `every` steps. */
+export const stepDecay =
+  (from: number, every: number, factor = 0.1): Schedule =>
+  (step) =>
+    from * factor ** Math.floor(step / every);
