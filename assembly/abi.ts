@@ -35,6 +35,47 @@ export const WINOGRAD_ACROSS = 21;
 export const WINOGRAD_DOWN = 22;
 export const WINOGRAD_M = 23;
 
+export const CONV_X_N = 21;
+export const CONV_X_D = 22;
+export const CONV_X_H = 23;
+export const CONV_X_W = 24;
+export const CONV_OUT_N = 25;
+export const CONV_OUT_D = 26;
+export const CONV_OUT_H = 27;
+export const CONV_OUT_W = 28;
+
+// WinogradShape: read by winograd.ts and winograd-filter.ts.
+export const WINOGRAD_N = 0;
+export const WINOGRAD_H = 1;
+export const WINOGRAD_W = 2;
+export const WINOGRAD_C = 3;
+export const WINOGRAD_OH = 4;
+export const WINOGRAD_OW = 5;
+export const WINOGRAD_OC = 6;
+export const WINOGRAD_DY = 7;
+export const WINOGRAD_DX = 8;
+export const WINOGRAD_PT = 9;
+export const WINOGRAD_PL = 10;
+/** Rows of tiles, and tiles in a row, in one phase of an image; outputs along a side of a tile. */
+export const WINOGRAD_TILES_Y = 11;
+export const WINOGRAD_TILES_X = 12;
+export const WINOGRAD_TILE = 13;
+/** Bytes from image to image, row to row, pixel to pixel, in x and in out. */
+export const WINOGRAD_X_N = 14;
+export const WINOGRAD_X_H = 15;
+export const WINOGRAD_X_W = 16;
+export const WINOGRAD_OUT_N = 17;
+export const WINOGRAD_OUT_H = 18;
+export const WINOGRAD_OUT_W = 19;
+
+// Epilogue: what ends a product. Floats, but for the two that are named after what they are.
+export const EPILOGUE_ACCUMULATE = 0;
+export const EPILOGUE_LO = 1;
+export const EPILOGUE_HI = 2;
+export const EPILOGUE_ACTIVATION = 3;
+export const EPILOGUE_P = 4;
+export const EPILOGUE_Q = 5;
+
 // GemmShape: one convolution as a matrix product per group, read by gemm.ts. M pixels by N channels.
 export const GEMM_M = 0;
 export const GEMM_N = 1;

@@ -1,8 +1,8 @@
 // A tensor: a shape, an element type, and a place in an engine's memory.
 
 import { DisposedError, ShapeError } from "./errors.ts";
+import { Address, Storage } from "./runtime/address.ts";
 import type { Runtime } from "./runtime/instance.ts";
-import { Buffer } from "./runtime/program.ts";
 
 export type Shape = readonly number[];
 export type DType = "float32" | "int32";
@@ -103,10 +103,10 @@ export class Tensor implements TensorType {
   }
 
   /** The tensor as a program of that engine sees it. */
-  bufferFor(runtime: Runtime, what: string): Buffer {
+  addressFor(runtime: Runtime, what: string): Address {
     this.check(runtime, what);
-    const buffer = new Buffer(this.size * 4, "fixed");
-    buffer.address = this.#address;
-    return buffer;
+    const storage = new Storage(this.size * 4, "fixed");
+    storage.address = this.#address;
+    return new Address(storage);
   }
 }

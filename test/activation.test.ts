@@ -1,6 +1,6 @@
 // Every kind against the oracle, at every tail; what is not a number; working in place; messages.
 import { describe, expect, test } from "vitest";
-import { type Emitter, float32, type Op, sizeOf } from "../src/graph/op.ts";
+import { denseValue, type Emitter, float32, type Op, sizeOf } from "../src/graph/op.ts";
 import {
   type Activation,
   type ActivationKind,
@@ -9,7 +9,8 @@ import {
   clampOf,
   prelu,
 } from "../src/ops/activation.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Address } from "../src/runtime/address.ts";
+import { Program } from "../src/runtime/program.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectClose, expectEqual, expectWithin } from "./tolerance.ts";
@@ -52,16 +53,16 @@ async function inPlace<P>(
   const runtime = await engine;
   const program = new Program(runtime, op.name);
   const given = inputs.map(({ shape, data }) => {
-    const buffer = new Buffer(data.length * 4, "run");
-    program.input(buffer);
-    return { ...float32(shape), buffer };
+    const base = Address.of(data.length * 4, "run");
+    program.input(base);
+    return denseValue(float32(shape), base);
   });
   op.forward(program, given, [given[0]], params);
-  program.output(given[0].buffer);
+  program.output(given[0].base);
   program.place();
-  for (const [i, { buffer }] of given.entries()) runtime.memory.floats.set(inputs[i].data, buffer.place / 4);
+  for (const [i, { base }] of given.entries()) runtime.memory.floats.set(inputs[i].data, base.value / 4);
   program.run();
-  const at = given[0].buffer.place / 4;
+  const at = given[0].base.value / 4;
   const result = runtime.memory.floats.slice(at, at + inputs[0].data.length);
   program.dispose();
   return result;
@@ -159,7 +160,7 @@ function alphaAt(shape: readonly number[], alpha: Float32Array, i: number, c: nu
 }
 
 describe("fused into the op before", () => {
-  const y = { ...float32([2, 50]), buffer: new Buffer(400, "run") };
+  const y = denseValue(float32([2, 50]), Address.of(400, "run"));
   const calls: unknown[][] = [];
   const emitter = { call: (...call: unknown[]) => calls.push(call) } as unknown as Emitter;
 
@@ -177,8 +178,8 @@ describe("fused into the op before", () => {
     activate(emitter, y, { kind: "elu" });
     activate(emitter, y, { kind: "leakyRelu", alpha: 0.2 });
     expect(calls).toEqual([
-      ["elu_f32", 2, [y.buffer, y.buffer, 100, 1, 1]],
-      ["leaky_relu_f32", 2, [y.buffer, y.buffer, 100, 0.2]],
+      ["elu_f32", 2, [y.base, y.base, 100, 1, 1]],
+      ["leaky_relu_f32", 2, [y.base, y.base, 100, 0.2]],
     ]);
   });
 });

@@ -1,8 +1,9 @@
 // Two tensors value by value: single IEEE operations, so every result is compared with ===.
 import { describe, expect, test } from "vitest";
-import { type Emitter, float32, sizeOf } from "../src/graph/op.ts";
+import { denseValue, type Emitter, float32, sizeOf } from "../src/graph/op.ts";
 import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Address } from "../src/runtime/address.ts";
+import { Program } from "../src/runtime/program.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectClose, expectEqual } from "./tolerance.ts";
@@ -163,17 +164,17 @@ describe.each(builds())("binary, $name build", ({ engine }) => {
           const b =
             other === "itself" ? a : tensor(other === "whole" ? shape : [other === "channels" ? c : 1], 4);
           const program = new Program(runtime, "in place");
-          const x = { ...float32(a.shape), buffer: new Buffer(a.data.byteLength, "run") };
+          const x = denseValue(float32(a.shape), Address.of(a.data.byteLength, "run"));
           const y =
-            other === "itself" ? x : { ...float32(b.shape), buffer: new Buffer(b.data.byteLength, "run") };
-          for (const { buffer } of new Set([x, y])) program.input(buffer);
+            other === "itself" ? x : denseValue(float32(b.shape), Address.of(b.data.byteLength, "run"));
+          for (const { base } of new Set([x, y])) program.input(base);
           binary.forward(program, [x, y], [x], { kind });
-          program.output(x.buffer);
+          program.output(x.base);
           program.place();
-          runtime.memory.floats.set(a.data, x.buffer.place / 4);
-          if (y !== x) runtime.memory.floats.set(b.data, y.buffer.place / 4);
+          runtime.memory.floats.set(a.data, x.base.value / 4);
+          if (y !== x) runtime.memory.floats.set(b.data, y.base.value / 4);
           program.run();
-          const at = x.buffer.place / 4;
+          const at = x.base.value / 4;
           expectEqual(runtime.memory.floats.slice(at, at + a.data.length), exact(a, b, kind));
           program.dispose();
         }
@@ -201,19 +202,17 @@ describe("work", () => {
     const written: [string, number][] = [];
     const emitter = {
       call: (kernel: string, units: number) => written.push([kernel, units]),
-      record: () => new Buffer(0, "kept"),
-      packed: (_: unknown, bytes: number, emit: (b: Buffer) => void) => {
-        const packed = new Buffer(bytes, "run");
+      table: () => Address.of(0, "kept"),
+      record: () => Address.of(0, "kept"),
+      packed: (_: unknown, bytes: number, emit: (b: Address) => void) => {
+        const packed = Address.of(bytes, "run");
         emit(packed);
         return packed;
       },
     } as unknown as Emitter;
-    const inputs = [a, b].map((shape) => ({
-      ...float32(shape),
-      buffer: new Buffer(sizeOf(shape) * 4, "run"),
-    }));
+    const inputs = [a, b].map((shape) => denseValue(float32(shape), Address.of(sizeOf(shape) * 4, "run")));
     const [type] = binary.infer(inputs, { kind }, "binary");
-    binary.forward(emitter, inputs, [{ ...type, buffer: new Buffer(sizeOf(type.shape) * 4, "run") }], {
+    binary.forward(emitter, inputs, [denseValue(type, Address.of(sizeOf(type.shape) * 4, "run"))], {
       kind,
     });
     return written;

@@ -37,16 +37,16 @@ describe("sinkActivationGradient", () => {
     if (sink) sinkActivationGradient(g, [dx]);
     const program = new Program(runtime, "test");
     const lowering = new Lowering(program);
-    for (const edge of [x, dy]) program.input(lowering.bufferOf(edge));
+    for (const edge of [x, dy]) program.input(lowering.valueOf(edge).base);
     lowering.write(g);
-    program.output(lowering.bufferOf(dx));
+    program.output(lowering.valueOf(dx).base);
     program.place();
     const { floats } = runtime.memory;
     for (const edge of [x, dy])
-      for (let i = 0, at = lowering.bufferOf(edge).place / 4; i < sizeOf(edge.shape); i++)
+      for (let i = 0, at = lowering.valueOf(edge).base.value / 4; i < sizeOf(edge.shape); i++)
         floats[at + i] = ((i * 29) % 73) / 36 - 1;
     program.run();
-    const at = lowering.bufferOf(dx).place / 4;
+    const at = lowering.valueOf(dx).base.value / 4;
     const values = floats.slice(at, at + sizeOf(x.shape));
     program.dispose();
     return { values, ops: g.nodes.map((node) => node.op.name) };

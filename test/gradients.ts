@@ -3,9 +3,10 @@
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { Lowering } from "../src/graph/lower.ts";
 import { float32, type Op, sizeOf } from "../src/graph/op.ts";
-import { type Crew, runRange } from "../src/runtime/executor.ts";
+import { Address } from "../src/runtime/address.ts";
+import { type Executor, runRange } from "../src/runtime/executor.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Program } from "../src/runtime/program.ts";
 import { type Plain, typeOf, write } from "./harness.ts";
 
 /** dy of every output; undefined where nothing depends on it. */
@@ -42,7 +43,7 @@ function once<P>(
   params: P,
   dys: Dys,
   wanted: readonly boolean[],
-  crew: Pick<Crew, "run"> | undefined,
+  executor: Pick<Executor, "run"> | undefined,
 ): (Float32Array | undefined)[] {
   const graph = new Graph();
   const xs = inputs.map((x) => new Edge(typeOf(x)));
@@ -62,21 +63,21 @@ function once<P>(
   ];
   for (const [edge] of sources) {
     if (!edge) continue;
-    const buffer = new Buffer(sizeOf(edge.shape) * 4, "run");
-    lowering.place(edge, buffer);
-    program.input(buffer);
+    const base = Address.of(sizeOf(edge.shape) * 4, "run");
+    lowering.place(edge, base);
+    program.input(base);
   }
   lowering.write(graph);
-  for (const g of gradients) if (g) program.output(lowering.bufferOf(g));
+  for (const g of gradients) if (g) program.output(lowering.valueOf(g).base);
   program.place();
   const { floats } = runtime.memory;
-  for (const [edge, plain] of sources) if (edge) write(runtime, lowering.bufferOf(edge), plain!);
-  program.run(crew);
+  for (const [edge, plain] of sources) if (edge) write(runtime, lowering.valueOf(edge).base, plain!);
+  program.run(executor);
   const results = gradients.map((g, i) => {
     if (!g) return undefined;
     if (String(g.shape) !== String(inputs[i].shape))
       throw new Error(`${op.name}: gradient ${i} has shape [${g.shape}], not [${inputs[i].shape}]`);
-    const at = lowering.bufferOf(g).place / 4;
+    const at = lowering.valueOf(g).base.value / 4;
     return floats.slice(at, at + sizeOf(g.shape));
   });
   program.dispose();
@@ -84,7 +85,7 @@ function once<P>(
 }
 
 /** Every call in pieces of 1, 2, 4, 7, ... units, last piece first. */
-const inReverse: Crew["run"] = ({ kernel, args, units }) => {
+const inReverse: Executor["run"] = ({ kernel, args, units }) => {
   const cuts = [0];
   for (let step = 1, at = 1; at < units; at += step, step = (step * 3 + 1) >> 1) cuts.push(at);
   cuts.push(units);

@@ -1,10 +1,11 @@
 // Runs one op in every build, whole and cut into odd pieces, with its weights constant and not.
 import { readFileSync } from "node:fs";
-import { type Op, sizeOf, type TensorType, type Value } from "../src/graph/op.ts";
-import { type BoundCall, type Crew, runRange } from "../src/runtime/executor.ts";
+import { denseValue, type Op, sizeOf, type TensorType, type Value } from "../src/graph/op.ts";
+import { Address } from "../src/runtime/address.ts";
+import { type BoundCall, type Executor, runRange } from "../src/runtime/executor.ts";
 import { startWorker } from "../src/runtime/hosts/workers.ts";
 import { Runtime, type RuntimeOptions } from "../src/runtime/instance.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Program } from "../src/runtime/program.ts";
 import { loadShared, startThreads } from "../src/runtime/thread-pool.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 
@@ -18,10 +19,10 @@ export function typeOf({ shape, data }: Plain): TensorType {
   return { shape, dtype: data instanceof Int32Array ? "int32" : "float32" };
 }
 
-/** Writes the values where the buffer lies. */
-export function write({ memory }: Runtime, buffer: Buffer, { data }: Plain): void {
-  if (data instanceof Int32Array) memory.ints.set(data, buffer.place / 4);
-  else memory.floats.set(Float32Array.from(data), buffer.place / 4);
+/** Writes the values from an address on. */
+export function write({ memory }: Runtime, base: Address, { data }: Plain): void {
+  if (data instanceof Int32Array) memory.ints.set(data, base.value / 4);
+  else memory.floats.set(Float32Array.from(data), base.value / 4);
 }
 
 export interface Result {
@@ -36,14 +37,18 @@ export function binary(build: Build): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`../build/${build}.wasm`, import.meta.url)));
 }
 
-/** A crew's worker as `npm run worker` bundles it. */
+/** A executor's worker as `npm run worker` bundles it. */
 export const WORKER = new URL("../build/worker.js", import.meta.url);
 
-/** An engine with a crew of its own. */
-export async function crewed(build: Build, threads: number, options: RuntimeOptions = {}): Promise<Runtime> {
+/** An engine with a executor of its own. */
+export async function threaded(
+  build: Build,
+  threads: number,
+  options: RuntimeOptions = {},
+): Promise<Runtime> {
   const instance = await loadShared(binary(build));
-  const crew = await startThreads(threads, instance.share!, () => startWorker(WORKER));
-  return new Runtime(instance, { ...options, crew });
+  const executor = await startThreads(threads, instance.share!, () => startWorker(WORKER));
+  return new Runtime(instance, { ...options, executor });
 }
 
 /**
@@ -53,7 +58,7 @@ export async function crewed(build: Build, threads: number, options: RuntimeOpti
 export function builds(options: RuntimeOptions = {}): { name: string; engine: Promise<Runtime> }[] {
   return BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).flatMap((name) => [
     { name, engine: load(binary(name)).then((instance) => new Runtime(instance, options)) },
-    { name: `${name}, 2 threads`, engine: crewed(name, 2, options) },
+    { name: `${name}, 2 threads`, engine: threaded(name, 2, options) },
   ]);
 }
 
@@ -84,7 +89,7 @@ function once<P>(
   inputs: readonly Plain[],
   params: P,
   constant: boolean,
-  crew: Pick<Crew, "run"> | undefined,
+  executor: Pick<Executor, "run"> | undefined,
 ): Result[] {
   const program = new Program(runtime, op.name);
   const types = inputs.map(typeOf);
@@ -94,26 +99,26 @@ function once<P>(
     if (data.length !== sizeOf(shape))
       throw new Error(`${op.name}: ${data.length} values for shape [${shape}]`);
     if (constant && i > 0 && dtype === "float32")
-      return { shape, dtype, buffer: program.constant(Float32Array.from(data)) };
-    const buffer = new Buffer(data.length * 4, "run");
-    program.input(buffer);
-    return { shape, dtype, buffer };
+      return denseValue({ shape, dtype }, program.constant(Float32Array.from(data)));
+    const base = Address.of(data.length * 4, "run");
+    program.input(base);
+    return denseValue({ shape, dtype }, base);
   });
   const outs = outTypes.map((type, i): Value => {
-    const buffer = op.alias ? values[i].buffer : new Buffer(sizeOf(type.shape) * 4, "run");
-    return { ...type, buffer };
+    return denseValue(type, op.alias ? values[i].base : Address.of(sizeOf(type.shape) * 4, "run"));
   });
   op.forward(program, values, outs, params);
-  for (const out of outs) program.output(out.buffer);
+  for (const out of outs) program.output(out.base);
+  const given = values.map(({ base }) => base.storage.data === undefined);
   program.place();
   const { memory } = runtime;
-  values.forEach(({ buffer }, i) => {
-    if (!buffer.data) write(runtime, buffer, inputs[i]);
+  values.forEach(({ base }, i) => {
+    if (given[i]) write(runtime, base, inputs[i]);
   });
-  program.run(crew);
-  const results = outs.map(({ buffer, shape, dtype }) => {
+  program.run(executor);
+  const results = outs.map(({ base, shape, dtype }) => {
     const all = dtype === "int32" ? memory.ints : memory.floats;
-    return { shape, data: all.slice(buffer.place / 4, buffer.place / 4 + sizeOf(shape)) };
+    return { shape, data: all.slice(base.value / 4, base.value / 4 + sizeOf(shape)) };
   });
   program.dispose();
   return results;

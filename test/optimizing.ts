@@ -1,10 +1,11 @@
 // Runs steps of an optimizer, whole and cut into pieces.
 
-import { float32, type Op, type TensorType, type Value } from "../src/graph/op.ts";
+import { denseValue, float32, type Op, type TensorType, type Value } from "../src/graph/op.ts";
 import { type Optimizer, optimize, optimizerState, stepNumbers } from "../src/ops/optimizer.ts";
-import { type Crew, runRange } from "../src/runtime/executor.ts";
+import { Address } from "../src/runtime/address.ts";
+import { type Executor, runRange } from "../src/runtime/executor.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Program } from "../src/runtime/program.ts";
 
 /** The weights after every step; `state` receives what the optimizer keeps. Whole and cut steps must agree in every bit. */
 export async function train(
@@ -35,7 +36,7 @@ function once(
   gradients: readonly ArrayLike<number>[],
   rateOf: (step: number) => number,
   state: Record<string, Float32Array>,
-  crew: Pick<Crew, "run"> | undefined,
+  executor: Pick<Executor, "run"> | undefined,
 ): Float32Array[] {
   const program = new Program(runtime, "optimizer");
   const type = float32([weights.length]);
@@ -44,22 +45,22 @@ function once(
   const op: Op<Optimizer> = optimize;
   op.infer(types, optimizer, "optimizer");
   const values = types.map(({ shape, dtype }): Value => {
-    const buffer = new Buffer(shape[0] * 4, "run");
-    program.input(buffer);
-    program.output(buffer);
-    return { shape, dtype, buffer };
+    const base = Address.of(shape[0] * 4, "run");
+    program.input(base);
+    program.output(base);
+    return denseValue({ shape, dtype }, base);
   });
   op.forward(program, values, [values[0]], optimizer);
   program.place();
   const { floats } = runtime.memory;
-  const [w, gradient, ...kept] = values.map((v) => v.buffer.place / 4);
+  const [w, gradient, ...kept] = values.map((v) => v.base.value / 4);
   const hyper = kept.pop()!;
   floats.set(Float32Array.from(weights), w);
   for (const at of kept) floats.fill(0, at, at + weights.length);
   const results = gradients.map((g, i) => {
     floats.set(Float32Array.from(g), gradient);
     floats.set(stepNumbers(optimizer, i + 1, rateOf(i + 1)), hyper);
-    program.run(crew);
+    program.run(executor);
     return floats.slice(w, w + weights.length);
   });
   names.forEach((name, i) => {
@@ -69,6 +70,6 @@ function once(
   return results;
 }
 
-const inPieces: Crew["run"] = ({ kernel, args, units }) => {
+const inPieces: Executor["run"] = ({ kernel, args, units }) => {
   for (let at = units; at > 0; at--) runRange(kernel, args, at - 1, at);
 };

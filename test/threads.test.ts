@@ -1,4 +1,4 @@
-// Crews of workers: the same bits for any number of threads, every unit done once, and a reason where there can be no crew.
+// Crews of workers: the same bits for any number of threads, every unit done once, and a reason where there can be no thread pool.
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { createEngine, sequential } from "../src/index.ts";
 import {
@@ -18,13 +18,13 @@ import {
 } from "../src/layers/index.ts";
 import { input, model } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
-import { alone } from "../src/runtime/executor.ts";
+import { singleThread } from "../src/runtime/executor.ts";
 import { startWorker } from "../src/runtime/hosts/workers.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { shareMemory } from "../src/runtime/shared-memory.ts";
 import { type HostWorker, loadShared, startThreads } from "../src/runtime/thread-pool.ts";
 import { hasRelaxedSimd, MAP_BLOCK } from "../src/runtime/wasm.ts";
-import { BUILDS, binary, crewed, WORKER } from "./harness.ts";
+import { BUILDS, binary, threaded, WORKER } from "./harness.ts";
 
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));
 
@@ -46,7 +46,7 @@ describe("a network", () => {
     for (const build of BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd())) {
       let first: Float32Array | undefined;
       for (const threads of [1, 2, 3, 5]) {
-        const runtime = await crewed(build, threads);
+        const runtime = await threaded(build, threads);
         using net = new Network(runtime, everything(), { seed: 1, batch: 2 });
         const x = noise(3 * 33 * 29 * 3);
         first ??= net.predict(x);
@@ -57,8 +57,8 @@ describe("a network", () => {
     }
   });
 
-  it("is worked on by the crew, not by the caller alone", async () => {
-    const runtime = await crewed("simd", 2);
+  it("is worked on by the thread pool, not by the caller alone", async () => {
+    const runtime = await threaded("simd", 2);
     using net = new Network(
       runtime,
       sequential([64, 64, 16], [conv2d({ filters: 64, kernel: 3, stride: 2 })]),
@@ -78,20 +78,21 @@ describe("a network", () => {
   });
 });
 
-describe("a crew", () => {
+describe("a thread pool", () => {
   const affine = (runtime: Runtime, address: number, count: number, add: number) => ({
     name: "affine_f32" as const,
     kernel: runtime.kernels.affine_f32,
     args: [address, address, count, 1, add],
     units: Math.ceil(count / MAP_BLOCK),
+    index: 0, index: 0,
   });
 
   it("does every unit of every call once", async () => {
-    const runtime = await crewed("simd", 4);
+    const runtime = await threaded("simd", 4);
     const count = 37 * MAP_BLOCK + 5;
     const address = runtime.memory.allocate(count * 4, "test");
     runtime.memory.floats.fill(0, address / 4, address / 4 + count);
-    for (let call = 1; call <= 3000; call++) runtime.crew.run(affine(runtime, address, count, 1));
+    for (let call = 1; call <= 3000; call++) runtime.executor.run(affine(runtime, address, count, 1));
     const wrong = runtime.memory.floats
       .subarray(address / 4, address / 4 + count)
       .findIndex((v) => v !== 3000);
@@ -100,23 +101,23 @@ describe("a crew", () => {
   });
 
   it("wakes from its sleep", async () => {
-    const runtime = await crewed("simd", 3);
+    const runtime = await threaded("simd", 3);
     const address = runtime.memory.allocate(64 * MAP_BLOCK * 4, "test");
     runtime.memory.floats.fill(0, address / 4, address / 4 + 64 * MAP_BLOCK);
     for (let call = 0; call < 20; call++) {
       await new Promise((resolve) => setTimeout(resolve, 5));
-      runtime.crew.run(affine(runtime, address, 64 * MAP_BLOCK, 1));
+      runtime.executor.run(affine(runtime, address, 64 * MAP_BLOCK, 1));
     }
     expect(runtime.memory.floats[address / 4 + 63 * MAP_BLOCK]).toBe(20);
     runtime.dispose();
   });
 
   it("sees memory that has grown", async () => {
-    const runtime = await crewed("simd", 2);
+    const runtime = await threaded("simd", 2);
     runtime.memory.allocate(40 << 20, "test");
     const address = runtime.memory.allocate(16 * MAP_BLOCK * 4, "test");
     runtime.memory.floats.fill(1, address / 4, address / 4 + 16 * MAP_BLOCK);
-    for (let call = 0; call < 100; call++) runtime.crew.run(affine(runtime, address, 16 * MAP_BLOCK, 1));
+    for (let call = 0; call < 100; call++) runtime.executor.run(affine(runtime, address, 16 * MAP_BLOCK, 1));
     expect(
       runtime.memory.floats.subarray(address / 4, address / 4 + 16 * MAP_BLOCK).every((v) => v === 101),
     ).toBe(true);
@@ -124,13 +125,13 @@ describe("a crew", () => {
   });
 
   it("reports a trap on whatever thread it happens, and works on", async () => {
-    const runtime = await crewed("checked", 2);
+    const runtime = await threaded("checked", 2);
     const address = runtime.memory.allocate(32 * MAP_BLOCK * 4, "test");
     // Twice the units there are: the later half trips the kernel's assertion.
     const call = affine(runtime, address, 16 * MAP_BLOCK, 1);
-    for (let i = 0; i < 50; i++) expect(() => runtime.crew.run({ ...call, units: 32 })).toThrow();
+    for (let i = 0; i < 50; i++) expect(() => runtime.executor.run({ ...call, units: 32 })).toThrow();
     runtime.memory.floats.fill(1, address / 4, address / 4 + 16 * MAP_BLOCK);
-    runtime.crew.run(call);
+    runtime.executor.run(call);
     expect(runtime.memory.floats[address / 4 + 15 * MAP_BLOCK]).toBe(2);
     runtime.dispose();
   });
@@ -267,7 +268,7 @@ describe("a module with shared memory", () => {
   });
 });
 
-it("alone is a crew of one", () => {
-  expect(alone.threads).toBe(1);
-  alone.dispose();
+it("alone is an executor of one thread", () => {
+  expect(singleThread.threads).toBe(1);
+  singleThread.dispose();
 });

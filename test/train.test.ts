@@ -30,7 +30,7 @@ import { binary } from "../src/ops/elementwise.ts";
 import { argMax } from "../src/ops/reduce.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
 import { shuffled } from "../src/training/data.ts";
-import { builds, crewed } from "./harness.ts";
+import { builds, threaded } from "./harness.ts";
 
 /** Pictures of noise with a bright spot, and the quarter it is in. */
 function spots(n: number, seed = 1): { x: Float32Array; y: Uint8Array } {
@@ -237,7 +237,7 @@ describe("a training", () => {
   it("gives the same bits for the same seed, on any number of threads", async () => {
     const answers: number[][] = [];
     for (const threads of [1, 1, 2, 3]) {
-      const runtime = await crewed("simd", threads);
+      const runtime = await threaded("simd", threads);
       const net = new Engine(runtime).compile(cnn, { seed: 1 });
       await net.fit(spots(100), { ...crossEntropy, optimizer: adam(), epochs: 2, batchSize: 16, seed: 9 });
       answers.push(bits(net));

@@ -63,8 +63,8 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
         // A chunk of its own, for those who want it.
         const { loadShared, startThreads } = await import("../runtime/thread-pool.ts");
         const instance = await loadShared(source);
-        const crew = await startThreads(threads, instance.share!, () => startWorker(worker));
-        return new Engine(new Runtime(instance, { deterministic, crew }));
+        const executor = await startThreads(threads, instance.share!, () => startWorker(worker));
+        return new Engine(new Runtime(instance, { deterministic, executor }));
       } catch (error) {
         fallback = (error as Error).message;
       }

@@ -1,7 +1,7 @@
 // The engine as people see it: tensors and their gradients, ops that run at once (methods.ts), and `compile` for whole networks.
 import { compiler } from "../compiler.ts";
 import { ShapeError, UnsupportedError } from "../errors.ts";
-import type { Op } from "../graph/op.ts";
+import { denseValue, type Op } from "../graph/op.ts";
 import type { Model, TrainedModel } from "../model/schema.ts";
 import type { CompileOptions, Network } from "../network/network.ts";
 import { checkShape } from "../ops/check.ts";
@@ -35,7 +35,7 @@ export class Engine extends Methods {
     super();
     this.#runtime = runtime;
     const build = runtime.checked ? "checked" : runtime.relaxed ? "relaxed" : "simd";
-    this.info = { build, threads: runtime.crew.threads, ...(fallback === undefined ? {} : { fallback }) };
+    this.info = { build, threads: runtime.executor.threads, ...(fallback === undefined ? {} : { fallback }) };
   }
 
   /** Bytes: `live` allocated now, `peak` the most ever, `capacity` held from the host. */
@@ -124,7 +124,7 @@ export class Engine extends Methods {
     runtime.alive(name);
     const from = inputs.map((t, i) => {
       mustBeTensor(t, `${name}: input ${i}`);
-      return { shape: t.shape, dtype: t.dtype, buffer: t.bufferFor(runtime, name) };
+      return denseValue(t, t.addressFor(runtime, name));
     });
     const types = op.infer(from, params, name);
     const outs: Tensor[] = [];
@@ -136,7 +136,7 @@ export class Engine extends Methods {
         return outs;
       }
       const program = new Program(runtime, name);
-      const to = outs.map((t) => ({ shape: t.shape, dtype: t.dtype, buffer: t.bufferFor(runtime, name) }));
+      const to = outs.map((t) => denseValue(t, t.addressFor(runtime, name)));
       op.forward(program, from, to, params);
       program.place();
       try {

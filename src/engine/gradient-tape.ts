@@ -111,7 +111,7 @@ function backward(
     throw new ShapeError(`${name}: dy has shape ${show(dy.shape)} but the output has shape ${show(y.shape)}`);
   const program = new Program(runtime, name);
   const lowering = new Lowering(program);
-  for (const [edge, tensor] of places) lowering.place(edge, tensor.bufferFor(runtime, name));
+  for (const [edge, tensor] of places) lowering.place(edge, tensor.addressFor(runtime, name));
   const gradients = differentiate(graph, y, by, dy).map((edge, i) => {
     if (edge) return edge;
     throw new ShapeError(
@@ -128,12 +128,12 @@ function backward(
   try {
     for (const { shape } of gradients) outs.push(new Tensor(runtime, { shape, dtype: "float32" }, name));
     lowering.write(graph);
-    for (const edge of gradients) program.output(lowering.bufferOf(edge));
+    for (const edge of gradients) program.output(lowering.valueOf(edge).base);
     program.place();
     program.run();
     const { floats } = runtime.memory;
     gradients.forEach((edge, i) => {
-      const from = lowering.bufferOf(edge).place / 4;
+      const from = lowering.valueOf(edge).base.value / 4;
       floats.copyWithin(outs[i].address(name) / 4, from, from + outs[i].size);
     });
     return outs;

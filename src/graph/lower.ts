@@ -1,47 +1,91 @@
-// From a graph of ops to a program: every edge gets a buffer, every op writes its kernel calls.
-import { Buffer, type Program } from "../runtime/program.ts";
+// From a graph of ops to a program: every edge gets a place, every op writes its kernel calls.
+import { Address } from "../runtime/address.ts";
+import type { Program } from "../runtime/program.ts";
 import type { Edge, Graph, Node } from "./graph.ts";
-import { sizeOf, type Value } from "./op.ts";
+import { type Border, denseStrides, isDense, sizeOf, type Value } from "./op.ts";
+
+/** Where an edge lies when it is not a dense storage of its own: what the layout pass decides. */
+export interface Layout {
+  /** The edge in whose storage it lies: itself, where it has a border. */
+  readonly owner: Edge;
+  /** Bytes from the owner's first byte. */
+  readonly offset: number;
+  readonly strides: readonly number[];
+  readonly border?: Border;
+  /** Bytes of the owner's storage. */
+  readonly bytes: number;
+}
 
 export class Lowering {
   readonly #program: Program;
-  readonly #buffers = new Map<Edge, Buffer>();
+  readonly #layouts: ReadonlyMap<Edge, Layout>;
+  readonly #values = new Map<Edge, Value>();
+  /** Storages that hold several edges, or one with a border. */
+  readonly #shared = new Map<Edge, Address>();
 
-  constructor(program: Program) {
+  constructor(program: Program, layouts: ReadonlyMap<Edge, Layout> = new Map()) {
     this.#program = program;
+    this.#layouts = layouts;
   }
 
-  /** Settles where an edge lives, before anything else asks: weights that are trained, a tensor. */
-  place(edge: Edge, buffer: Buffer): void {
-    this.#buffers.set(edge, buffer);
+  /** Decides where an edge lives, before anything else asks: weights that are trained, a tensor. */
+  place(edge: Edge, base: Address): void {
+    this.#values.set(edge, { shape: edge.shape, dtype: edge.dtype, base, strides: denseStrides(edge.shape) });
   }
 
-  bufferOf(edge: Edge): Buffer {
-    let buffer = this.#buffers.get(edge);
-    if (!buffer) {
-      buffer = edge.data ? this.#program.constant(edge.data) : new Buffer(sizeOf(edge.shape) * 4, "run");
-      this.#buffers.set(edge, buffer);
+  valueOf(edge: Edge): Value {
+    let value = this.#values.get(edge);
+    if (!value) {
+      value = this.#make(edge);
+      this.#values.set(edge, value);
     }
-    return buffer;
+    return value;
   }
 
   /** Writes all calls; tells `each` which of the program's calls, from one index to before another, are a node's. */
   write(graph: Graph, each: (node: Node, from: number, to: number) => void = () => {}): void {
     const program = this.#program;
-    const value = (edge: Edge): Value => ({
-      shape: edge.shape,
-      dtype: edge.dtype,
-      buffer: this.bufferOf(edge),
-    });
     for (const node of graph.nodes) {
-      const { op, params, inputs, outputs } = node;
+      const { op, params, inputs, outputs, where } = node;
       const from = program.length;
-      if (op.alias) this.place(outputs[0], this.bufferOf(inputs[0]));
+      const ins = inputs.map((edge) => this.valueOf(edge));
+      if (op.alias) {
+        const { base, strides, border } = ins[0];
+        const { shape, dtype } = outputs[0];
+        // Under another shape it can only be dense; changed in place it stays as it lies.
+        const kept = op.alias === "update" ? strides : denseStrides(shape);
+        this.#values.set(outputs[0], { shape, dtype, base, strides: kept, ...(border && { border }) });
+      }
+      const outs = outputs.map((edge) => this.valueOf(edge));
+      const views = op.alias === "update" ? { inputs: [0], outputs: true, ...op.strided } : op.strided;
+      ins.forEach((value, i) => {
+        if (views?.inputs !== "all" && !views?.inputs?.includes(i) && !isDense(value))
+          throw new Error(`internal: ${where}: "${op.name}" cannot read input ${i} as it lies`);
+      });
+      if (!views?.outputs && !outs.every(isDense))
+        throw new Error(`internal: ${where}: "${op.name}" cannot write its output where it is to lie`);
       program.lastAlgorithm = "";
-      op.forward(program, inputs.map(value), outputs.map(value), params);
-      if (op.inPlace && program.length === from + 1)
-        program.overlay(this.bufferOf(outputs[0]), this.bufferOf(inputs[0]));
+      op.forward(program, ins, outs, params);
+      if (op.inPlace && program.length === from + 1 && isDense(ins[0]) && isDense(outs[0]))
+        program.overlay(outs[0].base, ins[0].base);
       each(node, from, program.length);
     }
+  }
+
+  #make(edge: Edge): Value {
+    const { shape, dtype, data } = edge;
+    const layout = this.#layouts.get(edge);
+    if (layout) {
+      const { owner, offset, strides, border, bytes } = layout;
+      let whole = this.#shared.get(owner);
+      if (!whole) {
+        whole =
+          owner !== edge && !this.#layouts.has(owner) ? this.valueOf(owner).base : Address.of(bytes, "run");
+        this.#shared.set(owner, whole);
+      }
+      return { shape, dtype, base: whole.plus(offset), strides, ...(border && { border }) };
+    }
+    const base = data ? this.#program.constant(data) : Address.of(sizeOf(shape) * 4, "run");
+    return { shape, dtype, base, strides: denseStrides(shape) };
   }
 }

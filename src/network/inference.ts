@@ -43,12 +43,12 @@ export class Inference {
     this.#program = new Program(runtime, "compile", prefer);
     const lowering = new Lowering(this.#program);
     const ports = (edges: Builder["inputs"], names: readonly string[]): Ports =>
-      new Ports(edges.map((edge, i) => new Port(names[i], edge, lowering.bufferOf(edge), this.#program)));
+      new Ports(edges.map((edge, i) => new Port(names[i], edge, lowering.valueOf(edge).base, this.#program)));
     this.inputs = ports(
       build.inputs,
       model.inputs.map((x) => x.name),
     );
-    for (const { buffer } of this.inputs.list) this.#program.input(buffer);
+    for (const { base } of this.inputs.list) this.#program.input(base);
     this.rows = lower(build, this.#program, lowering);
     build.outputs.forEach(({ shape }, i) => {
       if (shape[0] !== batch)
@@ -57,7 +57,7 @@ export class Inference {
         );
     });
     this.outputs = ports(build.outputs, model.outputs);
-    for (const { buffer } of this.outputs.list) this.#program.output(buffer);
+    for (const { base } of this.outputs.list) this.#program.output(base);
     Ports.share(this.inputs, this.outputs);
     this.#program.place();
     for (const row of this.rows) row.bytes = this.#program.keptBytes(row.calls);

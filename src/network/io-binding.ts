@@ -3,8 +3,9 @@
 import { ShapeError } from "../errors.ts";
 import type { Edge } from "../graph/graph.ts";
 import { show } from "../ops/check.ts";
+import type { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Buffer, Program } from "../runtime/program.ts";
+import type { Program } from "../runtime/program.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor.ts";
 
 export type Values = Float32Array | readonly number[];
@@ -20,26 +21,26 @@ export class Port {
   /** Values of one image. */
   readonly size: number;
   readonly integer: boolean;
-  readonly buffer: Buffer;
+  readonly base: Address;
   readonly #program: Program;
   /** Whether another port has the same buffer: then values are copied, never read or written where a tensor lies. */
   shared = false;
   /** Where the program now reads or writes it: the buffer's own place, or a tensor's. */
   #bound = 0;
 
-  constructor(name: string, edge: Edge, buffer: Buffer, program: Program) {
+  constructor(name: string, edge: Edge, base: Address, program: Program) {
     this.name = name;
     this.shape = edge.shape;
     this.size = sizeOf(edge.shape.slice(1));
     this.integer = edge.dtype === "int32";
-    this.buffer = buffer;
+    this.base = base;
     this.#program = program;
   }
 
   /** Lets the program work at `address`; 0 stands for the buffer's own place. */
   bind(address: number): void {
     if (address === this.#bound) return;
-    this.#program.bind(this.buffer, address || this.buffer.place);
+    this.#program.bind(this.base, address || this.base.value);
     this.#bound = address;
   }
 }
@@ -54,9 +55,9 @@ export class Ports {
 
   /** To be told of all ports of a network, once. */
   static share(...sides: readonly Ports[]): void {
-    const owners = new Map<Buffer, Port>();
+    const owners = new Map<Storage, Port>();
     for (const port of sides.flatMap((side) => side.list)) {
-      const root = port.buffer.root ?? port.buffer;
+      const root = port.base.storage;
       const owner = owners.get(root);
       if (owner) port.shared = owner.shared = true;
       owners.set(root, port);
@@ -193,8 +194,8 @@ export function give(
   channelsFirst: boolean,
 ): void {
   const { floats } = runtime.memory;
-  const { buffer, size, shape } = port;
-  const at = buffer.place / 4;
+  const { base, size, shape } = port;
+  const at = base.value / 4;
   if (source instanceof Tensor && count === shape[0] && !port.shared) {
     port.bind(source.address("predict") + n * size * 4);
     return;
@@ -229,10 +230,10 @@ export function take(
   runtime: Runtime,
   channelsFirst: boolean,
 ): void {
-  const { buffer, size, shape, integer } = port;
+  const { base, size, shape, integer } = port;
   const { memory } = runtime;
   const all = integer ? memory.ints : memory.floats;
-  const from = buffer.place / 4;
+  const from = base.value / 4;
   if (target instanceof Tensor) {
     if (count === shape[0] && !port.shared) return;
     all.copyWithin(target.address("predict") / 4 + n * size, from, from + count * size);

@@ -3,7 +3,7 @@
 import { ShapeError } from "../errors.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
 import { activationGradient, preluGradient } from "../passes/gradients/activation.ts";
-import type { Buffer } from "../runtime/program.ts";
+import type { Address } from "../runtime/address.ts";
 import { type KernelName, MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
@@ -99,13 +99,13 @@ export function clampOf(activation: Activation | undefined): [number, number] {
 /** Applies in place what `clampOf` could not say. */
 export function activate(e: Emitter, y: Value, activation: Activation | undefined): void {
   if (!activation || CLAMPS.has(activation.kind)) return;
-  emitActivation(e, y.buffer, y.buffer, sizeOf(y.shape), activation);
+  emitActivation(e, y.base, y.base, sizeOf(y.shape), activation);
 }
 
 function emitActivation(
   e: Emitter,
-  out: Buffer,
-  x: Buffer,
+  out: Address,
+  x: Address,
   count: number,
   { kind, alpha }: Activation,
 ): void {
@@ -123,7 +123,7 @@ export const activation: Op<Activation> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, [x], [out], params) {
-    emitActivation(e, out.buffer, x.buffer, sizeOf(x.shape), params);
+    emitActivation(e, out.base, x.base, sizeOf(x.shape), params);
   },
   gradient: (g, node, [dy], [wanted]) => [dy && wanted ? activationGradient(g, node, dy) : undefined],
   inPlace: true,

@@ -34,25 +34,25 @@ export const broadcastTo: Op<BroadcastParams> = {
     const repeated = axes.findLast((axis) => axis.x === 0);
     const times = Math.ceil(BROADCAST.repeated / row);
     if (!repeated || repeated.out !== row || row >= BROADCAST.shortRow || repeated.size < 4 * times) {
-      stridedCopy(e, out.buffer, x.buffer, axes);
+      stridedCopy(e, out.base, x.base, axes);
       return;
     }
     const rows = sizeOf(x.shape) / row;
     const long = e.scratch(rows * times * row * 4);
-    e.call("repeat_f32", rows, [long, x.buffer, row, times]);
+    e.call("repeat_f32", rows, [long, x.base, row, times]);
     const outer = axes
       .filter((axis) => axis.out > row && axis !== repeated)
       .map((axis) => ({ ...axis, x: axis.x * times }));
     const whole = Math.floor(repeated.size / times);
     const rest = repeated.size - whole * times;
     const done = whole * times * row;
-    stridedCopy(e, out.buffer, long, [
+    stridedCopy(e, out.base, long, [
       ...outer,
       { size: whole, out: times * row, x: 0 },
       { size: times * row, out: 1, x: 1 },
     ]);
     if (rest > 0)
-      stridedCopy(e, out.buffer.at(done * 4), long, [...outer, { size: rest * row, out: 1, x: 1 }]);
+      stridedCopy(e, out.base.plus(done * 4), long, [...outer, { size: rest * row, out: 1, x: 1 }]);
   },
   gradient(g, { inputs: [x] }, [dy], [wanted]) {
     return [dy && wanted ? sumTo(g, dy, x.shape) : undefined];

@@ -3,8 +3,8 @@
 
 import { ShapeError } from "../errors.ts";
 import { type Emitter, fields, float32, type Op, sizeOf } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { combinesAtOnce, combinesTurned } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import {
   COMBINE_C,
   COMBINE_PIXELS,
@@ -65,7 +65,7 @@ export const combine: Op<CombineParams> = {
   },
   forward(e, [x], [out], { axes }) {
     const sizes = [...x.shape];
-    let from = x.buffer;
+    let from = x.base;
     const steps = stepsOf(axes, x.shape[x.shape.length - 1]);
     steps.forEach((step, i) => {
       const last = axes.length - 1;
@@ -74,7 +74,7 @@ export const combine: Op<CombineParams> = {
       const outer = sizeOf(sizes.slice(0, step[0] + 1));
       const inner = sizeOf(sizes.slice(step[step.length - 1] + 2));
       for (const k of step) sizes[k + 1] = axes[k].shares.length;
-      const to = i === steps.length - 1 ? out.buffer : e.scratch(sizeOf(sizes) * 4);
+      const to = i === steps.length - 1 ? out.base : e.scratch(sizeOf(sizes) * 4);
       if (rows === ALONE && combinesTurned(inner, runsOf(pixels)))
         emitTurned(e, to, from, outer, pixels, inner);
       else emitCombine(e, to, from, outer, rows, pixels, inner);
@@ -108,8 +108,8 @@ function stepsOf(axes: readonly Combination[], c: number): number[][] {
 /** Writes the call that makes [outer, rows, pixels, c]. */
 function emitCombine(
   e: Emitter,
-  out: Buffer,
-  x: Buffer,
+  out: Address,
+  x: Address,
   outer: number,
   rows: Combination,
   pixels: Combination,
@@ -139,12 +139,19 @@ function emitCombine(
   });
   const weights = e.constant(Float32Array.from(shares, ([, weight]) => weight));
   const units = outer * rows.shares.length;
-  e.call("combine_f32", units, [out, x, e.record(record), weights]);
+  e.call("combine_f32", units, [out, x, e.table(record), weights]);
 }
 
 /** The same for pixels of few channels, as rows of a picture that lies on its side: [outer, pixels, c] made of such. */
-function emitTurned(e: Emitter, out: Buffer, x: Buffer, outer: number, pixels: Combination, c: number): void {
-  const turn = (to: Buffer, from: Buffer, rows: number, columns: number): void =>
+function emitTurned(
+  e: Emitter,
+  out: Address,
+  x: Address,
+  outer: number,
+  pixels: Combination,
+  c: number,
+): void {
+  const turn = (to: Address, from: Address, rows: number, columns: number): void =>
     stridedCopy(e, to, from, [
       { size: columns, out: rows * c, x: c },
       { size: rows, out: c, x: columns * c },

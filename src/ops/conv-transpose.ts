@@ -61,7 +61,7 @@ export const convTranspose: Op<ConvTransposeParams> = {
         [CONV_PF]: axes.map((a) => a.before),
       });
       e.algorithm("depthwise");
-      const operands = [y.buffer, x.buffer, w.buffer, bias?.buffer ?? 0, e.record(shape), lo, hi];
+      const operands = [y.base, x.base, w.base, bias?.base ?? 0, e.table(shape), lo, hi];
       e.call("depthwise_transpose_f32", images * axes[0].out * axes[1].out, operands);
       activate(e, y, p.activation);
       return;
@@ -117,7 +117,7 @@ export const convTranspose: Op<ConvTransposeParams> = {
     );
     for (let n = 0; n < images; n += chunk) {
       const count = Math.min(chunk, images - n);
-      let source = x.buffer.at(n * imageIn);
+      let source = x.base.plus(n * imageIn);
       if (copy) {
         const padded = e.scratch(count * imagePadded);
         emitPad(e, padded, source, count, bordered, c, "zeros");
@@ -130,7 +130,7 @@ export const convTranspose: Op<ConvTransposeParams> = {
           output: [imageOut, ...outStrides.map((s, i) => s * axes[i].stride)],
           first: part.first,
         };
-        multiply(e, part.product, part.packed, grid, source, y.buffer.at(n * imageOut), lo, hi);
+        multiply(e, part.product, part.packed, grid, source, y.base.plus(n * imageOut), lo, hi);
       }
     }
     activate(e, y, p.activation);

@@ -10,8 +10,8 @@ import {
   padGradient,
   turnFilter,
 } from "../passes/gradients/conv.ts";
+import type { Address } from "../runtime/address.ts";
 import { convAlgorithm, depthwisePads, imagesPerChunk, isWinograd, planDepthwise } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
 import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
 import { arity, checkShape, integer, perAxis, requireFloats, show } from "./check.ts";
@@ -102,7 +102,7 @@ function spread(g: Graph, dy: Edge, w: Edge, axes: readonly Axis[], groups: numb
  */
 export const convAdd: Op<ConvParams> = {
   name: "convAdd",
-  alias: true,
+  alias: "update",
   infer([sum, ...inputs], p, where) {
     const [type] = conv.infer(inputs, p, where);
     if (show(sum.shape) !== show(type.shape))
@@ -159,13 +159,13 @@ function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams,
   const run = prepare(e, algorithm, inside, c, oc, p, w, bias, lo, hi, accumulate);
   for (let n = 0; n < images; n += chunk) {
     const count = Math.min(chunk, images - n);
-    let source = x.buffer.at(n * imageIn);
+    let source = x.base.plus(n * imageIn);
     if (copy) {
       const padded = e.scratch(count * imagePadded);
       emitPad(e, padded, source, count, three, c, p.paddingMode);
       source = padded;
     }
-    run(count, source, y.buffer.at(n * imageOut));
+    run(count, source, y.base.plus(n * imageOut));
   }
   activate(e, y, p.activation);
 }
@@ -183,11 +183,11 @@ function prepare(
   lo: number,
   hi: number,
   accumulate: boolean,
-): (images: number, x: Buffer, y: Buffer) => void {
+): (images: number, x: Address, y: Address) => void {
   if (isWinograd(algorithm)) return prepareWinograd(e, algorithm, axes, c, oc, w, bias, lo, hi, accumulate);
   const outs = axes.map((a) => a.out);
   const record = (images: number) =>
-    e.record(
+    e.table(
       fields({
         [CONV_N]: [images, ...axes.map((a) => a.size), c],
         [CONV_OD]: [...outs, oc],
@@ -201,11 +201,11 @@ function prepare(
   const rows = outs[0] * outs[1];
   if (algorithm === "direct")
     return (images, x, y) =>
-      e.call("direct_f32", images * rows, [y, x, w.buffer, bias?.buffer ?? 0, record(images), lo, hi]);
+      e.call("direct_f32", images * rows, [y, x, w.base, bias?.base ?? 0, record(images), lo, hi]);
   if (algorithm === "depthwise") {
     const { blocks, packedBytes } = planDepthwise(oc, taps);
     const packed = e.packed(bias ? [w, bias] : [w], packedBytes, (to) =>
-      e.call("pack_depthwise_f32", blocks, [to, w.buffer, bias?.buffer ?? 0, taps, oc]),
+      e.call("pack_depthwise_f32", blocks, [to, w.base, bias?.base ?? 0, taps, oc]),
     );
     return (images, x, y) => e.call("depthwise_f32", images * rows, [y, x, packed, record(images), lo, hi]);
   }

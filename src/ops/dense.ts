@@ -53,7 +53,7 @@ export const dense: Op<DenseParams> = {
       output: [0, 0, 0, outputs * 4],
       first: 0,
     };
-    multiply(e, product, packProduct(e, product), grid, x.buffer, y.buffer, ...clampOf(activation));
+    multiply(e, product, packProduct(e, product), grid, x.base, y.base, ...clampOf(activation));
     activate(e, y, activation);
   },
   gradient(g, node, [dy], [wantsX, wantsW, wantsBias]) {

@@ -35,7 +35,7 @@ export const dropout: Op<DropoutParams> = {
     // As an unsigned word, of which an i32 argument takes the bits.
     const threshold = Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1) | 0;
     const numbers = [count, stream, threshold, 1 / (1 - rate)];
-    e.call("dropout_f32", Math.ceil(count / MAP_BLOCK), [out.buffer, x.buffer, state.buffer, ...numbers]);
+    e.call("dropout_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, state.base, ...numbers]);
   },
   gradient(g, { inputs: [, state], params }, [dy], [wanted]) {
     return [dy && wanted ? g.op(dropout, [dy, state], params as DropoutParams) : undefined];

@@ -3,8 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Edge } from "../graph/graph.ts";
 import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { BROADCAST } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import {
   BROADCAST_A_BLOCK,
   BROADCAST_A_STEP,
@@ -97,7 +97,7 @@ export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a
     aBlock: row.a * BROADCAST.block,
     bBlock: row.b * BROADCAST.block,
   };
-  const buffers = { a: a.buffer, b: b.buffer };
+  const buffers = { a: a.base, b: b.base };
 
   // [..., n, c] ∘ [..., c] with a small c: the n rows become one run, whose blocks meet a repeated [..., k · c].
   const repeated = periodic(row, outer[0]);
@@ -127,7 +127,7 @@ export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a
     [BROADCAST_AXES]: outer.flatMap(({ size, a, b }) => [size, a, b]),
   });
   const units = outer.reduce((n, { size }) => n * size, Math.ceil(run.size / run.block));
-  e.call(kernel, units, [out.buffer, buffers.a, buffers.b, e.record(record), outer.length]);
+  e.call(kernel, units, [out.base, buffers.a, buffers.b, e.table(record), outer.length]);
 }
 
 /** The operand that is the same in every row, if the other runs on from row to row and the rows are short. */
@@ -145,10 +145,10 @@ function timesOf(count: number): number {
   return times;
 }
 
-function emitRepeat(e: Emitter, x: Value, count: number, times: number): Buffer {
+function emitRepeat(e: Emitter, x: Value, count: number, times: number): Address {
   const rows = sizeOf(x.shape) / count;
   return e.packed([x], rows * count * times * 4, (packed) =>
-    e.call("repeat_f32", rows, [packed, x.buffer, count, times]),
+    e.call("repeat_f32", rows, [packed, x.base, count, times]),
   );
 }
 
@@ -223,7 +223,7 @@ export const affine: Op<AffineParams> = {
   },
   forward(e, [x], [out], { scale, offset }) {
     const count = sizeOf(x.shape);
-    e.call("affine_f32", Math.ceil(count / MAP_BLOCK), [out.buffer, x.buffer, count, scale, offset]);
+    e.call("affine_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, count, scale, offset]);
   },
   inPlace: true,
   gradient(g, { params }, [dy], [wanted]) {

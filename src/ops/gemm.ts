@@ -1,8 +1,8 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
 
 import { type Emitter, fields, type Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { cutGemm, planGemm } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import {
   GEMM_GROUP_IN,
   GEMM_GROUP_OUT,
@@ -48,16 +48,16 @@ export interface Product {
 }
 
 /** Packs the filter; what comes back makes `multiply` calls over any number of grids. */
-export function packProduct(e: Emitter, p: Product): { panels: Buffer; segments: Buffer; blocks: number } {
+export function packProduct(e: Emitter, p: Product): { panels: Address; segments: Address; blocks: number } {
   const K = p.taps.length * p.inputs;
   const { panels, packedBytes, kc } = planGemm(p.outputs, K, p.groups);
   const sources = p.bias ? [p.filter, p.bias] : [p.filter];
   const packed = e.packed(sources, packedBytes, (to) =>
     e.call("pack_filter_f32", panels * p.groups, [
       to,
-      p.filter.buffer,
-      p.bias?.buffer ?? 0,
-      e.record(p.taps.length ? p.taps : [0]),
+      p.filter.base,
+      p.bias?.base ?? 0,
+      e.table(p.taps.length ? p.taps : [0]),
       p.taps.length,
       p.inputs,
       p.outputs,
@@ -72,20 +72,20 @@ export function segmentsOf(
   e: Emitter,
   runs: readonly Run[],
   kc: number,
-): { segments: Buffer; blocks: number } {
+): { segments: Address; blocks: number } {
   const blocks = cutRuns(runs, kc);
   const table = blocks.flatMap((b) => [b.length, ...b.flatMap((r) => [r.offset, r.length])]);
-  return { segments: e.record(table), blocks: blocks.length };
+  return { segments: e.table(table), blocks: blocks.length };
 }
 
 /** One product: every pixel of the grid times every filter, maybe added to what the output holds, clamped to [lo, hi]. */
 export function multiply(
   e: Emitter,
   p: Product,
-  packed: { panels: Buffer; segments: Buffer; blocks: number },
+  packed: { panels: Address; segments: Address; blocks: number },
   grid: Grid,
-  input: Buffer,
-  output: Buffer,
+  input: Address,
+  output: Address,
   lo: number,
   hi: number,
   accumulate = false,
@@ -112,15 +112,15 @@ export function multiply(
     packed.panels,
     pixels(e, grid),
     packed.segments,
-    e.record(shape),
+    e.table(shape),
     lo,
     hi,
   ]);
 }
 
 /** The pixel table: two u32 byte offsets (input, output) per pixel. */
-export function pixels(e: Emitter, grid: Grid): Buffer {
-  const record = e.record(
+export function pixels(e: Emitter, grid: Grid): Address {
+  const record = e.table(
     fields({
       [GRID_N]: grid.counts,
       [GRID_IN_N]: grid.input,

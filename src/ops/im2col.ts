@@ -63,8 +63,8 @@ export const im2col: Op<Im2colParams> = {
   forward(e, [x], [out], params) {
     const n = x.shape[0];
     const axes = slide(x.shape.slice(1, -1), params, "im2col");
-    const record = e.record(recordOf(n, x.shape[x.shape.length - 1], axes));
-    e.call("im2col_f32", outRows(n, out.shape.slice(1, -1)), [out.buffer, x.buffer, record]);
+    const record = e.table(recordOf(n, x.shape[x.shape.length - 1], axes));
+    e.call("im2col_f32", outRows(n, out.shape.slice(1, -1)), [out.base, x.base, record]);
   },
   gradient(g, { inputs: [x], params }, [dy], [wanted]) {
     if (!dy || !wanted) return [undefined];
@@ -104,8 +104,8 @@ export const col2im: Op<Col2imParams> = {
   },
   forward(e, [col], [out], params) {
     const axes = slide(params.size, params, "col2im");
-    const record = e.record(recordOf(out.shape[0], out.shape[out.shape.length - 1], axes));
-    e.call("col2im_f32", outRows(out.shape[0], params.size), [out.buffer, col.buffer, record]);
+    const record = e.table(recordOf(out.shape[0], out.shape[out.shape.length - 1], axes));
+    e.call("col2im_f32", outRows(out.shape[0], params.size), [out.base, col.base, record]);
   },
   gradient(g, { params }, [dy], [wanted]) {
     if (!dy || !wanted) return [undefined];

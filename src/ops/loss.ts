@@ -51,8 +51,8 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
     const rows = rowsOf(x);
     const losses = e.scratch(rows * 4);
     const numbers = [x.shape[x.shape.length - 1], Number(labels.dtype === "int32"), labelSmoothing];
-    e.call("cross_entropy_f32", rows, [losses, x.buffer, labels.buffer, ...numbers]);
-    reduceStretch(e, "sum", out.buffer, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
+    e.call("cross_entropy_f32", rows, [losses, x.base, labels.base, ...numbers]);
+    reduceStretch(e, "sum", out.base, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
   },
   gradient(g, { inputs, params }, [dy], wanted) {
     if (!dy) return [];
@@ -81,7 +81,7 @@ const crossEntropyGrad: Op<CrossEntropyParams> = {
     const rows = rowsOf(x);
     const c = x.shape[x.shape.length - 1];
     const numbers = [c, Number(labels.dtype === "int32"), labelSmoothing, 1 / rows];
-    e.call("cross_entropy_grad_f32", rows, [out.buffer, x.buffer, labels.buffer, dy.buffer, ...numbers]);
+    e.call("cross_entropy_grad_f32", rows, [out.base, x.base, labels.base, dy.base, ...numbers]);
   },
 };
 
@@ -102,7 +102,7 @@ const lossGrad: Op<LossGradParams> = {
   infer: ([x]) => [float32(x.shape)],
   forward(e, [x, target, dy], [out], { kind, delta }) {
     const count = sizeOf(x.shape);
-    const buffers = [out.buffer, x.buffer, target.buffer, dy.buffer];
+    const buffers = [out.base, x.base, target.base, dy.base];
     e.call("loss_grad_f32", Math.ceil(count / MAP_BLOCK), [...buffers, count, kind, delta, 1 / count]);
   },
 };
@@ -128,8 +128,8 @@ function between(name: string, kind: number): Op<LossParams> {
       const count = sizeOf(x.shape);
       const blocks = Math.ceil(count / MAP_BLOCK);
       const sums = e.scratch(blocks * 4);
-      e.call("loss_f32", blocks, [sums, x.buffer, target.buffer, count, kind, delta]);
-      reduceStretch(e, "sum", out.buffer, sums, { outer: 1, reduce: blocks, inner: 1 }, count);
+      e.call("loss_f32", blocks, [sums, x.base, target.base, count, kind, delta]);
+      reduceStretch(e, "sum", out.base, sums, { outer: 1, reduce: blocks, inner: 1 }, count);
     },
     gradient(g, { inputs, params }, [dy], wanted) {
       if (!dy) return [];

@@ -27,16 +27,16 @@ export const batchNorm: Op<BatchNormParams> = {
     const copies = copiesOf(c);
     const columns = copies * c;
     const tables = e.packed(vectors, 3 * columns * 4, (packed) => {
-      const sources = vectors.map((v) => v.buffer);
+      const sources = vectors.map((v) => v.base);
       e.call("batch_norm_scale_f32", c, [packed, ...sources, c, copies, epsilon]);
     });
     const pixels = sizeOf(x.shape) / c;
     const rows = Math.floor(pixels / copies);
-    e.call("channel_affine_f32", rows, [out.buffer, x.buffer, tables, columns, columns, rows]);
+    e.call("channel_affine_f32", rows, [out.base, x.base, tables, columns, columns, rows]);
     const done = rows * columns * 4;
     const rest = pixels - rows * copies;
     if (rest)
-      e.call("channel_affine_f32", rest, [out.buffer.at(done), x.buffer.at(done), tables, c, columns, rest]);
+      e.call("channel_affine_f32", rest, [out.base.plus(done), x.base.plus(done), tables, c, columns, rest]);
   },
   gradient(g, node, [dy], wanted) {
     return dy ? batchNormGradient(g, node, dy, wanted, (node.params as BatchNormParams).epsilon) : [];
@@ -56,8 +56,8 @@ function normalise(
   const moments = emitMoments(e, x, layout);
   const tables = e.scratch(pictures * 3 * columns * 4);
   const shape = normRecord(e, layout, groups);
-  e.call("norm_scale_f32", pictures * groups, [tables, moments, gamma.buffer, beta.buffer, shape, epsilon]);
-  e.call("channel_affine_f32", pictures * rows, [out.buffer, x.buffer, tables, columns, columns, rows]);
+  e.call("norm_scale_f32", pictures * groups, [tables, moments, gamma.base, beta.base, shape, epsilon]);
+  e.call("channel_affine_f32", pictures * rows, [out.base, x.base, tables, columns, columns, rows]);
 }
 
 export const groupNorm: Op<GroupNormParams> = {

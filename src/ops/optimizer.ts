@@ -165,7 +165,7 @@ export function checkOptimizer(o: Optimizer, where: string): void {
  */
 export const optimize: Op<Optimizer> = {
   name: "optimize",
-  alias: true,
+  alias: "update",
   infer(inputs, params, where) {
     checkOptimizer(params, where);
     const state = optimizerState(params);
@@ -184,7 +184,7 @@ export const optimize: Op<Optimizer> = {
     return [float32(w.shape)];
   },
   forward(e, inputs, _, params) {
-    const [w, gradient, ...rest] = inputs.map((input) => input.buffer);
+    const [w, gradient, ...rest] = inputs.map((input) => input.base);
     const hyper = rest.pop()!;
     const count = sizeOf(inputs[0].shape);
     const units = Math.ceil(count / MAP_BLOCK);
@@ -230,13 +230,13 @@ export const normLimit: Op<LimitParams> = {
     const reduce = blocks.reduce((sum, n) => sum + n, 0);
     const sums = e.scratch(reduce * 4);
     let at = 0;
-    inputs.forEach(({ buffer }, i) => {
-      e.call("loss_f32", blocks[i], [sums.at(at * 4), buffer, buffer, counts[i], LOSS_POWER, 0]);
+    inputs.forEach(({ base }, i) => {
+      e.call("loss_f32", blocks[i], [sums.plus(at * 4), base, base, counts[i], LOSS_POWER, 0]);
       at += blocks[i];
     });
     const total = e.scratch(4);
     reduceStretch(e, "sum", total, sums, { outer: 1, reduce, inner: 1 });
-    e.call("norm_limit_f32", 1, [scale.buffer, norm.buffer, total, limit]);
+    e.call("norm_limit_f32", 1, [scale.base, norm.base, total, limit]);
   },
 };
 
@@ -252,6 +252,6 @@ export const valueLimit: Op<LimitParams> = {
   },
   forward(e, [x], [out], { limit }) {
     const count = sizeOf(x.shape);
-    e.call("clamp_f32", Math.ceil(count / MAP_BLOCK), [out.buffer, x.buffer, count, -limit, limit]);
+    e.call("clamp_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, count, -limit, limit]);
   },
 };

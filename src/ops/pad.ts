@@ -2,7 +2,7 @@
 
 import { ShapeError } from "../errors.ts";
 import { type Emitter, fields, float32, type Op, sizeOf } from "../graph/op.ts";
-import type { Buffer } from "../runtime/program.ts";
+import type { Address } from "../runtime/address.ts";
 import {
   PAD_CONSTANT,
   PAD_FRONT,
@@ -74,12 +74,12 @@ export const pad: Op<PadParams> = {
     if (isSpatial(pads) && !none) {
       const sizes = x.shape.slice(1, -1);
       const axes = sizes.map((size, i) => ({ size, before: pads[i + 1][0], after: pads[i + 1][1] }));
-      emitPad(e, out.buffer, x.buffer, x.shape[0], axes, x.shape[x.shape.length - 1], mode, value);
+      emitPad(e, out.base, x.base, x.shape[0], axes, x.shape[x.shape.length - 1], mode, value);
       return;
     }
     if (!none) {
       const count = sizeOf(out.shape);
-      e.call("fill_f32", Math.ceil(count / 4), [out.buffer, value, count]);
+      e.call("fill_f32", Math.ceil(count / 4), [out.base, value, count]);
     }
     copyBox(
       e,
@@ -121,8 +121,8 @@ const PAD_MODES: Record<PadMode | PaddingMode, number> = {
 /** Writes `x` [n, ...spatial, c] with a border round its one to three spatial axes to `out`. */
 export function emitPad(
   e: Emitter,
-  out: Buffer,
-  x: Buffer,
+  out: Address,
+  x: Address,
   n: number,
   axes: readonly { readonly size: number; readonly before: number; readonly after: number }[],
   c: number,
@@ -141,5 +141,5 @@ export function emitPad(
     [PAD_FRONT]: threeAxes(before, 0),
     [PAD_MODE]: [PAD_MODES[mode]],
   });
-  e.call("pad_f32", n * outs[0] * outs[1], [out, x, e.record(record), value]);
+  e.call("pad_f32", n * outs[0] * outs[1], [out, x, e.table(record), value]);
 }

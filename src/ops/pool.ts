@@ -11,8 +11,8 @@ import {
   type TensorType,
   type Value,
 } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { poolSplits } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import {
   POOL_AFTER,
   POOL_BEFORE,
@@ -110,8 +110,8 @@ function still(size: number): Axis {
 function emitPool(
   e: Emitter,
   kernel: "pool_max_f32" | "pool_average_f32" | "pool_max_grad_f32",
-  out: Buffer,
-  from: readonly Buffer[],
+  out: Address,
+  from: readonly Address[],
   axes: readonly Axis[],
   [n, c]: readonly number[],
   countPadding = false,
@@ -130,7 +130,7 @@ function emitPool(
   });
   // Forward by pixels of the output, backward by rows of the input.
   const units = kernel === "pool_max_grad_f32" ? axes[0].size * axes[1].size : sizeOf(three((a) => a.out));
-  e.call(kernel, n * units, [out, ...from, e.record(record)]);
+  e.call(kernel, n * units, [out, ...from, e.table(record)]);
 }
 
 const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
@@ -143,14 +143,14 @@ export const maxPool: Op<MaxPoolParams> = {
     const axes = threeAxes(x, p);
     const [depth, height, width] = axes;
     const [n, c] = ends(x);
-    let from = x.buffer;
+    let from = x.base;
     if (poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
       const columns = e.scratch(4 * n * depth.out * height.out * width.size * c);
       emitPool(e, "pool_max_f32", columns, [from], [depth, height, still(width.size)], [n, c]);
       from = columns;
       axes.splice(0, 2, still(depth.out), still(height.out));
     }
-    emitPool(e, "pool_max_f32", out.buffer, [from], axes, [n, c]);
+    emitPool(e, "pool_max_f32", out.base, [from], axes, [n, c]);
   },
   gradient(g, { inputs: [x], outputs: [y], params }, [dy], [wanted]) {
     const p = params as MaxPoolParams;
@@ -164,8 +164,8 @@ export const maxPoolGrad: Op<MaxPoolParams> = {
   name: "maxPoolGrad",
   infer: ([x]) => [float32(x.shape)],
   forward(e, [x, dy, y], [dx], p) {
-    const from = [dy.buffer, x.buffer, y.buffer];
-    emitPool(e, "pool_max_grad_f32", dx.buffer, from, threeAxes(x, p), ends(x));
+    const from = [dy.base, x.base, y.base];
+    emitPool(e, "pool_max_grad_f32", dx.base, from, threeAxes(x, p), ends(x));
   },
 };
 
@@ -180,7 +180,7 @@ export const maxPoolPairsGrad: Op<MaxPoolParams> = {
     const tall = tallOf(axes)!;
     const [n, c] = ends(x);
     const units = n * depth.size * Math.ceil(height.size / tall);
-    const args = [dx.buffer, dy.buffer, x.buffer, tall, height.size, width.size, c];
+    const args = [dx.base, dy.base, x.base, tall, height.size, width.size, c];
     e.call("pool_pairs_grad_f32", units, args);
   },
 };
@@ -200,7 +200,7 @@ export const avgPool: Op<AvgPoolParams> = {
   infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
   forward(e, [x], [out], p) {
     const axes = threeAxes(x, undilated(p));
-    emitPool(e, "pool_average_f32", out.buffer, [x.buffer], axes, ends(x), p.countIncludePad);
+    emitPool(e, "pool_average_f32", out.base, [x.base], axes, ends(x), p.countIncludePad);
   },
   gradient(g, { inputs: [x], params }, [dy], [wanted]) {
     const p = params as AvgPoolParams;
@@ -233,10 +233,10 @@ function inferGlobal(
   return [float32([x.shape[0], ...(keepDims ? ones : []), x.shape[x.shape.length - 1]])];
 }
 
-function global(e: Emitter, kind: "sum" | "max", { shape, buffer }: Value, out: Value): void {
+function global(e: Emitter, kind: "sum" | "max", { shape, base }: Value, out: Value): void {
   const reduce = sizeOf(shape.slice(1, -1));
   const stretch = { outer: shape[0], reduce, inner: shape[shape.length - 1] };
-  reduceStretch(e, kind, out.buffer, buffer, stretch, reduce);
+  reduceStretch(e, kind, out.base, base, stretch, reduce);
 }
 
 /** The largest value of every channel. */

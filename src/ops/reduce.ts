@@ -3,8 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Edge } from "../graph/graph.ts";
 import { type Emitter, float32, type Op, type Shape, sizeOf } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { reductionChunk } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../runtime/wasm.ts";
 import { as, broadcastTo } from "./broadcast.ts";
 import { arity, axisOf, requireFloats, show } from "./check.ts";
@@ -41,8 +41,8 @@ export function reduceUnits({ outer, reduce, inner }: Stretch, chunk: number): n
 export function reduceStretch(
   e: Emitter,
   kind: "sum" | "max" | "min",
-  out: Buffer,
-  x: Buffer,
+  out: Address,
+  x: Address,
   stretch: Stretch,
   divisor = 1,
 ): void {
@@ -100,8 +100,8 @@ export const reduce: Op<ReduceParams> = {
     const size = (): number => list.reduce((product, axis) => product * axis.size, 1);
     // Nothing goes: a reduction over an axis of size 1.
     if (!list.some((axis) => axis.goes))
-      return reduceStretch(e, fold, out.buffer, x.buffer, { outer: 1, reduce: 1, inner: size() });
-    let from = x.buffer;
+      return reduceStretch(e, fold, out.base, x.base, { outer: 1, reduce: 1, inner: size() });
+    let from = x.base;
     for (let left = list.filter((axis) => axis.goes).length; left > 0; left--) {
       const at = list.reduce(
         (best, axis, i) => (axis.goes && axis.size > (list[best]?.size ?? 0) ? i : best),
@@ -109,7 +109,7 @@ export const reduce: Op<ReduceParams> = {
       );
       const outer = list.slice(0, at).reduce((product, axis) => product * axis.size, 1);
       const [{ size: length }] = list.splice(at, 1);
-      const to = left === 1 ? out.buffer : e.scratch(size() * 4);
+      const to = left === 1 ? out.base : e.scratch(size() * 4);
       const stretch = { outer, reduce: length, inner: size() / outer };
       reduceStretch(e, fold, to, from, stretch, left === 1 ? divisor : 1);
       from = to;
@@ -144,7 +144,7 @@ export const argMax: Op<ArgMaxParams> = {
   },
   forward(e, [x], [out], { axis }) {
     const { outer, reduce, inner } = alongAxis(x.shape, axisOf(axis, x.shape.length, "argMax"));
-    e.call("argmax_f32", outer * Math.ceil(inner / ARGMAX_BLOCK), [out.buffer, x.buffer, reduce, inner]);
+    e.call("argmax_f32", outer * Math.ceil(inner / ARGMAX_BLOCK), [out.base, x.base, reduce, inner]);
   },
 };
 

@@ -133,12 +133,12 @@ export const resize: Op<ResizeParams> = {
       });
     if (method === "nearest") {
       const record = recordOf(sizes.map((size, i) => nearestIndices(size, outs[i], coordinates)));
-      e.call("resize_nearest_f32", units, [out.buffer, x.buffer, e.record(record)]);
+      e.call("resize_nearest_f32", units, [out.base, x.base, e.table(record)]);
     } else {
       const axes = sizes.map((size, i) => linearIndices(size, outs[i], coordinates));
       const record = recordOf(axes.map((axis) => axis.indices));
       const weights = Float32Array.from(axes.flatMap((axis) => [...axis.weights]));
-      e.call("resize_linear_f32", units, [out.buffer, x.buffer, e.record(record), e.constant(weights)]);
+      e.call("resize_linear_f32", units, [out.base, x.base, e.table(record), e.constant(weights)]);
     }
   },
   gradient(g, { inputs: [x], params }, [dy], [wanted]) {

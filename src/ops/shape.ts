@@ -13,8 +13,8 @@ export function copyBox(e: Emitter, out: Value, place: Shape, x: Value, begin: S
     steps.reduce((sum, step, i) => sum + step * index[i], 0);
   stridedCopy(
     e,
-    out.buffer.at(first(outSteps, place) * 4),
-    x.buffer.at(first(xSteps, begin) * 4),
+    out.base.plus(first(outSteps, place) * 4),
+    x.base.plus(first(xSteps, begin) * 4),
     sizes.map((size, i) => ({ size, out: outSteps[i], x: xSteps[i] })),
   );
 }
@@ -34,7 +34,7 @@ export interface ReshapeParams {
 
 export const reshape: Op<ReshapeParams> = {
   name: "reshape",
-  alias: true,
+  alias: "reshape",
   infer(inputs, { shape }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
@@ -63,7 +63,7 @@ export const reshape: Op<ReshapeParams> = {
 /** [n, ...] to [n, m]. */
 export const flatten: Op<object> = {
   name: "flatten",
-  alias: true,
+  alias: "reshape",
   infer(inputs, _params, where) {
     arity(inputs, 1, 1, where);
     const [{ shape, dtype }] = inputs;
@@ -96,7 +96,7 @@ export const transpose: Op<TransposeParams> = {
     const outSteps = denseSteps(out.shape);
     const xSteps = denseSteps(x.shape);
     const axes = perm.map((axis, i) => ({ size: out.shape[i], out: outSteps[i], x: xSteps[axis] }));
-    stridedCopy(e, out.buffer, x.buffer, axes);
+    stridedCopy(e, out.base, x.base, axes);
   },
   gradient(g, { params }, [dy], [wanted]) {
     const { perm } = params as TransposeParams;
@@ -287,7 +287,7 @@ export const depthToSpace: Op<BlockParams> = {
     const axes = blockAxes(out.shape, params).map(
       (a): StridedAxis => ({ size: a.size, out: a.wide, x: a.deep }),
     );
-    stridedCopy(e, out.buffer, x.buffer, axes);
+    stridedCopy(e, out.base, x.base, axes);
   },
   gradient(g, { params }, [dy], [wanted]) {
     return [dy && wanted ? g.op(spaceToDepth, [dy], params as BlockParams) : undefined];
@@ -311,7 +311,7 @@ export const spaceToDepth: Op<BlockParams> = {
     const axes = blockAxes(x.shape, params).map(
       (a): StridedAxis => ({ size: a.size, out: a.deep, x: a.wide }),
     );
-    stridedCopy(e, out.buffer, x.buffer, axes);
+    stridedCopy(e, out.base, x.base, axes);
   },
   gradient(g, { params }, [dy], [wanted]) {
     return [dy && wanted ? g.op(depthToSpace, [dy], params as BlockParams) : undefined];

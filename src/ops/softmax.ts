@@ -23,14 +23,7 @@ const softmaxGrad: Op<SoftmaxGradParams> = {
   forward(e, [dy, y], [out], { axis, log }) {
     const stretch = alongAxis(y.shape, axisOf(axis, y.shape.length, "softmaxGrad"));
     const { reduce, inner } = stretch;
-    e.call("softmax_grad_f32", unitsOf(stretch), [
-      out.buffer,
-      dy.buffer,
-      y.buffer,
-      reduce,
-      inner,
-      Number(log),
-    ]);
+    e.call("softmax_grad_f32", unitsOf(stretch), [out.base, dy.base, y.base, reduce, inner, Number(log)]);
   },
 };
 
@@ -51,7 +44,7 @@ function along(name: string, kernel: "softmax_f32" | "log_softmax_f32"): Op<Soft
     },
     forward(e, [x], [out], { axis }) {
       const stretch = alongAxis(x.shape, axisOf(axis, x.shape.length, name));
-      e.call(kernel, unitsOf(stretch), [out.buffer, x.buffer, stretch.reduce, stretch.inner]);
+      e.call(kernel, unitsOf(stretch), [out.base, x.base, stretch.reduce, stretch.inner]);
     },
     gradient(g, { outputs, params }, [dy], [wanted]) {
       if (!dy || !wanted) return [];

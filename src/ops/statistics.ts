@@ -2,8 +2,8 @@
 
 import { ShapeError } from "../errors.ts";
 import { type Emitter, fields, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { MOMENTS_ROWS } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { reduceUnits } from "./reduce.ts";
@@ -77,8 +77,8 @@ export function normLayout(shape: Shape, pictures: number): NormLayout {
 }
 
 /** The record of a layout, for statistics over groups of channels. */
-export function normRecord(e: Emitter, { rows, chunk, c, copies }: NormLayout, groups: number): Buffer {
-  return e.record(
+export function normRecord(e: Emitter, { rows, chunk, c, copies }: NormLayout, groups: number): Address {
+  return e.table(
     fields({
       [NORM_ROWS]: [rows],
       [NORM_CHUNK]: [chunk],
@@ -90,9 +90,9 @@ export function normRecord(e: Emitter, { rows, chunk, c, copies }: NormLayout, g
 }
 
 /** The moments of every chunk. */
-export function emitMoments(e: Emitter, x: Value, layout: NormLayout): Buffer {
+export function emitMoments(e: Emitter, x: Value, layout: NormLayout): Address {
   const { pictures, rows, columns, chunk, parts, units } = layout;
   const moments = e.scratch(pictures * parts * 3 * columns * 4);
-  e.call("norm_moments_f32", units, [moments, x.buffer, rows, columns, chunk]);
+  e.call("norm_moments_f32", units, [moments, x.base, rows, columns, chunk]);
   return moments;
 }

@@ -2,8 +2,8 @@
 // two depth/space exchanges differ only in the axes they hand over.
 
 import { type Emitter, fields, type Shape } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import { COPY } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import {
   COPY_DIMS,
   COPY_MODE,
@@ -44,16 +44,16 @@ export function collapse(axes: readonly StridedAxis[]): StridedAxis[] {
 }
 
 /** Writes the calls that copy the box from `x` to `out`; both begin at index 0 of every axis. */
-export function stridedCopy(e: Emitter, out: Buffer, x: Buffer, axes: readonly StridedAxis[]): void {
+export function stridedCopy(e: Emitter, out: Address, x: Address, axes: readonly StridedAxis[]): void {
   copyBox(e, out, x, collapse(axes));
 }
 
-function copyBox(e: Emitter, out: Buffer, x: Buffer, box: StridedAxis[]): void {
+function copyBox(e: Emitter, out: Address, x: Address, box: StridedAxis[]): void {
   if (box.length > COPY_RANK) {
     // One call per step along the shortest axis.
     const axis = box.reduce((a, b) => (b.size < a.size ? b : a));
     const rest = box.filter((a) => a !== axis);
-    for (let i = 0; i < axis.size; i++) copyBox(e, out.at(i * axis.out * 4), x.at(i * axis.x * 4), rest);
+    for (let i = 0; i < axis.size; i++) copyBox(e, out.plus(i * axis.out * 4), x.plus(i * axis.x * 4), rest);
     return;
   }
   const { mode, axes, tile } = arrange(box);
@@ -65,7 +65,7 @@ function copyBox(e: Emitter, out: Buffer, x: Buffer, box: StridedAxis[]): void {
     [COPY_TILE]: tile,
   });
   const units = axes.reduce((n, axis, i) => n * Math.ceil(axis.size / (i < 3 ? 1 : tile[i - 3])), 1);
-  e.call("strided_copy_f32", units, [out, x, e.record(record)]);
+  e.call("strided_copy_f32", units, [out, x, e.table(record)]);
 }
 
 /** Picks the way to copy, the order of the six axes, and the extent of a unit along the last three. */

@@ -1,6 +1,7 @@
 // Winograd's convolutions as calls: per chunk of tiles, inputs are transformed, multiplied point by point, and transformed back.
 
 import { type Emitter, fields, type Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
 import {
   planGemm,
   WINOGRAD,
@@ -9,7 +10,6 @@ import {
   winogradStep,
   winogradTiles,
 } from "../runtime/plan.ts";
-import type { Buffer } from "../runtime/program.ts";
 import {
   CONV_DZ,
   CONV_N,
@@ -59,12 +59,12 @@ export function prepareWinograd(
   lo: number,
   hi: number,
   accumulate: boolean,
-): (images: number, x: Buffer, y: Buffer) => void {
+): (images: number, x: Address, y: Address) => void {
   const { m, r } = WINOGRAD[way];
   const kernels = KERNELS[way];
   const points = (m + r - 1) ** 2;
   const { panels, packedBytes, kc } = planGemm(oc, c, points);
-  const packed = e.packed([w], packedBytes, (to) => e.call(kernels.pack, panels, [to, w.buffer, c, oc]));
+  const packed = e.packed([w], packedBytes, (to) => e.call(kernels.pack, panels, [to, w.base, c, oc]));
   const product: Product = {
     inputs: c,
     outputs: oc,
@@ -77,7 +77,7 @@ export function prepareWinograd(
   const factors = { panels: packed, ...segmentsOf(e, product.runs, kc) };
   const [across, down] = [axes[2], axes[1]].map((a) => winogradTiles(a.out, a.dilation, m) / a.dilation);
   return (images, x, y) => {
-    const shape = e.record(
+    const shape = e.table(
       fields({
         [CONV_N]: [images, ...axes.map((a) => a.size), c],
         [CONV_OD]: [...axes.map((a) => a.out), oc],
@@ -107,7 +107,7 @@ export function prepareWinograd(
       e.call(accumulate ? kernels.add : kernels.output, count, [
         y,
         products,
-        bias?.buffer ?? 0,
+        bias?.base ?? 0,
         shape,
         stepOut,
         first,

@@ -1,4 +1,4 @@
-// Runs a kernel over its range of units: alone, or with a crew of workers (threads.ts).
+// Runs a kernel over its range of units: singleThread, or with a crew of workers (threads.ts).
 import type { Kernel, KernelName } from "./wasm.ts";
 
 /** A call with every address settled. */
@@ -7,10 +7,12 @@ export interface BoundCall {
   readonly kernel: Kernel;
   readonly args: readonly number[];
   readonly units: number;
+  /** Its place among the calls of its program. */
+  readonly index: number;
 }
 
 /** Who runs calls. Results are bit-equal whoever does, because kernels split their output and never a sum. */
-export interface Crew {
+export interface Executor {
   /** How many work, the caller among them. */
   readonly threads: number;
   run(call: BoundCall): void;
@@ -18,7 +20,7 @@ export interface Crew {
 }
 
 /** The calling thread. */
-export const alone: Crew = { threads: 1, run: runCall, dispose() {} };
+export const singleThread: Executor = { threads: 1, run: runCall, dispose() {} };
 
 /** The whole range at once, on the calling thread. */
 export function runCall({ kernel, args, units }: BoundCall): void {

@@ -1,6 +1,6 @@
 // One wasm instance and its memory: what every engine-owned thing (tensor, program, network) holds on to.
 import { DisposedError } from "../errors.ts";
-import { alone, type Crew } from "./executor.ts";
+import { type Executor, singleThread } from "./executor.ts";
 import { Memory } from "./memory.ts";
 import type { Instance, Kernels } from "./wasm.ts";
 
@@ -8,7 +8,7 @@ export interface RuntimeOptions {
   /** Whether algorithms that regroup sums (Winograd) are left out. Default false. */
   deterministic?: boolean;
   /** Who runs the kernels. Default: the calling thread. */
-  crew?: Crew;
+  executor?: Executor;
 }
 
 export class Runtime {
@@ -17,15 +17,15 @@ export class Runtime {
   readonly checked: boolean;
   readonly relaxed: boolean;
   readonly deterministic: boolean;
-  readonly crew: Crew;
+  readonly executor: Executor;
 
-  constructor(instance: Instance, { deterministic = false, crew = alone }: RuntimeOptions = {}) {
+  constructor(instance: Instance, { deterministic = false, executor = singleThread }: RuntimeOptions = {}) {
     this.#instance = instance;
     this.#memory = new Memory(instance.memory, instance.heapBase, instance.checked);
     this.checked = instance.checked;
     this.relaxed = instance.relaxed;
     this.deterministic = deterministic;
-    this.crew = crew;
+    this.executor = executor;
   }
 
   get disposed(): boolean {
@@ -47,9 +47,9 @@ export class Runtime {
     return this.#memory;
   }
 
-  /** Stops the crew and lets go of the instance and its memory: the host can take back every byte. */
+  /** Stops the executor and lets go of the instance and its memory: the host can take back every byte. */
   dispose(): void {
-    this.crew.dispose();
+    this.executor.dispose();
     this.#instance = undefined;
     this.#memory = undefined;
   }

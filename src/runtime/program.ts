@@ -1,68 +1,56 @@
-// A program is a list of kernel calls over buffers. Ops write it; placing settles every address; then it only runs.
-import type { BoundCall, Crew } from "./executor.ts";
+// A program: kernel calls, and loops over chunks of images, tiles or bands, on storages. Ops write it; placing settles every
+// address; then it only runs.
+
+import type { Records } from "./address.ts";
+import { Address, type Argument, type Loop, type Scalar, SteppedNumber, Storage } from "./address.ts";
+import type { BoundCall, Executor } from "./executor.ts";
 import type { Runtime } from "./instance.ts";
-import { ALIGN, align, BAND } from "./memory.ts";
-import type { KernelName } from "./wasm.ts";
+import { align, BAND } from "./memory.ts";
+import { bottom, placeApart, placeByLifetime, placeInOrder } from "./placement.ts";
+import type { RecordData } from "./records.ts";
+import type { KernelArguments, KernelName } from "./wasm.ts";
 
-/**
- * Where a buffer's bytes live: `kept` as long as the program (weights, records), `run` from its first use to its
- * last within one run (activations, scratch), `fixed` at an address somebody else owns (a tensor).
- */
-export type Lifetime = "kept" | "run" | "fixed";
-
-/** A stretch of linear memory whose address is known once the program has been placed. */
-export class Buffer {
-  /** Byte address; 0 until placed. */
-  address = 0;
-  /** Index of the first and of the last call that touches the buffer. */
-  first = Infinity;
-  last = -1;
-  /** The buffer whose memory this one takes over, see `Program.overlay`. */
-  over: Buffer | undefined;
-
-  constructor(
-    readonly bytes: number,
-    readonly lifetime: Lifetime,
-    /** Initial content of a kept buffer. A buffer that has one is constant. */
-    readonly data: Float32Array | Int32Array | undefined = undefined,
-    /** Set on a view: the buffer it is a part of, and the byte it begins at. */
-    readonly root: Buffer | undefined = undefined,
-    readonly offset = 0,
-  ) {}
-
-  /** The part of this buffer that begins `offset` bytes in. Shares the memory. */
-  at(offset: number, bytes = this.bytes - offset): Buffer {
-    return new Buffer(bytes, this.lifetime, this.data, this.root ?? this, this.offset + offset);
-  }
-
-  get place(): number {
-    return this.root ? this.root.address + this.offset : this.address;
-  }
-}
-
-/** What plans weigh: the fastest way, or the one with the least packed bytes. */
+/** What plans weigh: the fastest algorithm, or the one with the fewest packed bytes. */
 export type Preference = "speed" | "memory";
 
-export type Arg = number | Buffer;
-
 /** One kernel call: `kernel(...args, 0, units)`. */
-export interface Call {
+interface Call {
   readonly kernel: KernelName;
-  readonly args: Arg[];
+  readonly args: readonly Argument[];
   readonly units: number;
+  /** Its place among all calls; setup calls have none. */
+  readonly index: number;
+  readonly loop: Loop | undefined;
+}
+
+/** A loop under construction: its body, and the calls it spans. */
+interface LoopBody extends Loop {
+  readonly items: (Call | LoopBody)[];
+  start: number;
+  end: number;
+  readonly outer: LoopBody | undefined;
+}
+
+interface BoundLoop {
+  readonly count: number;
+  readonly items: readonly (BoundCall | BoundLoop)[];
+  /** Arguments that grow with every iteration. */
+  readonly steps: readonly { readonly args: number[]; readonly index: number; readonly by: number }[];
 }
 
 export class Program {
   readonly #runtime: Runtime;
   readonly #what: string;
-  readonly #calls: Call[] = [];
+  #calls: Call[] = [];
+  #items: (Call | LoopBody)[] = [];
+  #loop: LoopBody | undefined;
   /** Calls that run once, when the program is placed: packing of constant weights. */
-  readonly #setup: Call[] = [];
-  #target = this.#calls;
-  #bound: BoundCall[] = [];
+  #setup: Call[] = [];
+  #inSetup = false;
+  #bound: readonly (BoundCall | BoundLoop)[] = [];
   #bands: number[] = [];
-  /** Buffers the host reads or writes, whether a call touches them or not, and every place in #bound that names them. */
-  readonly #host = new Map<Buffer, { args: number[]; index: number; offset: number }[]>();
+  /** Storages the host reads or writes, whether a call touches them or not, and every argument that names them. */
+  readonly #host = new Map<Storage, { args: number[]; index: number; offset: number }[]>();
   #blocks: number[] = [];
   /** Bytes held: weights and records; and activations and scratch of a run. */
   readonly bytes = { kept: 0, run: 0 };
@@ -76,38 +64,65 @@ export class Program {
     this.#runtime = runtime;
     this.#what = what;
     this.winograd = !runtime.deterministic && prefer === "speed";
-    this.threads = runtime.crew.threads;
+    this.threads = runtime.executor.threads;
   }
 
-  // Writing: what an op sees of a program (`Emitter` in ops/op.ts).
+  // Writing: what an op sees of a program (`Emitter` in graph/op.ts).
 
-  call(kernel: KernelName, units: number, args: Arg[]): void {
-    if (units > 0) this.#target.push({ kernel, args, units });
+  call<K extends KernelName>(kernel: K, units: number, args: KernelArguments[K]): void {
+    if (units <= 0) return;
+    const setup = this.#inSetup;
+    const index = setup ? -1 : this.#calls.length;
+    const call: Call = { kernel, args: args as readonly Argument[], units, index, loop: this.#loop };
+    if (setup) this.#setup.push(call);
+    else {
+      this.#calls.push(call);
+      (this.#loop?.items ?? this.#items).push(call);
+    }
   }
 
-  record(fields: ArrayLike<number>): Buffer {
-    return this.#kept(Int32Array.from(fields));
+  /** Writes a body that runs `count` times; what it makes with `scratch` lives for one iteration. */
+  loop(count: number, body: (loop: Loop) => void): void {
+    const start = this.#calls.length;
+    const loop: LoopBody = { count, items: [], start, end: start, outer: this.#loop };
+    (this.#loop?.items ?? this.#items).push(loop);
+    this.#loop = loop;
+    try {
+      body(loop);
+    } finally {
+      this.#loop = loop.outer;
+      loop.end = this.#calls.length;
+    }
   }
 
-  constant(data: Float32Array): Buffer {
-    return this.#kept(data);
+  record<Name extends keyof Records>(record: RecordData<Name>): Address<Name> {
+    return new Address(new Storage(record.words.byteLength, "kept", record.words));
   }
 
-  scratch(bytes: number): Buffer {
-    return new Buffer(bytes, "run");
+  table(words: ArrayLike<number>): Address {
+    const data = Int32Array.from(words);
+    return new Address(new Storage(data.byteLength, "kept", data));
+  }
+
+  constant(data: Float32Array): Address {
+    return new Address(new Storage(data.byteLength, "kept", data));
+  }
+
+  scratch(bytes: number): Address {
+    return Address.of(bytes, "run", this.#loop);
   }
 
   packed(
-    inputs: readonly { readonly buffer: Buffer }[],
+    inputs: readonly { readonly base: Address }[],
     bytes: number,
-    emit: (packed: Buffer) => void,
-  ): Buffer {
-    const constant = inputs.every((i) => i.buffer.data !== undefined);
-    const packed = new Buffer(bytes, constant ? "kept" : "run");
-    const target = this.#target;
-    if (constant) this.#target = this.#setup;
+    emit: (packed: Address) => void,
+  ): Address {
+    const constant = inputs.every((i) => i.base.storage.data !== undefined);
+    const packed = constant ? Address.of(bytes, "kept") : this.scratch(bytes);
+    const before = this.#inSetup;
+    this.#inSetup ||= constant;
     emit(packed);
-    this.#target = target;
+    this.#inSetup = before;
     return packed;
   }
 
@@ -115,125 +130,92 @@ export class Program {
     this.lastAlgorithm = name;
   }
 
-  #kept(data: Float32Array | Int32Array): Buffer {
-    return new Buffer(data.byteLength, "kept", data);
-  }
-
   // Shaping: what a network adds before it places the program.
 
+  /** Calls written so far. A loop counts the calls of its body once. */
   get length(): number {
     return this.#calls.length;
   }
 
-  /** Marks a buffer the host fills before each run. */
-  input(buffer: Buffer): void {
-    buffer.first = -1;
-    this.#host.set(buffer, []);
+  /** Marks a storage the host fills before each run. */
+  input({ storage }: Address): void {
+    storage.first = -1;
+    this.#host.set(storage, []);
   }
 
-  /** Marks a buffer the host reads after each run. */
-  output(buffer: Buffer): void {
-    const root = buffer.root ?? buffer;
-    root.last = Infinity;
-    this.#host.set(root, []);
+  /** Marks a storage the host reads after each run. */
+  output({ storage }: Address): void {
+    storage.last = Infinity;
+    this.#host.set(storage, []);
   }
 
-  /** Lets `out` take over the memory of `input`, if nothing needs `input` once `out` exists. */
-  overlay(out: Buffer, input: Buffer): void {
-    if (
-      out.lifetime === "run" &&
-      input.lifetime === "run" &&
-      !out.root &&
-      !input.root &&
-      out.bytes === input.bytes
-    )
-      out.over = input;
+  /** Lets `out` take over the memory of `input`, if nothing needs `input` once `out` exists. Both must be whole storages. */
+  overlay(out: Address, input: Address): void {
+    const [a, b] = [out.storage, input.storage];
+    if (a.lifetime === "run" && b.lifetime === "run" && a.bytes === b.bytes && a !== b) a.over = b;
   }
 
   /** Settles every address, uploads constants and packs weights. Throws MemoryError and holds nothing then. */
   place(): void {
-    const { memory, kernels } = this.#runtime;
-    const buffers = this.#trace();
-    const kept = buffers.filter((b) => b.lifetime === "kept");
-    let keptBytes = 0;
-    const keptAt = kept.map((b) => {
-      const at = keptBytes;
-      keptBytes += align(b.bytes);
-      return at;
-    });
-    const checked = this.#runtime.checked;
-    const run = buffers.filter((b) => b.lifetime === "run" && !b.over);
-    const { offsets, bytes: runBytes } = checked ? apart(run) : byLifetime(run);
-
+    const { memory, checked } = this.#runtime;
+    const storages = this.#trace();
+    const kept = storages.filter((s) => s.lifetime === "kept");
+    const run = storages.filter((s) => s.lifetime === "run" && !s.over);
     try {
-      if (keptBytes) {
-        const base = this.#allocate(keptBytes);
-        kept.forEach((b, i) => {
-          b.address = base + keptAt[i];
-          if (b.data) this.#upload(b, b.address);
-        });
+      this.bytes.kept = this.#allocate(kept, placeInOrder(kept));
+      for (const s of kept) this.#upload(s);
+      this.bytes.run = this.#allocate(run, checked ? placeApart(run) : placeByLifetime(run));
+      if (checked && run.length) {
+        memory.paint(run[0].address, this.bytes.run);
+        for (const s of run) this.#bands.push(s.address + s.bytes);
       }
-      if (runBytes) {
-        const base = this.#allocate(runBytes);
-        if (checked) memory.paint(base, runBytes);
-        run.forEach((b, i) => {
-          b.address = base + offsets[i];
-          if (checked) this.#bands.push(b.address + b.bytes);
-        });
-      }
-      for (const b of buffers) if (b.over) b.address = bottom(b).address;
-      this.bytes.kept = keptBytes;
-      this.bytes.run = runBytes;
+      for (const s of storages) if (s.over) s.address = bottom(s).address;
       const held = new Set(kept);
       for (const call of this.#setup) this.#runSetup(call, held);
     } catch (error) {
       this.dispose();
       throw error;
     }
-    this.#bound = this.#calls.map((call) => {
-      const args = settled(call.args);
-      call.args.forEach((arg, index) => {
-        if (arg instanceof Buffer) this.#host.get(arg.root ?? arg)?.push({ args, index, offset: arg.offset });
-      });
-      return { name: call.kernel, kernel: kernels[call.kernel], args, units: call.units };
-    });
+    this.#setup = [];
+    this.#bound = this.#bind(this.#items);
+    // From here on each weight is in linear memory, once.
+    for (const s of storages) s.data = undefined;
   }
 
-  /** Lets the host's buffer lie elsewhere from now on: at a tensor's address, so that nothing is copied. */
-  bind(buffer: Buffer, address: number): void {
-    for (const { args, index, offset } of this.#host.get(buffer.root ?? buffer)!)
-      args[index] = address + offset;
+  /** Lets the host's storage lie elsewhere from now on: at a tensor's address, so that nothing is copied. */
+  bind({ storage }: Address, address: number): void {
+    for (const { args, index, offset } of this.#host.get(storage)!) args[index] = address + offset;
   }
 
   /** Bytes of weights and tables that some calls use. */
   keptBytes(calls: readonly number[]): number {
-    const kept = new Set<Buffer>();
+    const kept = new Set<Storage>();
     for (const call of calls)
       for (const arg of this.#calls[call].args)
-        if (arg instanceof Buffer && arg.lifetime === "kept") kept.add(arg.root ?? arg);
-    return [...kept].reduce((sum, b) => sum + align(b.bytes), 0);
+        if (arg instanceof Address && arg.storage.lifetime === "kept") kept.add(arg.storage);
+    return [...kept].reduce((sum, s) => sum + align(s.bytes), 0);
   }
 
-  run(crew: Pick<Crew, "run"> = this.#runtime.crew): void {
-    for (const call of this.#bound) crew.run(call);
+  run(executor: Pick<Executor, "run"> = this.#runtime.executor): void {
+    runItems(this.#bound, executor);
     if (this.#runtime.checked) this.verify();
   }
 
-  /** Median milliseconds of every call over so many runs, after one that is not counted. */
+  /** Median milliseconds of every call (of all its iterations together) over so many runs, after one that is not counted. */
   time(runs: number): number[] {
-    const samples: number[][] = this.#bound.map(() => []);
-    let at = 0;
+    const samples: number[][] = this.#calls.map(() => new Array<number>(runs).fill(0));
+    let run = 0;
     const timed = (call: BoundCall): void => {
       const start = performance.now();
-      this.#runtime.crew.run(call);
-      samples[at++].push(performance.now() - start);
+      this.#runtime.executor.run(call);
+      samples[call.index][run] += performance.now() - start;
     };
     this.run();
-    for (let run = 0; run < runs; run++, at = 0) this.run({ run: timed });
+    for (; run < runs; run++) this.run({ run: timed });
     return samples.map((ms) => ms.sort((a, b) => a - b)[runs >> 1]);
   }
 
-  /** Checked engines: that no kernel wrote past the end of a buffer. */
+  /** Checked engines: that no kernel wrote past the end of a storage. */
   verify(): void {
     for (const block of this.#blocks) this.#runtime.memory.verify(block);
     for (const band of this.#bands) this.#runtime.memory.verifyBand(band, align(band) - band + BAND);
@@ -244,113 +226,184 @@ export class Program {
     this.#blocks = [];
     this.#bands = [];
     this.#bound = [];
+    this.#setup = [];
   }
 
-  #allocate(bytes: number): number {
-    const address = this.#runtime.memory.allocate(bytes, this.#what);
-    this.#blocks.push(address);
-    return address;
+  /** A block for all of the storages; its bytes. */
+  #allocate(
+    storages: readonly Storage[],
+    { offsets, bytes }: { offsets: readonly number[]; bytes: number },
+  ): number {
+    if (!bytes) return 0;
+    const base = this.#runtime.memory.allocate(bytes, this.#what);
+    this.#blocks.push(base);
+    storages.forEach((s, i) => {
+      s.address = base + offsets[i];
+    });
+    return bytes;
   }
 
-  #upload(buffer: Buffer, address: number): void {
+  #upload({ data, address }: Storage): void {
     const { memory } = this.#runtime;
-    if (buffer.data instanceof Float32Array) memory.floats.set(buffer.data, address / 4);
-    else if (buffer.data) memory.ints.set(buffer.data, address / 4);
+    if (data instanceof Float32Array) memory.floats.set(data, address / 4);
+    else if (data) memory.ints.set(data, address / 4);
   }
 
   // Sources of packing (the weights as they came) are only needed for this one call.
-  #runSetup(call: Call, kept: Set<Buffer>): void {
-    const { memory, kernels, crew } = this.#runtime;
-    const passing = new Set<Buffer>();
-    for (const arg of call.args) {
-      const buffer = arg instanceof Buffer ? (arg.root ?? arg) : undefined;
-      if (buffer?.data && !kept.has(buffer)) passing.add(buffer);
-    }
+  #runSetup(call: Call, kept: ReadonlySet<Storage>): void {
+    const { memory, kernels, executor } = this.#runtime;
+    const passing = new Set<Storage>();
+    for (const arg of call.args)
+      if (arg instanceof Address && arg.storage.data && !kept.has(arg.storage)) passing.add(arg.storage);
     const held: number[] = [];
     try {
-      for (const buffer of passing) {
-        buffer.address = memory.allocate(buffer.bytes, this.#what);
-        held.push(buffer.address);
-        this.#upload(buffer, buffer.address);
+      for (const storage of passing) {
+        storage.address = memory.allocate(storage.bytes, this.#what);
+        held.push(storage.address);
+        this.#upload(storage);
       }
-      const { kernel: name, units } = call;
-      crew.run({ name, kernel: kernels[name], args: settled(call.args), units });
+      const { kernel: name, units, index } = call;
+      executor.run({ name, kernel: kernels[name], args: settled(call.args), units, index });
     } finally {
       for (const address of held) memory.free(address);
     }
   }
 
-  /** Finds every buffer that runs need, with the calls it lives through, and settles which overlays hold. */
-  #trace(): Buffer[] {
-    const found = new Set<Buffer>(this.#host.keys());
-    this.#calls.forEach((call, i) => {
+  #bind(items: readonly (Call | LoopBody)[]): (BoundCall | BoundLoop)[] {
+    const { kernels } = this.#runtime;
+    const bindItems = (
+      list: readonly (Call | LoopBody)[],
+      loops: Map<Loop, BoundLoop["steps"][number][]>,
+    ): (BoundCall | BoundLoop)[] =>
+      list.map((item) => {
+        if ("items" in item) {
+          const steps: BoundLoop["steps"][number][] = [];
+          loops.set(item, steps);
+          return { count: item.count, items: bindItems(item.items, loops), steps };
+        }
+        const args = settled(item.args);
+        item.args.forEach((arg, index) => {
+          if (typeof arg === "number") return;
+          if (arg instanceof Address) this.#host.get(arg.storage)?.push({ args, index, offset: arg.offset });
+          for (const { loop, by } of arg.steps) loops.get(loop)!.push({ args, index, by });
+        });
+        return {
+          name: item.kernel,
+          kernel: kernels[item.kernel],
+          args,
+          units: item.units,
+          index: item.index,
+        };
+      });
+    return bindItems(items, new Map());
+  }
+
+  /** Finds every storage that runs need, with the calls it lives through, and decides which overlays hold. */
+  #trace(): Storage[] {
+    const found = new Set<Storage>(this.#host.keys());
+    for (const call of this.#calls)
       for (const arg of call.args) {
-        if (!(arg instanceof Buffer)) continue;
-        const buffer = arg.root ?? arg;
-        found.add(buffer);
-        buffer.first = Math.min(buffer.first, i);
-        buffer.last = Math.max(buffer.last, i);
+        if (!(arg instanceof Address)) continue;
+        const { storage } = arg;
+        found.add(storage);
+        // What was made outside a loop is needed in all of its iterations.
+        let [first, last] = [call.index, call.index];
+        for (let loop = call.loop as LoopBody | undefined; loop && loop !== storage.loop; loop = loop.outer)
+          [first, last] = [loop.start, loop.end - 1];
+        storage.first = Math.min(storage.first, first);
+        storage.last = Math.max(storage.last, last);
       }
-    });
-    // In the order in which they are made, so that what lies under a buffer is settled before it.
-    const overlays = [...found].filter((b) => b.over).sort((a, b) => a.first - b.first);
-    for (const buffer of overlays) {
+    // In the order in which they are made, so that what lies under a storage is settled before it.
+    const overlays = [...found].filter((s) => s.over).sort((a, b) => a.first - b.first);
+    for (const storage of overlays) {
       // The input must end with the very call that makes the output, and nobody else may lie over it.
-      const input = buffer.over!;
+      const input = storage.over!;
       const under = bottom(input);
-      if (found.has(under) && input.last === buffer.first && under.last <= buffer.first)
-        under.last = Math.max(under.last, buffer.last);
-      else buffer.over = undefined;
+      if (found.has(under) && input.last === storage.first && under.last <= storage.first)
+        under.last = Math.max(under.last, storage.last);
+      else storage.over = undefined;
     }
     return [...found];
   }
 }
 
+function runItems(items: readonly (BoundCall | BoundLoop)[], executor: Pick<Executor, "run">): void {
+  for (let i = 0; i < items.length; i++) {
+    const item = items[i];
+    if ("kernel" in item) executor.run(item);
+    else runLoop(item, executor);
+  }
+}
+
+function runLoop({ count, items, steps }: BoundLoop, executor: Pick<Executor, "run">): void {
+  let done = 0;
+  try {
+    for (; done < count; done++) {
+      runItems(items, executor);
+      for (let s = 0; s < steps.length; s++) steps[s].args[steps[s].index] += steps[s].by;
+    }
+  } finally {
+    for (let s = 0; s < steps.length; s++) steps[s].args[steps[s].index] -= done * steps[s].by;
+  }
+}
+
 /** Numbers in an array that began with objects in it: V8 boxes them here once, and not at every read in a run. */
-function settled(args: readonly Arg[]): number[] {
+function settled(args: readonly Argument[]): number[] {
   const numbers: unknown[] = new Array(args.length).fill(null);
   args.forEach((arg, i) => {
-    numbers[i] = typeof arg === "number" ? arg : arg.place;
+    numbers[i] = typeof arg === "number" ? arg : arg.value;
   });
   return numbers as number[];
 }
 
-function bottom(buffer: Buffer): Buffer {
-  let b = buffer;
-  while (b.over) b = b.over;
-  return b;
+/** A chunk of images, tiles or bands: the whole ones in one loop, what is left over on its own. */
+export interface Chunk {
+  readonly count: number;
+  /** Whether nothing has been done before it. */
+  readonly first: boolean;
+  /** Where the chunk's part of something begins that has `bytes` per item. */
+  place<Name extends string>(address: Address<Name>, bytes: number): Address<Name>;
+  /** The number of its first item. */
+  readonly start: Scalar;
 }
 
-/** Places buffers so that two share memory only when no call needs both: largest first, each at the lowest gap that fits. */
-function byLifetime(buffers: readonly Buffer[]): { offsets: number[]; bytes: number } {
-  const offsets = new Array<number>(buffers.length).fill(0);
-  const placed: { buffer: Buffer; at: number; end: number }[] = [];
-  let bytes = 0;
-  const order = buffers.map((_, i) => i).sort((a, b) => buffers[b].bytes - buffers[a].bytes);
-  for (const i of order) {
-    const buffer = buffers[i];
-    const size = align(buffer.bytes);
-    let at = 0;
-    for (const p of placed) {
-      if (p.buffer.first > buffer.last || p.buffer.last < buffer.first) continue;
-      if (at + size <= p.at) break;
-      at = Math.max(at, p.end);
-    }
-    offsets[i] = at;
-    bytes = Math.max(bytes, at + size);
-    const position = placed.findIndex((p) => p.at > at);
-    placed.splice(position < 0 ? placed.length : position, 0, { buffer, at, end: at + size });
+/**
+ * Writes `body` for `total` items, `size` at a time: as a loop over the whole chunks and once more for what is left. With
+ * `firstApart` the first chunk is written on its own (the others add to what it made).
+ */
+export function forEachChunk(
+  program: Pick<Program, "loop">,
+  total: number,
+  size: number,
+  body: (chunk: Chunk) => void,
+  firstApart = false,
+): void {
+  const single = (start: number, count: number): void =>
+    body({
+      count,
+      first: start === 0,
+      start,
+      place: (address, bytes) => address.plus(start * bytes) as typeof address,
+    });
+  let start = 0;
+  if (firstApart) {
+    start = Math.min(size, total);
+    single(0, start);
   }
-  return { offsets, bytes };
-}
-
-/** Checked engines: no sharing, and a band after each buffer. */
-function apart(buffers: readonly Buffer[]): { offsets: number[]; bytes: number } {
-  let bytes = 0;
-  const offsets = buffers.map((b) => {
-    const at = bytes;
-    bytes += align(b.bytes) + Math.max(BAND, ALIGN);
-    return at;
-  });
-  return { offsets, bytes };
+  const whole = Math.floor((total - start) / size);
+  if (whole === 1) {
+    single(start, size);
+  } else if (whole > 1) {
+    const from = start;
+    program.loop(whole, (loop) =>
+      body({
+        count: size,
+        first: false,
+        start: new SteppedNumber(from, [{ loop, by: size }]),
+        place: (address, bytes) => address.plus(from * bytes).stepping(loop, size * bytes) as typeof address,
+      }),
+    );
+  }
+  start += whole * size;
+  if (start < total) single(start, total - start);
 }

@@ -1,6 +1,6 @@
-// A crew of workers: started once, each with an instance of its own over the one shared memory; see board.ts for how they work.
+// A executor of workers: started once, each with an instance of its own over the one shared memory; see board.ts for how they work.
 
-import { type BoundCall, type Crew, runCall } from "./executor.ts";
+import { type BoundCall, type Executor, runCall } from "./executor.ts";
 import type { Share } from "./wasm.ts";
 import { Board } from "./work-queue.ts";
 
@@ -22,7 +22,11 @@ export interface HostWorker extends Peer {
 const PATIENCE = 10_000;
 
 /** Starts `threads` − 1 workers beside the caller. Rejects with the reason, and leaves none behind, when one does not start. */
-export async function startThreads(threads: number, share: Share, start: () => HostWorker): Promise<Crew> {
+export async function startThreads(
+  threads: number,
+  share: Share,
+  start: () => HostWorker,
+): Promise<Executor> {
   const board = new Board();
   const workers: HostWorker[] = [];
   const stop = () => {

@@ -1,12 +1,15 @@
 // THE SEAM: the only file that sees what asc built. Types of the kernels come from asc's own declarations.
 import { instantiate } from "@assemblyscript/loader";
 import { BUILD_CHECKED, BUILD_RELAXED } from "../../assembly/abi.ts";
+import type { KernelArguments } from "../../build/kernels.js";
 import type { instantiate as generated } from "../../build/simd.js";
 
 export * from "../../assembly/abi.ts";
 
 type Exports = Awaited<ReturnType<typeof generated>>;
-export type KernelName = Exclude<keyof Exports, "memory" | "heap_base" | "build_flags">;
+
+export type { KernelArguments };
+export type KernelName = keyof KernelArguments;
 export type Kernel = (...args: number[]) => void;
 export type Kernels = Readonly<Record<KernelName, Kernel>>;
 

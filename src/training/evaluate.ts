@@ -74,17 +74,17 @@ function lossOf(
   const loss = rule.lossOf(graph, x, labels);
   const program = new Program(runtime, "evaluate");
   const lowering = new Lowering(program);
-  for (const edge of [x, labels]) program.input(lowering.bufferOf(edge));
+  for (const edge of [x, labels]) program.input(lowering.valueOf(edge).base);
   lowering.write(graph);
-  program.output(lowering.bufferOf(loss));
+  program.output(lowering.valueOf(loss).base);
   program.place();
   const { memory } = runtime;
   const put = (edge: Edge, values: Numbers) =>
-    (edge.dtype === "int32" ? memory.ints : memory.floats).set(values, lowering.bufferOf(edge).place / 4);
+    (edge.dtype === "int32" ? memory.ints : memory.floats).set(values, lowering.valueOf(edge).base.value / 4);
   put(x, scores);
   put(labels, y);
   program.run();
-  const value = memory.floats[lowering.bufferOf(loss).place / 4];
+  const value = memory.floats[lowering.valueOf(loss).base.value / 4];
   program.dispose();
   return value;
 }

@@ -86,16 +86,16 @@ export class Step {
 
     this.#program = new Program(runtime, "train");
     const lowering = new Lowering(this.#program);
-    for (const [name, { edge }] of build.variables) lowering.place(edge, variables.buffer(name));
-    for (const [edge, name] of states) lowering.place(edge, variables.buffer(name));
-    lowering.place(hyper, variables.buffer(HYPER));
-    lowering.place(counter, variables.buffer(COUNTER));
-    for (const edge of [...build.inputs, labels]) this.#program.input(lowering.bufferOf(edge));
+    for (const [name, { edge }] of build.variables) lowering.place(edge, variables.address(name));
+    for (const [edge, name] of states) lowering.place(edge, variables.address(name));
+    lowering.place(hyper, variables.address(HYPER));
+    lowering.place(counter, variables.address(COUNTER));
+    for (const edge of [...build.inputs, labels]) this.#program.input(lowering.valueOf(edge).base);
     lowering.write(graph);
-    for (const edge of [loss, scores]) this.#program.output(lowering.bufferOf(edge));
+    for (const edge of [loss, scores]) this.#program.output(lowering.valueOf(edge).base);
     this.#program.place();
     this.bytes = this.#program.bytes;
-    const placeOf = (edge: Edge) => () => lowering.bufferOf(edge).place / 4;
+    const placeOf = (edge: Edge) => () => lowering.valueOf(edge).base.value / 4;
     this.#inputs = build.inputs.map((edge) => ({
       place: placeOf(edge),
       size: sizeOf(edge.shape.slice(1)),

@@ -129,7 +129,7 @@ export class Trainer {
     const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
     for (const name of states) {
       const data = stored[name];
-      const { bytes } = this.#variables.buffer(name);
+      const bytes = this.#variables.bytes(name);
       if (!data)
         throw new FormatError(
           `load: the file holds no "${name}": its optimizer's state is another optimizer's or another network's`,

@@ -1,11 +1,11 @@
 // The weights of a network that is trained, and what an optimizer keeps beside them: blocks of linear memory with names.
 
+import { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { Buffer } from "../runtime/program.ts";
 
 export class Variables {
   readonly #runtime: Runtime;
-  readonly #blocks = new Map<string, Buffer>();
+  readonly #blocks = new Map<string, Storage>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -13,9 +13,9 @@ export class Variables {
 
   /** A block of its own, holding a copy of `data`. Programs see it at a fixed address. */
   add(name: string, data: Float32Array): void {
-    const buffer = new Buffer(data.byteLength, "fixed");
-    buffer.address = this.#runtime.memory.allocate(data.byteLength, `train: "${name}"`);
-    this.#blocks.set(name, buffer);
+    const storage = new Storage(data.byteLength, "fixed");
+    storage.address = this.#runtime.memory.allocate(data.byteLength, `train: "${name}"`);
+    this.#blocks.set(name, storage);
     this.write(name, data);
   }
 
@@ -27,22 +27,26 @@ export class Variables {
     return [...this.#blocks.keys()];
   }
 
-  buffer(name: string): Buffer {
-    return this.#blocks.get(name)!;
+  address(name: string): Address {
+    return new Address(this.#blocks.get(name)!);
+  }
+
+  bytes(name: string): number {
+    return this.#blocks.get(name)!.bytes;
   }
 
   /** A copy of the values. */
   read(name: string): Float32Array {
-    const { address, bytes } = this.buffer(name);
+    const { address, bytes } = this.#blocks.get(name)!;
     return this.#runtime.memory.floats.slice(address / 4, (address + bytes) / 4);
   }
 
   write(name: string, data: ArrayLike<number>): void {
-    this.#runtime.memory.floats.set(data, this.buffer(name).address / 4);
+    this.#runtime.memory.floats.set(data, this.#blocks.get(name)!.address / 4);
   }
 
   writeInts(name: string, data: ArrayLike<number>): void {
-    this.#runtime.memory.ints.set(data, this.buffer(name).address / 4);
+    this.#runtime.memory.ints.set(data, this.#blocks.get(name)!.address / 4);
   }
 
   dispose(): void {

@@ -80,7 +80,7 @@ export const activationGrad: Op<Derivative> = {
   forward(e, [dy, v], [out], { kind, numbers = [0, 0, 0] }) {
     const count = sizeOf(dy.shape);
     const units = Math.ceil(count / MAP_BLOCK);
-    e.call("activation_grad_f32", units, [out.buffer, dy.buffer, v.buffer, count, kind, ...numbers]);
+    e.call("activation_grad_f32", units, [out.base, dy.base, v.base, count, kind, ...numbers]);
   },
 };
 
@@ -104,7 +104,7 @@ const preluGrad: Op<Record<string, never>> = {
   forward(e, [dy, x, alpha], [out]) {
     const count = sizeOf(dy.shape);
     emitBroadcast(e, "mul_f32", out, dy, alpha);
-    const buffers = [out.buffer, dy.buffer, x.buffer, out.buffer];
+    const buffers = [out.base, dy.base, x.base, out.base];
     e.call("select_f32", Math.ceil(count / MAP_BLOCK), [...buffers, count]);
   },
 };

@@ -109,8 +109,8 @@ export const denseFilterGrad: Op<object> = {
   forward(e, [x, dy], [dw]) {
     const rows = sizeOf(x.shape.slice(0, -1));
     const one = { size: 1, out: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-    const flat = ({ buffer, shape, dtype }: Value): Value => ({
-      ...{ buffer, dtype, shape: [rows, shape.at(-1)!] },
+    const flat = ({ base, shape, dtype }: Value): Value => ({
+      ...{ base, dtype, shape: [rows, shape.at(-1)!] },
     });
     emitFilterGrad(e, dw, flat(x), flat(dy), [one, one, one], 1, "zeros");
   },
@@ -150,13 +150,13 @@ function emitFilterGrad(
   });
   const tap = inside[2].dilation * c * 4;
   const strips = depthwise ? tapsOf(inside, c) : stripsOf(inside, c, groups);
-  const stripTable = e.record(strips.flat());
+  const stripTable = e.table(strips.flat());
   const padded = copy ? e.scratch(chunk * imagePadded) : undefined;
   const packed = e.scratch(depthwise ? 0 : part * packedPixel);
   e.algorithm(depthwise ? "depthwise" : "gemm");
   for (let n = 0; n < images; n += chunk) {
     const count = Math.min(chunk, images - n);
-    let source = x.buffer.at(n * imageIn);
+    let source = x.base.plus(n * imageIn);
     if (padded) {
       emitPad(e, padded, source, count, axes, c, mode);
       source = padded;
@@ -172,14 +172,14 @@ function emitFilterGrad(
         [FILTER_GRAD_ADD]: [n + first > 0 ? 1 : 0],
       };
       if (depthwise) {
-        const record = e.record(fields({ ...blocks, [FILTER_GRAD_N]: [c], [FILTER_GRAD_TAP]: [tap] }));
-        const from = dy.buffer.at(n * imagePixels * oc * 4);
+        const record = e.table(fields({ ...blocks, [FILTER_GRAD_N]: [c], [FILTER_GRAD_TAP]: [tap] }));
+        const from = dy.base.plus(n * imagePixels * oc * 4);
         e.call("depthwise_filter_grad_f32", strips.length * Math.ceil(c / DEPTHWISE_GRAD_BLOCK), [
-          ...[dw.buffer, source, from, table.at(first * 8), stripTable, record],
+          ...[dw.base, source, from, table.plus(first * 8), stripTable, record],
         ]);
         continue;
       }
-      const from = dy.buffer.at((n * imagePixels + first) * oc * 4);
+      const from = dy.base.plus((n * imagePixels + first) * oc * 4);
       e.call("pack_pixels_f32", P, [packed, from, oc / groups, groups, panel]);
       const record = fields({
         ...blocks,
@@ -189,7 +189,7 @@ function emitFilterGrad(
         [FILTER_GRAD_PANEL]: [panel],
       });
       e.call("filter_grad_f32", groups * strips.length * panelsOf(oc / groups), [
-        ...[dw.buffer, source, packed, table.at(first * 8), stripTable, e.record(record)],
+        ...[dw.base, source, packed, table.plus(first * 8), stripTable, e.table(record)],
       ]);
     }
   }
@@ -200,7 +200,7 @@ function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: read
   const points = 36;
   const [c, oc] = [x.shape.at(-1)!, dy.shape.at(-1)!];
   const [down, across] = axes.slice(1).map((a) => winogradTiles(a.out, a.dilation, 4) / a.dilation);
-  const shape = e.record(
+  const shape = e.table(
     fields({
       [CONV_N]: [x.shape[0], ...axes.map((a) => a.size), c],
       [CONV_OD]: [...axes.map((a) => a.out), oc],
@@ -223,12 +223,12 @@ function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: read
     ...{ counts: [1, 1, 1, chunk], input: [0, 0, 0, c * 4], output: [0, 0, 0, 0], first: 0 },
   });
   const strips = filterGradStrips(c).map(([first, rows]) => [first * 4, first, rows]);
-  const stripTable = e.record(strips.flat());
+  const stripTable = e.table(strips.flat());
   e.algorithm("winograd4");
   for (let first = 0; first < tiles; first += chunk) {
     const P = Math.min(chunk, tiles - first);
-    e.call("winograd_input_f4_f32", P, [inputs, x.buffer, shape, step, first]);
-    e.call("winograd_grad_f4_f32", P, [gradients, dy.buffer, shape, panel, first]);
+    e.call("winograd_input_f4_f32", P, [inputs, x.base, shape, step, first]);
+    e.call("winograd_grad_f4_f32", P, [gradients, dy.base, shape, panel, first]);
     const record = fields({
       [FILTER_GRAD_P]: [P],
       [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
@@ -240,10 +240,10 @@ function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: read
       [FILTER_GRAD_ADD]: [first > 0 ? 1 : 0],
     });
     e.call("filter_grad_f32", points * strips.length * panels, [
-      ...[products, inputs, gradients, table, stripTable, e.record(record)],
+      ...[products, inputs, gradients, table, stripTable, e.table(record)],
     ]);
   }
-  e.call("winograd_filter_grad_f4_f32", c, [dw.buffer, products, c, oc]);
+  e.call("winograd_filter_grad_f4_f32", c, [dw.base, products, c, oc]);
 }
 
 /** Runs of rows: where each begins in a window in bytes, the first row, and rows. */
@@ -289,8 +289,8 @@ export const turnFilter: Op<TurnParams> = {
     const [C, N] = [w.shape.at(-2)!, w.shape.at(-1)! / groups];
     const [tap, ...rest] = denseSteps([taps, C, groups, N]);
     const [, n, ...to] = denseSteps([taps, N, groups, C]);
-    const from = flip ? w.buffer.at((taps - 1) * tap * 4) : w.buffer;
-    stridedCopy(e, out.buffer, from, [
+    const from = flip ? w.base.plus((taps - 1) * tap * 4) : w.base;
+    stridedCopy(e, out.base, from, [
       { size: taps, out: tap, x: flip ? -tap : tap },
       { size: C, out: to[1], x: rest[0] },
       { size: groups, out: to[0], x: rest[1] },

@@ -28,7 +28,7 @@ const normStatistics: Op<StatisticsParams> = {
     const layout = normLayout(x.shape, pictures);
     const moments = emitMoments(e, x, layout);
     const shape = normRecord(e, layout, groups);
-    e.call("norm_statistics_f32", pictures * groups, [mean.buffer, variance.buffer, moments, shape]);
+    e.call("norm_statistics_f32", pictures * groups, [mean.base, variance.base, moments, shape]);
   },
 };
 
@@ -43,16 +43,16 @@ const normGradSums: Op<NormGradParams> = {
   },
   forward(e, [dy, x, mean, variance], [sums, dgamma, dbeta], { pictures, groups, epsilon }) {
     const { rows, columns, c, copies, chunk, units, ...layout } = normLayout(x.shape, pictures);
-    let centre = mean.buffer;
+    let centre = mean.base;
     if (copies > 1) {
       centre = e.scratch(pictures * columns * 4);
-      e.call("repeat_f32", pictures, [centre, mean.buffer, c, copies]);
+      e.call("repeat_f32", pictures, [centre, mean.base, c, copies]);
     }
     const sizes = [rows, columns, chunk];
-    e.call("norm_grad_sums_f32", units, [sums.buffer, dy.buffer, x.buffer, centre, ...sizes]);
+    e.call("norm_grad_sums_f32", units, [sums.base, dy.base, x.base, centre, ...sizes]);
     const shape = normRecord(e, { rows, columns, c, copies, chunk, units, ...layout }, groups);
-    const outs = [dgamma.buffer, dbeta.buffer];
-    e.call("norm_grad_channels_f32", c, [...outs, sums.buffer, variance.buffer, shape, pictures, epsilon]);
+    const outs = [dgamma.base, dbeta.base];
+    e.call("norm_grad_channels_f32", c, [...outs, sums.base, variance.base, shape, pictures, epsilon]);
   },
 };
 
@@ -64,10 +64,10 @@ const normGrad: Op<NormGradParams> = {
     const layout = normLayout(x.shape, pictures);
     const { rows, columns } = layout;
     const tables = e.scratch(pictures * 4 * columns * 4);
-    const sources = [sums, ...vectors].map((v) => v.buffer);
+    const sources = [sums, ...vectors].map((v) => v.base);
     const shape = normRecord(e, layout, groups);
     e.call("norm_grad_tables_f32", pictures * groups, [tables, ...sources, shape, epsilon]);
-    e.call("norm_grad_f32", pictures * rows, [out.buffer, dy.buffer, x.buffer, tables, columns, rows]);
+    e.call("norm_grad_f32", pictures * rows, [out.base, dy.base, x.base, tables, columns, rows]);
   },
 };
 
@@ -155,12 +155,12 @@ export const batchNormTrain: Op<BatchNormTrainParams> = {
     const layout = normLayout(x.shape, 1);
     const { c, copies, rows, columns } = layout;
     const moments = emitMoments(e, x, layout);
-    const statistics = [mean.buffer, variance.buffer];
+    const statistics = [mean.base, variance.base];
     e.call("norm_statistics_f32", c, [...statistics, moments, normRecord(e, layout, c)]);
     const tables = e.scratch(3 * columns * 4);
-    const vectors = [gamma.buffer, beta.buffer, ...statistics];
+    const vectors = [gamma.base, beta.base, ...statistics];
     e.call("batch_norm_scale_f32", c, [tables, ...vectors, c, copies, epsilon]);
-    e.call("channel_affine_f32", rows, [y.buffer, x.buffer, tables, columns, columns, rows]);
+    e.call("channel_affine_f32", rows, [y.base, x.base, tables, columns, columns, rows]);
   },
   gradient(g, { inputs, outputs, params }, dys, wanted) {
     if (dys[1] || dys[2]) throw new Error("internal: batch statistics pass no gradient on");
@@ -181,10 +181,10 @@ export interface UpdateRunningParams {
 /** [running, batch]: running becomes (1 - momentum) · running + momentum · factor · batch, where it lies. */
 export const updateRunning: Op<UpdateRunningParams> = {
   name: "updateRunning",
-  alias: true,
+  alias: "update",
   infer: ([running]) => [float32(running.shape)],
   forward(e, [, batch], [running], { momentum, factor }) {
-    e.call("running_average_f32", sizeOf(running.shape), [running.buffer, batch.buffer, momentum, factor]);
+    e.call("running_average_f32", sizeOf(running.shape), [running.base, batch.base, momentum, factor]);
   },
 };
 

@@ -1,0 +1,113 @@
+// Records: what kernels read by field index, written by name. One table per record gives each name its field; the type of what a
+// builder makes is the record's alone, so that no kernel can be given another's.
+import type { Records } from "./address.ts";
+import * as abi from "./wasm.ts";
+
+/** A field: its index; the first index and the number of a list of them; or the index of a float. */
+type Field = number | readonly [first: number, count: number] | { readonly f32: number };
+
+type ValuesOf<Layout> = {
+  readonly [K in keyof Layout]: Layout[K] extends readonly [number, number] ? readonly number[] : number;
+};
+
+/** A record's content, as 4-byte words. */
+export interface RecordData<Name extends string> {
+  readonly name: Name;
+  readonly words: Int32Array;
+}
+
+function define<Name extends keyof Records, const Layout extends Readonly<Record<string, Field>>>(
+  name: Name,
+  layout: Layout,
+): (values: ValuesOf<Layout>) => RecordData<Name> {
+  const fields = Object.entries(layout as Readonly<Record<string, Field>>);
+  const end = ([, field]: [string, Field]): number =>
+    typeof field === "number" ? field + 1 : "f32" in field ? field.f32 + 1 : field[0] + field[1];
+  const length = Math.max(...fields.map(end));
+  return (values) => {
+    const words = new Int32Array(length);
+    const floats = new Float32Array(words.buffer);
+    for (const [key, field] of fields) {
+      const value = (values as Readonly<Record<string, number | readonly number[]>>)[key];
+      if (typeof field === "number") words[field] = value as number;
+      else if ("f32" in field) floats[field.f32] = value as number;
+      else {
+        if ((value as readonly number[]).length !== field[1])
+          throw new Error(
+            `internal: ${name}.${key} takes ${field[1]} numbers, not ${(value as readonly number[]).length}`,
+          );
+        words.set(value as readonly number[], field[0]);
+      }
+    }
+    return { name, words };
+  };
+}
+
+/** Spatial lists are [depth, height, width]; strides are bytes from image to image, plane to plane, row to row, pixel to pixel. */
+export const convShape = define("convShape", {
+  n: abi.CONV_N,
+  size: [abi.CONV_D, 3],
+  c: abi.CONV_C,
+  out: [abi.CONV_OD, 3],
+  oc: abi.CONV_OC,
+  kernel: [abi.CONV_KD, 3],
+  stride: [abi.CONV_SZ, 3],
+  dilation: [abi.CONV_DZ, 3],
+  before: [abi.CONV_PF, 3],
+  xStrides: [abi.CONV_X_N, 4],
+  outStrides: [abi.CONV_OUT_N, 4],
+});
+
+export const winogradShape = define("winogradShape", {
+  n: abi.WINOGRAD_N,
+  size: [abi.WINOGRAD_H, 2],
+  c: abi.WINOGRAD_C,
+  out: [abi.WINOGRAD_OH, 2],
+  oc: abi.WINOGRAD_OC,
+  dilation: [abi.WINOGRAD_DY, 2],
+  before: [abi.WINOGRAD_PT, 2],
+  tiles: [abi.WINOGRAD_TILES_Y, 2],
+  m: abi.WINOGRAD_TILE,
+  xStrides: [abi.WINOGRAD_X_N, 3],
+  outStrides: [abi.WINOGRAD_OUT_N, 3],
+});
+
+export const gemmShape = define("gemmShape", {
+  M: abi.GEMM_M,
+  N: abi.GEMM_N,
+  K: abi.GEMM_K,
+  groups: abi.GEMM_GROUPS,
+  groupIn: abi.GEMM_GROUP_IN,
+  groupOut: abi.GEMM_GROUP_OUT,
+  mc: abi.GEMM_MC,
+  nc: abi.GEMM_NC,
+  kBlocks: abi.GEMM_K_BLOCKS,
+});
+
+export const pixelGrid = define("pixelGrid", {
+  counts: [abi.GRID_N, 4],
+  input: [abi.GRID_IN_N, 4],
+  output: [abi.GRID_OUT_N, 4],
+  first: abi.GRID_OUT_FIRST,
+});
+
+/** What ends a product, in this order: `accumulate` 1 adds what out holds; an activation, or limits (a clamp) where it is 0. */
+export const epilogue = define("epilogue", {
+  accumulate: abi.EPILOGUE_ACCUMULATE,
+  lo: { f32: abi.EPILOGUE_LO },
+  hi: { f32: abi.EPILOGUE_HI },
+  activation: abi.EPILOGUE_ACTIVATION,
+  p: { f32: abi.EPILOGUE_P },
+  q: { f32: abi.EPILOGUE_Q },
+});
+
+export const filterGradShape = define("filterGradShape", {
+  pixels: abi.FILTER_GRAD_P,
+  block: abi.FILTER_GRAD_BLOCK,
+  n: abi.FILTER_GRAD_N,
+  strips: abi.FILTER_GRAD_STRIPS,
+  groups: abi.FILTER_GRAD_GROUPS,
+  groupX: abi.FILTER_GRAD_GROUP_X,
+  panel: abi.FILTER_GRAD_PANEL,
+  add: abi.FILTER_GRAD_ADD,
+});
