@@ -84,7 +84,7 @@ describe("a thread pool", () => {
     kernel: runtime.kernels.affine_f32,
     args: [address, address, count, 1, add],
     units: Math.ceil(count / MAP_BLOCK),
-    index: 0, index: 0,
+    index: 0,
   });
 
   it("does every unit of every call once", async () => {
