@@ -3,6 +3,7 @@
 import { describe, expect, test } from "vitest";
 import type { Op } from "../src/graph/op.ts";
 import { activation, prelu } from "../src/ops/activation.ts";
+import { batchNormTrain } from "../src/ops/batch-norm-train.ts";
 import {
   binaryCrossEntropyWithLogits,
   huber,
@@ -13,7 +14,6 @@ import {
 import { batchNorm, groupNorm } from "../src/ops/norm.ts";
 import type { Optimizer } from "../src/ops/optimizer.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
-import { batchNormTrain } from "../src/passes/gradients/norm.ts";
 import { type GoldenCase, loadGolden, TRAINING_COUNTS, type TrainingCase } from "./golden.ts";
 import { gradientsOf } from "./gradients.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";

@@ -7,7 +7,7 @@ import { type ActivationKind, activation } from "../src/ops/activation.ts";
 import { affine, binary } from "../src/ops/elementwise.ts";
 import { maxPool } from "../src/ops/pool.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
-import { sinkActivationGradient } from "../src/passes/fuse.ts";
+import { sinkActivationGradient } from "../src/passes/fuse-gradients.ts";
 import { Program } from "../src/runtime/program.ts";
 import { builds } from "./harness.ts";
 

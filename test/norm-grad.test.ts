@@ -2,8 +2,8 @@
 import { describe, expect, it } from "vitest";
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { float32, type Op } from "../src/graph/op.ts";
+import { batchNormTrain, updateRunning, updateStatistics } from "../src/ops/batch-norm-train.ts";
 import { batchNorm, groupNorm, instanceNorm } from "../src/ops/norm.ts";
-import { batchNormTrain, updateRunning, updateStatistics } from "../src/passes/gradients/norm.ts";
 import { gradientsOf, numericGradient } from "./gradients.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";

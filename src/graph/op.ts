@@ -3,7 +3,6 @@ import type { Address, Loop, Records } from "../runtime/address.ts";
 import type { RecordData } from "../runtime/records.ts";
 import type { KernelArguments, KernelName } from "../runtime/wasm.ts";
 import type { Shape, TensorType } from "../tensor.ts";
-import type { Edge, Graph, Node } from "./graph.ts";
 
 export { type DType, float32, type Shape, sizeOf, type TensorType } from "../tensor.ts";
 
@@ -78,16 +77,6 @@ export interface Op<P> {
   infer(inputs: readonly TensorType[], params: P, where: string): TensorType[];
   /** Writes the kernel calls. Inputs and params have passed `infer`. */
   forward(e: Emitter, inputs: readonly Value[], outputs: readonly Value[], params: P): void;
-  /**
-   * Writes, into the graph, ops that make the gradients of the inputs from those of the outputs. `dys[i]` is undefined where
-   * nothing depends on output i; what is not wanted, or has none, stays undefined. An op without it cannot be trained through.
-   */
-  gradient?(
-    g: Graph,
-    node: Node,
-    dys: readonly (Edge | undefined)[],
-    wanted: readonly boolean[],
-  ): (Edge | undefined)[];
   /** Multiply-adds of one forward run; absent where an op does next to none. */
   multiplyAdds?(inputs: readonly TensorType[], outputs: readonly TensorType[], params: P): number;
   /** The output is the memory of input 0: under another shape, or changed in place. */

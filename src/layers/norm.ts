@@ -1,10 +1,11 @@
 // Normalisation layers.
+
+import { batchNormTrain, updateStatistics } from "../ops/batch-norm-train.ts";
 import {
   batchNorm as batchNormOp,
   groupNorm as groupNormOp,
   instanceNorm as instanceNormOp,
 } from "../ops/norm.ts";
-import { batchNormTrain, updateStatistics } from "../passes/gradients/norm.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 

@@ -2,7 +2,6 @@
 
 import { ShapeError } from "../errors.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
-import { activationGradient, preluGradient } from "../passes/gradients/activation.ts";
 import type { Address } from "../runtime/address.ts";
 import { type KernelName, MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
@@ -125,7 +124,6 @@ export const activation: Op<Activation> = {
   forward(e, [x], [out], params) {
     emitActivation(e, out.base, x.base, sizeOf(x.shape), params);
   },
-  gradient: (g, node, [dy], [wanted]) => [dy && wanted ? activationGradient(g, node, dy) : undefined],
   inPlace: true,
 };
 
@@ -148,6 +146,5 @@ export const prelu: Op<Record<string, never>> = {
   forward(e, [x, alpha], [out]) {
     emitBroadcast(e, "prelu_f32", out, x, alpha);
   },
-  gradient: (g, node, [dy], wanted) => (dy ? preluGradient(g, node, dy, wanted) : []),
   inPlace: true,
 };

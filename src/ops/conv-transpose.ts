@@ -1,17 +1,14 @@
 // Transposed convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
 import { ShapeError } from "../errors.ts";
-import type { Edge, Graph } from "../graph/graph.ts";
 import { fields, float32, type Op, sizeOf, type TensorType } from "../graph/op.ts";
-import { biasGradient, convFilterGrad, turnFilter } from "../passes/gradients/conv.ts";
 import { imagesPerChunk } from "../runtime/plan.ts";
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
 import { activate, clampOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
-import { type ConvParams, conv, operands } from "./conv.ts";
+import { type ConvParams, operands } from "./conv.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
 import { emitPad } from "./pad.ts";
-import { slice } from "./shape.ts";
 import { type Padding, slide } from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
@@ -20,7 +17,7 @@ export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
 }
 
 /** One axis of a transposed convolution. */
-interface TransposedAxis {
+export interface TransposedAxis {
   size: number;
   out: number;
   kernel: number;
@@ -135,54 +132,10 @@ export const convTranspose: Op<ConvTransposeParams> = {
     }
     activate(e, y, p.activation);
   },
-  // The convolution this one transposes takes dy back to x; dy is the image its windows slide over, x has a pixel per window.
-  gradient(g, node, [dy], [wantsX, wantsW, wantsBias]) {
-    const p = node.params as ConvTransposeParams;
-    if (p.activation) throw new Error("internal: a fused activation has no gradient");
-    if (!dy) return node.inputs.map(() => undefined);
-    const [x, w] = node.inputs;
-    const { groups } = p;
-    const { axes } = transposed(node.inputs, p, node.where);
-    const window = { stride: axes.map((a) => a.stride), dilation: axes.map((a) => a.dilation), groups };
-    return [
-      wantsX ? gather(g, dy, g.op(turnFilter, [w], { groups, flip: false }), axes, window) : undefined,
-      wantsW
-        ? g.op(
-            turnFilter,
-            [
-              g.op(convFilterGrad, [dy, x], {
-                ...{ ...window, kernel: w.shape.slice(0, -2), before: axes.map((a) => a.before) },
-                paddingMode: "zeros",
-              }),
-            ],
-            { groups, flip: false },
-          )
-        : undefined,
-      wantsBias ? biasGradient(g, dy) : undefined,
-    ].slice(0, node.inputs.length);
-  },
   multiplyAdds([x, w]) {
     return (sizeOf(w.shape) / x.shape.at(-1)!) * sizeOf(x.shape);
   },
 };
-
-/** conv(dy) with one output pixel per input pixel of the transposed convolution. */
-function gather(
-  g: Graph,
-  dy: Edge,
-  w: Edge,
-  axes: readonly TransposedAxis[],
-  window: Pick<ConvParams, "stride" | "dilation" | "groups">,
-): Edge {
-  // What windows reach beyond dy. Where outputPadding leaves room for more windows, those give pixels that x does not have.
-  const padding = axes.map((a) => {
-    const reached = (a.size - 1) * a.stride + a.dilation * (a.kernel - 1) + 1;
-    return [a.before, Math.max(0, reached - a.before - a.out)] as const;
-  });
-  const dx = g.op(conv, [dy, w], { ...window, padding, paddingMode: "zeros" });
-  const size = [dy.shape[0], ...axes.map((a) => a.size), w.shape.at(-1)!];
-  return String(size) === String(dx.shape) ? dx : g.op(slice, [dx], { begin: size.map(() => 0), size });
-}
 
 const ONE: TransposedAxis = { size: 1, out: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
 

@@ -1,21 +1,12 @@
 // Convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
 import { ShapeError } from "../errors.ts";
-import type { Edge, Graph, Node } from "../graph/graph.ts";
 import { type Emitter, fields, float32, type Op, sizeOf, type TensorType, type Value } from "../graph/op.ts";
-import {
-  biasGradient,
-  convFilterGrad,
-  filterGradParams,
-  padGradient,
-  turnFilter,
-} from "../passes/gradients/conv.ts";
 import type { Address } from "../runtime/address.ts";
 import { convAlgorithm, depthwisePads, imagesPerChunk, isWinograd, planDepthwise } from "../runtime/plan.ts";
 import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
 import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
 import { arity, checkShape, integer, perAxis, requireFloats, show } from "./check.ts";
-import { convTranspose } from "./conv-transpose.ts";
 import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
 import { emitPad } from "./pad.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
@@ -48,53 +39,10 @@ export const conv: Op<ConvParams> = {
   forward(e, inputs, [y], p) {
     emitConv(e, inputs, y, p, false);
   },
-  gradient(g, node, [dy], [wantsX, wantsW, wantsBias]) {
-    const p: ConvParams = node.params as ConvParams;
-    if (p.activation) throw new Error("internal: a fused activation has no gradient");
-    if (!dy) return node.inputs.map(() => undefined);
-    const [x, w] = node.inputs;
-    const { axes } = geometry(node.inputs, p, node.where);
-    return [
-      wantsX ? inputGradient(g, node, dy, axes) : undefined,
-      wantsW ? g.op(convFilterGrad, [x, dy], filterGradParams(axes, w, p)) : undefined,
-      wantsBias ? biasGradient(g, dy) : undefined,
-    ].slice(0, node.inputs.length);
-  },
   multiplyAdds([, w], [y]) {
     return multiplyAdds(w, y);
   },
 };
-
-/** The convolution with the filter turned, or the transposed one. Borders of pixels are added to those they were taken from. */
-function inputGradient(g: Graph, node: Node, dy: Edge, axes: readonly Axis[]): Edge {
-  const { groups, paddingMode } = node.params as ConvParams;
-  const [x, w] = node.inputs;
-  if (paddingMode !== "zeros" && axes.some((a) => a.before > 0 || a.after > 0)) {
-    const bare = axes.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }));
-    const padded = spread(g, dy, w, bare, groups);
-    const pads = [[0, 0], ...axes.map((a) => [a.before, a.after]), [0, 0]] as [number, number][];
-    return padGradient(g, x, padded, { pads, mode: paddingMode, value: 0 });
-  }
-  return spread(g, dy, w, axes, groups);
-}
-
-/** Brings dy back to the pixels it depends on; what the border would get is left out. */
-function spread(g: Graph, dy: Edge, w: Edge, axes: readonly Axis[], groups: number): Edge {
-  const stride = axes.map((a) => a.stride);
-  const dilation = axes.map((a) => a.dilation);
-  const reach = axes.map((a) => a.dilation * (a.kernel - 1));
-  const padding = axes.map((a, i) => [reach[i] - a.before, reach[i] - a.after] as const);
-  // Of stride 1 it is a convolution, by whatever algorithm is fastest, unless a border is wider than the window.
-  if (stride.every((s) => s === 1) && padding.every(([before, after]) => before >= 0 && after >= 0))
-    return g.op(conv, [dy, g.op(turnFilter, [w], { groups, flip: true })], {
-      ...{ stride, dilation, padding, paddingMode: "zeros", groups },
-    });
-  return g.op(convTranspose, [dy, g.op(turnFilter, [w], { groups, flip: false })], {
-    ...{ stride, dilation, groups },
-    padding: axes.map((a) => [a.before, a.after] as const),
-    outputPadding: axes.map((a, i) => (a.before + a.size + a.after - reach[i] - 1) % a.stride),
-  });
-}
 
 /**
  * sum + conv(x), written over the sum: the end of a residual block in one pass. Inputs are the sum [n, ..., out], then those of
@@ -308,7 +256,7 @@ export function operands(
   return { axes, c, oc };
 }
 
-function geometry(
+export function geometry(
   inputs: readonly TensorType[],
   p: ConvParams,
   where: string,

@@ -1,7 +1,6 @@
 // A dense layer: y = x · w + b over the last axis.
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
-import { biasGradient, denseFilterGrad, turnFilter } from "../passes/gradients/conv.ts";
 import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
 import { arity, checkShape, requireFloats, show } from "./check.ts";
 import { multiply, packProduct } from "./gemm.ts";
@@ -55,17 +54,6 @@ export const dense: Op<DenseParams> = {
     };
     multiply(e, product, packProduct(e, product), grid, x.base, y.base, ...clampOf(activation));
     activate(e, y, activation);
-  },
-  gradient(g, node, [dy], [wantsX, wantsW, wantsBias]) {
-    if ((node.params as DenseParams).activation)
-      throw new Error("internal: a fused activation has no gradient");
-    if (!dy) return node.inputs.map(() => undefined);
-    const [x, w] = node.inputs;
-    return [
-      wantsX ? g.op(dense, [dy, g.op(turnFilter, [w], { groups: 1, flip: false })], {}) : undefined,
-      wantsW ? g.op(denseFilterGrad, [x, dy], {}) : undefined,
-      wantsBias ? biasGradient(g, dy) : undefined,
-    ].slice(0, node.inputs.length);
   },
   multiplyAdds([x, w]) {
     return sizeOf(x.shape) * w.shape[1];

@@ -37,7 +37,4 @@ export const dropout: Op<DropoutParams> = {
     const numbers = [count, stream, threshold, 1 / (1 - rate)];
     e.call("dropout_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, state.base, ...numbers]);
   },
-  gradient(g, { inputs: [, state], params }, [dy], [wanted]) {
-    return [dy && wanted ? g.op(dropout, [dy, state], params as DropoutParams) : undefined];
-  },
 };

@@ -1,7 +1,6 @@
 // Two tensors value by value, with NumPy broadcasting; and x · scale + offset.
 
 import { ShapeError } from "../errors.ts";
-import type { Edge } from "../graph/graph.ts";
 import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { BROADCAST } from "../runtime/plan.ts";
@@ -15,7 +14,6 @@ import {
   BROADCAST_RUN,
   MAP_BLOCK,
 } from "../runtime/wasm.ts";
-import { sumTo } from "./broadcast.ts";
 import { arity, checkShape, finite, requireFloats, show } from "./check.ts";
 
 export type BinaryKind = "add" | "sub" | "mul" | "div" | "min" | "max";
@@ -172,43 +170,6 @@ export const binary: Op<BinaryParams> = {
     emitBroadcast(e, KERNELS[kind], out, a, b);
   },
   inPlace: true,
-  gradient(g, { inputs: [a, b], outputs: [y], params }, [dy], wanted) {
-    if (!dy) return [];
-    const { kind } = params as BinaryParams;
-    const apply = (of: BinaryKind, p: Edge, q: Edge): Edge => g.op(binary, [p, q], { kind: of });
-    const negative = (p: Edge): Edge => g.op(affine, [p], { scale: -1, offset: 0 });
-    const toA = (p: Edge): Edge => sumTo(g, p, a.shape);
-    const toB = (p: Edge): Edge => sumTo(g, p, b.shape);
-    const share = (p: Edge, q: Edge): Edge => apply("mul", g.op(maxShare, [p, q], {}), dy);
-    // What is the same all along a sum is taken out of it.
-    const sides: Readonly<Record<BinaryKind, readonly [() => Edge, () => Edge]>> = {
-      add: [() => toA(dy), () => toB(dy)],
-      sub: [() => toA(dy), () => negative(toB(dy))],
-      mul: [() => toA(apply("mul", dy, b)), () => toB(apply("mul", dy, a))],
-      div: [() => toA(apply("div", dy, b)), () => negative(apply("div", toB(apply("mul", dy, y)), b))],
-      min: [() => toA(share(b, a)), () => toB(share(a, b))],
-      max: [() => toA(share(a, b)), () => toB(share(b, a))],
-    };
-    return sides[kind].map((side, i) => (wanted[i] ? side() : undefined));
-  },
-};
-
-/** What the first has of the larger of two: all, half where they are equal, or nothing. */
-const maxShare: Op<Record<string, never>> = {
-  name: "maxShare",
-  infer: (inputs, _, where) => binary.infer(inputs, { kind: "max" }, where),
-  forward(e, [a, b], [out]) {
-    emitBroadcast(e, "max_share_f32", out, a, b);
-  },
-};
-
-/** 1 where a and b are equal, 0 elsewhere. Where a NaN is, nothing equals. */
-export const equal: Op<Record<string, never>> = {
-  name: "equal",
-  infer: (inputs, _, where) => binary.infer(inputs, { kind: "sub" }, where),
-  forward(e, [a, b], [out]) {
-    emitBroadcast(e, "equal_f32", out, a, b);
-  },
 };
 
 /** x · scale + offset. */
@@ -226,8 +187,4 @@ export const affine: Op<AffineParams> = {
     e.call("affine_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, count, scale, offset]);
   },
   inPlace: true,
-  gradient(g, { params }, [dy], [wanted]) {
-    const { scale } = params as AffineParams;
-    return [dy && wanted ? g.op(affine, [dy], { scale, offset: 0 }) : undefined];
-  },
 };

@@ -66,10 +66,6 @@ export const im2col: Op<Im2colParams> = {
     const record = e.table(recordOf(n, x.shape[x.shape.length - 1], axes));
     e.call("im2col_f32", outRows(n, out.shape.slice(1, -1)), [out.base, x.base, record]);
   },
-  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    if (!dy || !wanted) return [undefined];
-    return [g.op(col2im, [dy], { ...(params as Im2colParams), size: x.shape.slice(1, -1) })];
-  },
 };
 
 /** The adjoint of im2col: values of overlapping patches are summed. */
@@ -106,9 +102,5 @@ export const col2im: Op<Col2imParams> = {
     const axes = slide(params.size, params, "col2im");
     const record = e.table(recordOf(out.shape[0], out.shape[out.shape.length - 1], axes));
     e.call("col2im_f32", outRows(out.shape[0], params.size), [out.base, col.base, record]);
-  },
-  gradient(g, { params }, [dy], [wanted]) {
-    if (!dy || !wanted) return [undefined];
-    return [g.op(im2col, [dy], params as Col2imParams)];
   },
 };

@@ -1,7 +1,6 @@
 // Normalisation per channel and per group of channels, of [n, ...spatial, c].
 import { ShapeError } from "../errors.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
-import { batchNormGradient, groupNormGradient } from "../passes/gradients/norm.ts";
 import { integer, show } from "./check.ts";
 import { checkNorm, copiesOf, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
@@ -38,9 +37,6 @@ export const batchNorm: Op<BatchNormParams> = {
     if (rest)
       e.call("channel_affine_f32", rest, [out.base.plus(done), x.base.plus(done), tables, c, columns, rest]);
   },
-  gradient(g, node, [dy], wanted) {
-    return dy ? batchNormGradient(g, node, dy, wanted, (node.params as BatchNormParams).epsilon) : [];
-  },
 };
 
 /** Statistics over all pixels of a picture and the channels of a group, then as batchNorm. */
@@ -75,10 +71,6 @@ export const groupNorm: Op<GroupNormParams> = {
   forward(e, inputs, [out], { groups, epsilon }) {
     normalise(e, inputs, out, groups, epsilon);
   },
-  gradient(g, node, [dy], wanted) {
-    const { groups, epsilon } = node.params as GroupNormParams;
-    return dy ? groupNormGradient(g, node, dy, wanted, groups, epsilon) : [];
-  },
 };
 
 /** Every channel of every picture on its own. */
@@ -91,9 +83,5 @@ export const instanceNorm: Op<BatchNormParams> = {
   },
   forward(e, inputs, [out], { epsilon }) {
     normalise(e, inputs, out, out.shape[out.shape.length - 1], epsilon);
-  },
-  gradient(g, node, [dy], wanted) {
-    const c = node.inputs[1].shape[0];
-    return dy ? groupNormGradient(g, node, dy, wanted, c, (node.params as BatchNormParams).epsilon) : [];
   },
 };

@@ -13,8 +13,7 @@ import {
   PAD_REPLICATE,
 } from "../runtime/wasm.ts";
 import { arity, checkShape, finite, integer, requireFloats, show } from "./check.ts";
-import { combination, combine, turned } from "./combine.ts";
-import { copyBox, list, slice } from "./shape.ts";
+import { copyBox, list } from "./shape.ts";
 import { type PaddingMode, threeAxes } from "./window.ts";
 
 export type PadMode = "constant" | "reflect" | "replicate";
@@ -90,26 +89,7 @@ export const pad: Op<PadParams> = {
       x.shape,
     );
   },
-  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    if (!dy || !wanted) return [];
-    const { pads, mode } = params as PadParams;
-    if (pads.every(([before, after]) => before + after === 0)) return [dy];
-    if (mode === "constant")
-      return [g.op(slice, [dy], { begin: pads.map(([before]) => before), size: x.shape })];
-    // What lies in a mirrored or repeated border belongs to the pixels it was copied from.
-    const axes = pads.slice(1, -1).map(([before, after], i) => {
-      const size = x.shape[i + 1];
-      return turned(combination(size, before + size + after, (j) => [[sourceOf(j - before, size, mode), 1]]));
-    });
-    return [g.op(combine, [dy], { axes })];
-  },
 };
-
-/** The pixel that is repeated at `i`, inside or outside. */
-function sourceOf(i: number, size: number, mode: "reflect" | "replicate"): number {
-  if (mode === "replicate") return Math.min(Math.max(i, 0), size - 1);
-  return i < 0 ? -i : i < size ? i : 2 * (size - 1) - i;
-}
 
 const PAD_MODES: Record<PadMode | PaddingMode, number> = {
   constant: PAD_CONSTANT,

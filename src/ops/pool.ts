@@ -24,10 +24,7 @@ import {
   POOL_SIZE,
   POOL_STRIDE,
 } from "../runtime/wasm.ts";
-import { as, broadcastTo } from "./broadcast.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
-import { type Combination, combination, combine, turned } from "./combine.ts";
-import { affine } from "./elementwise.ts";
 import { reduceStretch } from "./reduce.ts";
 import { type Axis, type Padding, slide } from "./window.ts";
 
@@ -64,9 +61,9 @@ function spatial({ shape }: TensorType, where: string): Shape {
   return shape.slice(1, -1);
 }
 
-const undilated = (p: AvgPoolParams): MaxPoolParams => ({ ...p, dilation: p.kernel.map(() => 1) });
+export const undilated = (p: AvgPoolParams): MaxPoolParams => ({ ...p, dilation: p.kernel.map(() => 1) });
 
-function axesOf(x: TensorType, p: MaxPoolParams, where: string): Axis[] {
+export function axesOf(x: TensorType, p: MaxPoolParams, where: string): Axis[] {
   return slide(spatial(x, where), p, where);
 }
 
@@ -93,7 +90,7 @@ function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: strin
 }
 
 /** The axes of a window, always three: depth, height, width. */
-function threeAxes(x: TensorType, p: MaxPoolParams): Axis[] {
+export function threePoolAxes(x: TensorType, p: MaxPoolParams): Axis[] {
   const axes = axesOf(x, p, "pool");
   return [...[LONE, LONE, LONE].slice(axes.length), ...axes];
 }
@@ -107,7 +104,7 @@ function still(size: number): Axis {
 }
 
 /** Writes the call; the axes are depth, height and width. */
-function emitPool(
+export function emitPool(
   e: Emitter,
   kernel: "pool_max_f32" | "pool_average_f32" | "pool_max_grad_f32",
   out: Address,
@@ -133,14 +130,14 @@ function emitPool(
   e.call(kernel, n * units, [out, ...from, e.table(record)]);
 }
 
-const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
+export const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
 
 /** The largest value under the window; the border never wins. */
 export const maxPool: Op<MaxPoolParams> = {
   name: "maxPool",
   infer: inferPool,
   forward(e, [x], [out], p) {
-    const axes = threeAxes(x, p);
+    const axes = threePoolAxes(x, p);
     const [depth, height, width] = axes;
     const [n, c] = ends(x);
     let from = x.base;
@@ -152,74 +149,17 @@ export const maxPool: Op<MaxPoolParams> = {
     }
     emitPool(e, "pool_max_f32", out.base, [from], axes, [n, c]);
   },
-  gradient(g, { inputs: [x], outputs: [y], params }, [dy], [wanted]) {
-    const p = params as MaxPoolParams;
-    const op = tallOf(threeAxes(x, p)) ? maxPoolPairsGrad : maxPoolGrad;
-    return [dy && wanted ? g.op(op, [x, dy, y], p) : undefined];
-  },
 };
-
-/** From [x, dy, y]: every window's gradient goes to its largest value, the first of equals. */
-export const maxPoolGrad: Op<MaxPoolParams> = {
-  name: "maxPoolGrad",
-  infer: ([x]) => [float32(x.shape)],
-  forward(e, [x, dy, y], [dx], p) {
-    const from = [dy.base, x.base, y.base];
-    emitPool(e, "pool_max_grad_f32", dx.base, from, threeAxes(x, p), ends(x));
-  },
-};
-
-/** The same where windows are pairs of pixels, or pairs of pairs, side by side; it may take over the memory of x. */
-export const maxPoolPairsGrad: Op<MaxPoolParams> = {
-  name: "maxPoolPairsGrad",
-  inPlace: true,
-  infer: maxPoolGrad.infer,
-  forward(e, [x, dy], [dx], p) {
-    const axes = threeAxes(x, p);
-    const [depth, height, width] = axes;
-    const tall = tallOf(axes)!;
-    const [n, c] = ends(x);
-    const units = n * depth.size * Math.ceil(height.size / tall);
-    const args = [dx.base, dy.base, x.base, tall, height.size, width.size, c];
-    e.call("pool_pairs_grad_f32", units, args);
-  },
-};
-
-/** 2 for windows of 2 x 2 that lie side by side without a border, 1 for windows of 2, undefined for others. */
-function tallOf(axes: readonly Axis[]): 1 | 2 | undefined {
-  const [depth, height, width] = axes;
-  if (axes.some((a) => a.before || a.after || a.stride !== a.kernel)) return undefined;
-  const plain = width.kernel === 2 && width.dilation === 1 && depth.kernel === 1;
-  if (plain && height.kernel === 2 && height.dilation === 1) return 2;
-  return plain && height.kernel === 1 ? 1 : undefined;
-}
 
 /** The average under the window. */
 export const avgPool: Op<AvgPoolParams> = {
   name: "avgPool",
   infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
   forward(e, [x], [out], p) {
-    const axes = threeAxes(x, undilated(p));
+    const axes = threePoolAxes(x, undilated(p));
     emitPool(e, "pool_average_f32", out.base, [x.base], axes, ends(x), p.countIncludePad);
   },
-  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    const p = params as AvgPoolParams;
-    const averages = () =>
-      axesOf(x, undilated(p), "pool").map((axis) => turned(averagesOf(axis, p.countIncludePad)));
-    return [dy && wanted ? g.op(combine, [dy], { axes: averages() }) : undefined];
-  },
 };
-
-/** An axis of averages: what each takes of the pixels under its window. */
-function averagesOf({ size, out, kernel, stride, before, after }: Axis, countPadding: boolean): Combination {
-  return combination(size, out, (o) => {
-    const first = o * stride - before;
-    const end = Math.min(first + kernel, size);
-    const begin = Math.max(first, 0);
-    const counted = countPadding ? Math.min(first + kernel, size + after) - first : end - begin;
-    return Array.from({ length: end - begin }, (_, i) => [begin + i, 1 / counted]);
-  });
-}
 
 function inferGlobal(
   inputs: readonly TensorType[],
@@ -246,13 +186,6 @@ export const globalMaxPool: Op<GlobalPoolParams> = {
   forward(e, [x], [out]) {
     global(e, "max", x, out);
   },
-  gradient(g, { inputs: [x], outputs: [y] }, [dy], [wanted]) {
-    if (!dy || !wanted) return [];
-    const kernel = x.shape.slice(1, -1);
-    const ones = kernel.map(() => 1);
-    const p = { kernel, stride: ones, dilation: ones, padding: "valid", ceilMode: false } as const;
-    return [g.op(maxPoolGrad, [x, dy, y], p)];
-  },
 };
 
 /** The mean of every channel. */
@@ -261,11 +194,5 @@ export const globalAvgPool: Op<GlobalPoolParams> = {
   infer: inferGlobal,
   forward(e, [x], [out]) {
     global(e, "sum", x, out);
-  },
-  gradient(g, { inputs: [x], outputs: [y] }, [dy], [wanted]) {
-    if (!dy || !wanted) return [];
-    const each = g.op(affine, [dy], { scale: sizeOf(y.shape) / sizeOf(x.shape), offset: 0 });
-    const kept = x.shape.map((d, i) => (i === 0 || i === x.shape.length - 1 ? d : 1));
-    return [g.op(broadcastTo, [as(g, each, kept)], { shape: x.shape })];
   },
 };

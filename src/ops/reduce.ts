@@ -1,14 +1,11 @@
 // Sums, means, extremes and places of extremes along axes.
 
 import { ShapeError } from "../errors.ts";
-import type { Edge } from "../graph/graph.ts";
 import { type Emitter, float32, type Op, type Shape, sizeOf } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { reductionChunk } from "../runtime/plan.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../runtime/wasm.ts";
-import { as, broadcastTo } from "./broadcast.ts";
 import { arity, axisOf, requireFloats, show } from "./check.ts";
-import { affine, binary, equal } from "./elementwise.ts";
 
 export type ReduceKind = "sum" | "mean" | "max" | "min";
 
@@ -58,7 +55,7 @@ export function reduceStretch(
 }
 
 /** Which axes go, each once, from the front. */
-function axesOf(axes: readonly number[], rank: number, where: string): Set<number> {
+export function axesOf(axes: readonly number[], rank: number, where: string): Set<number> {
   const set = new Set<number>();
   for (const axis of axes) {
     const a = axisOf(axis, rank, where);
@@ -68,7 +65,7 @@ function axesOf(axes: readonly number[], rank: number, where: string): Set<numbe
   return set;
 }
 
-function reducedShape(shape: Shape, gone: ReadonlySet<number>, keepDims: boolean): Shape {
+export function reducedShape(shape: Shape, gone: ReadonlySet<number>, keepDims: boolean): Shape {
   return keepDims ? shape.map((d, i) => (gone.has(i) ? 1 : d)) : shape.filter((_, i) => !gone.has(i));
 }
 
@@ -114,21 +111,6 @@ export const reduce: Op<ReduceParams> = {
       reduceStretch(e, fold, to, from, stretch, left === 1 ? divisor : 1);
       from = to;
     }
-  },
-  gradient(g, { inputs: [x], outputs: [y], params }, [dy], [wanted]) {
-    if (!dy || !wanted) return [];
-    const { kind, axes } = params as ReduceParams;
-    const gone = axesOf(axes, x.shape.length, "reduce");
-    const kept = reducedShape(x.shape, gone, true);
-    const spread = (edge: Edge): Edge => g.op(broadcastTo, [as(g, edge, kept)], { shape: x.shape });
-    if (kind === "sum") return [spread(dy)];
-    if (kind === "mean")
-      return [spread(g.op(affine, [dy], { scale: sizeOf(y.shape) / sizeOf(x.shape), offset: 0 }))];
-    // All that equal the extreme share its gradient.
-    const winners = g.op(equal, [x, as(g, y, kept)], {});
-    const count = g.op(reduce, [winners], { kind: "sum", axes, keepDims: true });
-    const each = g.op(binary, [as(g, dy, kept), count], { kind: "div" });
-    return [g.op(binary, [winners, each], { kind: "mul" })];
   },
 };
 

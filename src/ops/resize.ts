@@ -4,7 +4,6 @@ import { ShapeError } from "../errors.ts";
 import { fields, float32, type Op } from "../graph/op.ts";
 import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../runtime/wasm.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
-import { type Combination, combination, combine, isIdentity, turned } from "./combine.ts";
 import { threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";
@@ -69,29 +68,6 @@ export function linearIndices(
   return { indices, weights };
 }
 
-/** What every output pixel of an axis takes of which input pixels. */
-function resizing(
-  size: number,
-  out: number,
-  method: ResizeMethod,
-  coordinates: ResizeCoordinates,
-): Combination {
-  if (method === "nearest") {
-    const indices = nearestIndices(size, out, coordinates);
-    return combination(size, out, (i) => [[indices[i], 1]]);
-  }
-  const { indices, weights } = linearIndices(size, out, coordinates);
-  return combination(size, out, (i) => {
-    const [at, weight] = [indices[i], weights[i]];
-    return weight === 0
-      ? [[at, 1]]
-      : [
-          [at, Math.fround(1 - weight)],
-          [at + 1, weight],
-        ];
-  });
-}
-
 export const resize: Op<ResizeParams> = {
   name: "resize",
   infer(inputs, { size, method, coordinates }, where) {
@@ -140,11 +116,5 @@ export const resize: Op<ResizeParams> = {
       const weights = Float32Array.from(axes.flatMap((axis) => [...axis.weights]));
       e.call("resize_linear_f32", units, [out.base, x.base, e.table(record), e.constant(weights)]);
     }
-  },
-  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    if (!dy || !wanted) return [];
-    const { size, method, coordinates } = params as ResizeParams;
-    const axes = size.map((out, i) => turned(resizing(x.shape[i + 1], out, method, coordinates)));
-    return [axes.every(isIdentity) ? dy : g.op(combine, [dy], { axes })];
   },
 };

@@ -1,8 +1,6 @@
 import { ShapeError } from "../errors.ts";
 import { type Emitter, type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
-import { as, zeros } from "./broadcast.ts";
 import { arity, axisOf, checkShape, integer, rank, show } from "./check.ts";
-import { pad } from "./pad.ts";
 import { denseSteps, type StridedAxis, stridedCopy } from "./strided.ts";
 
 /** Copies a box of `sizes` from `x`, seen from index `begin` on, to `out`, from index `place` on. */
@@ -57,7 +55,6 @@ export const reshape: Op<ReshapeParams> = {
     return [{ shape: shape.map((d) => (d === -1 ? have / want : d)), dtype: x.dtype }];
   },
   forward() {},
-  gradient: (g, { inputs: [x] }, [dy], [wanted]) => [dy && wanted ? as(g, dy, x.shape) : undefined],
 };
 
 /** [n, ...] to [n, m]. */
@@ -72,7 +69,6 @@ export const flatten: Op<object> = {
     return [{ shape: [shape[0], sizeOf(shape.slice(1))], dtype }];
   },
   forward() {},
-  gradient: (g, { inputs: [x] }, [dy], [wanted]) => [dy && wanted ? as(g, dy, x.shape) : undefined],
 };
 
 export interface TransposeParams {
@@ -97,11 +93,6 @@ export const transpose: Op<TransposeParams> = {
     const xSteps = denseSteps(x.shape);
     const axes = perm.map((axis, i) => ({ size: out.shape[i], out: outSteps[i], x: xSteps[axis] }));
     stridedCopy(e, out.base, x.base, axes);
-  },
-  gradient(g, { params }, [dy], [wanted]) {
-    const { perm } = params as TransposeParams;
-    const back = perm.map((_, i) => perm.indexOf(i));
-    return [dy && wanted ? g.op(transpose, [dy], { perm: back }) : undefined];
   },
 };
 
@@ -139,16 +130,6 @@ export const concat: Op<ConcatParams> = {
       place += x.shape[axis];
     }
   },
-  gradient(g, { inputs, params }, [dy], wanted) {
-    if (!dy) return [];
-    const axis = axisOf((params as ConcatParams).axis, dy.shape.length, "concat");
-    let place = 0;
-    return inputs.map((x, i) => {
-      const begin = dy.shape.map(() => 0).with(axis, place);
-      place += x.shape[axis];
-      return wanted[i] ? g.op(slice, [dy], { begin, size: x.shape }) : undefined;
-    });
-  },
 };
 
 export interface SliceParams {
@@ -183,11 +164,6 @@ export const slice: Op<SliceParams> = {
       begin,
       size,
     );
-  },
-  gradient(g, { inputs: [x], params }, [dy], [wanted]) {
-    const { begin, size } = params as SliceParams;
-    const pads = x.shape.map((d, i) => [begin[i], d - begin[i] - size[i]] as const);
-    return [dy && wanted ? g.op(pad, [dy], { pads, mode: "constant", value: 0 }) : undefined];
   },
 };
 
@@ -224,11 +200,6 @@ export const split: Op<SplitParams> = {
       copyBox(e, out, zeros, x, zeros.with(axis, begin), out.shape);
       begin += out.shape[axis];
     }
-  },
-  gradient(g, { outputs, params }, dys, [wanted]) {
-    if (!wanted) return [];
-    const parts = outputs.map((y, i) => dys[i] ?? zeros(g, y.shape));
-    return [g.op(concat, parts, { axis: (params as SplitParams).axis })];
   },
 };
 
@@ -289,9 +260,6 @@ export const depthToSpace: Op<BlockParams> = {
     );
     stridedCopy(e, out.base, x.base, axes);
   },
-  gradient(g, { params }, [dy], [wanted]) {
-    return [dy && wanted ? g.op(spaceToDepth, [dy], params as BlockParams) : undefined];
-  },
 };
 
 /** [n, h · block, w · block, c] to [n, h, w, block² · c]. */
@@ -312,8 +280,5 @@ export const spaceToDepth: Op<BlockParams> = {
       (a): StridedAxis => ({ size: a.size, out: a.deep, x: a.wide }),
     );
     stridedCopy(e, out.base, x.base, axes);
-  },
-  gradient(g, { params }, [dy], [wanted]) {
-    return [dy && wanted ? g.op(depthToSpace, [dy], params as BlockParams) : undefined];
   },
 };

@@ -10,24 +10,7 @@ export interface SoftmaxParams {
   axis: number;
 }
 
-interface SoftmaxGradParams extends SoftmaxParams {
-  /** Whether it was the logarithm. */
-  log: boolean;
-}
-
-/** dx from dy and the softmax. */
-const softmaxGrad: Op<SoftmaxGradParams> = {
-  name: "softmaxGrad",
-  inPlace: true,
-  infer: ([dy]) => [float32(dy.shape)],
-  forward(e, [dy, y], [out], { axis, log }) {
-    const stretch = alongAxis(y.shape, axisOf(axis, y.shape.length, "softmaxGrad"));
-    const { reduce, inner } = stretch;
-    e.call("softmax_grad_f32", unitsOf(stretch), [out.base, dy.base, y.base, reduce, inner, Number(log)]);
-  },
-};
-
-function unitsOf({ outer, inner }: Stretch): number {
+export function softmaxUnits({ outer, inner }: Stretch): number {
   return inner === 1 ? outer : outer * Math.ceil(inner / SOFTMAX_BLOCK);
 }
 
@@ -44,12 +27,7 @@ function along(name: string, kernel: "softmax_f32" | "log_softmax_f32"): Op<Soft
     },
     forward(e, [x], [out], { axis }) {
       const stretch = alongAxis(x.shape, axisOf(axis, x.shape.length, name));
-      e.call(kernel, unitsOf(stretch), [out.base, x.base, stretch.reduce, stretch.inner]);
-    },
-    gradient(g, { outputs, params }, [dy], [wanted]) {
-      if (!dy || !wanted) return [];
-      const { axis } = params as SoftmaxParams;
-      return [g.op(softmaxGrad, [dy, ...outputs], { axis, log: kernel === "log_softmax_f32" })];
+      e.call(kernel, softmaxUnits(stretch), [out.base, x.base, stretch.reduce, stretch.inner]);
     },
   };
 }

@@ -1,16 +1,17 @@
-// Reverse-mode differentiation: appends to a graph the ops that make the gradients of one edge by some others.
+// Reverse-mode differentiation: appends to a graph the ops that make the gradients of one edge with respect to others.
 import { UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/op.ts";
 import { binary } from "../ops/elementwise.ts";
+import { GRADIENTS } from "./gradients/index.ts";
 
 /**
- * The gradients of sum(dy · y) by the edges `by`, in their order; undefined for those y does not depend on. dy defaults to ones:
- * the gradients of a loss. Throws UnsupportedError where an op on the way has no gradient.
+ * The gradients of sum(dy · y) with respect to the edges `wrt`, in their order; undefined for those y does not depend on. dy defaults
+ * to ones: the gradients of a loss. Throws UnsupportedError where an op on the way has no gradient.
  */
-export function differentiate(graph: Graph, y: Edge, by: readonly Edge[], dy?: Edge): (Edge | undefined)[] {
-  // What lies between: only there gradients are wanted.
-  const dependent = new Set<Edge>(by);
+export function differentiate(graph: Graph, y: Edge, wrt: readonly Edge[], dy?: Edge): (Edge | undefined)[] {
+  // Only what lies between `wrt` and y needs gradients.
+  const dependent = new Set<Edge>(wrt);
   const nodes = graph.nodes.filter((node) => {
     if (!node.inputs.some((edge) => dependent.has(edge))) return false;
     for (const edge of node.outputs) dependent.add(edge);
@@ -23,12 +24,13 @@ export function differentiate(graph: Graph, y: Edge, by: readonly Edge[], dy?: E
     const dys = node.outputs.map((edge) => gradients.get(edge));
     if (dys.every((dy) => dy === undefined)) continue;
     const wanted = node.inputs.map((edge) => dependent.has(edge));
-    if (!node.op.gradient)
+    const rule = GRADIENTS.get(node.op);
+    if (!rule)
       throw new UnsupportedError(
         `${node.where}: cannot be differentiated, its op "${node.op.name}" has no gradient; in a network, freeze the layers before it`,
       );
     graph.enter(node.layer, node.where);
-    node.op.gradient(graph, node, dys, wanted).forEach((gradient, i) => {
+    rule(graph, node, dys, wanted).forEach((gradient, i) => {
       if (!gradient || !wanted[i]) return;
       const edge = node.inputs[i];
       const sum = gradients.get(edge);
@@ -36,5 +38,5 @@ export function differentiate(graph: Graph, y: Edge, by: readonly Edge[], dy?: E
       gradients.set(edge, sum ? graph.op(binary, [sum, gradient], { kind: "add" }) : gradient);
     });
   }
-  return by.map((edge) => gradients.get(edge));
+  return wrt.map((edge) => gradients.get(edge));
 }

@@ -7,8 +7,6 @@ import { convTranspose } from "../ops/conv-transpose.ts";
 import { dense } from "../ops/dense.ts";
 import { type BinaryParams, binary } from "../ops/elementwise.ts";
 import { batchNorm } from "../ops/norm.ts";
-import { maxPoolGrad, maxPoolPairsGrad } from "../ops/pool.ts";
-import { activationGrad } from "./gradients/activation.ts";
 
 /** Ops that take a filter whose last axis is the output channel, then maybe a bias, and can apply an activation. */
 const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
@@ -33,7 +31,7 @@ function producer(node: Node, uses: Map<Edge, number>, of: ReadonlySet<unknown>)
 }
 
 /** `by` now makes what `node` made; `node` makes nothing and is pruned. */
-function takeOver(node: Node, by: Node): void {
+export function takeOver(node: Node, by: Node): void {
   by.outputs = node.outputs;
   by.outputs[0].node = by;
   node.outputs = [];
@@ -112,28 +110,6 @@ function fuseSum(graph: Graph, outputs: Edge[]): void {
     overwritten.add(sum);
   });
   graph.nodes = nodes.filter((node) => node.outputs.length > 0);
-}
-
-/**
- * An activation's gradient after max pooling's becomes one before it, on as many values as there are windows: where the window's
- * largest value lies the activation's output is that value, and elsewhere the gradient is 0. The pool may then overwrite its input.
- */
-export function sinkActivationGradient(graph: Graph, outputs: readonly Edge[]): void {
-  const uses = graph.uses(outputs);
-  for (const node of [...graph.nodes]) {
-    if (node.op !== activationGrad) continue;
-    const [from, v] = node.inputs;
-    const pool = from.node;
-    if (pool?.op !== maxPoolGrad && pool?.op !== maxPoolPairsGrad) continue;
-    const [x, dy, y] = pool.inputs;
-    if (v !== x || uses.get(from) !== 1) continue;
-    const gate: Node = { ...node, inputs: [dy, y], outputs: [new Edge(dy)] };
-    gate.outputs[0].node = gate;
-    graph.nodes.splice(graph.nodes.indexOf(pool), 0, gate);
-    pool.inputs = [x, gate.outputs[0], y];
-    takeOver(node, pool);
-  }
-  graph.prune(outputs);
 }
 
 export function fuseActivation(graph: Graph, outputs: Edge[]): void {

@@ -1,11 +1,9 @@
 // Gradients of activations: from the output where the formula allows, so that the input need not be kept.
 
-import type { Edge, Graph, Node } from "../../graph/graph.ts";
-import { float32, type Op, type Shape, sizeOf } from "../../graph/op.ts";
-import type { Activation, ActivationKind } from "../../ops/activation.ts";
+import type { Edge } from "../../graph/graph.ts";
+import { float32, type Op, sizeOf } from "../../graph/op.ts";
+import { type Activation, type ActivationKind, activation, prelu } from "../../ops/activation.ts";
 import { affine, binary, emitBroadcast } from "../../ops/elementwise.ts";
-import { reduce } from "../../ops/reduce.ts";
-import { reshape } from "../../ops/shape.ts";
 import {
   GRAD_ABS,
   GRAD_CLIP,
@@ -22,6 +20,8 @@ import {
   GRAD_SOFTSIGN,
   MAP_BLOCK,
 } from "../../runtime/wasm.ts";
+import { sumTo } from "./broadcast.ts";
+import { type GradientEntry, gradientOf } from "./rule.ts";
 
 export interface Derivative {
   /** What the kernel makes the derivative from: the activation's input or its output. */
@@ -58,7 +58,7 @@ const DERIVATIVES: Readonly<Partial<Record<ActivationKind, Derivative>>> = {
   abs: ofInput(GRAD_ABS),
 };
 
-/** A negative alpha turns the sign of the output, which then says nothing about the input's. */
+/** With a negative alpha the sign of the output does not tell the sign of the input. */
 function derivativeOf({ kind, alpha }: Activation): Derivative {
   if (kind === "leakyRelu") {
     const below = alpha ?? 0.01;
@@ -84,19 +84,6 @@ export const activationGrad: Op<Derivative> = {
   },
 };
 
-/** The gradient of an activation by its input. */
-export function activationGradient(g: Graph, { params, inputs, outputs }: Node, dy: Edge): Edge {
-  const of = params as Activation;
-  const [y] = outputs;
-  if (of.kind === "linear") return dy;
-  if (of.kind === "neg") return g.op(affine, [dy], { scale: -1, offset: 0 });
-  if (of.kind === "exp") return g.op(binary, [dy, y], { kind: "mul" });
-  if (of.kind === "sqrt")
-    return g.op(affine, [g.op(binary, [dy, y], { kind: "div" })], { scale: 0.5, offset: 0 });
-  const derivative = derivativeOf(of);
-  return g.op(activationGrad, [dy, derivative.from === "x" ? inputs[0] : y], derivative);
-}
-
 /** dx of prelu from [dy, x, alpha]: dy above 0, alpha · dy below. */
 const preluGrad: Op<Record<string, never>> = {
   name: "preluGrad",
@@ -109,24 +96,21 @@ const preluGrad: Op<Record<string, never>> = {
   },
 };
 
-/** The gradients of prelu by x and by alpha. */
-export function preluGradient(
-  g: Graph,
-  { inputs: [x, alpha] }: Node,
-  dy: Edge,
-  wanted: readonly boolean[],
-): (Edge | undefined)[] {
-  const below = (): Edge => g.op(activationGrad, [dy, x], ofInput(GRAD_PRELU));
-  return [
-    wanted[0] ? g.op(preluGrad, [dy, x, alpha], {}) : undefined,
-    wanted[1] ? sumTo(g, below(), alpha.shape) : undefined,
-  ];
-}
-
-/** The sum over the axes along which a tensor of that shape was repeated. */
-function sumTo(g: Graph, x: Edge, shape: Shape): Edge {
-  const extra = x.shape.length - shape.length;
-  const axes = x.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d > 1) ? [i] : []));
-  const sum = axes.length > 0 ? g.op(reduce, [x], { kind: "sum", axes, keepDims: true }) : x;
-  return extra > 0 ? g.op(reshape, [sum], { shape }) : sum;
-}
+export const activationGradients: readonly GradientEntry[] = [
+  gradientOf(activation, (g, { params, inputs: [x], outputs: [y] }, dy) => {
+    if (params.kind === "linear") return [dy];
+    if (params.kind === "neg") return [g.op(affine, [dy], { scale: -1, offset: 0 })];
+    if (params.kind === "exp") return [g.op(binary, [dy, y], { kind: "mul" })];
+    if (params.kind === "sqrt")
+      return [g.op(affine, [g.op(binary, [dy, y], { kind: "div" })], { scale: 0.5, offset: 0 })];
+    const derivative = derivativeOf(params);
+    return [g.op(activationGrad, [dy, derivative.from === "x" ? x : y], derivative)];
+  }),
+  gradientOf(prelu, (g, { inputs: [x, alpha] }, dy, wanted) => {
+    const below = (): Edge => g.op(activationGrad, [dy, x], ofInput(GRAD_PRELU));
+    return [
+      wanted[0] ? g.op(preluGrad, [dy, x, alpha], {}) : undefined,
+      wanted[1] ? sumTo(g, below(), alpha.shape) : undefined,
+    ];
+  }),
+];

@@ -1,324 +1,64 @@
-// What the gradients of convolutions are made of: the outer product that gives the filter's, and filters turned for the input's.
-
-import { ShapeError } from "../../errors.ts";
+// Gradients of convolutions.
 import type { Edge, Graph } from "../../graph/graph.ts";
-import {
-  type Emitter,
-  fields,
-  float32,
-  type Op,
-  sizeOf,
-  type TensorType,
-  type Value,
-} from "../../graph/op.ts";
-import { arity, show } from "../../ops/check.ts";
-import { runsOf } from "../../ops/conv.ts";
-import { merge, pixels } from "../../ops/gemm.ts";
-import { emitPad, type PadParams, pad } from "../../ops/pad.ts";
-import { reduce } from "../../ops/reduce.ts";
-import { denseSteps, stridedCopy } from "../../ops/strided.ts";
-import { type Axis, type PaddingMode, threeAxes } from "../../ops/window.ts";
-import {
-  convAlgorithm,
-  filterGradBlock,
-  filterGradChunk,
-  filterGradStrips,
-  imagesPerChunk,
-  PANEL_PIXEL,
-  panelsOf,
-  winogradGradChunk,
-  winogradStep,
-  winogradTiles,
-} from "../../runtime/plan.ts";
-import {
-  CONV_DZ,
-  CONV_N,
-  CONV_OD,
-  CONV_PF,
-  DEPTHWISE_GRAD_BLOCK,
-  FILTER_GRAD_ADD,
-  FILTER_GRAD_BLOCK,
-  FILTER_GRAD_GROUP_X,
-  FILTER_GRAD_GROUPS,
-  FILTER_GRAD_N,
-  FILTER_GRAD_P,
-  FILTER_GRAD_PANEL,
-  FILTER_GRAD_STRIPS,
-  FILTER_GRAD_TAP,
-  WINOGRAD_ACROSS,
-  WINOGRAD_DOWN,
-  WINOGRAD_M,
-} from "../../runtime/wasm.ts";
+import { type ConvParams, conv, geometry } from "../../ops/conv.ts";
+import { convTranspose } from "../../ops/conv-transpose.ts";
+import type { Axis } from "../../ops/window.ts";
+import { biasGradient, convFilterGrad } from "./filter-grad.ts";
+import { padGradient } from "./pad.ts";
+import { type GradientEntry, gradientOf } from "./rule.ts";
+import { transposeFilter } from "./transpose-filter.ts";
 
-export interface FilterGradParams {
-  kernel: readonly number[];
-  stride: readonly number[];
-  dilation: readonly number[];
-  /** The border before the input; after it there is as much as the last window reaches. */
-  before: readonly number[];
-  paddingMode: PaddingMode;
-  groups: number;
+/** The gradient of x. Borders of pixels are added to those they were copied from. */
+function inputGradient(
+  g: Graph,
+  x: Edge,
+  w: Edge,
+  dy: Edge,
+  axes: readonly Axis[],
+  { groups, paddingMode }: ConvParams,
+): Edge {
+  if (paddingMode === "zeros" || axes.every((a) => a.before === 0 && a.after === 0))
+    return transposedConv(g, dy, w, axes, groups);
+  const bare = axes.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }));
+  const padded = transposedConv(g, dy, w, bare, groups);
+  const pads = [[0, 0], ...axes.map((a) => [a.before, a.after]), [0, 0]] as [number, number][];
+  return padGradient(g, x, padded, { pads, mode: paddingMode, value: 0 });
 }
 
-/**
- * The gradient of a convolution by its filter, of x [n, ..., c] and dy [n, ..., out]:
- * dw[tap][c][n] = sum over pixels o of x[o * stride + tap * dilation − before][c] * dy[o][n].
- */
-export const convFilterGrad: Op<FilterGradParams> = {
-  name: "convFilterGrad",
-  infer(inputs, { kernel, groups }, where) {
-    arity(inputs, 2, 2, where);
-    const [x, dy] = inputs;
-    if (x.shape[0] !== dy.shape[0] || x.shape.length !== dy.shape.length)
-      throw new ShapeError(`${where}: input ${show(x.shape)} and gradient ${show(dy.shape)} do not match`);
-    return [float32([...kernel, x.shape.at(-1)! / groups, dy.shape.at(-1)!])];
-  },
-  forward(e, [x, dy], [dw], p) {
-    const three = (values: readonly number[], missing: number): number[] => threeAxes(values, missing);
-    const [kernel, stride, dilation] = [p.kernel, p.stride, p.dilation].map((values) => three(values, 1));
-    const before = three(p.before, 0);
-    const out = three(dy.shape.slice(1, -1), 1);
-    const axes = three(x.shape.slice(1, -1), 1).map((size, i) => {
-      const last = (out[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1;
-      return {
-        ...{ size, out: out[i], kernel: kernel[i], stride: stride[i], dilation: dilation[i] },
-        ...{ before: before[i], after: Math.max(0, last - before[i] - size) },
-      };
+/** The adjoint of a convolution that pads with zeros: a convolution by the filter transposed, or a transposed convolution. */
+function transposedConv(g: Graph, dy: Edge, w: Edge, axes: readonly Axis[], groups: number): Edge {
+  const stride = axes.map((a) => a.stride);
+  const dilation = axes.map((a) => a.dilation);
+  const reach = axes.map((a) => a.dilation * (a.kernel - 1));
+  const padding = axes.map((a, i) => [reach[i] - a.before, reach[i] - a.after] as const);
+  // At stride 1 it is a convolution, by whatever algorithm is fastest, unless a border is wider than the window.
+  if (stride.every((s) => s === 1) && padding.every(([before, after]) => before >= 0 && after >= 0))
+    return g.op(conv, [dy, g.op(transposeFilter, [w], { groups, flip: true })], {
+      ...{ stride, dilation, padding, paddingMode: "zeros", groups },
     });
-    const facts = {
-      inPerGroup: x.shape.at(-1)! / p.groups,
-      outPerGroup: dy.shape.at(-1)! / p.groups,
-      ...{ groups: p.groups, kernel, stride, dilation, out, images: x.shape[0], winograd: e.winograd },
+  return g.op(convTranspose, [dy, g.op(transposeFilter, [w], { groups, flip: false })], {
+    ...{ stride, dilation, groups },
+    padding: axes.map((a) => [a.before, a.after] as const),
+    outputPadding: axes.map((a, i) => (a.before + a.size + a.after - reach[i] - 1) % a.stride),
+  });
+}
+
+export const convGradients: readonly GradientEntry[] = [
+  gradientOf(conv, (g, { inputs, params, where }, dy, wanted) => {
+    if (params.activation) throw new Error("internal: a fused activation has no gradient");
+    const [x, w] = inputs;
+    const { axes } = geometry(inputs, params, where);
+    const filterGradParams = {
+      kernel: w.shape.slice(0, -2),
+      stride: axes.map((a) => a.stride),
+      dilation: axes.map((a) => a.dilation),
+      before: axes.map((a) => a.before),
+      ...{ paddingMode: params.paddingMode, groups: params.groups },
     };
-    if (p.paddingMode === "zeros" && /^winograd[24]$/.test(convAlgorithm(facts)))
-      emitWinogradGrad(e, dw, x, dy, axes);
-    else emitFilterGrad(e, dw, x, dy, axes, p.groups, p.paddingMode);
-  },
-  multiplyAdds([, dy], [dw]) {
-    return (sizeOf(dw.shape) / dw.shape.at(-1)!) * sizeOf(dy.shape);
-  },
-};
-
-/** The same for a dense layer: dw [in, out] of x [..., in] and dy [..., out]. */
-export const denseFilterGrad: Op<object> = {
-  name: "denseFilterGrad",
-  infer(inputs, _params, where) {
-    arity(inputs, 2, 2, where);
-    return [float32(inputs.map((t) => t.shape.at(-1)!))];
-  },
-  forward(e, [x, dy], [dw]) {
-    const rows = sizeOf(x.shape.slice(0, -1));
-    const one = { size: 1, out: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-    const flat = ({ base, shape, dtype }: Value): Value => ({
-      ...{ base, dtype, shape: [rows, shape.at(-1)!] },
-    });
-    emitFilterGrad(e, dw, flat(x), flat(dy), [one, one, one], 1, "zeros");
-  },
-  multiplyAdds([x], [dw]) {
-    return sizeOf(x.shape) * dw.shape[1];
-  },
-};
-
-/** x is [images, ..., c], dy is [images, ..., out]; axes are depth, height, width. A few images at a time. */
-function emitFilterGrad(
-  e: Emitter,
-  dw: Value,
-  x: Value,
-  dy: Value,
-  axes: readonly Axis[],
-  groups: number,
-  mode: PaddingMode,
-): void {
-  const images = x.shape[0];
-  const [c, oc] = [x.shape.at(-1)!, dy.shape.at(-1)!];
-  const copy = axes.some((a) => a.before > 0 || a.after > 0);
-  const inside = axes.map((a) => ({ ...a, size: a.before + a.size + a.after }));
-  const [, height, width] = inside.map((a) => a.size);
-  const outs = axes.map((a) => a.out);
-  const imagePixels = sizeOf(outs);
-  const imageIn = sizeOf(axes.map((a) => a.size)) * c * 4;
-  const imagePadded = sizeOf(inside.map((a) => a.size)) * c * 4;
-  const depthwise = groups > 1 && groups === c && groups === oc;
-  const packedPixel = depthwise ? oc * 4 : groups * panelsOf(oc / groups) * PANEL_PIXEL;
-  const chunk = imagesPerChunk(images, Math.max(imagePadded, imagePixels * packedPixel));
-  const part = filterGradChunk(chunk * imagePixels, packedPixel);
-  const table = pixels(e, {
-    counts: [chunk, ...outs],
-    input: [imagePadded, ...axes.map((a, i) => a.stride * [height * width, width, 1][i] * c * 4)],
-    output: [imagePixels, outs[1] * outs[2], outs[2], 1].map((step) => step * oc * 4),
-    first: 0,
-  });
-  const tap = inside[2].dilation * c * 4;
-  const strips = depthwise ? tapsOf(inside, c) : stripsOf(inside, c, groups);
-  const stripTable = e.table(strips.flat());
-  const padded = copy ? e.scratch(chunk * imagePadded) : undefined;
-  const packed = e.scratch(depthwise ? 0 : part * packedPixel);
-  e.algorithm(depthwise ? "depthwise" : "gemm");
-  for (let n = 0; n < images; n += chunk) {
-    const count = Math.min(chunk, images - n);
-    let source = x.base.plus(n * imageIn);
-    if (padded) {
-      emitPad(e, padded, source, count, axes, c, mode);
-      source = padded;
-    }
-    const all = count * imagePixels;
-    for (let first = 0; first < all; first += part) {
-      const P = Math.min(part, all - first);
-      const panel = P * PANEL_PIXEL;
-      const blocks = {
-        [FILTER_GRAD_P]: [P],
-        [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
-        [FILTER_GRAD_STRIPS]: [strips.length],
-        [FILTER_GRAD_ADD]: [n + first > 0 ? 1 : 0],
-      };
-      if (depthwise) {
-        const record = e.table(fields({ ...blocks, [FILTER_GRAD_N]: [c], [FILTER_GRAD_TAP]: [tap] }));
-        const from = dy.base.plus(n * imagePixels * oc * 4);
-        e.call("depthwise_filter_grad_f32", strips.length * Math.ceil(c / DEPTHWISE_GRAD_BLOCK), [
-          ...[dw.base, source, from, table.plus(first * 8), stripTable, record],
-        ]);
-        continue;
-      }
-      const from = dy.base.plus((n * imagePixels + first) * oc * 4);
-      e.call("pack_pixels_f32", P, [packed, from, oc / groups, groups, panel]);
-      const record = fields({
-        ...blocks,
-        [FILTER_GRAD_N]: [oc / groups],
-        [FILTER_GRAD_GROUPS]: [groups],
-        [FILTER_GRAD_GROUP_X]: [(c / groups) * 4],
-        [FILTER_GRAD_PANEL]: [panel],
-      });
-      e.call("filter_grad_f32", groups * strips.length * panelsOf(oc / groups), [
-        ...[dw.base, source, packed, table.plus(first * 8), stripTable, e.table(record)],
-      ]);
-    }
-  }
-}
-
-/** The same for 3x3 filters by way of Winograd's tiles; axes are [1, h, w]. */
-function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: readonly Axis[]): void {
-  const points = 36;
-  const [c, oc] = [x.shape.at(-1)!, dy.shape.at(-1)!];
-  const [down, across] = axes.slice(1).map((a) => winogradTiles(a.out, a.dilation, 4) / a.dilation);
-  const shape = e.table(
-    fields({
-      [CONV_N]: [x.shape[0], ...axes.map((a) => a.size), c],
-      [CONV_OD]: [...axes.map((a) => a.out), oc],
-      [CONV_DZ]: axes.map((a) => a.dilation),
-      [CONV_PF]: axes.map((a) => a.before),
-      [WINOGRAD_ACROSS]: [across],
-      [WINOGRAD_DOWN]: [down],
-      [WINOGRAD_M]: [4],
-    }),
-  );
-  const tiles = x.shape[0] * across * axes[2].dilation * down * axes[1].dilation;
-  const chunk = winogradGradChunk(tiles, c, oc);
-  const panels = panelsOf(oc);
-  const step = winogradStep(chunk * c * 4);
-  const panel = winogradStep(chunk * PANEL_PIXEL);
-  const inputs = e.scratch(points * step);
-  const gradients = e.scratch(points * panels * panel);
-  const products = e.scratch(points * c * oc * 4);
-  const table = pixels(e, {
-    ...{ counts: [1, 1, 1, chunk], input: [0, 0, 0, c * 4], output: [0, 0, 0, 0], first: 0 },
-  });
-  const strips = filterGradStrips(c).map(([first, rows]) => [first * 4, first, rows]);
-  const stripTable = e.table(strips.flat());
-  e.algorithm("winograd4");
-  for (let first = 0; first < tiles; first += chunk) {
-    const P = Math.min(chunk, tiles - first);
-    e.call("winograd_input_f4_f32", P, [inputs, x.base, shape, step, first]);
-    e.call("winograd_grad_f4_f32", P, [gradients, dy.base, shape, panel, first]);
-    const record = fields({
-      [FILTER_GRAD_P]: [P],
-      [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
-      [FILTER_GRAD_N]: [oc],
-      [FILTER_GRAD_STRIPS]: [strips.length],
-      [FILTER_GRAD_GROUPS]: [points],
-      [FILTER_GRAD_GROUP_X]: [step],
-      [FILTER_GRAD_PANEL]: [panel],
-      [FILTER_GRAD_ADD]: [first > 0 ? 1 : 0],
-    });
-    e.call("filter_grad_f32", points * strips.length * panels, [
-      ...[products, inputs, gradients, table, stripTable, e.table(record)],
-    ]);
-  }
-  e.call("winograd_filter_grad_f4_f32", c, [dw.base, products, c, oc]);
-}
-
-/** Runs of rows: where each begins in a window in bytes, the first row, and rows. */
-function stripsOf(axes: readonly Axis[], c: number, groups: number): number[][] {
-  let row = 0;
-  return merge(runsOf(axes, c, groups)).flatMap(({ offset, length }) => {
-    const strips = filterGradStrips(length).map(([first, rows]) => [offset + first * 4, row + first, rows]);
-    row += length;
-    return strips;
-  });
-}
-
-/** Lines of taps, at most three together: where each strip begins in a window in bytes, its first tap, and taps. */
-function tapsOf(axes: readonly Axis[], c: number): number[][] {
-  const runs = runsOf(axes, c, c);
-  const strips: number[][] = [];
-  for (let tap = 0; tap < runs.length; ) {
-    const left = axes[2].kernel - (tap % axes[2].kernel);
-    const taps = Math.ceil(left / Math.ceil(left / 3));
-    strips.push([runs[tap].offset, tap, taps]);
-    tap += taps;
-  }
-  return strips;
-}
-
-export interface TurnParams {
-  groups: number;
-  /** Whether the taps are reversed on every axis. */
-  flip: boolean;
-}
-
-/** A filter seen from the other side: [k..., in / groups, out] to [k..., out / groups, in]. */
-export const turnFilter: Op<TurnParams> = {
-  name: "turnFilter",
-  infer(inputs, { groups }, where) {
-    arity(inputs, 1, 1, where);
-    const { shape } = inputs[0];
-    const [inputsPerGroup, outputs] = shape.slice(-2);
-    return [float32([...shape.slice(0, -2), outputs / groups, inputsPerGroup * groups])];
-  },
-  forward(e, [w], [out], { groups, flip }) {
-    const taps = sizeOf(w.shape.slice(0, -2));
-    const [C, N] = [w.shape.at(-2)!, w.shape.at(-1)! / groups];
-    const [tap, ...rest] = denseSteps([taps, C, groups, N]);
-    const [, n, ...to] = denseSteps([taps, N, groups, C]);
-    const from = flip ? w.base.plus((taps - 1) * tap * 4) : w.base;
-    stridedCopy(e, out.base, from, [
-      { size: taps, out: tap, x: flip ? -tap : tap },
-      { size: C, out: to[1], x: rest[0] },
-      { size: groups, out: to[0], x: rest[1] },
-      { size: N, out: n, x: rest[2] },
-    ]);
-  },
-};
-
-/** The gradient of a bias: the sum over all pixels. */
-export function biasGradient(g: Graph, dy: Edge): Edge {
-  const axes = dy.shape.slice(0, -1).map((_, i) => i);
-  return g.op(reduce, [dy], { kind: "sum", axes, keepDims: false });
-}
-
-export const filterGradParams = (
-  axes: readonly Axis[],
-  w: TensorType,
-  { paddingMode, groups }: Pick<FilterGradParams, "paddingMode" | "groups">,
-): FilterGradParams => ({
-  kernel: w.shape.slice(0, -2),
-  stride: axes.map((a) => a.stride),
-  dilation: axes.map((a) => a.dilation),
-  before: axes.map((a) => a.before),
-  ...{ paddingMode, groups },
-});
-
-/** The gradient of a padded x, from that of the padded. */
-export function padGradient(g: Graph, x: Edge, dy: Edge, params: PadParams): Edge {
-  const node = { op: pad, params, inputs: [x], outputs: [dy], layer: "", where: "pad" };
-  return pad.gradient!(g, node, [dy], [true])[0]!;
-}
+    return [
+      wanted[0] ? inputGradient(g, x, w, dy, axes, params) : undefined,
+      wanted[1] ? g.op(convFilterGrad, [x, dy], filterGradParams) : undefined,
+      wanted[2] ? biasGradient(g, dy) : undefined,
+    ];
+  }),
+];

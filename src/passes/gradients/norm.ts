@@ -1,11 +1,12 @@
-// Normalisation in training: batch statistics that are kept, running averages of them, and gradients.
-import { ShapeError } from "../../errors.ts";
-import type { Edge, Graph, Node } from "../../graph/graph.ts";
-import { float32, type Op, sizeOf } from "../../graph/op.ts";
+// Gradients of normalisations.
+import type { Edge, Graph } from "../../graph/graph.ts";
+import { float32, type Op } from "../../graph/op.ts";
 import { activation } from "../../ops/activation.ts";
-import { show } from "../../ops/check.ts";
+import { batchNormTrain } from "../../ops/batch-norm-train.ts";
 import { affine, binary } from "../../ops/elementwise.ts";
-import { checkNorm, emitMoments, normLayout, normRecord } from "../../ops/statistics.ts";
+import { batchNorm, groupNorm, instanceNorm } from "../../ops/norm.ts";
+import { emitMoments, normLayout, normRecord } from "../../ops/statistics.ts";
+import { type GradientEntry, gradientOf, gradientOfOutputs } from "./rule.ts";
 
 /** Which values share a mean: those of one picture (or of all, when `pictures` is 1) and of one group of channels. */
 interface StatisticsParams {
@@ -71,8 +72,8 @@ const normGrad: Op<NormGradParams> = {
   },
 };
 
-/** The gradients by x, gamma and beta of a normalisation by its own mean and variance. */
-function ownGradient(
+/** The gradients with respect to x, gamma and beta of a normalisation by statistics of x itself. */
+function ownStatisticsGradient(
   g: Graph,
   [x, gamma]: readonly Edge[],
   [mean, variance]: readonly Edge[],
@@ -88,119 +89,63 @@ function ownGradient(
   ];
 }
 
-/** The gradient of group normalisation: its statistics are taken once more. */
-export function groupNormGradient(
+/** Group normalisation: its statistics are computed once more. */
+function groupGradient(
   g: Graph,
-  { inputs }: Node,
+  inputs: readonly Edge[],
   dy: Edge,
   wanted: readonly boolean[],
   groups: number,
   epsilon: number,
 ): (Edge | undefined)[] {
-  if (!wanted.some(Boolean)) return [];
   const params = { pictures: inputs[0].shape[0], groups, epsilon };
-  return ownGradient(g, inputs, g.apply(normStatistics, [inputs[0]], params), dy, wanted, params);
+  const statistics = g.apply(normStatistics, [inputs[0]], params);
+  return ownStatisticsGradient(g, inputs, statistics, dy, wanted, params);
 }
 
-/** The gradient of normalisation by given statistics; with s = gamma / √(variance + epsilon), dx = dy · s. */
-export function batchNormGradient(
+/** Normalisation by given statistics: with s = gamma / √(variance + epsilon), dx = dy · s. */
+function givenStatisticsGradient(
   g: Graph,
-  { inputs: [x, gamma, , mean, variance] }: Node,
+  [x, gamma, , mean, variance]: readonly Edge[],
   dy: Edge,
-  wanted: readonly boolean[],
+  [wantsX, wantsGamma, wantsBeta, wantsMean, wantsVariance]: readonly boolean[],
   epsilon: number,
 ): (Edge | undefined)[] {
   const deviation = (): Edge =>
     g.op(activation, [g.op(affine, [variance], { scale: 1, offset: epsilon })], { kind: "sqrt" });
-  const [byX, , , byMean, byVariance] = wanted;
-  const root = byX || byMean || byVariance ? deviation() : undefined;
+  const root = wantsX || wantsMean || wantsVariance ? deviation() : undefined;
   const scale = root && g.op(binary, [gamma, root], { kind: "div" });
   const params = { pictures: 1, groups: x.shape[x.shape.length - 1], epsilon };
-  const sums = wanted.slice(1).some(Boolean)
-    ? g.apply(normGradSums, [dy, x, mean, variance], params)
-    : undefined;
-  const times = (a: Edge, b: Edge, by = 1): Edge => {
+  const [, dgamma, dbeta] =
+    wantsGamma || wantsBeta || wantsMean || wantsVariance
+      ? g.apply(normGradSums, [dy, x, mean, variance], params)
+      : [];
+  const multiply = (a: Edge, b: Edge, factor = 1): Edge => {
     const product = g.op(binary, [a, b], { kind: "mul" });
-    return by === 1 ? product : g.op(affine, [product], { scale: by, offset: 0 });
+    return factor === 1 ? product : g.op(affine, [product], { scale: factor, offset: 0 });
   };
   return [
-    byX ? times(dy, scale!) : undefined,
-    wanted[1] ? sums![1] : undefined,
-    wanted[2] ? sums![2] : undefined,
-    byMean ? times(sums![2], scale!, -1) : undefined,
-    byVariance ? g.op(binary, [times(sums![1], scale!, -0.5), root!], { kind: "div" }) : undefined,
+    wantsX ? multiply(dy, scale!) : undefined,
+    wantsGamma ? dgamma : undefined,
+    wantsBeta ? dbeta : undefined,
+    wantsMean ? multiply(dbeta, scale!, -1) : undefined,
+    wantsVariance ? g.op(binary, [multiply(dgamma, scale!, -0.5), root!], { kind: "div" }) : undefined,
   ];
 }
 
-export interface BatchNormTrainParams {
-  epsilon: number;
-}
-
-/**
- * Batch normalisation by the statistics of the batch: [x, gamma, beta] give y, the batch's mean and its variance (divided by
- * the count). Running averages of the two are `updateRunning`'s.
- */
-export const batchNormTrain: Op<BatchNormTrainParams> = {
-  name: "batchNormTrain",
-  infer(inputs, { epsilon }, where) {
-    const c = checkNorm(inputs, ["gamma", "beta"], epsilon, where);
-    const { shape } = inputs[0];
-    if (sizeOf(shape) === c)
-      throw new ShapeError(
-        `${where}: input has shape ${show(shape)}, one value per channel, but batch statistics need two at least`,
-      );
-    return [float32(shape), float32([c]), float32([c])];
-  },
-  forward(e, [x, gamma, beta], [y, mean, variance], { epsilon }) {
-    const layout = normLayout(x.shape, 1);
-    const { c, copies, rows, columns } = layout;
-    const moments = emitMoments(e, x, layout);
-    const statistics = [mean.base, variance.base];
-    e.call("norm_statistics_f32", c, [...statistics, moments, normRecord(e, layout, c)]);
-    const tables = e.scratch(3 * columns * 4);
-    const vectors = [gamma.base, beta.base, ...statistics];
-    e.call("batch_norm_scale_f32", c, [tables, ...vectors, c, copies, epsilon]);
-    e.call("channel_affine_f32", rows, [y.base, x.base, tables, columns, columns, rows]);
-  },
-  gradient(g, { inputs, outputs, params }, dys, wanted) {
-    if (dys[1] || dys[2]) throw new Error("internal: batch statistics pass no gradient on");
-    if (!dys[0] || !wanted.some(Boolean)) return [];
-    const { epsilon } = params as BatchNormTrainParams;
-    const all = { pictures: 1, groups: outputs[1].shape[0], epsilon };
-    return ownGradient(g, inputs, outputs.slice(1), dys[0], wanted, all);
-  },
-};
-
-export interface UpdateRunningParams {
-  /** The share of the new value. */
-  momentum: number;
-  /** What the new value is multiplied by: count / (count - 1) makes a variance unbiased. */
-  factor: number;
-}
-
-/** [running, batch]: running becomes (1 - momentum) · running + momentum · factor · batch, where it lies. */
-export const updateRunning: Op<UpdateRunningParams> = {
-  name: "updateRunning",
-  alias: "update",
-  infer: ([running]) => [float32(running.shape)],
-  forward(e, [, batch], [running], { momentum, factor }) {
-    e.call("running_average_f32", sizeOf(running.shape), [running.base, batch.base, momentum, factor]);
-  },
-};
-
-/**
- * Appends the updates of the running averages of a `batchNormTrain` node, with PyTorch's unbiased variance. The edges
- * returned must be outputs of the graph, or they are pruned.
- */
-export function updateStatistics(
-  g: Graph,
-  { inputs: [x], outputs: [, mean, variance] }: Node,
-  running: { mean: Edge; variance: Edge },
-  momentum: number,
-): Edge[] {
-  const count = sizeOf(x.shape) / mean.shape[0];
-  return [
-    g.op(updateRunning, [running.mean, mean], { momentum, factor: 1 }),
-    g.op(updateRunning, [running.variance, variance], { momentum, factor: count / (count - 1) }),
-  ];
-}
+export const normGradients: readonly GradientEntry[] = [
+  gradientOf(batchNorm, (g, { inputs, params }, dy, wanted) =>
+    givenStatisticsGradient(g, inputs, dy, wanted, params.epsilon),
+  ),
+  gradientOf(groupNorm, (g, { inputs, params: { groups, epsilon } }, dy, wanted) =>
+    groupGradient(g, inputs, dy, wanted, groups, epsilon),
+  ),
+  gradientOf(instanceNorm, (g, { inputs, params }, dy, wanted) =>
+    groupGradient(g, inputs, dy, wanted, inputs[1].shape[0], params.epsilon),
+  ),
+  gradientOfOutputs(batchNormTrain, (g, { inputs, outputs, params: { epsilon } }, [dy, ...rest], wanted) => {
+    if (!dy || rest.some(Boolean)) throw new Error("internal: batch statistics pass no gradient on");
+    const params = { pictures: 1, groups: outputs[1].shape[0], epsilon };
+    return ownStatisticsGradient(g, inputs, outputs.slice(1), dy, wanted, params);
+  }),
+];

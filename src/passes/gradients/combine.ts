@@ -1,10 +1,12 @@
 // Sparse matrices along the spatial axes of [n, ...spatial, c]: what resizing, padding by pixels and averaging are, and what their
 // gradients are made of, which are the same matrices from the other side.
 
-import { ShapeError } from "../errors.ts";
-import { type Emitter, fields, float32, type Op, sizeOf } from "../graph/op.ts";
-import type { Address } from "../runtime/address.ts";
-import { combinesAtOnce, combinesTurned } from "../runtime/plan.ts";
+import { ShapeError } from "../../errors.ts";
+import { type Emitter, fields, float32, type Op, sizeOf } from "../../graph/op.ts";
+import { arity, show } from "../../ops/check.ts";
+import { stridedCopy } from "../../ops/strided.ts";
+import type { Address } from "../../runtime/address.ts";
+import { combinesAtOnce, combinesTurned } from "../../runtime/plan.ts";
 import {
   COMBINE_C,
   COMBINE_PIXELS,
@@ -13,9 +15,7 @@ import {
   COMBINE_ROWS_X,
   COMBINE_SHARES,
   COMBINE_TABLES,
-} from "../runtime/wasm.ts";
-import { arity, show } from "./check.ts";
-import { stridedCopy } from "./strided.ts";
+} from "../../runtime/wasm.ts";
 
 /** What a pixel takes of which source. */
 export type Share = readonly [source: number, weight: number];
@@ -38,7 +38,7 @@ export function combination(from: number, size: number, share: (i: number) => re
 }
 
 /** The adjoint: what a pixel gave it takes, in equal shares. */
-export function turned({ from, shares }: Combination): Combination {
+export function transposed({ from, shares }: Combination): Combination {
   const back: Share[][] = Array.from({ length: from }, () => []);
   shares.forEach((list, i) => {
     for (const [source, weight] of list) if (weight !== 0) back[source].push([i, weight]);

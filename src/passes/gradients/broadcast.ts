@@ -1,13 +1,14 @@
 // Broadcasting made explicit, and its adjoint: what gradients of sums and of arithmetic are made of.
 
-import { ShapeError } from "../errors.ts";
-import type { Edge, Graph } from "../graph/graph.ts";
-import { type Op, type Shape, sizeOf } from "../graph/op.ts";
-import { BROADCAST } from "../runtime/plan.ts";
-import { arity, show } from "./check.ts";
-import { reduce } from "./reduce.ts";
-import { reshape } from "./shape.ts";
-import { collapse, denseSteps, stridedCopy } from "./strided.ts";
+import { ShapeError } from "../../errors.ts";
+import type { Edge, Graph } from "../../graph/graph.ts";
+import { type Op, type Shape, sizeOf } from "../../graph/op.ts";
+import { arity, show } from "../../ops/check.ts";
+import { reduce } from "../../ops/reduce.ts";
+import { reshape } from "../../ops/shape.ts";
+import { collapse, denseSteps, stridedCopy } from "../../ops/strided.ts";
+import { BROADCAST } from "../../runtime/plan.ts";
+import { type GradientEntry, gradientOf } from "./rule.ts";
 
 export interface BroadcastParams {
   shape: Shape;
@@ -54,9 +55,6 @@ export const broadcastTo: Op<BroadcastParams> = {
     if (rest > 0)
       stridedCopy(e, out.base.plus(done * 4), long, [...outer, { size: rest * row, out: 1, x: 1 }]);
   },
-  gradient(g, { inputs: [x] }, [dy], [wanted]) {
-    return [dy && wanted ? sumTo(g, dy, x.shape) : undefined];
-  },
 };
 
 /** The adjoint of broadcasting `shape` to the edge's: sums over every axis it was repeated along. */
@@ -64,11 +62,11 @@ export function sumTo(g: Graph, edge: Edge, shape: Shape): Edge {
   const extra = edge.shape.length - shape.length;
   const axes = edge.shape.flatMap((d, i) => (i < extra || (shape[i - extra] === 1 && d !== 1) ? [i] : []));
   const sum = axes.length ? g.op(reduce, [edge], { kind: "sum", axes, keepDims: false }) : edge;
-  return as(g, sum, shape);
+  return reshapeTo(g, sum, shape);
 }
 
 /** The edge under another shape of as many values. */
-export const as = (g: Graph, edge: Edge, shape: Shape): Edge =>
+export const reshapeTo = (g: Graph, edge: Edge, shape: Shape): Edge =>
   show(edge.shape) === show(shape) ? edge : g.op(reshape, [edge], { shape });
 
 /** Zeros in a shape, for what nothing depends on. */
@@ -83,3 +81,7 @@ export const zeros = (g: Graph, shape: Shape): Edge =>
     ],
     { shape: [...shape] },
   );
+
+export const broadcastGradients: readonly GradientEntry[] = [
+  gradientOf(broadcastTo, (g, { inputs: [x] }, dy) => [sumTo(g, dy, x.shape)]),
+];

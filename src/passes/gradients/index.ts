@@ -1,0 +1,39 @@
+// The table of gradient rules: for every op that can be differentiated, how.
+import type { Op } from "../../graph/op.ts";
+import { activationGradients } from "./activation.ts";
+import { broadcastGradients } from "./broadcast.ts";
+import { convGradients } from "./conv.ts";
+import { convTransposeGradients } from "./conv-transpose.ts";
+import { denseGradients } from "./dense.ts";
+import { dropoutGradients } from "./dropout.ts";
+import { elementwiseGradients } from "./elementwise.ts";
+import { im2colGradients } from "./im2col.ts";
+import { lossGradients } from "./loss.ts";
+import { normGradients } from "./norm.ts";
+import { padGradients } from "./pad.ts";
+import { poolGradients } from "./pool.ts";
+import { reduceGradients } from "./reduce.ts";
+import { resizeGradients } from "./resize.ts";
+import type { GradientRule } from "./rule.ts";
+import { shapeGradients } from "./shape.ts";
+import { softmaxGradients } from "./softmax.ts";
+
+// biome-ignore lint/suspicious/noExplicitAny: a table holds ops of every parameter type
+export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
+  ...activationGradients,
+  ...broadcastGradients,
+  ...convGradients,
+  ...convTransposeGradients,
+  ...denseGradients,
+  ...dropoutGradients,
+  ...elementwiseGradients,
+  ...im2colGradients,
+  ...lossGradients,
+  ...normGradients,
+  ...padGradients,
+  ...poolGradients,
+  ...reduceGradients,
+  ...resizeGradients,
+  ...shapeGradients,
+  ...softmaxGradients,
+]);

@@ -1,0 +1,31 @@
+// What a gradient rule is: the vector-Jacobian product of one op, written into the graph as more ops.
+import type { Edge, Graph, Node } from "../../graph/graph.ts";
+import type { Op } from "../../graph/op.ts";
+
+/** A node whose op's parameters have a known type. */
+interface NodeOf<P> extends Node {
+  params: P;
+}
+
+/**
+ * Appends the ops that make the gradients of a node's inputs from `dys`, those of its outputs. `dys[i]` is undefined where nothing
+ * depends on output i, but not for all of them. Gradients that are not wanted, or that an input does not have, stay undefined.
+ */
+export type GradientRule<P = unknown> = (
+  graph: Graph,
+  node: NodeOf<P>,
+  dys: readonly (Edge | undefined)[],
+  wanted: readonly boolean[],
+) => (Edge | undefined)[];
+
+// biome-ignore lint/suspicious/noExplicitAny: a table holds ops of every parameter type
+export type GradientEntry = readonly [op: Op<any>, rule: GradientRule<any>];
+
+/** The rule of an op with one output, whose gradient is then there. */
+export const gradientOf = <P>(
+  op: Op<P>,
+  rule: (graph: Graph, node: NodeOf<P>, dy: Edge, wanted: readonly boolean[]) => (Edge | undefined)[],
+): GradientEntry => [op, (graph, node, [dy], wanted) => rule(graph, node, dy!, wanted)];
+
+/** The rule of an op with several outputs. */
+export const gradientOfOutputs = <P>(op: Op<P>, rule: GradientRule<P>): GradientEntry => [op, rule];
