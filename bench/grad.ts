@@ -6,8 +6,10 @@ import { Edge, Graph } from "../src/graph/graph.ts";
 import { Lowering } from "../src/graph/lower.ts";
 import { float32, sizeOf } from "../src/graph/op.ts";
 import { conv } from "../src/ops/conv.ts";
+import { GRADIENTS } from "../src/passes/gradients/index.ts";
+import { Address } from "../src/runtime/address.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Program } from "../src/runtime/program.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { describeHost, measureRoof } from "./roof.ts";
 import { noise } from "./rows.ts";
@@ -65,20 +67,20 @@ function gradient(runtime: Runtime, l: Layer, which: "input" | "filter"): { prog
   const node = graph.nodes[0];
   const dy = new Edge(float32(y.shape));
   const wanted = which === "input" ? [true, false] : [false, true];
-  const out = conv.gradient!(graph, node, [dy], wanted)[wanted.indexOf(true)]!;
+  const out = GRADIENTS.get(conv)!(graph, node, [dy], wanted)[wanted.indexOf(true)]!;
   graph.prune([out]);
   const program = new Program(runtime, l.name);
   const lowering = new Lowering(program);
   const inputs = [x, w, dy].filter((edge) => graph.nodes.some((n) => n.inputs.includes(edge)));
   for (const edge of inputs) {
-    lowering.place(edge, new Buffer(sizeOf(edge.shape) * 4, "run"));
-    program.input(lowering.bufferOf(edge));
+    lowering.place(edge, Address.of(sizeOf(edge.shape) * 4, "run"));
+    program.input(lowering.valueOf(edge).base);
   }
   lowering.write(graph);
-  program.output(lowering.bufferOf(out));
+  program.output(lowering.valueOf(out).base);
   program.place();
   inputs.forEach((edge, i) => {
-    runtime.memory.floats.set(noise(sizeOf(edge.shape), i + 1), lowering.bufferOf(edge).place / 4);
+    runtime.memory.floats.set(noise(sizeOf(edge.shape), i + 1), lowering.valueOf(edge).base.value / 4);
   });
   return { program, work: sizeOf(y.shape) * kernel * kernel * (c / groups) };
 }

@@ -12,8 +12,10 @@ import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "../src/ops/pool.
 import { reduce } from "../src/ops/reduce.ts";
 import { resize } from "../src/ops/resize.ts";
 import { concat, depthToSpace, slice, split, transpose } from "../src/ops/shape.ts";
+import { GRADIENTS } from "../src/passes/gradients/index.ts";
+import { Address } from "../src/runtime/address.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { Buffer, Program } from "../src/runtime/program.ts";
+import { Program } from "../src/runtime/program.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { copyOf } from "./copy.ts";
 import { noise } from "./rows.ts";
@@ -127,15 +129,15 @@ function gradient(
   const [node] = graph.nodes;
   const dys = ys.map((y) => new Edge(float32(y.shape)));
   const wanted = xs.map((_, i) => i === by);
-  const dx = op.gradient!(graph, node, dys, wanted)[by]!;
+  const dx = GRADIENTS.get(op)!(graph, node, dys, wanted)[by]!;
   graph.nodes.shift();
   graph.prune([dx]);
   const given = [...xs, ...ys, ...dys].filter((edge) => graph.nodes.some((n) => n.inputs.includes(edge)));
 
   const place = (program: Program, lowering: Lowering, edges: readonly Edge[]): void => {
     for (const edge of edges) {
-      lowering.place(edge, new Buffer(sizeOf(edge.shape) * 4, "run"));
-      program.input(lowering.bufferOf(edge));
+      lowering.place(edge, Address.of(sizeOf(edge.shape) * 4, "run"));
+      program.input(lowering.valueOf(edge).base);
     }
   };
   // Forward, once, for the values of ys.
@@ -145,16 +147,16 @@ function gradient(
   own.nodes = [node];
   place(before, forward, xs);
   forward.write(own);
-  for (const y of ys) before.output(forward.bufferOf(y));
+  for (const y of ys) before.output(forward.valueOf(y).base);
   before.place();
   const { floats } = runtime.memory;
   xs.forEach((x, i) => {
-    floats.set(noise(sizeOf(x.shape), i + 1), forward.bufferOf(x).place / 4);
+    floats.set(noise(sizeOf(x.shape), i + 1), forward.valueOf(x).base.value / 4);
   });
   before.run();
   const values = new Map<Edge, Float32Array>();
   for (const edge of [...xs, ...ys]) {
-    const at = forward.bufferOf(edge).place / 4;
+    const at = forward.valueOf(edge).base.value / 4;
     values.set(edge, floats.slice(at, at + sizeOf(edge.shape)));
   }
   before.dispose();
@@ -163,11 +165,11 @@ function gradient(
   const lowering = new Lowering(program);
   place(program, lowering, given);
   lowering.write(graph);
-  program.output(lowering.bufferOf(dx));
+  program.output(lowering.valueOf(dx).base);
   program.place();
   given.forEach((edge, i) => {
     const data = values.get(edge) ?? noise(sizeOf(edge.shape), i + 7);
-    runtime.memory.floats.set(data, lowering.bufferOf(edge).place / 4);
+    runtime.memory.floats.set(data, lowering.valueOf(edge).base.value / 4);
   });
   return { program, bytes: 4 * [...given, dx].reduce((sum, { shape }) => sum + sizeOf(shape), 0) };
 }

@@ -1,12 +1,13 @@
-// Every op says how it is differentiated, or stands in the list of those that are not; and each rule is tested by a file below.
+// Every op has a gradient rule or is listed as one that has none; and each rule is tested by a file below.
 import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import type { Op } from "../src/graph/op.ts";
+import { GRADIENTS } from "../src/passes/gradients/index.ts";
 
-/** What has no gradient: places, comparisons, updates where weights lie, and what is a gradient (or made for gradients) itself. */
+/** Ops without a gradient: indices, comparisons, updates in place, and ops that are a gradient or part of one. */
 const NONE =
-  /^(argMax|equal|combine|optimize|normLimit|valueLimit|updateRunning|convAdd|turnFilter|normStatistics|normGradSums|\w*Grad)$/;
-/** Whose finite differences and adjoints are in which file. */
+  /^(argMax|equal|combine|optimize|normLimit|valueLimit|updateRunning|convAdd|transposeFilter|normStatistics|normGradSums|\w*Grad)$/;
+/** Which test file holds the finite differences and the adjoint identity of which ops. */
 const TESTED: Readonly<Record<string, readonly string[]>> = {
   "conv-grad": ["conv", "convTranspose", "dense", "im2col", "col2im"],
   "shape-grad": [
@@ -27,7 +28,7 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
   "norm-grad": ["batchNorm", "batchNormTrain", "groupNorm", "instanceNorm"],
   dropout: ["dropout"],
   loss: ["softmaxCrossEntropy", "meanSquaredError", "l1", "huber", "binaryCrossEntropyWithLogits"],
-  // The adjoint of summing: what reduce and binary are tested with.
+  // The adjoint of summing: tested by reduce and binary.
   reduce: ["broadcastTo"],
 };
 
@@ -35,18 +36,22 @@ const isOp = (value: unknown): value is Op<unknown> =>
   typeof value === "object" && value !== null && "infer" in value && "forward" in value;
 
 test("all ops are differentiated and tested, or listed as what cannot be", async () => {
-  const folder = new URL("../src/ops/", import.meta.url);
   const ops = new Map<string, Op<unknown>>();
-  for (const file of readdirSync(folder)) {
-    const exports = (await import(`../src/ops/${file.replace(".ts", "")}.ts`)) as Record<string, unknown>;
+  const collect = (exports: Record<string, unknown>): void => {
     for (const value of Object.values(exports)) if (isOp(value)) ops.set(value.name, value);
-  }
+  };
+  const filesOf = (folder: string): string[] =>
+    readdirSync(new URL(`../src/${folder}/`, import.meta.url)).map((file) => file.replace(".ts", ""));
+  for (const file of filesOf("ops")) collect(await import(`../src/ops/${file}.ts`));
+  for (const file of filesOf("passes/gradients")) collect(await import(`../src/passes/gradients/${file}.ts`));
   expect(ops.size).toBeGreaterThan(40);
   const tested = new Set(Object.values(TESTED).flat());
   for (const [name, op] of ops) {
-    if (NONE.test(name)) expect([name, op.gradient]).toEqual([name, undefined]);
-    else expect([name, typeof op.gradient, tested.has(name)]).toEqual([name, "function", true]);
+    const rule = GRADIENTS.get(op);
+    if (NONE.test(name)) expect([name, rule]).toEqual([name, undefined]);
+    else expect([name, typeof rule, tested.has(name)]).toEqual([name, "function", true]);
   }
+  expect([...GRADIENTS.keys()].filter((op) => ops.get(op.name) !== op)).toEqual([]);
   for (const name of tested) expect([name, ops.has(name)]).toEqual([name, true]);
   for (const [file, names] of Object.entries(TESTED)) {
     const source = readFileSync(new URL(`./${file}.test.ts`, import.meta.url), "utf8");

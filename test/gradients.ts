@@ -3,6 +3,7 @@
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { Lowering } from "../src/graph/lower.ts";
 import { float32, type Op, sizeOf } from "../src/graph/op.ts";
+import { GRADIENTS } from "../src/passes/gradients/index.ts";
 import { Address } from "../src/runtime/address.ts";
 import { type Executor, runRange } from "../src/runtime/executor.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
@@ -51,8 +52,9 @@ function once<P>(
   graph.apply(op, xs, params);
   const node = graph.nodes[0];
   const dyEdges = dys.map((dy) => dy && new Edge(float32(dy.shape)));
-  if (!op.gradient) throw new Error(`${op.name} has no gradient`);
-  const gradients = op.gradient(graph, node, dyEdges, wanted);
+  const rule = GRADIENTS.get(op);
+  if (!rule) throw new Error(`${op.name} has no gradient`);
+  const gradients = rule(graph, node, dyEdges, wanted);
   graph.prune(gradients.filter((g) => g !== undefined));
 
   const program = new Program(runtime, op.name);

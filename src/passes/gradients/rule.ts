@@ -9,7 +9,7 @@ interface NodeOf<P> extends Node {
 
 /**
  * Appends the ops that make the gradients of a node's inputs from `dys`, those of its outputs. `dys[i]` is undefined where nothing
- * depends on output i, but not for all of them. Gradients that are not wanted, or that an input does not have, stay undefined.
+ * depends on output i. Gradients that are not wanted, or that an input does not have, stay undefined.
  */
 export type GradientRule<P = unknown> = (
   graph: Graph,
@@ -21,11 +21,17 @@ export type GradientRule<P = unknown> = (
 // biome-ignore lint/suspicious/noExplicitAny: a table holds ops of every parameter type
 export type GradientEntry = readonly [op: Op<any>, rule: GradientRule<any>];
 
-/** The rule of an op with one output, whose gradient is then there. */
+/** The rule of an op with several outputs. It is asked only when something is wanted and can be had. */
+export const gradientOfOutputs = <P>(op: Op<P>, rule: GradientRule<P>): GradientEntry => [
+  op,
+  (graph, node, dys, wanted) =>
+    dys.some(Boolean) && wanted.some(Boolean)
+      ? rule(graph, node, dys, wanted)
+      : node.inputs.map(() => undefined),
+];
+
+/** The rule of an op with one output. */
 export const gradientOf = <P>(
   op: Op<P>,
   rule: (graph: Graph, node: NodeOf<P>, dy: Edge, wanted: readonly boolean[]) => (Edge | undefined)[],
-): GradientEntry => [op, (graph, node, [dy], wanted) => rule(graph, node, dy!, wanted)];
-
-/** The rule of an op with several outputs. */
-export const gradientOfOutputs = <P>(op: Op<P>, rule: GradientRule<P>): GradientEntry => [op, rule];
+): GradientEntry => gradientOfOutputs(op, (graph, node, [dy], wanted) => rule(graph, node, dy!, wanted));
