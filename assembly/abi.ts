@@ -209,6 +209,52 @@ export const SOFTMAX_BLOCK = 16;
 /** Floats in a unit of work of the kernels that map single values (activation.ts). */
 export const MAP_BLOCK = 64;
 
+// StridedRows: rows of contiguous floats with any strides in out and x, read by activation.ts.
+/** Floats of a row. */
+export const ROWS_RUN = 0;
+/** The axes round the row, at least one, innermost first: how many, then size, bytes along it in out and in x of each. */
+export const ROWS_AXES = 1;
+export const ROWS_DIMS = 2;
+
+// Activations f(x) with parameters p and q (activation.ts). Kernels that apply one at the end do nothing for ACTIVATION_NONE.
+export const ACTIVATION_NONE = 0;
+/** min(max(x, p), q); NaN propagates: relu is (0, Infinity), relu6 (0, 6), a copy (-Infinity, Infinity). */
+export const ACTIVATION_CLAMP = 1;
+/** x above 0, p · x below. */
+export const ACTIVATION_LEAKY_RELU = 2;
+/** q · x above 0, p · (e^x - 1) below: elu is (alpha, 1), selu (alpha · scale, scale). */
+export const ACTIVATION_ELU = 3;
+/** min(max(p · x + q, 0), 1). */
+export const ACTIVATION_HARD_SIGMOID = 4;
+/** x · min(max(x + 3, 0), 6) / 6. */
+export const ACTIVATION_HARD_SWISH = 5;
+/** p · x + q. */
+export const ACTIVATION_AFFINE = 6;
+/** x / (1 + |x|). */
+export const ACTIVATION_SOFTSIGN = 7;
+/** |x|. */
+export const ACTIVATION_ABS = 8;
+/** -x. */
+export const ACTIVATION_NEG = 9;
+/** √x. */
+export const ACTIVATION_SQRT = 10;
+/** e^x. Error <= 1.04 ulp. */
+export const ACTIVATION_EXP = 11;
+/** 1 / (1 + e^-x). Error <= 2.6 ulp above 2^-126; a smaller result may be 0. */
+export const ACTIVATION_SIGMOID = 12;
+/** x / (1 + e^-x). Error <= 2.6 ulp above x = -87. */
+export const ACTIVATION_SILU = 13;
+/** tanh x. Error <= 2.6 ulp. */
+export const ACTIVATION_TANH = 14;
+/** ln(1 + e^x). Error <= 1.7 ulp. */
+export const ACTIVATION_SOFTPLUS = 15;
+/** x · tanh(ln(1 + e^x)). Error <= 4.7 ulp above x = -87. */
+export const ACTIVATION_MISH = 16;
+/** x · Φ(x), Φ the distribution function of the normal distribution. Error <= 8 ulp above x = -12.9. -Infinity gives 0. */
+export const ACTIVATION_GELU = 17;
+/** x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). Error <= 4 ulp above 0, more in the left tail. */
+export const ACTIVATION_GELU_TANH = 18;
+
 // Broadcast: two operands walked over one dense output, read by elementwise.ts. Everything counts floats.
 /** Floats of a run (the innermost axis of the output), and of the blocks it is cut into. */
 export const BROADCAST_RUN = 0;

@@ -30,6 +30,7 @@ export { combine_f32 } from "./combine";
 export { argmax_f32 } from "./argmax";
 export { reduce_max_f32, reduce_min_f32, reduce_sum_f32 } from "./reduce";
 export { log_softmax_f32, softmax_f32 } from "./softmax";
+export { activation_f32 } from "./activation";
 export { abs_f32, affine_f32, clamp_f32, elu_f32, exp_f32, gelu_f32, gelu_tanh_f32 } from "./activation";
 export { hard_sigmoid_f32, hard_swish_f32, leaky_relu_f32, mish_f32, neg_f32, sigmoid_f32 } from "./activation";
 export { silu_f32, softplus_f32, softsign_f32, sqrt_f32, tanh_f32 } from "./activation";
