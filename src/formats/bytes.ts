@@ -1,0 +1,33 @@
+// Numbers as files hold them: views of raw bytes, and the 16-bit floats that JavaScript has no typed arrays for.
+// Typed arrays are used as little-endian, as they are wherever WebAssembly SIMD is found.
+
+/** A view of raw bytes; undefined for anything else. */
+export function asBytes(value: unknown): Uint8Array | undefined {
+  if (value instanceof ArrayBuffer) return new Uint8Array(value);
+  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  return undefined;
+}
+
+/** IEEE 754 binary16: 1 sign bit, 5 of exponent with a bias of 15, 10 of fraction. */
+export function float16ToFloat32(halves: Uint16Array): Float32Array {
+  const out = new Float32Array(halves.length);
+  const bits = new Uint32Array(out.buffer);
+  for (let i = 0; i < halves.length; i++) {
+    const half = halves[i];
+    const sign = (half & 0x8000) << 16;
+    const exponent = (half >> 10) & 31;
+    const fraction = half & 1023;
+    // Subnormal numbers are normal ones of binary32, so these alone are computed. Infinity and NaN keep the highest exponent.
+    if (exponent === 0) out[i] = (sign ? -fraction : fraction) * 2 ** -24;
+    else bits[i] = sign | ((exponent === 31 ? 255 : exponent + 112) << 23) | (fraction << 13);
+  }
+  return out;
+}
+
+/** bfloat16: the upper half of a binary32. */
+export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
+  const out = new Float32Array(halves.length);
+  const bits = new Uint32Array(out.buffer);
+  for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
+  return out;
+}
