@@ -1,6 +1,5 @@
 // Gradients of activations: from the output where the formula allows, so that the input need not be kept.
 
-import type { Edge } from "../../graph/graph.ts";
 import { float32, type Op, sizeOf } from "../../graph/op.ts";
 import { type Activation, type ActivationKind, activation, prelu } from "../../ops/activation.ts";
 import { affine, binary, emitBroadcast } from "../../ops/elementwise.ts";
@@ -21,7 +20,7 @@ import {
   MAP_BLOCK,
 } from "../../runtime/wasm.ts";
 import { sumTo } from "./broadcast.ts";
-import { type GradientEntry, gradientOf } from "./rule.ts";
+import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 
 export interface Derivative {
   /** What the kernel makes the derivative from: the activation's input or its output. */
@@ -106,11 +105,10 @@ export const activationGradients: readonly GradientEntry[] = [
     const derivative = derivativeOf(params);
     return [g.op(activationGrad, [dy, derivative.from === "x" ? x : y], derivative)];
   }),
-  gradientOf(prelu, (g, { inputs: [x, alpha] }, dy, wanted) => {
-    const below = (): Edge => g.op(activationGrad, [dy, x], ofInput(GRAD_PRELU));
-    return [
-      wanted[0] ? g.op(preluGrad, [dy, x, alpha], {}) : undefined,
-      wanted[1] ? sumTo(g, below(), alpha.shape) : undefined,
-    ];
-  }),
+  gradientOf(prelu, (g, { inputs: [x, alpha] }, dy, wanted) =>
+    whereWanted(wanted, [
+      () => g.op(preluGrad, [dy, x, alpha], {}),
+      () => sumTo(g, g.op(activationGrad, [dy, x], ofInput(GRAD_PRELU)), alpha.shape),
+    ]),
+  ),
 ];

@@ -3,7 +3,7 @@ import type { Edge } from "../../graph/graph.ts";
 import type { Op } from "../../graph/op.ts";
 import { affine, type BinaryKind, binary, emitBroadcast } from "../../ops/elementwise.ts";
 import { sumTo } from "./broadcast.ts";
-import { type GradientEntry, gradientOf } from "./rule.ts";
+import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 
 /** The part of the gradient that the first of two gets where the larger one wins: all of it, half where they are equal, or none. */
 const maxShare: Op<Record<string, never>> = {
@@ -30,7 +30,7 @@ export const elementwiseGradients: readonly GradientEntry[] = [
       min: [() => toA(share(b, a)), () => toB(share(a, b))],
       max: [() => toA(share(a, b)), () => toB(share(b, a))],
     };
-    return sides[kind].map((side, i) => (wanted[i] ? side() : undefined));
+    return whereWanted(wanted, sides[kind]);
   }),
   gradientOf(affine, (g, { params: { scale } }, dy) => [g.op(affine, [dy], { scale, offset: 0 })]),
 ];

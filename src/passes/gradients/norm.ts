@@ -6,7 +6,7 @@ import { batchNormTrain } from "../../ops/batch-norm-train.ts";
 import { affine, binary } from "../../ops/elementwise.ts";
 import { batchNorm, groupNorm, instanceNorm } from "../../ops/norm.ts";
 import { emitMoments, normLayout, normRecord } from "../../ops/statistics.ts";
-import { type GradientEntry, gradientOf, gradientOfOutputs } from "./rule.ts";
+import { type GradientEntry, gradientOf, gradientOfOutputs, whereWanted } from "./rule.ts";
 
 /** Which values share a mean: those of one picture (or of all, when `pictures` is 1) and of one group of channels. */
 interface StatisticsParams {
@@ -82,11 +82,11 @@ function ownStatisticsGradient(
   params: NormGradParams,
 ): (Edge | undefined)[] {
   const [sums, dgamma, dbeta] = g.apply(normGradSums, [dy, x, mean, variance], params);
-  return [
-    wanted[0] ? g.op(normGrad, [dy, x, sums, mean, variance, gamma], params) : undefined,
-    wanted[1] ? dgamma : undefined,
-    wanted[2] ? dbeta : undefined,
-  ];
+  return whereWanted(wanted, [
+    () => g.op(normGrad, [dy, x, sums, mean, variance, gamma], params),
+    () => dgamma,
+    () => dbeta,
+  ]);
 }
 
 /** Group normalisation: its statistics are computed once more. */
@@ -108,29 +108,31 @@ function givenStatisticsGradient(
   g: Graph,
   [x, gamma, , mean, variance]: readonly Edge[],
   dy: Edge,
-  [wantsX, wantsGamma, wantsBeta, wantsMean, wantsVariance]: readonly boolean[],
+  wanted: readonly boolean[],
   epsilon: number,
 ): (Edge | undefined)[] {
-  const deviation = (): Edge =>
-    g.op(activation, [g.op(affine, [variance], { scale: 1, offset: epsilon })], { kind: "sqrt" });
-  const root = wantsX || wantsMean || wantsVariance ? deviation() : undefined;
-  const scale = root && g.op(binary, [gamma, root], { kind: "div" });
+  const [wantsX, , , wantsMean, wantsVariance] = wanted;
+  const multiply = (a: Edge, b: Edge): Edge => g.op(binary, [a, b], { kind: "mul" });
+  const divide = (a: Edge, b: Edge): Edge => g.op(binary, [a, b], { kind: "div" });
+  const times = (a: Edge, scale: number): Edge => g.op(affine, [a], { scale, offset: 0 });
+  let deviation: Edge | undefined;
+  let scale: Edge | undefined;
+  if (wantsX || wantsMean || wantsVariance) {
+    const shifted = g.op(affine, [variance], { scale: 1, offset: epsilon });
+    deviation = g.op(activation, [shifted], { kind: "sqrt" });
+    scale = divide(gamma, deviation);
+  }
   const params = { pictures: 1, groups: x.shape[x.shape.length - 1], epsilon };
-  const [, dgamma, dbeta] =
-    wantsGamma || wantsBeta || wantsMean || wantsVariance
-      ? g.apply(normGradSums, [dy, x, mean, variance], params)
-      : [];
-  const multiply = (a: Edge, b: Edge, factor = 1): Edge => {
-    const product = g.op(binary, [a, b], { kind: "mul" });
-    return factor === 1 ? product : g.op(affine, [product], { scale: factor, offset: 0 });
-  };
-  return [
-    wantsX ? multiply(dy, scale!) : undefined,
-    wantsGamma ? dgamma : undefined,
-    wantsBeta ? dbeta : undefined,
-    wantsMean ? multiply(dbeta, scale!, -1) : undefined,
-    wantsVariance ? g.op(binary, [multiply(dgamma, scale!, -0.5), root!], { kind: "div" }) : undefined,
-  ];
+  const [, dgamma, dbeta] = wanted.slice(1).some(Boolean)
+    ? g.apply(normGradSums, [dy, x, mean, variance], params)
+    : [];
+  return whereWanted(wanted, [
+    () => multiply(dy, scale!),
+    () => dgamma,
+    () => dbeta,
+    () => times(multiply(dbeta, scale!), -1),
+    () => divide(times(multiply(dgamma, scale!), -0.5), deviation!),
+  ]);
 }
 
 export const normGradients: readonly GradientEntry[] = [

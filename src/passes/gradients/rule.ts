@@ -35,3 +35,9 @@ export const gradientOf = <P>(
   op: Op<P>,
   rule: (graph: Graph, node: NodeOf<P>, dy: Edge, wanted: readonly boolean[]) => (Edge | undefined)[],
 ): GradientEntry => gradientOfOutputs(op, (graph, node, [dy], wanted) => rule(graph, node, dy!, wanted));
+
+/** The gradient of every input that wants one, in the order of the inputs. */
+export const whereWanted = (
+  wanted: readonly boolean[],
+  gradients: readonly (() => Edge)[],
+): (Edge | undefined)[] => wanted.map((want, i) => (want ? gradients[i]() : undefined));
