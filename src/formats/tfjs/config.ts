@@ -1,15 +1,14 @@
-// The config of a Keras layer, read with every value checked.
+// The config of a Keras layer, read with every value checked. A missing value and null mean the default.
 import { FormatError, UnsupportedError } from "../../errors.ts";
-import type { ActivationConfig } from "../../layers/fused.ts";
+import type { ActivationConfig } from "../../layers/activation.ts";
 
-/** A value of null is the same as none. */
 export class Config {
   constructor(
     readonly values: Readonly<Record<string, unknown>>,
     readonly where: string,
   ) {}
 
-  #bad(key: string, value: unknown, wanted: string): never {
+  #refuse(key: string, value: unknown, wanted: string): never {
     throw new FormatError(`${this.where}: ${key} is ${JSON.stringify(value)} but must be ${wanted}`);
   }
 
@@ -19,34 +18,34 @@ export class Config {
 
   number(key: string, fallback?: number): number {
     const value = this.values[key] ?? fallback;
-    return typeof value === "number" && Number.isFinite(value) ? value : this.#bad(key, value, "a number");
+    return typeof value === "number" && Number.isFinite(value) ? value : this.#refuse(key, value, "a number");
   }
 
-  integer(key: string, least: number, fallback?: number): number {
+  integer(key: string, minimum: number, fallback?: number): number {
     const value = this.values[key] ?? fallback;
-    return isInteger(value, least) ? value : this.#bad(key, value, `an integer of at least ${least}`);
+    return isInteger(value, minimum) ? value : this.#refuse(key, value, `an integer of at least ${minimum}`);
   }
 
   flag(key: string, fallback: boolean): boolean {
     const value = this.values[key] ?? fallback;
-    return typeof value === "boolean" ? value : this.#bad(key, value, "true or false");
+    return typeof value === "boolean" ? value : this.#refuse(key, value, "true or false");
   }
 
-  /** One of some words; another word is something Keras has and we do not. */
+  /** One of some words. Another word may be valid in Keras, so it is unsupported, not a format error. */
   word<W extends string>(key: string, known: readonly W[], fallback: W): W {
     const value = this.values[key] ?? fallback;
     if (known.includes(value as W)) return value as W;
-    if (typeof value !== "string") this.#bad(key, value, `one of ${known.join(", ")}`);
+    if (typeof value !== "string") this.#refuse(key, value, `one of ${known.join(", ")}`);
     throw new UnsupportedError(`${this.where}: ${key} "${value}" is not supported, only ${known.join(", ")}`);
   }
 
   /** One integer per spatial axis, or one for all. */
-  sizes(key: string, axes: number, least: number, fallback?: number | readonly number[]): number[] {
+  sizes(key: string, axes: number, minimum: number, fallback?: number | readonly number[]): number[] {
     const value = this.values[key] ?? fallback;
-    if (isInteger(value, least)) return new Array<number>(axes).fill(value);
-    if (Array.isArray(value) && value.length === axes && value.every((v) => isInteger(v, least)))
+    if (isInteger(value, minimum)) return new Array<number>(axes).fill(value);
+    if (Array.isArray(value) && value.length === axes && value.every((v) => isInteger(v, minimum)))
       return [...value];
-    return this.#bad(key, value, `${axes} integer${axes > 1 ? "s" : ""} of at least ${least}`);
+    return this.#refuse(key, value, `${axes} integer${axes > 1 ? "s" : ""} of at least ${minimum}`);
   }
 
   /** [before, after] for each spatial axis: one number for all, numbers, or pairs; in 1-D one pair alone. */
@@ -54,11 +53,11 @@ export class Config {
     const value = this.values[key] ?? fallback;
     const list = axes === 1 && Array.isArray(value) && value.length === 2 ? [value] : value;
     const each = Array.isArray(list) ? list : new Array<unknown>(axes).fill(list);
-    if (each.length !== axes) this.#bad(key, value, `a number or a list of ${axes}`);
+    if (each.length !== axes) this.#refuse(key, value, `a number or a list of ${axes}`);
     return each.map((v) => {
       const pair = Array.isArray(v) ? v : [v, v];
       if (pair.length !== 2 || !pair.every((p) => isInteger(p, 0)))
-        this.#bad(key, value, "made of integers of at least 0, or of pairs [before, after] of them");
+        this.#refuse(key, value, "made of integers of at least 0, or of pairs [before, after] of them");
       return [pair[0], pair[1]];
     });
   }
@@ -71,7 +70,7 @@ export class Config {
         `${this.where}: ${key} is ${JSON.stringify(value)} but only one axis is supported`,
       );
     const axis: unknown = Array.isArray(value) ? value[0] : value;
-    return Number.isInteger(axis) ? (axis as number) : this.#bad(key, value, "an integer");
+    return Number.isInteger(axis) ? (axis as number) : this.#refuse(key, value, "an integer");
   }
 
   activation(key = "activation"): ActivationConfig {
@@ -79,11 +78,11 @@ export class Config {
   }
 }
 
-function isInteger(value: unknown, least: number): value is number {
-  return Number.isInteger(value) && (value as number) >= least;
+function isInteger(value: unknown, minimum: number): value is number {
+  return Number.isInteger(value) && (value as number) >= minimum;
 }
 
-// By name without underscores, in lower case: files are in snake_case, TensorFlow.js itself in camelCase.
+/** By name without underscores, in lower case: Keras writes snake_case, TensorFlow.js camelCase. */
 const ACTIVATIONS: Readonly<Record<string, ActivationConfig>> = {
   linear: "linear",
   relu: "relu",
@@ -106,7 +105,7 @@ const ACTIVATIONS: Readonly<Record<string, ActivationConfig>> = {
   exponential: "exp",
 };
 
-/** An activation by name, or the activation layer Keras puts in its place: { class_name, config }. */
+/** An activation by name, or the activation layer that Keras writes in its place: { class_name, config }. */
 function readActivation(value: unknown, where: string): ActivationConfig {
   const { class_name: kind = value, config } = value as {
     class_name?: unknown;
@@ -115,18 +114,23 @@ function readActivation(value: unknown, where: string): ActivationConfig {
   if (typeof kind !== "string")
     throw new FormatError(`${where}: activation is ${JSON.stringify(value)} but must be a name`);
   const inner = new Config(config ?? {}, `${where}: activation ${kind}`);
-  if (kind === "LeakyReLU") return leak(inner);
-  if (kind === "ELU") return { kind: "elu", alpha: inner.number("alpha", 1) };
+  if (kind === "LeakyReLU") return leakyReluOf(inner);
+  if (kind === "ELU") return eluOf(inner);
   if (kind === "Activation") return inner.activation();
   const name = kind.replaceAll("_", "").toLowerCase();
-  // The layers ReLU and Softmax have configs of their own.
+  // The layers ReLU and Softmax have configs of their own, which the plain names would ignore.
   const plain = kind !== "ReLU" && kind !== "Softmax";
   if (plain && Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name];
   throw new UnsupportedError(`${where}: activation "${kind}" is not supported`);
 }
 
-// Keras 2 calls it alpha, from 2.16 on negative_slope.
-export const leak = (c: Config): ActivationConfig => ({
+/** The slope is named alpha in Keras 2, negative_slope from 2.16 on. */
+export const leakyReluOf = (config: Config): ActivationConfig => ({
   kind: "leakyRelu",
-  alpha: c.number("alpha", c.number("negative_slope", 0.3)),
+  alpha: config.number("alpha", config.number("negative_slope", 0.3)),
+});
+
+export const eluOf = (config: Config): ActivationConfig => ({
+  kind: "elu",
+  alpha: config.number("alpha", 1),
 });

@@ -1,13 +1,14 @@
 // The weights of a TensorFlow.js model: listed by its manifest, found in its binary shards, read as floats.
 // Format: tensorflow/tfjs, tfjs-core/src/io/types.ts (WeightsManifestConfig); all numbers are little-endian.
 import { FormatError, UnsupportedError } from "../../errors.ts";
+import { asBytes, float16ToFloat32 } from "../bytes.ts";
 
 type Bytes = ArrayBuffer | ArrayBufferView;
 
 /** The binary files of a model: one piece, a list in the manifest's order, or files by the manifest's paths. */
 export type TfjsWeights = Bytes | readonly Bytes[] | Readonly<Record<string, Bytes>>;
 
-/** A shape with its open sizes as null. */
+/** A shape; null for sizes that are not known. */
 export type OpenShape = readonly (number | null)[];
 
 export const showOpen = (shape: OpenShape): string => `[${shape.map((d) => d ?? "?").join(",")}]`;
@@ -21,14 +22,15 @@ interface Entry {
   shape: number[];
   dtype: string;
   quantization?: { dtype: string; scale: number; min: number };
-  /** First byte and number of bytes. */
-  at: number;
-  bytes: number;
-  /** The layer that reads it. */
+  /** First byte, counted over all files. */
+  start: number;
+  /** Number of bytes. */
+  length: number;
+  /** Path of the layer that reads it. */
   owner?: string;
 }
 
-/** Finds weights by the layer they belong to. */
+/** The weights of a model, found by the layer they belong to. */
 export class WeightFile {
   readonly #bytes: Uint8Array;
   readonly #entries = new Map<string, Entry>();
@@ -41,10 +43,11 @@ export class WeightFile {
       if (this.#entries.has(entry.name))
         throw new FormatError(`tfjs: the manifest lists weight "${entry.name}" twice`);
       this.#entries.set(entry.name, entry);
-      if (entry.at + entry.bytes > this.#bytes.length)
+      const end = entry.start + entry.length;
+      if (end > this.#bytes.length)
         throw new FormatError(
-          `tfjs: the weights end too soon: "${entry.name}" ${showOpen(entry.shape)} needs bytes ${entry.at} to ` +
-            `${entry.at + entry.bytes} but there are ${this.#bytes.length} (the manifest lists ${total})`,
+          `tfjs: the weights end too soon: "${entry.name}" ${showOpen(entry.shape)} needs bytes ${entry.start} to ` +
+            `${end} but there are ${this.#bytes.length} (the manifest lists ${total})`,
         );
     }
     if (this.#bytes.length > total)
@@ -82,14 +85,14 @@ export class WeightFile {
     return this.#find(path, name, where)?.shape;
   }
 
-  /** Throws when a weight is left over: the model would not compute what it was trained to. */
+  /** Throws where no layer has read a weight: the network would not compute what the model was trained to. */
   checkAllRead(): void {
     for (const { name, owner } of this.#entries.values())
       if (owner === undefined)
         throw new FormatError(`tfjs: the manifest lists weight "${name}", which no layer takes`);
   }
 
-  /** Names are "<layer>/<weight>", with any part of the layer's path, or a scope nobody else knows, in front. */
+  /** Names are "<layer>/<weight>", prefixed by any part of the layer's path or by a scope that the topology does not have. */
   #find(path: readonly string[], name: string, where: string): Entry | undefined {
     for (let i = 0; i < path.length; i++) {
       const entry = this.#entries.get([...path.slice(i), name].join("/"));
@@ -119,15 +122,15 @@ function readManifest(manifest: unknown): { paths: string[]; entries: Entry[]; t
     paths.push(...group.paths.map(String));
     for (const weight of group.weights) {
       const entry = readEntry(weight, total, `weightsManifest[${g}]`);
-      total += entry.bytes;
-      // The optimizer's state is stored behind the model's.
+      total += entry.length;
+      // The state of the optimizer is stored behind the weights, and not read.
       if (weight.group !== "optimizer") entries.push(entry);
     }
   });
   return { paths, entries, total };
 }
 
-function readEntry(weight: Record<string, unknown>, at: number, group: string): Entry {
+function readEntry(weight: Record<string, unknown>, start: number, group: string): Entry {
   if (typeof weight?.name !== "string") throw new FormatError(`tfjs: ${group} lists a weight without a name`);
   const { shape, dtype, quantization } = weight as Record<string, unknown> & {
     quantization?: Record<string, unknown>;
@@ -142,7 +145,7 @@ function readEntry(weight: Record<string, unknown>, at: number, group: string): 
     throw new FormatError(
       `${where}: dtype is ${JSON.stringify(dtype)} but must be one of ${Object.keys(SIZES).join(", ")}`,
     );
-  const entry: Entry = { name: weight.name.replace(/:\d+$/, ""), shape, dtype, at, bytes: 0 };
+  const entry: Entry = { name: weight.name.replace(/:\d+$/, ""), shape, dtype, start, length: 0 };
   let size = SIZES[dtype];
   if (quantization) {
     const { dtype: stored, scale, min } = quantization;
@@ -160,11 +163,11 @@ function readEntry(weight: Record<string, unknown>, at: number, group: string): 
     entry.quantization = { dtype: stored, scale: Number(scale), min: Number(min) };
     size = QUANTIZED[stored];
   }
-  entry.bytes = shape.reduce((product: number, d: number) => product * d, size);
+  entry.length = shape.reduce((product: number, d: number) => product * d, size);
   return entry;
 }
 
-/** One piece of bytes, copied only when there are several. */
+/** All files as one, without a copy where there is one only. */
 function joinShards(given: TfjsWeights, paths: readonly string[]): Uint8Array {
   const single = asBytes(given);
   if (single) return single;
@@ -187,10 +190,10 @@ function joinShards(given: TfjsWeights, paths: readonly string[]): Uint8Array {
   } else return refuse("weights");
   if (shards.length === 1) return shards[0];
   const joined = new Uint8Array(shards.reduce((sum, shard) => sum + shard.length, 0));
-  let at = 0;
+  let offset = 0;
   for (const shard of shards) {
-    joined.set(shard, at);
-    at += shard.length;
+    joined.set(shard, offset);
+    offset += shard.length;
   }
   return joined;
 }
@@ -199,33 +202,20 @@ function refuse(what: string): never {
   throw new FormatError(`tfjs: ${what} must be an ArrayBuffer or a Uint8Array`);
 }
 
-/** A view of raw bytes; undefined for anything else. */
-export function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-  return undefined;
-}
-
-function decode({ dtype, quantization, at, bytes }: Entry, all: Uint8Array): Float32Array {
-  // A copy, because values may lie anywhere and typed arrays want them aligned.
-  const { buffer } = all.slice(at, at + bytes);
+function decode({ dtype, quantization, start, length }: Entry, file: Uint8Array): Float32Array {
+  // A copy, as typed arrays must begin at a multiple of their element's size, and weights may begin anywhere.
+  const { buffer } = file.slice(start, start + length);
   if (!quantization) {
     if (dtype === "float32") return new Float32Array(buffer);
-    return Float32Array.from(dtype === "int32" ? new Int32Array(buffer) : new Uint8Array(buffer));
+    return new Float32Array(dtype === "int32" ? new Int32Array(buffer) : new Uint8Array(buffer));
   }
   const { dtype: stored, scale, min } = quantization;
+  if (stored === "float16") return float16ToFloat32(new Uint16Array(buffer));
   const values = stored === "uint8" ? new Uint8Array(buffer) : new Uint16Array(buffer);
-  if (stored === "float16") return Float32Array.from(values, fromHalf);
-  const restore = (v: number): number => v * scale + min;
-  return Float32Array.from(values, dtype === "int32" ? (v) => Math.round(restore(v)) : restore);
-}
-
-/** IEEE 754 binary16: sign, 5 bits of exponent (bias 15), 10 bits of fraction. */
-function fromHalf(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >> 10) & 31;
-  const fraction = bits & 1023;
-  if (exponent === 31) return fraction ? NaN : sign * Infinity;
-  if (exponent === 0) return sign * fraction * 2 ** -24;
-  return sign * (1024 + fraction) * 2 ** (exponent - 25);
+  const data = new Float32Array(values.length);
+  for (let i = 0; i < data.length; i++) {
+    const value = values[i] * scale + min;
+    data[i] = dtype === "int32" ? Math.round(value) : value;
+  }
+  return data;
 }
