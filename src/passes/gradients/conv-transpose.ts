@@ -5,7 +5,7 @@ import { type ConvParams, conv } from "../../ops/conv.ts";
 import { convTranspose, type TransposedAxis, transposed } from "../../ops/conv-transpose.ts";
 import { slice } from "../../ops/shape.ts";
 import { biasGradient, convFilterGrad } from "./filter-grad.ts";
-import { type GradientEntry, gradientOf } from "./rule.ts";
+import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 import { transposeFilter } from "./transpose-filter.ts";
 
 /** conv(dy) with one output pixel per input pixel of the transposed convolution. */
@@ -39,10 +39,10 @@ export const convTransposeGradients: readonly GradientEntry[] = [
         ...{ ...window, kernel: w.shape.slice(0, -2), before: axes.map((a) => a.before) },
         paddingMode: "zeros",
       });
-    return [
-      wanted[0] ? inputGradient(g, dy, transpose(w), axes, window) : undefined,
-      wanted[1] ? transpose(filterGradient()) : undefined,
-      wanted[2] ? biasGradient(g, dy) : undefined,
-    ];
+    return whereWanted(wanted, [
+      () => inputGradient(g, dy, transpose(w), axes, window),
+      () => transpose(filterGradient()),
+      () => biasGradient(g, dy),
+    ]);
   }),
 ];
