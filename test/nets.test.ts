@@ -17,6 +17,7 @@ const MULTIPLY_ADDS: Readonly<Record<string, number>> = {
   MobileNetV2: 0.3,
   "SqueezeNet 1.1": 0.35,
   "EfficientNet-B0": 0.39,
+  "DenseNet-121": 2.83,
   "VGG-16": 15.47,
 };
 

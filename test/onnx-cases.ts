@@ -1,8 +1,8 @@
-// What a file format must get right beyond one example of each layer: how layers meet, and every option that is a case of
-// its own. Layouts, borders and batches are where formats differ.
+// What a file format must get right beyond one example of each layer: how layers are combined, and every option that is a case
+// of its own. Layouts, borders and batches are where formats differ.
 
 import * as layers from "../src/layers/index.ts";
-import type { Layer, Node } from "../src/layers/layer.ts";
+import type { Layer, SymbolicTensor } from "../src/layers/layer.ts";
 import { input, model, sequential } from "../src/model/build-model.ts";
 import type { Model, Weights } from "../src/model/schema.ts";
 import type { ActivationKind } from "../src/ops/activation.ts";
@@ -16,7 +16,7 @@ export interface Case {
   open?: boolean;
 }
 
-const { conv2d, dense, flatten, relu, reshape, reduce, globalAvgPool, permute, concat } = layers;
+const { conv2d, dense, flatten, relu, reshape, reduce, globalAvgPool, transpose, concat } = layers;
 
 const of = (name: string, shape: readonly number[], ...stack: Layer[]): Case => ({
   name,
@@ -24,7 +24,12 @@ const of = (name: string, shape: readonly number[], ...stack: Layer[]): Case => 
 });
 
 /** A case made of one node. */
-function graph(name: string, shape: readonly number[], make: (x: Node) => Node | Node[], open = true): Case {
+function graph(
+  name: string,
+  shape: readonly number[],
+  make: (x: SymbolicTensor) => SymbolicTensor | SymbolicTensor[],
+  open = true,
+): Case {
   const x = input(shape);
   return { name, model: model({ inputs: x, outputs: make(x) }), open };
 }
@@ -200,30 +205,56 @@ const shapes = [
   of(
     "reshape to a vector and back",
     map,
-    reshape({ shape: [-1] }),
-    reshape({ shape: [4, 6, 5] }),
+    reshape({ shape: [0, -1] }),
+    reshape({ shape: [0, 4, 6, 5] }),
     conv2d({ filters: 2, kernel: 2 }),
   ),
-  of("reshape to one pixel", [8], reshape({ shape: [1, 1, 8] }), conv2d({ filters: 2, kernel: 1 })),
+  of("reshape to one pixel", [8], reshape({ shape: [0, 1, 1, 8] }), conv2d({ filters: 2, kernel: 1 })),
   of(
     "reshape a map to a sequence",
     map,
     conv2d({ filters: 3, kernel: 2 }),
-    reshape({ shape: [20, 3] }),
+    reshape({ shape: [0, 20, 3] }),
     layers.conv1d({ filters: 2, kernel: 3 }),
   ),
-  of("permute, convolve", map, permute({ order: [2, 3, 1] }), conv2d({ filters: 2, kernel: 2 })),
+  of("permute, convolve", map, transpose({ perm: [0, 2, 3, 1] }), conv2d({ filters: 2, kernel: 2 })),
   of(
     "permute a volume twice",
     [2, 3, 4, 5],
-    permute({ order: [4, 1, 3, 2] }),
-    permute({ order: [2, 1, 4, 3] }),
+    transpose({ perm: [0, 4, 1, 3, 2] }),
+    transpose({ perm: [0, 2, 1, 4, 3] }),
   ),
-  of("permute a sequence", [7, 3], permute({ order: [2, 1] }), dense({ units: 2 })),
-  of("permute, flatten to dense", map, permute({ order: [3, 1, 2] }), flatten(), dense({ units: 3 })),
-  of("slice a volume", [4, 5, 6, 3], layers.slice({ begin: [1, 0, 2, 1], size: [2, 5, 3, 2] })),
-  of("slice nothing away", map, layers.slice({ begin: [0, 0, 0], size: map })),
+  of("permute a sequence", [7, 3], transpose({ perm: [0, 2, 1] }), dense({ units: 2 })),
+  of("permute, flatten to dense", map, transpose({ perm: [0, 3, 1, 2] }), flatten(), dense({ units: 3 })),
+  of("slice a volume", [4, 5, 6, 3], layers.slice({ begin: [0, 1, 0, 2, 1], size: [-1, 2, -1, 3, 2] })),
+  of("slice nothing away", map, layers.slice({ begin: [0, 0, 0, 0], size: [-1, ...map] })),
   of("pad a sequence", [5, 3], layers.pad({ padding: [[2, 1]], mode: "replicate" })),
+  of(
+    "pad height and channels",
+    map,
+    layers.pad({
+      padding: [
+        [0, 0],
+        [1, 2],
+        [0, 0],
+        [0, 3],
+      ],
+      value: 0.5,
+    }),
+  ),
+  of(
+    "crop height and channels",
+    map,
+    layers.crop({
+      cropping: [
+        [0, 0],
+        [1, 2],
+        [0, 0],
+        [1, 0],
+      ],
+    }),
+  ),
+  of("reshape that keeps all axes", map, reshape({ shape: [0, 0, 0, 0] }), conv2d({ filters: 2, kernel: 2 })),
   of("softmax along the height", map, layers.softmax({ axis: 1 })),
   of("softmax of a vector", [7], layers.softmax()),
   of("logSoftmax of a map", map, layers.activation({ activation: "logSoftmax" })),
@@ -258,10 +289,31 @@ const shapes = [
     reduce({ kind: "min", axes: [-1] }),
     layers.conv1d({ filters: 3, kernel: 2 }),
   ),
-  of("argMax along the width", map, layers.argMax({ axis: 2 }), reshape({ shape: [10, 2] })),
+  of("argMax along the width", map, layers.argMax({ axis: 2 }), reshape({ shape: [0, 10, 2] })),
 ];
 
+/** Two dense blocks as in DenseNet: batch normalisation first, so that it is not folded, joins of all before, average pooling. */
+const denseNet = graph("a small DenseNet", [8, 8, 3], (image) => {
+  const norm = layers.batchNorm;
+  const any = {
+    gammaInitializer: "heUniform",
+    betaInitializer: "heUniform",
+    meanInitializer: "heUniform",
+  } as const;
+  const normed = (x: SymbolicTensor) => relu()(norm({ ...any, varianceInitializer: { constant: 0.4 } })(x));
+  const common = { padding: "same", bias: false } as const;
+  const grown = (x: SymbolicTensor) => {
+    const few = conv2d({ ...common, filters: 6, kernel: 1 })(normed(x));
+    return concat()(x, conv2d({ ...common, filters: 4, kernel: 3 })(normed(few)));
+  };
+  const halved = (x: SymbolicTensor) =>
+    layers.avgPool2d({ size: 2 })(conv2d({ ...common, filters: 5, kernel: 1 })(normed(x)));
+  const stem = conv2d({ ...common, filters: 4, kernel: 3 })(image);
+  return dense({ units: 3 })(globalAvgPool()(normed(grown(halved(grown(grown(stem)))))));
+});
+
 const graphs = [
+  denseNet,
   graph("squeeze and excite", map, (x) => {
     const weights = conv2d({ filters: 4, kernel: 1, activation: "sigmoid" })(
       globalAvgPool({ keepDims: true })(x),
@@ -270,7 +322,7 @@ const graphs = [
   }),
   graph("squeeze and excite by vectors", map, (x) => {
     const weights = dense({ units: 4, activation: "sigmoid" })(globalAvgPool()(x));
-    return layers.mul()(x, reshape({ shape: [1, 1, 4] })(weights));
+    return layers.mul()(x, reshape({ shape: [0, 1, 1, 4] })(weights));
   }),
   graph("a shared layer, and two equal outputs", map, (x) => {
     const shared = conv2d({ filters: 4, kernel: 3, padding: "same", name: "shared" });
@@ -292,7 +344,7 @@ const graphs = [
     name: "two inputs with names of their own",
     model: (() => {
       const [a, b] = [input(map, { name: "left/eye" }), input([4], { name: "right eye" })];
-      return model({ inputs: [a, b], outputs: layers.sub()(a, reshape({ shape: [1, 1, 4] })(b)) });
+      return model({ inputs: [a, b], outputs: layers.sub()(a, reshape({ shape: [0, 1, 1, 4] })(b)) });
     })(),
   },
   // Works across the images of a batch: the file must keep the batch it was compiled for.
@@ -309,6 +361,15 @@ const graphs = [
       layers
         .split({ axis: 0, sizes: [2, 2] })(concat({ axis: 0 })(x, relu()(x)))
         .outputs(2),
+    false,
+  ),
+  graph(
+    "rows as images of their own",
+    map,
+    (x) => {
+      const rows = layers.conv1d({ filters: 3, kernel: 2 })(reshape({ shape: [-1, 6, 4] })(x));
+      return reshape({ shape: [-1, 5, 5, 3] })(rows);
+    },
     false,
   ),
   graph(

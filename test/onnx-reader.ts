@@ -1,4 +1,4 @@
-// Reads the structure of ONNX files: an eye of the tests' own on what src/io writes, and on files of others.
+// Reads the structure of ONNX files, independently of src/formats: those that toOnnx writes, and those of others.
 // Field numbers: onnx/onnx.proto.
 
 export interface OnnxNode {

@@ -14,18 +14,18 @@ import { BATCH, exampleOf, factories, TABLE } from "./layer-rows.ts";
 import { cases } from "./onnx-cases.ts";
 import { floatsOf, type OnnxFile, readOnnx } from "./onnx-reader.ts";
 
-/** Ops that `refused` names have no rule, as an op that ONNX cannot say would have none. */
+/** Ops that `refused` names have no translation, like an op that ONNX has no equivalent for. */
 const refused = vi.hoisted(() => new Set<string>());
-vi.mock("../src/io/onnx-rules.ts", async (original) => {
-  const rules = await original<typeof import("../src/formats/onnx/rules.ts")>();
+vi.mock("../src/formats/onnx/translations.ts", async (original) => {
+  const translations = await original<typeof import("../src/formats/onnx/translations.ts")>();
   return {
-    ...rules,
-    ruleOf: (op: { name: string }) => (refused.has(op.name) ? undefined : rules.ruleOf(op)),
+    translationOf: (op: Parameters<typeof translations.translationOf>[0]) =>
+      refused.has(op.name) ? undefined : translations.translationOf(op),
   };
 });
 
-/** Layers that cannot be said in ONNX. A new kind of layer must be written, or be put here. */
-const UNSAID: readonly string[] = [];
+/** Layers that ONNX has no equivalent for. A new kind of layer must be written, or be named here. */
+const UNSUPPORTED: readonly string[] = [];
 
 /** ONNX's ops of opset 17 that the writer may use. */
 const OPS = new Set(
@@ -89,10 +89,10 @@ function expectSound({ file, net }: { file: OnnxFile; net: Network }, open: bool
 
 describe("toOnnx", () => {
   for (const [kind, factory] of factories)
-    it(UNSAID.includes(kind) ? `refuses ${kind}` : `writes ${kind}`, async () => {
+    it(UNSUPPORTED.includes(kind) ? `refuses ${kind}` : `writes ${kind}`, async () => {
       for (const row of [TABLE[kind] ?? []].flat()) {
         const { model, weights } = exampleOf(factory, row);
-        if (UNSAID.includes(kind)) expect(() => toOnnx({ model, weights })).toThrow(UnsupportedError);
+        if (UNSUPPORTED.includes(kind)) expect(() => toOnnx({ model, weights })).toThrow(UnsupportedError);
         else expectSound(await written(model, weights), true);
       }
     });

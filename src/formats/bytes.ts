@@ -1,11 +1,26 @@
-// Numbers as files hold them: views of raw bytes, and the 16-bit floats that JavaScript has no typed arrays for.
+// Raw bytes: views of them, pieces joined, and the 16-bit floats that JavaScript has no typed arrays for.
 // Typed arrays are used as little-endian, as they are wherever WebAssembly SIMD is found.
 
 /** A view of raw bytes; undefined for anything else. */
 export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  if (ArrayBuffer.isView(value)) return bytesOf(value);
   return undefined;
+}
+
+/** The bytes of a typed array, which are little-endian. */
+export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
+/** All pieces, one after the other. */
+export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
+  let offset = 0;
+  for (const piece of pieces) {
+    bytes.set(piece, offset);
+    offset += piece.length;
+  }
+  return bytes;
 }
 
 /** IEEE 754 binary16: 1 sign bit, 5 of exponent with a bias of 15, 10 of fraction. */

@@ -1,7 +1,7 @@
 // The safetensors format: an 8-byte length, a JSON header, and the values of every tensor, one after the other.
 // https://github.com/huggingface/safetensors#format
 import { FormatError } from "../errors.ts";
-import { asBytes, bfloat16ToFloat32, float16ToFloat32 } from "./bytes.ts";
+import { asBytes, bfloat16ToFloat32, bytesOf, concatBytes, float16ToFloat32 } from "./bytes.ts";
 
 export interface StoredTensor {
   shape: readonly number[];
@@ -52,24 +52,18 @@ const PREFIX = 8;
 export function writeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array<ArrayBuffer> {
   const header: Record<string, Entry | Readonly<Record<string, string>>> = {};
   if (Object.keys(metadata).length) header.__metadata__ = metadata;
-  let length = 0;
+  let offset = 0;
   for (const [name, { shape, data }] of Object.entries(tensors)) {
-    header[name] = { dtype: "F32", shape: [...shape], data_offsets: [length, length + data.byteLength] };
-    length += data.byteLength;
+    header[name] = { dtype: "F32", shape: [...shape], data_offsets: [offset, offset + data.byteLength] };
+    offset += data.byteLength;
   }
   const text = new TextEncoder().encode(JSON.stringify(header));
   // The header is filled up with spaces: values begin at a multiple of eight, so that readers can map them.
   const start = PREFIX + Math.ceil(text.length / 8) * 8;
-  const bytes = new Uint8Array(start + length);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(start - PREFIX), true);
-  bytes.set(text, PREFIX);
-  bytes.fill(0x20, PREFIX + text.length, start);
-  let offset = start;
-  for (const { data } of Object.values(tensors)) {
-    bytes.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), offset);
-    offset += data.byteLength;
-  }
-  return bytes;
+  const head = new Uint8Array(start).fill(0x20);
+  new DataView(head.buffer).setBigUint64(0, BigInt(start - PREFIX), true);
+  head.set(text, PREFIX);
+  return concatBytes([head, ...Object.values(tensors).map(({ data }) => bytesOf(data))]);
 }
 
 /**

@@ -1,70 +1,82 @@
-// An ONNX graph under construction: names, layouts, constants. What each op becomes stands in onnx-rules.ts.
+// An ONNX graph under construction: names of values, their layouts, and constants.
 
 import type { Edge, Node } from "../../graph/graph.ts";
 import type { Model } from "../../model/schema.ts";
-import type { Builder } from "../../network/graph-builder.ts";
 import { type Shape, sizeOf } from "../../tensor.ts";
 import type { Attribute, GraphProto, NodeProto, TensorProto } from "./proto.ts";
 
-/** How a value of rank 3 and more lies: [n, c, ...spatial], as ONNX's ops want it, or [n, ...spatial, c], as ours do. */
+/**
+ * The order of axes of a value of rank 3 or more: channels first, [n, c, ...spatial], as ONNX's ops take it, or channels last,
+ * [n, ...spatial, c], as ours do. Values of lower rank have one order only.
+ */
 export type Layout = "first" | "last";
 
-/** The order that makes a channels-first list of what is given channels last. */
+/** One value per axis, reordered from channels last to channels first. */
 export function channelsFirst<T>(values: readonly T[]): T[] {
   return values.length < 3 ? [...values] : [values[0], values[values.length - 1], ...values.slice(1, -1)];
 }
 
-/** Whether both layouts are the same order of values: one channel, or one pixel. */
+/** Whether the values lie in the same order in both layouts: there is one channel, or one pixel. */
 export function sameOrder(shape: Shape): boolean {
   return shape.length < 3 || shape[shape.length - 1] === 1 || sizeOf(shape.slice(1, -1)) === 1;
 }
 
+/** What is to be written: a graph of ops with its inputs and outputs. */
+export interface Source {
+  readonly graph: { readonly nodes: readonly Node[] };
+  readonly inputs: readonly Edge[];
+  readonly outputs: readonly Edge[];
+}
+
 export class OnnxGraph {
-  /** The size of every value's first axis, or its name where it is open. */
+  /** The size of every value's first axis, or its name where the batch is open. */
   readonly batch: number | string;
-  readonly #builder: Builder;
+  readonly #source: Source;
   readonly #weightNames: ReadonlyMap<Float32Array, string>;
   readonly #inputs: readonly string[];
   readonly #outputs: readonly string[];
   #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #taken = new Set<string>();
+  /** The names of every edge's value in the layouts it has been made in. */
   readonly #values = new Map<Edge, Partial<Record<Layout, string>>>();
-  /** Outputs of flatten that lie channels first, with the shape of what was flattened. */
+  /** Outputs of flatten in channels-first order, with the shape of what was flattened. */
   readonly #flattened = new Map<Edge, Shape>();
   readonly #readers = new Map<Edge, Node[]>();
+  /** Names of constants: by the weight or type they were made from, then by the form they have. */
   readonly #constants = new Map<unknown, Map<string, string>>();
   #layer = "";
 
   constructor(
     model: Model,
-    builder: Builder,
+    source: Source,
     weightNames: ReadonlyMap<Float32Array, string>,
     batch: number | string,
   ) {
-    this.#builder = builder;
+    this.#source = source;
     this.#weightNames = weightNames;
     this.batch = batch;
     this.#inputs = model.inputs.map(({ name }) => this.#unique(name));
     this.#outputs = model.outputs.map((ref) => this.#unique(ref));
-    builder.inputs.forEach((edge, i) => {
-      this.give(edge, this.#inputs[i], "first");
+    source.inputs.forEach((edge, i) => {
+      this.define(edge, this.#inputs[i], "first");
     });
-    for (const node of builder.graph.nodes)
+    for (const node of source.graph.nodes)
       for (const edge of node.inputs) this.#readers.set(edge, [...(this.#readers.get(edge) ?? []), node]);
   }
 
-  /** Everything that follows belongs to this layer. */
-  at(layer: string): this {
+  /** Nodes emitted from now on are named after this layer. */
+  enter(layer: string): this {
     this.#layer = layer;
     return this;
   }
 
-  /** Appends a node with one output and gives that output's name. */
+  /** Appends a node with one output and returns that output's name. */
   emit(op: string, inputs: readonly string[], attributes: NodeProto["attributes"] = {}): string {
     return this.emitAll(op, inputs, attributes, 1)[0];
   }
 
+  /** The same for a node with `count` outputs. */
   emitAll(
     op: string,
     inputs: readonly string[],
@@ -76,14 +88,14 @@ export class OnnxGraph {
     return outputs;
   }
 
-  /** Says where an edge's value is to be found, and how it lies. */
-  give(edge: Edge, name: string, layout: Layout): void {
+  /** Names an edge's value, and the layout it has. */
+  define(edge: Edge, name: string, layout: Layout): void {
     const names = this.#values.get(edge) ?? {};
     names[edge.shape.length < 3 ? "last" : layout] = name;
     this.#values.set(edge, names);
   }
 
-  /** The name of an edge's value in a layout; turns it once if it has only been made in the other. */
+  /** The name of an edge's value in a layout. A value that has been made in the other layout only is transposed, once. */
   value(edge: Edge, layout: Layout): string {
     const names = this.#values.get(edge)!;
     const wanted = edge.shape.length < 3 ? "last" : layout;
@@ -92,23 +104,23 @@ export class OnnxGraph {
     const axes = edge.shape.map((_, i) => i);
     const perm = wanted === "first" ? channelsFirst(axes) : [0, ...axes.slice(2), 1];
     const name = this.emit("Transpose", [names[wanted === "first" ? "last" : "first"]!], { perm });
-    this.give(edge, name, wanted);
+    this.define(edge, name, wanted);
     return name;
   }
 
-  /** The layout an op that works in both should take: one in which as little as possible has to be turned. */
+  /** The layout for an op that works in both: channels first, unless all of its inputs would have to be transposed. */
   layout(...edges: readonly Edge[]): Layout {
     const maps = edges.filter((edge) => edge.shape.length > 2);
     return maps.length && !maps.some((edge) => this.#values.get(edge)?.first) ? "last" : "first";
   }
 
-  /** The same name for another edge: an op that does nothing. */
+  /** Gives an edge the value of another: its op changes nothing. */
   alias(edge: Edge, to: Edge): void {
     this.#values.set(edge, this.#values.get(to)!);
   }
 
-  /** A value whose numbers lie in our order, whatever its axes: what a reshape may read. */
-  ordered(edge: Edge): string {
+  /** The name of a value that lies in the order of our layout, as a reshape must read it. */
+  inOurOrder(edge: Edge): string {
     return this.value(edge, sameOrder(edge.shape) ? this.layout(edge) : "last");
   }
 
@@ -118,37 +130,39 @@ export class OnnxGraph {
     return this.emit("Reshape", [name, this.ints(dims)]);
   }
 
-  /** Whether only dense layers read the edge. */
-  feedsDense(edge: Edge, dense: unknown): boolean {
+  /** Whether no other op reads the edge, and it is no output. */
+  onlyReadBy(edge: Edge, op: Node["op"]): boolean {
     const readers = this.#readers.get(edge) ?? [];
-    return !this.#builder.outputs.includes(edge) && readers.every((node) => node.op === dense);
+    return !this.#source.outputs.includes(edge) && readers.every((node) => node.op === op);
   }
 
-  /** Marks an edge as flattened channels first. */
-  giveFlattened(edge: Edge, name: string, from: Shape): void {
-    this.give(edge, name, "last");
+  /** Names the value of a flatten made from its input channels first; `from` is that input's shape, channels last. */
+  defineFlattened(edge: Edge, name: string, from: Shape): void {
+    this.define(edge, name, "last");
     this.#flattened.set(edge, from);
   }
 
+  /** The shape of what was flattened channels first; undefined for every other edge. */
   flattenedFrom(edge: Edge): Shape | undefined {
     return this.#flattened.get(edge);
   }
 
   /**
-   * A weight under its own name, with its values in another order: seen as `shape`, its axes are permuted, and the result
-   * is written with `dims`.
+   * The name of a weight as a constant: read with the shape `shape`, transposed by `perm`, and written with the shape `dims`.
+   * It is named after the weight.
    */
   weight(edge: Edge, shape: Shape, perm: readonly number[], dims: Shape): string {
     const data = edge.data!;
-    const moved = perm.filter((axis) => shape[axis] > 1);
-    const still = moved.every((axis, i) => i === 0 || axis > moved[i - 1]);
+    // Axes of size 1 do not move any value.
+    const long = perm.filter((axis) => shape[axis] > 1);
+    const inOrder = long.every((axis, i) => i === 0 || axis > long[i - 1]);
     return this.#constant(edge, `${shape} ${perm} ${dims}`, this.#weightNames.get(data) ?? "weight", () => ({
       dims,
-      data: still ? data : permute(data, shape, perm),
+      data: inOrder ? data : transpose(data, shape, perm),
     }));
   }
 
-  /** A weight as it is. */
+  /** The name of a weight with its own shape and order. */
   plain(edge: Edge): string {
     return this.weight(
       edge,
@@ -158,6 +172,7 @@ export class OnnxGraph {
     );
   }
 
+  /** A constant of float32. */
   floats(values: readonly number[], dims: Shape): string {
     return this.#constant("float32", `${values} ${dims}`, "constant", () => ({
       dims,
@@ -165,11 +180,12 @@ export class OnnxGraph {
     }));
   }
 
+  /** A constant of float32 without axes. */
   scalar(value: number): string {
     return this.floats([value], []);
   }
 
-  /** A list of int64. */
+  /** A constant list of int64. */
   ints(values: readonly number[]): string {
     return this.#constant("int64", String(values), "constant", () => ({
       dims: [values.length],
@@ -177,17 +193,17 @@ export class OnnxGraph {
     }));
   }
 
-  /** The whole graph; outputs get their names here. */
+  /** The whole graph. Outputs get their names here. */
   finish(): GraphProto {
     const done = new Set<string>(this.#inputs);
-    this.#builder.outputs.forEach((edge, i) => {
+    this.#source.outputs.forEach((edge, i) => {
       const from = this.value(edge, "first");
       const to = this.#outputs[i];
       if (done.has(from)) this.#nodes.push(identity(from, to));
       else this.#rename(from, to);
       done.add(to);
     });
-    const end = (edge: Edge, name: string) => ({
+    const describe = (edge: Edge, name: string) => ({
       name,
       type: edge.dtype,
       dims: [this.batch, ...channelsFirst(edge.shape).slice(1)],
@@ -196,31 +212,28 @@ export class OnnxGraph {
       name: "convolith",
       nodes: this.#nodes,
       initializers: this.#initializers,
-      inputs: this.#builder.inputs.map((edge, i) => end(edge, this.#inputs[i])),
-      outputs: this.#builder.outputs.map((edge, i) => end(edge, this.#outputs[i])),
+      inputs: this.#source.inputs.map((edge, i) => describe(edge, this.#inputs[i])),
+      outputs: this.#source.outputs.map((edge, i) => describe(edge, this.#outputs[i])),
     };
   }
 
-  #constant(
-    owner: unknown,
-    form: string,
-    wish: string,
-    make: () => { dims: Shape; data: TensorProto["data"] },
-  ): string {
+  /** The name of a constant in one form; `make` is called where it does not exist yet. */
+  #constant(owner: unknown, form: string, wanted: string, make: () => Omit<TensorProto, "name">): string {
     const forms = this.#constants.get(owner) ?? new Map<string, string>();
     this.#constants.set(owner, forms);
     let name = forms.get(form);
     if (name === undefined) {
-      name = this.#unique(wish);
+      name = this.#unique(wanted);
       forms.set(form, name);
       this.#initializers.push({ name, ...make() });
     }
     return name;
   }
 
-  #unique(wish: string): string {
-    let name = wish;
-    for (let i = 1; this.#taken.has(name); i++) name = `${wish}_${i}`;
+  /** The name, with a number where it is taken. */
+  #unique(wanted: string): string {
+    let name = wanted;
+    for (let i = 1; this.#taken.has(name); i++) name = `${wanted}_${i}`;
     this.#taken.add(name);
     return name;
   }
@@ -247,18 +260,17 @@ const identity = (from: string, to: string): NodeProto => ({
 });
 
 /** Axis i of the result is axis perm[i] of the data. */
-function permute(data: Float32Array, shape: Shape, perm: readonly number[]): Float32Array {
-  const steps = shape.map((_, axis) => sizeOf(shape.slice(axis + 1)));
-  const out = new Float32Array(data.length);
+function transpose(data: Float32Array, shape: Shape, perm: readonly number[]): Float32Array {
   const sizes = perm.map((axis) => shape[axis]);
-  const strides = perm.map((axis) => steps[axis]);
-  const last = perm.length - 1;
+  const strides = perm.map((axis) => sizeOf(shape.slice(axis + 1)));
+  const inner = perm.length - 1;
   const index = perm.map(() => 0);
+  const out = new Float32Array(data.length);
   let from = 0;
   for (let to = 0; to < out.length; ) {
-    for (let i = 0; i < sizes[last]; i++) out[to++] = data[from + i * strides[last]];
-    // Counts the outer axes on.
-    for (let axis = last - 1; axis >= 0; axis--) {
+    for (let i = 0; i < sizes[inner]; i++) out[to++] = data[from + i * strides[inner]];
+    // To the next index of the outer axes.
+    for (let axis = inner - 1; axis >= 0; axis--) {
       from += strides[axis];
       if (++index[axis] < sizes[axis]) break;
       from -= sizes[axis] * strides[axis];

@@ -1,5 +1,6 @@
 // The messages of an ONNX file, encoded. Field numbers and enums: onnx/onnx.proto (opset 17, IR version 8).
-import { type Fields, float, int, join, lengthOf, MAX_BYTES, message, text } from "./protobuf.ts";
+import { bytesOf, concatBytes } from "../bytes.ts";
+import { type Fields, float, int, lengthOf, MAX_BYTES, message, text } from "./protobuf.ts";
 
 const IR_VERSION = 8;
 export const OPSET = 17;
@@ -11,7 +12,7 @@ export type DataType = keyof typeof DATA_TYPE;
 /** AttributeProto.AttributeType. */
 const [FLOAT, INT, STRING, INTS] = [1, 2, 3, 7];
 
-/** What a node is told beside its inputs: a string is a STRING, a list is INTS, a number an INT, `{ float }` a FLOAT. */
+/** An attribute of a node: a string is a STRING, a list is INTS, a number an INT, `{ float }` a FLOAT. */
 export type Attribute = number | string | readonly number[] | { readonly float: number };
 
 export interface NodeProto {
@@ -28,7 +29,7 @@ export interface TensorProto {
   data: Float32Array | BigInt64Array;
 }
 
-/** A dimension is a number, or a name where it is left open. */
+/** An input or output of the graph. A dimension is a number, or a name where it is left open. */
 export interface ValueProto {
   name: string;
   type: DataType;
@@ -43,7 +44,7 @@ export interface GraphProto {
   outputs: readonly ValueProto[];
 }
 
-/** A model file; undefined where it would be longer than readers take. */
+/** A model file; undefined where it would have more than MAX_BYTES. */
 export function encodeModel(graph: GraphProto): Uint8Array<ArrayBuffer> | undefined {
   const fields = [
     ...int(1, IR_VERSION),
@@ -51,7 +52,7 @@ export function encodeModel(graph: GraphProto): Uint8Array<ArrayBuffer> | undefi
     ...message(7, ...encodeGraph(graph)),
     ...message(8, int(2, OPSET)),
   ];
-  return lengthOf(fields) > MAX_BYTES ? undefined : join(fields);
+  return lengthOf(fields) > MAX_BYTES ? undefined : concatBytes(fields);
 }
 
 const encodeGraph = (graph: GraphProto): Fields[] => [
@@ -83,8 +84,8 @@ const encodeTensor = ({ name, dims, data }: TensorProto): Fields[] => [
   ...dims.map((dim) => int(1, dim)),
   int(2, data instanceof Float32Array ? DATA_TYPE.float32 : DATA_TYPE.int64),
   text(8, name),
-  // raw_data is little-endian, as typed arrays are wherever WebAssembly SIMD is found.
-  message(9, [new Uint8Array(data.buffer, data.byteOffset, data.byteLength)]),
+  // raw_data, little-endian.
+  message(9, [bytesOf(data)]),
 ];
 
 /** ValueInfoProto { name, type: { tensor_type: { elem_type, shape: { dim: { dim_value or dim_param } } } } }. */

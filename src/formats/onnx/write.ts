@@ -7,28 +7,33 @@ import { Builder } from "../../network/graph-builder.ts";
 import { OnnxGraph } from "./graph.ts";
 import { encodeModel } from "./proto.ts";
 import { MAX_BYTES } from "./protobuf.ts";
-import { ruleOf } from "./rules.ts";
+import { translationOf } from "./translations.ts";
 
 /**
- * Writes a network as an ONNX file (opset 17, IR version 8, float32), to be read by any other runtime: it answers as
- * `net.predict` does. Inputs and outputs keep their names; those of rank 3 and more are channels first, as ONNX wants
- * them: [n, c, h, w] where the network has [n, h, w, c]. The batch is left open ("N"), unless a layer works across images
- * or the network knows its size by other means: then it is the one compiled for.
+ * Writes a network as an ONNX file (opset 17, IR version 8, float32) that computes what `net.predict` does.
  *
- * @param net A compiled network, or a model with its weights and every size settled.
- * @throws UnsupportedError for a layer that ONNX cannot say, named, and for files beyond 2 GiB.
+ * Inputs and outputs keep their names. Those of rank 3 and more are channels first, as ONNX takes them: [n, c, h, w] where the
+ * network has [n, h, w, c]. Weights keep their names and are written in ONNX's layouts. The batch is left open, as dimension
+ * "N", unless a layer works across the images of a batch: then it is the batch size that the network was compiled for. Layers
+ * are written as they are described: batch normalisation is not folded, activations are nodes of their own.
+ *
+ * @param net A compiled network, or a model with all of its weights and without open sizes.
+ * @returns The bytes of the file, which share no memory with the network.
+ * @throws ShapeError for a model that leaves sizes open, and for weights that do not fit it.
+ * @throws UnsupportedError for a layer that ONNX has no equivalent for, which is named, and for files of more than 2 GiB.
  */
 export function toOnnx(net: TrainedModel & { readonly batch?: number }): Uint8Array<ArrayBuffer> {
   const { model, weights, batch = 1 } = net;
   checkSizes(model);
-  const build = new Builder(model, batch, weights, 0);
-  const names = new Map(Object.entries(build.weights).map(([name, data]) => [data, name]));
-  const graph = new OnnxGraph(model, build, names, isOpen(net, build) ? "N" : batch);
-  for (const node of build.graph.nodes) {
-    const write = ruleOf(node.op);
-    if (!write)
+  const source = new Builder(model, batch, weights, 0);
+  const names = new Map(Object.entries(source.weights).map(([name, data]) => [data, name]));
+  const open = onlyBatchFollows(source, batch, model, weights);
+  const graph = new OnnxGraph(model, source, names, open ? "N" : batch);
+  for (const node of source.graph.nodes) {
+    const translate = translationOf(node.op);
+    if (!translate)
       throw new UnsupportedError(`toOnnx: ${node.where} cannot be said in ONNX (its op "${node.op.name}")`);
-    write(graph.at(node.layer), node);
+    translate(graph.enter(node.layer), node);
   }
   const bytes = encodeModel(graph.finish());
   if (!bytes)
@@ -49,17 +54,25 @@ function checkSizes(model: Model): void {
   }
 }
 
-/** Whether the first axis of every value, and nothing else, follows the batch: seen by building for one image more. */
-function isOpen({ model, weights, batch = 1 }: TrainedModel & { batch?: number }, build: Builder): boolean {
-  let more: Builder;
+/**
+ * Whether the first axis of every value, and no other axis, has the size of the batch: found by building the graph for one image
+ * more and comparing shapes.
+ */
+function onlyBatchFollows(
+  source: Builder,
+  batch: number,
+  model: Model,
+  weights: TrainedModel["weights"],
+): boolean {
+  let larger: Builder;
   try {
-    more = new Builder(model, batch + 1, weights, 0);
+    larger = new Builder(model, batch + 1, weights, 0);
   } catch {
-    return false; // A layer that only fits this batch.
+    return false; // A layer fits this batch only.
   }
   const values = (b: Builder): Edge[] => [...b.inputs, ...b.graph.nodes.flatMap((node) => node.outputs)];
-  const others = values(more);
-  return values(build).every(({ shape }, i) => {
+  const others = values(larger);
+  return values(source).every(({ shape }, i) => {
     const other = others[i].shape;
     return (
       shape[0] === batch &&

@@ -56,7 +56,7 @@ const softmax: Translation = (call) => {
   return call.emit(layers.softmax({ axis }), [x]);
 };
 
-export const activation: Translations = {
+export const activationTranslations: Translations = {
   Activation: activationBy((c) => c.activation()),
   ReLU: relu,
   LeakyReLU: activationBy(leakyReluOf),

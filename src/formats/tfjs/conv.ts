@@ -141,7 +141,7 @@ function swapLastAxes(data: Float32Array, rows: number, columns: number): Float3
   return out;
 }
 
-export const conv: Translations = {
+export const convTranslations: Translations = {
   Conv1D: convolution(1, layers.conv1d),
   Conv2D: convolution(2, layers.conv2d),
   Conv3D: convolution(3, layers.conv3d),

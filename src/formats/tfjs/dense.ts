@@ -2,7 +2,7 @@
 import * as layers from "../../layers/dense.ts";
 import { biasOf, epilogueOf, onlyInput, type Translations } from "./call.ts";
 
-export const dense: Translations = {
+export const denseTranslations: Translations = {
   Dense(call) {
     const x = onlyInput(call);
     const units = call.config.integer("units", 1);

@@ -22,7 +22,7 @@ function alignRanks(call: Call): Value[] {
       );
     const ones = new Array<number>(rank - x.rank).fill(1);
     const rest = x.rank === 3 ? [-1, x.channels!] : [-1];
-    return call.emit(reshape({ shape: [...ones, ...rest] }), [x], { rank, part: `expand_${i + 1}` });
+    return call.emit(reshape({ shape: [0, ...ones, ...rest] }), [x], { rank, part: `expand_${i + 1}` });
   });
 }
 
@@ -61,7 +61,7 @@ const dropout: Translation = (call) =>
 /** Does something in training only. */
 const identity: Translation = (call) => call.emit(layers.identity(), [onlyInput(call)]);
 
-export const elementwise: Translations = {
+export const elementwiseTranslations: Translations = {
   Add: merge(layers.add),
   Subtract: merge(layers.sub, 2),
   Multiply: merge(layers.mul),

@@ -39,7 +39,7 @@ const layerNorm: Translation = (call) => {
   return call.emit(norm, [x], { weights: scaleAndCenter(call, x.channels) });
 };
 
-export const norm: Translations = {
+export const normTranslations: Translations = {
   BatchNormalization: batchNorm,
   BatchNormalizationV1: batchNorm,
   LayerNormalization: layerNorm,

@@ -22,7 +22,7 @@ const globalPooling =
     return call.emit(layer({ keepDims }), [x], { rank: keepDims ? x.rank : 2 });
   };
 
-export const pool: Translations = {
+export const poolTranslations: Translations = {
   MaxPooling1D: pooling(1, layers.maxPool1d),
   MaxPooling2D: pooling(2, layers.maxPool2d),
   MaxPooling3D: pooling(3, layers.maxPool3d),

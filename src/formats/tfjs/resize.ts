@@ -19,11 +19,11 @@ const upsampling =
 
 /** [batch, features] to [batch, n, features]. */
 const repeatVector: Translation = (call) => {
-  const row = call.emit(reshape({ shape: [1, -1] }), [onlyInput(call, 2)], { rank: 3, part: "row" });
+  const row = call.emit(reshape({ shape: [0, 1, -1] }), [onlyInput(call, 2)], { rank: 3, part: "row" });
   return call.emit(layers.upsample({ factor: call.config.integer("n", 1) }), [row]);
 };
 
-export const resize: Translations = {
+export const resizeTranslations: Translations = {
   UpSampling1D: upsampling(1),
   UpSampling2D: upsampling(2),
   UpSampling3D: upsampling(3),

@@ -51,15 +51,15 @@ const flatten: Translation = (call) => {
 
 const reshape: Translation = (call) => {
   const target = call.config.values.target_shape;
-  if (!Array.isArray(target) || target.some((d) => d !== null && !Number.isInteger(d)))
+  if (!Array.isArray(target) || target.some((d) => d !== null && !(Number.isInteger(d) && d !== 0)))
     throw new FormatError(
-      `${call.where}: target_shape is ${JSON.stringify(target)} but must be a list of integers`,
+      `${call.where}: target_shape is ${JSON.stringify(target)} but must be a list of integers, of at least 1 or -1`,
     );
   const shape: number[] = target.map((d) => (d === null || d < 0 ? -1 : d));
   if (shape.filter((d) => d < 0).length > 1)
     throw new FormatError(`${call.where}: target_shape ${showOpen(target)} leaves more than one size open`);
   const last = shape.at(-1) ?? null;
-  return call.emit(layers.reshape({ shape }), [onlyInput(call)], {
+  return call.emit(layers.reshape({ shape: [0, ...shape] }), [onlyInput(call)], {
     rank: shape.length + 1,
     channels: last === -1 ? null : last,
   });
@@ -70,12 +70,12 @@ const permute: Translation = (call) => {
   const dims = call.config.sizes("dims", x.rank - 1, 1);
   if (new Set(dims).size !== dims.length || Math.max(...dims) > dims.length)
     throw new FormatError(`${call.where}: dims ${showOpen(dims)} must hold each of 1 to ${dims.length} once`);
-  return call.emit(layers.permute({ order: dims }), [x], {
+  return call.emit(layers.transpose({ perm: [0, ...dims] }), [x], {
     channels: dims.at(-1) === dims.length ? x.channels : null,
   });
 };
 
-export const shape: Translations = {
+export const shapeTranslations: Translations = {
   Concatenate: concatenate,
   ZeroPadding1D: padding(1),
   ZeroPadding2D: padding(2),

@@ -1,24 +1,24 @@
 // The translation of every Keras class that can be read, joined from the tables of the families.
 import { UnsupportedError } from "../../errors.ts";
-import { activation } from "./activation.ts";
+import { activationTranslations } from "./activation.ts";
 import type { Translation, Translations } from "./call.ts";
-import { conv } from "./conv.ts";
-import { dense } from "./dense.ts";
-import { elementwise } from "./elementwise.ts";
-import { norm } from "./norm.ts";
-import { pool } from "./pool.ts";
-import { resize } from "./resize.ts";
-import { shape } from "./shape.ts";
+import { convTranslations } from "./conv.ts";
+import { denseTranslations } from "./dense.ts";
+import { elementwiseTranslations } from "./elementwise.ts";
+import { normTranslations } from "./norm.ts";
+import { poolTranslations } from "./pool.ts";
+import { resizeTranslations } from "./resize.ts";
+import { shapeTranslations } from "./shape.ts";
 
 const TRANSLATIONS: Translations = {
-  ...conv,
-  ...dense,
-  ...pool,
-  ...norm,
-  ...activation,
-  ...elementwise,
-  ...shape,
-  ...resize,
+  ...convTranslations,
+  ...denseTranslations,
+  ...poolTranslations,
+  ...normTranslations,
+  ...activationTranslations,
+  ...elementwiseTranslations,
+  ...shapeTranslations,
+  ...resizeTranslations,
 };
 
 /** The translation of a Keras class. Throws UnsupportedError for a class without one. */

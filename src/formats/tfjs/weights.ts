@@ -1,7 +1,7 @@
 // The weights of a TensorFlow.js model: listed by its manifest, found in its binary shards, read as floats.
 // Format: tensorflow/tfjs, tfjs-core/src/io/types.ts (WeightsManifestConfig); all numbers are little-endian.
 import { FormatError, UnsupportedError } from "../../errors.ts";
-import { asBytes, float16ToFloat32 } from "../bytes.ts";
+import { asBytes, concatBytes, float16ToFloat32 } from "../bytes.ts";
 
 type Bytes = ArrayBuffer | ArrayBufferView;
 
@@ -188,14 +188,7 @@ function joinShards(given: TfjsWeights, paths: readonly string[]): Uint8Array {
       return asBytes(files[path]) ?? refuse(`weights["${path}"]`);
     });
   } else return refuse("weights");
-  if (shards.length === 1) return shards[0];
-  const joined = new Uint8Array(shards.reduce((sum, shard) => sum + shard.length, 0));
-  let offset = 0;
-  for (const shard of shards) {
-    joined.set(shard, offset);
-    offset += shard.length;
-  }
-  return joined;
+  return shards.length === 1 ? shards[0] : concatBytes(shards);
 }
 
 function refuse(what: string): never {
