@@ -30,10 +30,7 @@ export const CONV_DX = 17;
 export const CONV_PF = 18;
 export const CONV_PT = 19;
 export const CONV_PL = 20;
-/** winograd.ts alone: tiles in a row of them, and rows of tiles, in one phase of an image; outputs along a side of a tile. */
-export const WINOGRAD_ACROSS = 21;
-export const WINOGRAD_DOWN = 22;
-export const WINOGRAD_M = 23;
+/** Bytes from image to image, plane to plane, row to row, pixel to pixel, in x and in out. */
 
 export const CONV_X_N = 21;
 export const CONV_X_D = 22;
@@ -85,10 +82,12 @@ export const GEMM_GROUPS = 3;
 /** Bytes from one group's channels to the next, in the input and in the output. */
 export const GEMM_GROUP_IN = 4;
 export const GEMM_GROUP_OUT = 5;
-/** A cell, the unit of work: MC pixels by NC panels, over the whole of K in K_BLOCKS blocks. */
+/** A block, the unit of work: MC pixels by NC panels, over the whole of K in K_BLOCKS parts. */
 export const GEMM_MC = 6;
 export const GEMM_NC = 7;
 export const GEMM_K_BLOCKS = 8;
+/** 1: tiles of pixels outside, panels inside, because all panels fit L1. */
+export const GEMM_PIXELS_OUTER = 9;
 
 // FilterGrad: the outer product of two sets of pixels, read by grad.ts. Pixels in all, and in a block that is summed up alone;
 // channels of dy per group; strips of rows per group; groups.

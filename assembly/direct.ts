@@ -5,41 +5,48 @@
 //
 // x is NDHWC with its border in place, w [taps, c], stride 1 along the row. The weights of a tap repeat every c floats: three
 // vectors hold any such pattern of 1, 2 or 3.
+import { activate_run } from "./activation";
 import {
-  CONV_C, CONV_D, CONV_DX, CONV_DY, CONV_DZ, CONV_H, CONV_KD, CONV_KH, CONV_KW, CONV_N, CONV_OC, CONV_OD, CONV_OH,
-  CONV_OW, CONV_PF, CONV_PL, CONV_PT, CONV_SX, CONV_SY, CONV_SZ, CONV_W,
+  CONV_C, CONV_DX, CONV_DY, CONV_DZ, CONV_KD, CONV_KH, CONV_KW, CONV_N, CONV_OC, CONV_OD, CONV_OH, CONV_OUT_D, CONV_OUT_H, CONV_OUT_N,
+  CONV_OUT_W, CONV_OW, CONV_PF, CONV_PL, CONV_PT, CONV_SX, CONV_SY, CONV_SZ, CONV_X_D, CONV_X_H, CONV_X_N, CONV_X_W, EPILOGUE_ACCUMULATE,
+  EPILOGUE_ACTIVATION, EPILOGUE_HI, EPILOGUE_LO, EPILOGUE_P, EPILOGUE_Q,
 } from "./abi";
-import { clamp, field, madd } from "./simd";
+import { clamp, field, field_f32, madd } from "./simd";
 
 /** Floats of a block: six vectors, a whole number of pixels for 1, 2 and 3 channels. */
 const BLOCK = 24;
 
 /** Unit: a row (n, z, y) of the output. bias may be 0: zeros. */
 export function direct_f32(
-  out: usize, x: usize, w: usize, bias: usize, shape: usize, lo: f32, hi: f32, from: i32, to: i32,
+  out: usize, x: usize, w: usize, bias: usize, convShape: usize, epilogue: usize, from: i32, to: i32,
 ): void {
-  const D = field(shape, CONV_D), H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
-  const OD = field(shape, CONV_OD), OH = field(shape, CONV_OH), OW = field(shape, CONV_OW);
-  const KD = field(shape, CONV_KD), KH = field(shape, CONV_KH), KW = field(shape, CONV_KW);
-  const sz = field(shape, CONV_SZ), sy = field(shape, CONV_SY);
-  assert(0 <= from && from <= to && to <= field(shape, CONV_N) * OD * OH);
-  assert(C >= 1 && C <= 3 && C == field(shape, CONV_OC) && field(shape, CONV_SX) == 1);
-  assert(field(shape, CONV_PF) == 0 && field(shape, CONV_PT) == 0 && field(shape, CONV_PL) == 0);
-  const pixel = <usize>C << 2;
-  const row = <usize>W * pixel, plane = <usize>H * row;
-  const lineDown = <usize>field(shape, CONV_DY) * row, lineDeep = <usize>field(shape, CONV_DZ) * plane;
-  const tap = <usize>field(shape, CONV_DX) * pixel;
+  const C = field(convShape, CONV_C);
+  const OD = field(convShape, CONV_OD), OH = field(convShape, CONV_OH), OW = field(convShape, CONV_OW);
+  const KD = field(convShape, CONV_KD), KH = field(convShape, CONV_KH), KW = field(convShape, CONV_KW);
+  const sz = field(convShape, CONV_SZ), sy = field(convShape, CONV_SY);
+  assert(0 <= from && from <= to && to <= field(convShape, CONV_N) * OD * OH);
+  assert(C >= 1 && C <= 3 && C == field(convShape, CONV_OC) && field(convShape, CONV_SX) == 1);
+  assert(field(convShape, CONV_PF) == 0 && field(convShape, CONV_PT) == 0 && field(convShape, CONV_PL) == 0);
+  const pixel = <usize>C << 2, plane = <usize>field(convShape, CONV_X_D), row = <usize>field(convShape, CONV_X_H);
+  const lineDown = <usize>field(convShape, CONV_DY) * row, lineDeep = <usize>field(convShape, CONV_DZ) * plane;
+  const tap = <usize>field(convShape, CONV_DX) * pixel;
+  const lo = field_f32(epilogue, EPILOGUE_LO), hi = field_f32(epilogue, EPILOGUE_HI), activation = field(epilogue, EPILOGUE_ACTIVATION);
   const floats = OW * C;
+  // Lanes run over pixels: theirs must be dense.
+  assert(<usize>field(convShape, CONV_X_W) == pixel && <usize>field(convShape, CONV_OUT_W) == pixel);
+  assert(field(epilogue, EPILOGUE_ACCUMULATE) == 0);
 
   for (let r = from; r < to; r++) {
-    const n = r / (OD * OH), z = ((r / OH) % OD) * sz, y = (r % OH) * sy;
-    const p = x + <usize>(n * D + z) * plane + <usize>y * row;
-    const o = out + (<usize>(r * floats) << 2);
+    const n = r / (OD * OH), oz = (r / OH) % OD, oy = r % OH;
+    const p = x + <usize>n * <usize>field(convShape, CONV_X_N) + <usize>(oz * sz) * plane + <usize>(oy * sy) * row;
+    const o = out + <usize>n * <usize>field(convShape, CONV_OUT_N) + <usize>oz * <usize>field(convShape, CONV_OUT_D) +
+      <usize>oy * <usize>field(convShape, CONV_OUT_H);
     let f = 0;
     for (; f + BLOCK <= floats; f += BLOCK)
       block(o + (<usize>f << 2), p + (<usize>f << 2), w, bias, C, KD, KH, KW, tap, lineDown, lineDeep, lo, hi);
     for (; f < floats; f++)
       single(o + (<usize>f << 2), p + (<usize>f << 2), w, bias, f % C, C, KD, KH, KW, tap, lineDown, lineDeep, lo, hi);
+    if (activation) activate_run(activation, o, o, floats, field_f32(epilogue, EPILOGUE_P), field_f32(epilogue, EPILOGUE_Q));
   }
 }
 

@@ -16,8 +16,8 @@ export function build_flags(): i32 {
 
 export { depthwise_f32, depthwise_transpose_f32, pack_depthwise_f32 } from "./depthwise";
 export { direct_f32 } from "./direct";
-export { gemm_acc_f32, gemm_f32, gemm_pixels } from "./gemm";
-export { depthwise_filter_grad_f32, filter_grad_f32, pack_pixels_f32 } from "./grad";
+export { gemm_f32, gemm_pixels } from "./gemm";
+export { depthwise_filter_grad_f32, filter_grad_f32, pack_pixels_f32 } from "./filter-grad";
 export { pack_filter_f32 } from "./pack";
 export { fill_f32, strided_copy_f32 } from "./copy";
 export { col2im_f32, im2col_f32 } from "./im2col";
@@ -36,9 +36,9 @@ export { hard_sigmoid_f32, hard_swish_f32, leaky_relu_f32, mish_f32, neg_f32, si
 export { silu_f32, softplus_f32, softsign_f32, sqrt_f32, tanh_f32 } from "./activation";
 export { add_f32, div_f32, equal_f32, max_f32, max_share_f32, min_f32, mul_f32 } from "./elementwise";
 export { prelu_f32, repeat_f32, sub_f32 } from "./elementwise";
-export { winograd_input_f2_f32, winograd_output_f2_acc_f32, winograd_output_f2_f32 } from "./winograd";
-export { winograd_output_f2k5_acc_f32, winograd_output_f2k5_f32 } from "./winograd";
-export { winograd_input_f4_f32, winograd_output_f4_acc_f32, winograd_output_f4_f32 } from "./winograd";
+export { winograd_input_f2_f32, winograd_output_f2_f32 } from "./winograd";
+export { winograd_output_f2k5_f32 } from "./winograd";
+export { winograd_input_f4_f32, winograd_output_f4_f32 } from "./winograd";
 export { winograd_pack_f2_f32, winograd_pack_f2k5_f32, winograd_pack_f4_f32 } from "./winograd-filter";
 export { winograd_filter_grad_f4_f32, winograd_grad_f4_f32 } from "./winograd-filter";
 export { activation_grad_f32, select_f32 } from "./activation-grad";

@@ -1,6 +1,9 @@
-// The side of the filter in Winograd's convolutions: U = G g Gᵀ packed ahead, and the gradient by the filter on its way back,
-// D = A dy Aᵀ and Gᵀ M G. Points, matrices and layouts are told in winograd.ts.
-import { CONV_DX, CONV_DY, CONV_N, CONV_OC, CONV_OH, CONV_OW, NR, WINOGRAD_ACROSS, WINOGRAD_DOWN } from "./abi";
+// The filter's part of Winograd's convolutions: U = G g Gᵀ packed ahead; and of the filter gradient, D = A dy Aᵀ and Gᵀ M G. The
+// points, matrices and layouts are described in winograd.ts. filters [r, r, C, OC].
+import {
+  NR, WINOGRAD_DX, WINOGRAD_DY, WINOGRAD_N, WINOGRAD_OC, WINOGRAD_OH, WINOGRAD_OUT_H, WINOGRAD_OUT_N, WINOGRAD_OUT_W, WINOGRAD_OW,
+  WINOGRAD_TILES_X, WINOGRAD_TILES_Y,
+} from "./abi";
 import { field, load_some, madd, splat } from "./simd";
 import { A, B, HALF, TWO, TWO_THIRDS, SIXTH, NUMBERS, column_of, row_of } from "./winograd";
 
@@ -79,40 +82,40 @@ function filter_points(n: i32, r: i32, q: usize, step: usize, g0: v128, g1: v128
   const odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(g1, f32x4.mul(half, g3)));
   v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
   v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
-  const Even = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
-  const Odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
-  v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(Even, Odd)));
-  v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(Even, Odd)));
+  const even_b = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
+  const odd_b = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
+  v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(even_b, odd_b)));
+  v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(even_b, odd_b)));
   v128.store(q + 5 * step, r == 5 ? g4 : g2);
 }
 
-// --- Gradients of filters ---
+// --- The filter gradient ---
 
 /**
  * D = A dy Aᵀ of some tiles, the first of which is tile `first` of the batch, as panels of NR channels D[36][OC / NR][tile],
- * `panel` bytes from one to the next. What hangs over the edge is zero. Unit: a tile.
+ * `panel` bytes from one to the next. What lies beyond the edge is zero. Unit: a tile.
  */
 export function winograd_grad_f4_f32(
-  out: usize, dy: usize, shape: usize, panel: usize, first: i32, from: i32, to: i32,
+  out: usize, dy: usize, winogradShape: usize, panel: i32, first: i32, from: i32, to: i32,
 ): void {
-  const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
-  const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
-  const sy = field(shape, CONV_DY), sx = field(shape, CONV_DX);
-  const pixel = <usize>OC << 2, row = <usize>OW * pixel;
-  const point = <usize>((OC + NR - 1) / NR) * panel;
+  const OH = field(winogradShape, WINOGRAD_OH), OW = field(winogradShape, WINOGRAD_OW), OC = field(winogradShape, WINOGRAD_OC);
+  const tilesX = field(winogradShape, WINOGRAD_TILES_X), tilesY = field(winogradShape, WINOGRAD_TILES_Y);
+  const sy = field(winogradShape, WINOGRAD_DY), sx = field(winogradShape, WINOGRAD_DX);
+  const row = <usize>field(winogradShape, WINOGRAD_OUT_H), pixel = <usize>field(winogradShape, WINOGRAD_OUT_W);
+  const point = <usize>((OC + NR - 1) / NR) * <usize>panel;
   for (let t = from; t < to; t++) {
     const tile = first + t;
-    assert(tile < field(shape, CONV_N) * across * sx * down * sy);
-    const n = tile / (across * sx * down * sy);
-    const oy = row_of(tile, 4, across, sx, down, sy), ox = column_of(tile, 4, across, sx);
+    assert(tile < field(winogradShape, WINOGRAD_N) * tilesX * sx * tilesY * sy);
+    const n = tile / (tilesX * sx * tilesY * sy);
+    const oy = row_of(tile, 4, tilesX, sx, tilesY, sy), ox = column_of(tile, 4, tilesX, sx);
     const rows = max(0, min(4, (OH - oy + sy - 1) / sy)), cols = max(0, min(4, (OW - ox + sx - 1) / sx));
-    const p = dy + <usize>(n * OH + oy) * row + <usize>ox * pixel;
+    const p = dy + <usize>n * <usize>field(winogradShape, WINOGRAD_OUT_N) + <usize>oy * row + <usize>ox * pixel;
     let q = out + <usize>t * NR * 4;
     for (let c = 0; c < OC; c += NR) {
       const at = p + (<usize>c << 2);
       grad_tile(q, at, point, <usize>sy * row, <usize>sx * pixel, rows, cols, OC - c);
       grad_tile(q + 16, at + 16, point, <usize>sy * row, <usize>sx * pixel, rows, cols, OC - c - 4);
-      q += panel;
+      q += <usize>panel;
     }
   }
 }
@@ -144,9 +147,9 @@ function grad_points(q: usize, step: usize, y0: v128, y1: v128, y2: v128, y3: v1
   const even = f32x4.add(y0, f32x4.mul(half, y2)), odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(y1, f32x4.mul(half, y3)));
   v128.store(q + step, f32x4.add(even, odd));
   v128.store(q + 2 * step, f32x4.sub(even, odd));
-  const Even = f32x4.add(y0, f32x4.mul(two, y2)), Odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(y1, f32x4.mul(two, y3)));
-  v128.store(q + 3 * step, f32x4.add(Even, Odd));
-  v128.store(q + 4 * step, f32x4.sub(Even, Odd));
+  const even_b = f32x4.add(y0, f32x4.mul(two, y2)), odd_b = f32x4.mul(splat(NUMBERS + B), f32x4.add(y1, f32x4.mul(two, y3)));
+  v128.store(q + 3 * step, f32x4.add(even_b, odd_b));
+  v128.store(q + 4 * step, f32x4.sub(even_b, odd_b));
   v128.store(q + 5 * step, y3);
 }
 
@@ -176,9 +179,9 @@ function filter_sums(q: usize, step: usize, p: usize, down: usize): void {
   const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
   const m0 = v128.load(p), m1 = v128.load(p + down), m2 = v128.load(p + 2 * down);
   const m3 = v128.load(p + 3 * down), m4 = v128.load(p + 4 * down), m5 = v128.load(p + 5 * down);
-  const s = f32x4.mul(third, f32x4.add(m1, m2)), S = f32x4.mul(sixth, f32x4.add(m3, m4));
-  const e = f32x4.mul(third, f32x4.sub(m1, m2)), E = f32x4.mul(sixth, f32x4.sub(m3, m4));
-  v128.store(q, f32x4.add(f32x4.add(m0, s), S));
-  v128.store(q + step, madd(splat(NUMBERS + A), e, f32x4.mul(splat(NUMBERS + B), E)));
-  v128.store(q + 2 * step, f32x4.add(madd(splat(NUMBERS + HALF), s, f32x4.mul(splat(NUMBERS + TWO), S)), m5));
+  const s = f32x4.mul(third, f32x4.add(m1, m2)), t = f32x4.mul(sixth, f32x4.add(m3, m4));
+  const d = f32x4.mul(third, f32x4.sub(m1, m2)), e = f32x4.mul(sixth, f32x4.sub(m3, m4));
+  v128.store(q, f32x4.add(f32x4.add(m0, s), t));
+  v128.store(q + step, madd(splat(NUMBERS + A), d, f32x4.mul(splat(NUMBERS + B), e)));
+  v128.store(q + 2 * step, f32x4.add(madd(splat(NUMBERS + HALF), s, f32x4.mul(splat(NUMBERS + TWO), t)), m5));
 }

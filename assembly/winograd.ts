@@ -2,15 +2,15 @@
 // with n² instead of r² m² multiplications per channel pair: 36 for 144, 16 for 36, 36 for 100 (Lavin and Gray, 2015). In three
 // steps, each a call of its own:
 //
-//   V[t][tile][c]  = (Bᵀ d B)[t]            winograd_input_*_f32, d the tile's n x n inputs, t = 0 .. n² - 1
+//   V[t][tile][c]  = (Bᵀ d B)[t]               winograd_input_*_f32, d the tile's n x n inputs, t = 0 .. n² - 1
 //   P[t][tile][oc] = sum over c of V[t][tile][c] * U[t][c][oc]      gemm_f32, n² products
-//   y              = clamp(bias + Aᵀ P A)   winograd_output_*_f32
+//   y              = epilogue(bias + Aᵀ P A)   winograd_output_*_f32
 //
-// with U = G g Gᵀ packed ahead by winograd_pack_*_f32 (winograd-filter.ts). The gradient by the filter takes the same way back, tiles being what is
-// summed over: Gᵀ (sum over tiles of V[t][tile][c] * D[t][tile][oc]) G with D = A dy Aᵀ. It has F(4x4) alone:
+// with U = G g Gᵀ packed ahead by winograd_pack_*_f32 (winograd-filter.ts). The filter gradient goes the same way backwards, summed over
+// tiles: Gᵀ (sum over tiles of V[t][tile][c] * D[t][tile][oc]) G with D = A dy Aᵀ. It is offered for F(4x4) alone:
 //
 //   D[t][oc / NR][tile]  = (A dy Aᵀ)[t]       winograd_grad_f4_f32, panels of NR channels
-//   M[c][t][oc] = sum over tiles of V * D     filter_grad_f32 (grad.ts), 36 groups
+//   M[c][t][oc] = sum over tiles of V * D     filter_grad_f32 (filter-grad.ts), 36 groups
 //   dw          = Gᵀ M G                      winograd_filter_grad_f4_f32
 //
 // n = 6: interpolation points 0, ±a, ±b and infinity, a = √½, b = √2. Their products are powers of two, and the error is less
@@ -18,18 +18,21 @@
 //   Bᵀ: d0 − 5/2 d2 + d4;  (d4 − 2 d2) ± a (d3 − 2 d1);  (d4 − ½ d2) ± b (d3 − ½ d1);  d1 − 5/2 d3 + d5
 //   G, r = 3:  g0;  −⅔ (g0 ± a g1 + ½ g2);  ⅙ (g0 ± b g1 + 2 g2);  g2
 //   G, r = 5:  g0;  −⅔ (g0 ± a g1 + ½ g2 ± ½ a g3 + ¼ g4);  ⅙ (g0 ± b g1 + 2 g2 ± 2 b g3 + 4 g4);  g4
-//   Aᵀ, m = 4: m0 + s + S;  a e + b E;  ½ s + 2 S;  ½ a e + 2 b E + m5      s, e = m1 ± m2, S, E = m3 ± m4
-//   Aᵀ, m = 2: m0 + s + S;  a e + b E + m5
+//   Aᵀ, m = 4: m0 + s + t;  a d + b e;  ½ s + 2 t;  ½ a d + 2 b e + m5      s, d = m1 ± m2,  t, e = m3 ± m4
+//   Aᵀ, m = 2: m0 + s + t;  a d + b e + m5
 // n = 4: points 0, ±1 and infinity.
 //   Bᵀ: d0 − d2;  d1 + d2;  d2 − d1;  d1 − d3      G: g0;  ½ (g0 ± g1 + g2);  g2      Aᵀ: m0 + m1 + m2;  m1 − m2 − m3
 //
-// x and y are NHWC with channels in fours; a tile outside the input reads zeros, so nothing is padded. A dilated convolution falls
-// into dy * dx phases, every dy-th row and dx-th column of output, each of which reads its own such grid of inputs undilated.
-// Tiles count image, row phase, row of tiles, column phase, column of tiles (fastest).
+// x and y are NHWC, or views, with channels in fours. Where a tile reaches beyond the input it reads zeros, so nothing is padded. A
+// dilated convolution is split into dy * dx phases: every dy-th row and dx-th column of output depends on such a grid of inputs alone,
+// undilated. Tiles count image, row phase, row of tiles, column phase, column of tiles (fastest).
+import { activate_run } from "./activation";
 import {
-  CONV_C, CONV_DX, CONV_DY, CONV_H, CONV_N, CONV_OC, CONV_OH, CONV_OW, CONV_PL, CONV_PT, CONV_W, WINOGRAD_ACROSS, WINOGRAD_DOWN, WINOGRAD_M,
+  EPILOGUE_ACCUMULATE, EPILOGUE_ACTIVATION, EPILOGUE_HI, EPILOGUE_LO, EPILOGUE_P, EPILOGUE_Q, WINOGRAD_C, WINOGRAD_DX, WINOGRAD_DY,
+  WINOGRAD_H, WINOGRAD_N, WINOGRAD_OC, WINOGRAD_OH, WINOGRAD_OUT_H, WINOGRAD_OUT_N, WINOGRAD_OUT_W, WINOGRAD_OW, WINOGRAD_PL,
+  WINOGRAD_PT, WINOGRAD_TILE, WINOGRAD_TILES_X, WINOGRAD_TILES_Y, WINOGRAD_W, WINOGRAD_X_H, WINOGRAD_X_N, WINOGRAD_X_W,
 } from "./abi";
-import { clamp, field, madd, splat } from "./simd";
+import { clamp, field, field_f32, madd, splat } from "./simd";
 
 /** a, b, 1/2, 2, -5/2, -2/3, 1/6: loaded before loops, see README.md. */
 export const NUMBERS: usize = memory.data<f32>([0.7071067811865476, 1.4142135623730951, 0.5, 2, -2.5, -0.6666666666666666, 0.16666666666666666]);
@@ -51,16 +54,16 @@ export const NUMBERS: usize = memory.data<f32>([0.7071067811865476, 1.4142135623
 /** The first output column of a tile. */
 // @ts-ignore: decorator
 @inline
-export function column_of(tile: i32, m: i32, across: i32, dx: i32): i32 {
-  return (tile % across) * m * dx + (tile / across) % dx;
+export function column_of(tile: i32, m: i32, tilesX: i32, dx: i32): i32 {
+  return (tile % tilesX) * m * dx + (tile / tilesX) % dx;
 }
 
 /** The first output row of a tile. */
 // @ts-ignore: decorator
 @inline
-export function row_of(tile: i32, m: i32, across: i32, dx: i32, down: i32, dy: i32): i32 {
-  const line = tile / (across * dx);
-  return (line % down) * m * dy + (line / down) % dy;
+export function row_of(tile: i32, m: i32, tilesX: i32, dx: i32, tilesY: i32, dy: i32): i32 {
+  const line = tile / (tilesX * dx);
+  return (line % tilesY) * m * dy + (line / tilesY) % dy;
 }
 
 // --- Inputs ---
@@ -70,32 +73,32 @@ export function row_of(tile: i32, m: i32, across: i32, dx: i32, down: i32, dy: i
  * Unit: a tile.
  */
 export function winograd_input_f4_f32(
-  out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
+  out: usize, x: usize, winogradShape: usize, step: i32, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) input_place(6, out, x, shape, step, first + t, t);
+  for (let t = from; t < to; t++) input_place(6, out, x, winogradShape, <usize>step, first + t, t);
 }
 
 /** The same for tiles of 4x4 inputs: V[16][tile][C]. */
 export function winograd_input_f2_f32(
-  out: usize, x: usize, shape: usize, step: usize, first: i32, from: i32, to: i32,
+  out: usize, x: usize, winogradShape: usize, step: i32, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) input_place(4, out, x, shape, step, first + t, t);
+  for (let t = from; t < to; t++) input_place(4, out, x, winogradShape, <usize>step, first + t, t);
 }
 
 // @ts-ignore: decorator
 @inline
-function input_place(n: i32, out: usize, x: usize, shape: usize, step: usize, tile: i32, t: i32): void {
-  const H = field(shape, CONV_H), W = field(shape, CONV_W), C = field(shape, CONV_C);
-  const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
-  const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX), m = field(shape, WINOGRAD_M);
+function input_place(n: i32, out: usize, x: usize, winogradShape: usize, step: usize, tile: i32, t: i32): void {
+  const H = field(winogradShape, WINOGRAD_H), W = field(winogradShape, WINOGRAD_W), C = field(winogradShape, WINOGRAD_C);
+  const tilesX = field(winogradShape, WINOGRAD_TILES_X), tilesY = field(winogradShape, WINOGRAD_TILES_Y);
+  const dy = field(winogradShape, WINOGRAD_DY), dx = field(winogradShape, WINOGRAD_DX), m = field(winogradShape, WINOGRAD_TILE);
   assert(C % 4 == 0);
-  assert(tile < field(shape, CONV_N) * across * dx * down * dy);
-  const pixel = <usize>C << 2, row = <usize>W * pixel;
-  const image = tile / (across * dx * down * dy);
-  const iy = row_of(tile, m, across, dx, down, dy) - field(shape, CONV_PT);
-  const ix = column_of(tile, m, across, dx) - field(shape, CONV_PL);
-  const p = x + <usize>(image * H + iy) * row + <usize>ix * pixel;
-  const q = out + <usize>t * pixel;
+  assert(tile < field(winogradShape, WINOGRAD_N) * tilesX * dx * tilesY * dy);
+  const row = <usize>field(winogradShape, WINOGRAD_X_H), pixel = <usize>field(winogradShape, WINOGRAD_X_W);
+  const image = tile / (tilesX * dx * tilesY * dy);
+  const iy = row_of(tile, m, tilesX, dx, tilesY, dy) - field(winogradShape, WINOGRAD_PT);
+  const ix = column_of(tile, m, tilesX, dx) - field(winogradShape, WINOGRAD_PL);
+  const p = x + <usize>image * <usize>field(winogradShape, WINOGRAD_X_N) + <usize>iy * row + <usize>ix * pixel;
+  const q = out + (<usize>(t * C) << 2);
   const inside = iy >= 0 && ix >= 0 && iy + (n - 1) * dy < H && ix + (n - 1) * dx < W;
   if (n == 6) {
     if (inside) inner_tile_6(q, p, C, <usize>dy * row, <usize>dx * pixel, step);
@@ -143,10 +146,10 @@ function input_tile(
         const zero = f32x4.splat(0);
         for (let i = 0; i < n; i++) v128.store(v + <usize>i * step, zero);
       } else {
-        const d0 = at(edge, r, ix, W), d1 = at(edge, r + pixel, ix + dx, W);
-        const d2 = at(edge, r + 2 * pixel, ix + 2 * dx, W), d3 = at(edge, r + 3 * pixel, ix + 3 * dx, W);
+        const d0 = pixel_or_zero(edge, r, ix, W), d1 = pixel_or_zero(edge, r + pixel, ix + dx, W);
+        const d2 = pixel_or_zero(edge, r + 2 * pixel, ix + 2 * dx, W), d3 = pixel_or_zero(edge, r + 3 * pixel, ix + 3 * dx, W);
         if (n == 6)
-          input_six(v, step, d0, d1, d2, d3, at(edge, r + 4 * pixel, ix + 4 * dx, W), at(edge, r + 5 * pixel, ix + 5 * dx, W), a, b, half, two, five);
+          input_six(v, step, d0, d1, d2, d3, pixel_or_zero(edge, r + 4 * pixel, ix + 4 * dx, W), pixel_or_zero(edge, r + 5 * pixel, ix + 5 * dx, W), a, b, half, two, five);
         else input_four(v, step, d0, d1, d2, d3);
       }
       r += row;
@@ -166,7 +169,7 @@ function input_tile(
 
 // @ts-ignore: decorator
 @inline
-function at(edge: bool, p: usize, x: i32, W: i32): v128 {
+function pixel_or_zero(edge: bool, p: usize, x: i32, W: i32): v128 {
   if (edge) return <u32>x < <u32>W ? v128.load(p) : f32x4.splat(0);
   return v128.load(p);
 }
@@ -182,9 +185,9 @@ function input_six(
   const even = f32x4.sub(d4, f32x4.mul(two, d2)), odd = f32x4.mul(a, f32x4.sub(d3, f32x4.mul(two, d1)));
   v128.store(q + step, f32x4.add(even, odd));
   v128.store(q + 2 * step, f32x4.sub(even, odd));
-  const Even = f32x4.sub(d4, f32x4.mul(half, d2)), Odd = f32x4.mul(b, f32x4.sub(d3, f32x4.mul(half, d1)));
-  v128.store(q + 3 * step, f32x4.add(Even, Odd));
-  v128.store(q + 4 * step, f32x4.sub(Even, Odd));
+  const even_b = f32x4.sub(d4, f32x4.mul(half, d2)), odd_b = f32x4.mul(b, f32x4.sub(d3, f32x4.mul(half, d1)));
+  v128.store(q + 3 * step, f32x4.add(even_b, odd_b));
+  v128.store(q + 4 * step, f32x4.sub(even_b, odd_b));
   v128.store(q + 5 * step, f32x4.add(madd(d3, five, d1), d5));
 }
 
@@ -201,92 +204,84 @@ function input_four(q: usize, step: usize, d0: v128, d1: v128, d2: v128, d3: v12
 // --- Outputs ---
 
 /**
- * The outputs of some tiles, from P[36][tile][OC], `step` bytes apart, which is overwritten. What hangs over the edge is dropped.
+ * The outputs of some tiles, from P[36][tile][OC], `step` bytes apart, which is overwritten. What lies beyond the edge is dropped.
  * bias may be 0. Unit: a tile.
  */
 export function winograd_output_f4_f32(
-  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+  out: usize, products: usize, bias: usize, winogradShape: usize, epilogue: usize, step: i32, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(4, 3, false, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(4, 3, out, products, bias, winogradShape, epilogue, <usize>step, first + t, t);
 }
 
 /** The same for tiles of 2x2 outputs and filters of 3x3, from P[16][tile][OC]. */
 export function winograd_output_f2_f32(
-  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+  out: usize, products: usize, bias: usize, winogradShape: usize, epilogue: usize, step: i32, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(2, 3, false, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(2, 3, out, products, bias, winogradShape, epilogue, <usize>step, first + t, t);
 }
 
 /** The same for tiles of 2x2 outputs and filters of 5x5, from P[36][tile][OC]. */
 export function winograd_output_f2k5_f32(
-  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
+  out: usize, products: usize, bias: usize, winogradShape: usize, epilogue: usize, step: i32, first: i32, from: i32, to: i32,
 ): void {
-  for (let t = from; t < to; t++) output_place(2, 5, false, out, products, bias, shape, step, first + t, t, lo, hi);
-}
-
-/** winograd_output_f4_f32, added to what out holds before it is clamped: the end of a residual block. */
-export function winograd_output_f4_acc_f32(
-  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
-): void {
-  for (let t = from; t < to; t++) output_place(4, 3, true, out, products, bias, shape, step, first + t, t, lo, hi);
-}
-
-/** winograd_output_f2_f32, added to what out holds before it is clamped. */
-export function winograd_output_f2_acc_f32(
-  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
-): void {
-  for (let t = from; t < to; t++) output_place(2, 3, true, out, products, bias, shape, step, first + t, t, lo, hi);
-}
-
-/** winograd_output_f2k5_f32, added to what out holds before it is clamped. */
-export function winograd_output_f2k5_acc_f32(
-  out: usize, products: usize, bias: usize, shape: usize, step: usize, first: i32, lo: f32, hi: f32, from: i32, to: i32,
-): void {
-  for (let t = from; t < to; t++) output_place(2, 5, true, out, products, bias, shape, step, first + t, t, lo, hi);
+  for (let t = from; t < to; t++) output_place(2, 5, out, products, bias, winogradShape, epilogue, <usize>step, first + t, t);
 }
 
 // @ts-ignore: decorator
 @inline
 function output_place(
-  m: i32, r: i32, acc: bool, out: usize, products: usize, bias: usize, shape: usize, step: usize, tile: i32, t: i32, lo: f32, hi: f32,
+  m: i32, r: i32, out: usize, products: usize, bias: usize, winogradShape: usize, epilogue: usize, step: usize, tile: i32, t: i32,
 ): void {
-  const OH = field(shape, CONV_OH), OW = field(shape, CONV_OW), OC = field(shape, CONV_OC);
-  const across = field(shape, WINOGRAD_ACROSS), down = field(shape, WINOGRAD_DOWN);
-  const dy = field(shape, CONV_DY), dx = field(shape, CONV_DX);
-  assert(OC % 4 == 0 && field(shape, WINOGRAD_M) == m);
-  assert(tile < field(shape, CONV_N) * across * dx * down * dy);
-  const pixel = <usize>OC << 2, row = <usize>OW * pixel;
-  const n = tile / (across * dx * down * dy);
-  const oy = row_of(tile, m, across, dx, down, dy), ox = column_of(tile, m, across, dx);
+  const OH = field(winogradShape, WINOGRAD_OH), OW = field(winogradShape, WINOGRAD_OW), OC = field(winogradShape, WINOGRAD_OC);
+  const tilesX = field(winogradShape, WINOGRAD_TILES_X), tilesY = field(winogradShape, WINOGRAD_TILES_Y);
+  const dy = field(winogradShape, WINOGRAD_DY), dx = field(winogradShape, WINOGRAD_DX);
+  assert(OC % 4 == 0 && field(winogradShape, WINOGRAD_TILE) == m);
+  assert(tile < field(winogradShape, WINOGRAD_N) * tilesX * dx * tilesY * dy);
+  const image = <usize>field(winogradShape, WINOGRAD_OUT_N);
+  const row = <usize>field(winogradShape, WINOGRAD_OUT_H), pixel = <usize>field(winogradShape, WINOGRAD_OUT_W);
+  const n = tile / (tilesX * dx * tilesY * dy);
+  const oy = row_of(tile, m, tilesX, dx, tilesY, dy), ox = column_of(tile, m, tilesX, dx);
   // How many of the tile's rows and columns exist; phases are not all of one size, so it may be none.
   const rows = min(m, (OH - oy + dy - 1) / dy), cols = min(m, (OW - ox + dx - 1) / dx);
   if (rows <= 0 || cols <= 0) return;
-  const q = out + <usize>(n * OH + oy) * row + <usize>ox * pixel;
-  const p = products + <usize>t * pixel;
-  if (m == 4) output_tile_4(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
-  else if (r == 5) output_tile_2k5(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
-  else output_tile_2(acc, q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, lo, hi);
+  const q = out + <usize>n * image + <usize>oy * row + <usize>ox * pixel;
+  const p = products + (<usize>(t * OC) << 2);
+  if (m == 4) output_tile_4(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, epilogue);
+  else if (r == 5) output_tile_2k5(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, epilogue);
+  else output_tile_2(q, p, bias, OC, <usize>dy * row, <usize>dx * pixel, step, rows, cols, epilogue);
+  const activation = field(epilogue, EPILOGUE_ACTIVATION);
+  if (activation) activate_tile(activation, q, OC, <usize>dy * row, <usize>dx * pixel, rows, cols, epilogue);
+}
+
+/** Applies an activation to the pixels of a tile while they are in cache. */
+function activate_tile(
+  activation: i32, q: usize, OC: i32, row: usize, pixel: usize, rows: i32, cols: i32, epilogue: usize,
+): void {
+  const p = field_f32(epilogue, EPILOGUE_P), r = field_f32(epilogue, EPILOGUE_Q);
+  for (let y = 0; y < rows; y++, q += row)
+    for (let x = 0, o = q; x < cols; x++, o += pixel) activate_run(activation, o, o, OC, p, r);
 }
 
 function output_tile_4(
-  acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+  q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, epilogue: usize,
 ): void {
-  output_from_six(4, acc, q, p, bias, OC, row, pixel, step, rows, cols, lo, hi);
+  output_from_six(4, q, p, bias, OC, row, pixel, step, rows, cols, epilogue);
 }
 
 function output_tile_2k5(
-  acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+  q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, epilogue: usize,
 ): void {
-  output_from_six(2, acc, q, p, bias, OC, row, pixel, step, rows, cols, lo, hi);
+  output_from_six(2, q, p, bias, OC, row, pixel, step, rows, cols, epilogue);
 }
 
 // @ts-ignore: decorator
 @inline
 function output_from_six(
-  m: i32, acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+  m: i32, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, epilogue: usize,
 ): void {
   const a = splat(NUMBERS + A), b = splat(NUMBERS + B), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
-  const l = f32x4.splat(lo), h = f32x4.splat(hi);
+  const l = splat(epilogue + (EPILOGUE_LO << 2)), h = splat(epilogue + (EPILOGUE_HI << 2));
+  const accumulate = field(epilogue, EPILOGUE_ACCUMULATE) != 0;
   const down: usize = 6 * step;
   for (let c = 0; c < OC; c += 4) {
     // Rows of six become rows of m in place; then each of the m columns.
@@ -294,15 +289,15 @@ function output_from_six(
     for (let y = 0; y < 6; y++) {
       const m0 = v128.load(v), m1 = v128.load(v + step), m2 = v128.load(v + 2 * step);
       const m3 = v128.load(v + 3 * step), m4 = v128.load(v + 4 * step), m5 = v128.load(v + 5 * step);
-      const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
-      const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
-      v128.store(v, f32x4.add(f32x4.add(m0, s), S));
+      const s = f32x4.add(m1, m2), t = f32x4.add(m3, m4);
+      const d = f32x4.mul(a, f32x4.sub(m1, m2)), e = f32x4.mul(b, f32x4.sub(m3, m4));
+      v128.store(v, f32x4.add(f32x4.add(m0, s), t));
       if (m == 2) {
-        v128.store(v + step, f32x4.add(f32x4.add(e, E), m5));
+        v128.store(v + step, f32x4.add(f32x4.add(d, e), m5));
       } else {
-        v128.store(v + step, f32x4.add(e, E));
-        v128.store(v + 2 * step, madd(half, s, f32x4.mul(two, S)));
-        v128.store(v + 3 * step, f32x4.add(madd(half, e, f32x4.mul(two, E)), m5));
+        v128.store(v + step, f32x4.add(d, e));
+        v128.store(v + 2 * step, madd(half, s, f32x4.mul(two, t)));
+        v128.store(v + 3 * step, f32x4.add(madd(half, d, f32x4.mul(two, e)), m5));
       }
       v += down;
     }
@@ -312,14 +307,14 @@ function output_from_six(
     for (let i = 0; i < cols; i++) {
       const m0 = v128.load(v), m1 = v128.load(v + down), m2 = v128.load(v + 2 * down);
       const m3 = v128.load(v + 3 * down), m4 = v128.load(v + 4 * down), m5 = v128.load(v + 5 * down);
-      const s = f32x4.add(m1, m2), S = f32x4.add(m3, m4);
-      const e = f32x4.mul(a, f32x4.sub(m1, m2)), E = f32x4.mul(b, f32x4.sub(m3, m4));
-      put(acc, o, f32x4.add(f32x4.add(f32x4.add(m0, s), S), add), l, h);
-      const y1 = m == 2 ? f32x4.add(f32x4.add(e, E), m5) : f32x4.add(e, E);
-      if (rows > 1) put(acc, o + row, f32x4.add(y1, add), l, h);
+      const s = f32x4.add(m1, m2), t = f32x4.add(m3, m4);
+      const d = f32x4.mul(a, f32x4.sub(m1, m2)), e = f32x4.mul(b, f32x4.sub(m3, m4));
+      store_output(accumulate, o, f32x4.add(f32x4.add(f32x4.add(m0, s), t), add), l, h);
+      const y1 = m == 2 ? f32x4.add(f32x4.add(d, e), m5) : f32x4.add(d, e);
+      if (rows > 1) store_output(accumulate, o + row, f32x4.add(y1, add), l, h);
       if (m == 4) {
-        if (rows > 2) put(acc, o + 2 * row, f32x4.add(madd(half, s, f32x4.mul(two, S)), add), l, h);
-        if (rows > 3) put(acc, o + 3 * row, f32x4.add(f32x4.add(madd(half, e, f32x4.mul(two, E)), m5), add), l, h);
+        if (rows > 2) store_output(accumulate, o + 2 * row, f32x4.add(madd(half, s, f32x4.mul(two, t)), add), l, h);
+        if (rows > 3) store_output(accumulate, o + 3 * row, f32x4.add(f32x4.add(madd(half, d, f32x4.mul(two, e)), m5), add), l, h);
       }
       v += step;
       o += pixel;
@@ -330,9 +325,10 @@ function output_from_six(
 }
 
 function output_tile_2(
-  acc: bool, q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, lo: f32, hi: f32,
+  q: usize, p: usize, bias: usize, OC: i32, row: usize, pixel: usize, step: usize, rows: i32, cols: i32, epilogue: usize,
 ): void {
-  const l = f32x4.splat(lo), h = f32x4.splat(hi);
+  const l = splat(epilogue + (EPILOGUE_LO << 2)), h = splat(epilogue + (EPILOGUE_HI << 2));
+  const accumulate = field(epilogue, EPILOGUE_ACCUMULATE) != 0;
   const down: usize = 4 * step;
   for (let c = 0; c < OC; c += 4) {
     let v = p;
@@ -347,8 +343,9 @@ function output_tile_2(
     let o = q;
     for (let i = 0; i < cols; i++) {
       const m1 = v128.load(v + down), m2 = v128.load(v + 2 * down);
-      put(acc, o, f32x4.add(f32x4.add(f32x4.add(v128.load(v), m1), m2), add), l, h);
-      if (rows > 1) put(acc, o + row, f32x4.add(f32x4.sub(f32x4.sub(m1, m2), v128.load(v + 3 * down)), add), l, h);
+      store_output(accumulate, o, f32x4.add(f32x4.add(f32x4.add(v128.load(v), m1), m2), add), l, h);
+      if (rows > 1)
+        store_output(accumulate, o + row, f32x4.add(f32x4.sub(f32x4.sub(m1, m2), v128.load(v + 3 * down)), add), l, h);
       v += step;
       o += pixel;
     }
@@ -359,7 +356,7 @@ function output_tile_2(
 
 // @ts-ignore: decorator
 @inline
-function put(acc: bool, o: usize, y: v128, lo: v128, hi: v128): void {
-  if (acc) y = f32x4.add(y, v128.load(o));
+function store_output(accumulate: bool, o: usize, y: v128, lo: v128, hi: v128): void {
+  if (accumulate) y = f32x4.add(y, v128.load(o));
   v128.store(o, clamp(y, lo, hi));
 }

@@ -86,8 +86,8 @@ export interface Op<P> {
    * lies, the layout pass puts a copy before it.
    */
   readonly strided?: { readonly inputs?: "all" | readonly number[]; readonly outputs?: true };
-  /** The border of zeros that input 0 had best have round it, so that no padded copy need be made. */
-  border?(inputs: readonly TensorType[], params: P, plan: PlanOptions): Border | undefined;
+  /** The borders of zeros that inputs had best have round them, so that no padded copies need be made. */
+  borders?(inputs: readonly TensorType[], params: P, plan: PlanOptions): readonly (Border | undefined)[];
   /** Output 0 may lie over input 0 when both have the same size and the input is not needed afterwards. */
   readonly inPlace?: boolean;
 }

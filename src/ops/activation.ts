@@ -3,7 +3,26 @@
 import { ShapeError } from "../errors.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
-import { type KernelName, MAP_BLOCK } from "../runtime/wasm.ts";
+import {
+  ACTIVATION_ABS,
+  ACTIVATION_ELU,
+  ACTIVATION_EXP,
+  ACTIVATION_GELU,
+  ACTIVATION_GELU_TANH,
+  ACTIVATION_HARD_SIGMOID,
+  ACTIVATION_HARD_SWISH,
+  ACTIVATION_LEAKY_RELU,
+  ACTIVATION_MISH,
+  ACTIVATION_NEG,
+  ACTIVATION_SIGMOID,
+  ACTIVATION_SILU,
+  ACTIVATION_SOFTPLUS,
+  ACTIVATION_SOFTSIGN,
+  ACTIVATION_SQRT,
+  ACTIVATION_TANH,
+  type KernelName,
+  MAP_BLOCK,
+} from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
 
@@ -148,3 +167,41 @@ export const prelu: Op<Record<string, never>> = {
   },
   inPlace: true,
 };
+
+const EPILOGUES: Readonly<Partial<Record<ActivationKind, readonly [kind: number, p?: number, q?: number]>>> = {
+  leakyRelu: [ACTIVATION_LEAKY_RELU],
+  elu: [ACTIVATION_ELU, 1, 1],
+  selu: [ACTIVATION_ELU, SELU[0] * SELU[1], SELU[1]],
+  gelu: [ACTIVATION_GELU],
+  geluTanh: [ACTIVATION_GELU_TANH],
+  sigmoid: [ACTIVATION_SIGMOID],
+  tanh: [ACTIVATION_TANH],
+  softplus: [ACTIVATION_SOFTPLUS],
+  silu: [ACTIVATION_SILU],
+  mish: [ACTIVATION_MISH],
+  hardSwish: [ACTIVATION_HARD_SWISH],
+  hardSigmoid: [ACTIVATION_HARD_SIGMOID, 1 / 6, 0.5],
+  hardSigmoidKeras: [ACTIVATION_HARD_SIGMOID, 0.2, 0.5],
+  exp: [ACTIVATION_EXP],
+  softsign: [ACTIVATION_SOFTSIGN],
+  abs: [ACTIVATION_ABS],
+  neg: [ACTIVATION_NEG],
+  sqrt: [ACTIVATION_SQRT],
+};
+
+/** How a product ends that applies the activation: limits where they say all of it, else a kind and its numbers. */
+export function epilogueOf(activation: Activation | undefined): {
+  lo: number;
+  hi: number;
+  activation: number;
+  p: number;
+  q: number;
+} {
+  const [lo, hi] = clampOf(activation);
+  const none = { lo, hi, activation: 0, p: 0, q: 0 };
+  const found = activation && EPILOGUES[activation.kind];
+  if (!found) return none;
+  const [kind, p = 0, q = 0] = found;
+  const own = activation.kind === "leakyRelu" || activation.kind === "elu";
+  return { ...none, activation: kind, p: own ? (activation.alpha ?? RECIPES[activation.kind].alpha!) : p, q };
+}

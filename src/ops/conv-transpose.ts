@@ -1,14 +1,21 @@
 // Transposed convolution over one to three spatial axes. Filters are [k..., in / groups, out].
 
 import { ShapeError } from "../errors.ts";
-import { fields, float32, type Op, sizeOf, type TensorType } from "../graph/op.ts";
-import { imagesPerChunk } from "../runtime/plan.ts";
-import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
-import { activate, clampOf } from "./activation.ts";
+import { float32, type Op, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
+import { convShape, epilogue } from "../runtime/records.ts";
+import { epilogueOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
-import { type ConvParams, operands } from "./conv.ts";
-import { multiply, type Product, packProduct, type Run } from "./gemm.ts";
-import { emitPad } from "./pad.ts";
+import {
+  type ConvParams,
+  convOperands,
+  coversBorder,
+  densePixelStrides,
+  pixelStrides,
+  type Run,
+} from "./conv-geometry.ts";
+import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
+import { asTheyLie, type BorderedAxis, forEachPadded, hasBorder } from "./padded.ts";
 import { type Padding, slide } from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
@@ -34,6 +41,7 @@ export interface TransposedAxis {
  */
 export const convTranspose: Op<ConvTransposeParams> = {
   name: "convTranspose",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, p, where) {
     const { axes, oc } = transposed(inputs, p, where);
     const shape = [inputs[0].shape[0], ...axes.map((a) => a.out), oc];
@@ -45,92 +53,52 @@ export const convTranspose: Op<ConvTransposeParams> = {
   forward(e, inputs, [y], p) {
     const [x, w, bias] = inputs;
     const { axes: given, c, oc } = transposed(inputs, p, "convTranspose");
-    const axes = [...new Array<TransposedAxis>(3 - given.length).fill(ONE), ...given];
-    const [lo, hi] = clampOf(p.activation);
+    const axes = threeTransposed(given);
     const images = x.shape[0];
-    if (p.groups > 1 && p.groups === c && p.groups === oc) {
-      const shape = fields({
-        [CONV_N]: [images, ...axes.map((a) => a.size), c],
-        [CONV_OD]: [...axes.map((a) => a.out), oc],
-        [CONV_KD]: axes.map((a) => a.kernel),
-        [CONV_SZ]: axes.map((a) => a.stride),
-        [CONV_DZ]: axes.map((a) => a.dilation),
-        [CONV_PF]: axes.map((a) => a.before),
+    const yStrides = pixelStrides(y);
+    const end = e.record(epilogue({ accumulate: 0, ...epilogueOf(p.activation) }));
+    if (isDepthwise(p, c, oc)) {
+      const shape = convShape({
+        ...{ n: images, c, oc, xStrides: pixelStrides(x), outStrides: yStrides },
+        size: axes.map((a) => a.size),
+        out: axes.map((a) => a.out),
+        kernel: axes.map((a) => a.kernel),
+        stride: axes.map((a) => a.stride),
+        dilation: axes.map((a) => a.dilation),
+        before: axes.map((a) => a.before),
       });
       e.algorithm("depthwise");
-      const operands = [y.base, x.base, w.base, bias?.base ?? 0, e.table(shape), lo, hi];
-      e.call("depthwise_transpose_f32", images * axes[0].out * axes[1].out, operands);
-      activate(e, y, p.activation);
+      e.call("depthwise_transpose_f32", images * axes[0].out * axes[1].out, [
+        ...([y.base, x.base, w.base, bias?.base ?? 0, e.record(shape), end] as const),
+      ]);
       return;
     }
     e.algorithm("gemm");
-    // One border serves all phases.
     const phases = axes.map(phasesOf);
-    const bordered = axes.map((a, i) => {
-      const shifts = phases[i].flatMap((ph) => ph.taps.map((t) => t.shift));
-      const ends = phases[i].flatMap((ph) => ph.taps.map((t) => t.shift + ph.count - a.size));
-      return { size: a.size, before: Math.max(0, ...shifts.map((s) => -s)), after: Math.max(0, ...ends) };
-    });
+    const bordered = borderOf(axes, phases);
+    const copy = hasBorder(bordered) && !coversBorder(x.border, bordered.slice(3 - given.length));
     const size = bordered.map((b) => b.before + b.size + b.after);
-    const copy = bordered.some((b) => b.before > 0 || b.after > 0);
-    const imageIn = sizeOf(x.shape.slice(1)) * 4;
-    const imageOut = sizeOf(y.shape.slice(1)) * 4;
-    const imagePadded = sizeOf(size) * c * 4;
-    const chunk = copy ? imagesPerChunk(images, imagePadded) : images;
-    const strides = [size[1] * size[2] * c * 4, size[2] * c * 4, c * 4];
-    const outs = axes.map((a) => a.out);
-    const outStrides = [outs[1] * outs[2] * oc * 4, outs[2] * oc * 4, oc * 4];
-
-    const parts = phases[0].flatMap((pz) =>
-      phases[1].flatMap((py) =>
-        phases[2].map((px) => {
-          const taps: number[] = [];
-          const runs: Run[] = [];
-          for (const z of pz.taps)
-            for (const v of py.taps)
-              for (const u of px.taps) {
-                taps.push((z.tap * axes[1].kernel + v.tap) * axes[2].kernel + u.tap);
-                const at = [z.shift, v.shift, u.shift].map((s, i) => (s + bordered[i].before) * strides[i]);
-                runs.push({ offset: at[0] + at[1] + at[2], length: c / p.groups });
-              }
-          const product: Product = {
-            inputs: c / p.groups,
-            outputs: oc / p.groups,
-            groups: p.groups,
-            filter: w,
-            bias,
-            taps,
-            runs,
-          };
-          const first = pz.phase * outStrides[0] + py.phase * outStrides[1] + px.phase * outStrides[2];
-          return {
-            counts: [pz.count, py.count, px.count],
-            first,
-            product,
-            packed: packProduct(e, product),
-          };
-        }),
-      ),
-    );
-    for (let n = 0; n < images; n += chunk) {
-      const count = Math.min(chunk, images - n);
-      let source = x.base.plus(n * imageIn);
-      if (copy) {
-        const padded = e.scratch(count * imagePadded);
-        emitPad(e, padded, source, count, bordered, c, "zeros");
-        source = padded;
-      }
-      for (const part of parts) {
-        const grid = {
-          counts: [count, ...part.counts],
-          input: [imagePadded, ...strides],
-          output: [imageOut, ...outStrides.map((s, i) => s * axes[i].stride)],
-          first: part.first,
-        };
-        multiply(e, part.product, part.packed, grid, source, y.base.plus(n * imageOut), lo, hi);
-      }
-    }
-    activate(e, y, p.activation);
+    const strides = copy ? densePixelStrides(size, c) : pixelStrides(x);
+    const packed = productsOf(axes, phases, bordered, strides, c, oc, p.groups, w, bias).map((part) => ({
+      ...{ counts: part.counts, packed: packProduct(e, part.product) },
+      first: part.phase.reduce((sum, phase, i) => sum + phase * yStrides[i + 1], 0),
+    }));
+    const output = [yStrides[0], ...axes.map((a, i) => a.stride * yStrides[i + 1])];
+    const write = (count: number, from: Address, to: Address): void => {
+      for (const { counts, packed: product, first } of packed)
+        multiplyInChunks(e, product, { counts: [count, ...counts], input: strides, output, first }, from, to, end);
+    };
+    if (copy)
+      forEachPadded(e, x, bordered, "zeros", ({ count, place }, padded) =>
+        write(count, padded.base, place(y.base, yStrides[0])),
+      );
+    else write(images, asTheyLie(x, bordered).base, y.base);
+  },
+  borders(inputs, p) {
+    const { axes, c, oc } = transposed(inputs, p, "convTranspose");
+    if (isDepthwise(p, c, oc)) return [];
+    const bordered = borderOf(axes, axes.map(phasesOf));
+    return hasBorder(bordered) ? [bordered.map((a) => [a.before, a.after])] : [];
   },
   multiplyAdds([x, w]) {
     return (sizeOf(w.shape) / x.shape.at(-1)!) * sizeOf(x.shape);
@@ -138,6 +106,60 @@ export const convTranspose: Op<ConvTransposeParams> = {
 };
 
 const ONE: TransposedAxis = { size: 1, out: 1, kernel: 1, stride: 1, dilation: 1, before: 0 };
+
+/** Depth, height and width. */
+const threeTransposed = (axes: readonly TransposedAxis[]): TransposedAxis[] => [
+  ...new Array<TransposedAxis>(3 - axes.length).fill(ONE),
+  ...axes,
+];
+
+const isDepthwise = ({ groups }: Pick<ConvTransposeParams, "groups">, c: number, oc: number): boolean =>
+  groups > 1 && groups === c && groups === oc;
+
+/** How far the phases of each axis read beyond the input: one border serves them all. */
+function borderOf(axes: readonly TransposedAxis[], phases: readonly (readonly Phase[])[]): BorderedAxis[] {
+  return axes.map(({ size }, i) => {
+    const shifts = phases[i].flatMap((phase) => phase.taps.map((tap) => tap.shift));
+    const ends = phases[i].flatMap((phase) => phase.taps.map((tap) => tap.shift + phase.count - size));
+    return { size, before: Math.max(0, ...shifts.map((s) => -s)), after: Math.max(0, ...ends) };
+  });
+}
+
+/** The product of every combination of phases: its phase and pixels along each axis. */
+function productsOf(
+  axes: readonly TransposedAxis[],
+  [planes, rows, columns]: readonly (readonly Phase[])[],
+  bordered: readonly BorderedAxis[],
+  strides: readonly number[],
+  c: number,
+  oc: number,
+  groups: number,
+  filter: Value,
+  bias: Value | undefined,
+): { counts: number[]; phase: number[]; product: Product }[] {
+  const offset = (shifts: readonly number[]): number =>
+    shifts.reduce((sum, s, i) => sum + (s + bordered[i].before) * strides[i + 1], 0);
+  return planes.flatMap((pz) =>
+    rows.flatMap((py) =>
+      columns.map((px) => {
+        const taps: number[] = [];
+        const runs: Run[] = [];
+        for (const z of pz.taps)
+          for (const y of py.taps)
+            for (const x of px.taps) {
+              taps.push((z.tap * axes[1].kernel + y.tap) * axes[2].kernel + x.tap);
+              runs.push({ offset: offset([z.shift, y.shift, x.shift]), length: c / groups });
+            }
+        const product = { inputs: c / groups, outputs: oc / groups, groups, filter, bias, taps, runs };
+        return {
+          counts: [pz.count, py.count, px.count],
+          phase: [pz.phase, py.phase, px.phase],
+          product,
+        };
+      }),
+    ),
+  );
+}
 
 interface Phase {
   /** Output pixels phase, phase + stride, ...: this many. */
@@ -160,13 +182,13 @@ function phasesOf(a: TransposedAxis): Phase[] {
   return phases;
 }
 
-/** The axes of a transposed convolution, settled; channels in and out. */
+/** The axes of a transposed convolution, resolved; channels in and out. Throws ShapeError. */
 export function transposed(
   inputs: readonly TensorType[],
   p: ConvTransposeParams,
   where: string,
 ): { axes: TransposedAxis[]; c: number; oc: number } {
-  const { axes, c, oc } = operands(inputs, p, where);
+  const { axes, c, oc } = convOperands(inputs, p, where);
   const strides = perAxis(p.stride, axes, "stride", where, 1);
   const dilations = perAxis(p.dilation, axes, "dilation", where, 1);
   const extra = perAxis(p.outputPadding, axes, "outputPadding", where, 0);

@@ -1,9 +1,10 @@
 // A dense layer: y = x · w + b over the last axis.
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
-import { type Activation, activate, checkActivation, clampOf } from "./activation.ts";
+import { epilogue } from "../runtime/records.ts";
+import { type Activation, checkActivation, epilogueOf } from "./activation.ts";
 import { arity, checkShape, requireFloats, show } from "./check.ts";
-import { multiply, packProduct } from "./gemm.ts";
+import { multiplyInChunks, packProduct } from "./gemm.ts";
 
 export interface DenseParams {
   activation?: Activation;
@@ -52,8 +53,8 @@ export const dense: Op<DenseParams> = {
       output: [0, 0, 0, outputs * 4],
       first: 0,
     };
-    multiply(e, product, packProduct(e, product), grid, x.base, y.base, ...clampOf(activation));
-    activate(e, y, activation);
+    const end = e.record(epilogue({ accumulate: 0, ...epilogueOf(activation) }));
+    multiplyInChunks(e, packProduct(e, product), grid, x.base, y.base, end);
   },
   multiplyAdds([x, w]) {
     return sizeOf(x.shape) * w.shape[1];

@@ -1,29 +1,10 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
-
-import { type Emitter, fields, type Value } from "../graph/op.ts";
+import type { Emitter, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
-import { cutGemm, planGemm } from "../runtime/plan.ts";
-import {
-  GEMM_GROUP_IN,
-  GEMM_GROUP_OUT,
-  GEMM_GROUPS,
-  GEMM_K,
-  GEMM_K_BLOCKS,
-  GEMM_M,
-  GEMM_MC,
-  GEMM_N,
-  GEMM_NC,
-  GRID_IN_N,
-  GRID_N,
-  GRID_OUT_FIRST,
-  GRID_OUT_N,
-} from "../runtime/wasm.ts";
-
-/** A run of neighbouring input values every pixel sums over: bytes from the pixel's own place, and floats. */
-export interface Run {
-  offset: number;
-  length: number;
-}
+import { cutGemm, pixelsPerTable, planGemm } from "../runtime/plan.ts";
+import { type Chunk, forEachChunk } from "../runtime/program.ts";
+import { gemmShape, pixelGrid } from "../runtime/records.ts";
+import type { Run } from "./conv-geometry.ts";
 
 /** Where the pixels of a grid lie: counts [n, d, h, w], byte strides in input and output, the first output byte. */
 export interface Grid {
@@ -47,96 +28,115 @@ export interface Product {
   runs: readonly Run[];
 }
 
+/** A product whose filter is packed: what `multiply` takes. */
+export interface PackedProduct {
+  readonly product: Product;
+  readonly panels: Address;
+  readonly runs: Address;
+  readonly kBlocks: number;
+}
+
 /** Packs the filter; what comes back makes `multiply` calls over any number of grids. */
-export function packProduct(e: Emitter, p: Product): { panels: Address; segments: Address; blocks: number } {
-  const K = p.taps.length * p.inputs;
-  const { panels, packedBytes, kc } = planGemm(p.outputs, K, p.groups);
-  const sources = p.bias ? [p.filter, p.bias] : [p.filter];
-  const packed = e.packed(sources, packedBytes, (to) =>
-    e.call("pack_filter_f32", panels * p.groups, [
-      to,
-      p.filter.base,
-      p.bias?.base ?? 0,
-      e.table(p.taps.length ? p.taps : [0]),
-      p.taps.length,
-      p.inputs,
-      p.outputs,
-      p.groups,
+export function packProduct(e: Emitter, product: Product): PackedProduct {
+  const { filter, bias, taps, inputs, outputs, groups } = product;
+  const K = taps.length * inputs;
+  const { panels, packedBytes } = planGemm(outputs, K, groups);
+  const packed = e.packed(bias ? [filter, bias] : [filter], packedBytes, (to) =>
+    e.call("pack_filter_f32", panels * groups, [
+      ...[to, filter.base, bias?.base ?? 0, e.table(taps.length ? taps : [0])] as const,
+      ...[taps.length, inputs, outputs, groups] as const,
     ]),
   );
-  return { panels: packed, ...segmentsOf(e, p.runs, kc) };
+  return withPanels(e, product, packed);
 }
 
-/** The table of runs, cut into blocks of at most `kc` values. */
-export function segmentsOf(
-  e: Emitter,
-  runs: readonly Run[],
-  kc: number,
-): { segments: Address; blocks: number } {
-  const blocks = cutRuns(runs, kc);
-  const table = blocks.flatMap((b) => [b.length, ...b.flatMap((r) => [r.offset, r.length])]);
-  return { segments: e.table(table), blocks: blocks.length };
+/** The same for a filter that is packed already. */
+export function withPanels(e: Emitter, product: Product, panels: Address): PackedProduct {
+  const { kc } = planGemm(product.outputs, product.taps.length * product.inputs, product.groups);
+  const blocks = cutRuns(product.runs, kc);
+  const table = blocks.flatMap((block) => [block.length, ...block.flatMap((run) => [run.offset, run.length])]);
+  return { product, panels, runs: e.table(table), kBlocks: blocks.length };
 }
 
-/** One product: every pixel of the grid times every filter, maybe added to what the output holds, clamped to [lo, hi]. */
+/** One product: every pixel of the grid times every filter, ended by the epilogue. */
 export function multiply(
   e: Emitter,
-  p: Product,
-  packed: { panels: Address; segments: Address; blocks: number },
+  { product: p, panels: packed, runs, kBlocks }: PackedProduct,
   grid: Grid,
   input: Address,
   output: Address,
-  lo: number,
-  hi: number,
-  accumulate = false,
+  epilogue: Address<"epilogue">,
+  table = pixelTable(e, grid),
 ): void {
   const M = grid.counts.reduce((a, b) => a * b, 1);
   if (M === 0) return;
   const K = p.taps.length * p.inputs;
   const { panels } = planGemm(p.outputs, K, p.groups);
-  const { mc, nc, units } = cutGemm(M, panels, K, p.groups, e.threads);
-  const shape = fields({
-    [GEMM_M]: [M],
-    [GEMM_N]: [p.outputs],
-    [GEMM_K]: [K],
-    [GEMM_GROUPS]: [p.groups],
-    [GEMM_GROUP_IN]: [grid.groups?.[0] ?? p.inputs * 4],
-    [GEMM_GROUP_OUT]: [grid.groups?.[1] ?? p.outputs * 4],
-    [GEMM_MC]: [mc],
-    [GEMM_NC]: [nc],
-    [GEMM_K_BLOCKS]: [packed.blocks],
-  });
-  e.call(accumulate ? "gemm_acc_f32" : "gemm_f32", units, [
-    output,
-    input,
-    packed.panels,
-    pixels(e, grid),
-    packed.segments,
-    e.table(shape),
-    lo,
-    hi,
-  ]);
-}
-
-/** The pixel table: two u32 byte offsets (input, output) per pixel. */
-export function pixels(e: Emitter, grid: Grid): Address {
-  const record = e.table(
-    fields({
-      [GRID_N]: grid.counts,
-      [GRID_IN_N]: grid.input,
-      [GRID_OUT_N]: grid.output,
-      [GRID_OUT_FIRST]: [grid.first],
+  const { mc, nc, units, pixelsOuter } = cutGemm(M, panels, K, p.groups, e.threads);
+  const shape = e.record(
+    gemmShape({
+      ...{ M, N: p.outputs, K, groups: p.groups, mc, nc, kBlocks },
+      groupIn: grid.groups?.[0] ?? p.inputs * 4,
+      groupOut: grid.groups?.[1] ?? p.outputs * 4,
+      pixelsOuter: Number(pixelsOuter),
     }),
   );
-  const [n, d, h, w] = grid.counts;
-  return e.packed([], n * d * h * w * 8, (table) => e.call("gemm_pixels", n * d * h, [table, record]));
+  e.call("gemm_f32", units, [output, input, packed, table, runs, shape, epilogue]);
+}
+
+/**
+ * The product over all pixels of a grid, in chunks of images, or of planes and rows where an image has very many: the tables of a
+ * chunk serve all of them, so that they do not grow with the number of pixels.
+ */
+export function multiplyInChunks(
+  e: Emitter,
+  packed: PackedProduct,
+  { counts: [images, ...counts], ...grid }: Grid,
+  input: Address,
+  output: Address,
+  epilogue: Address<"epilogue">,
+): void {
+  // Along the axes before `cut` one at a time, along it as many as a table holds.
+  const pixels = pixelsPerTable(images * counts.reduce((a, b) => a * b, 1));
+  const sizes = [images, ...counts];
+  let inner = 1;
+  let cut = 3;
+  while (cut > 0 && inner * sizes[cut] <= pixels) inner *= sizes[cut--];
+  const perChunk = Math.max(1, Math.min(sizes[cut], Math.floor(pixels / inner)));
+  const write = (axis: number, from: Address, to: Address): void =>
+    forEachChunk(e, sizes[axis], axis === cut ? perChunk : 1, ({ count, place }: Chunk) => {
+      const [x, out] = [place(from, grid.input[axis]), place(to, grid.output[axis])];
+      if (axis < cut) return write(axis + 1, x, out);
+      const part = sizes.map((size, i) => (i < cut ? 1 : i === cut ? count : size));
+      const whole = sizes.map((size, i) => (i < cut ? 1 : i === cut ? perChunk : size));
+      multiply(e, packed, { ...grid, counts: part }, x, out, epilogue, pixelTable(e, { ...grid, counts: whole }));
+    });
+  write(0, input, output);
+}
+
+/** Tables of a program by what they hold: layers of one shape share theirs. */
+const tables = new WeakMap<Emitter, Map<string, Address>>();
+
+/** The pixel table: two u32 byte offsets (input, output) per pixel. */
+export function pixelTable(e: Emitter, { counts, input, output, first }: Grid): Address {
+  const key = [counts, input, output, first].join();
+  let own = tables.get(e);
+  if (!own) tables.set(e, (own = new Map()));
+  let table = own.get(key);
+  if (!table) {
+    const [n, d, h, w] = counts;
+    const grid = e.record(pixelGrid({ counts, input, output, first }));
+    table = e.packed([], n * d * h * w * 8, (to) => e.call("gemm_pixels", n * d * h, [to, grid]));
+    own.set(key, table);
+  }
+  return table;
 }
 
 /** Merges runs that touch, then cuts them into blocks of at most `kc` values. */
 function cutRuns(runs: readonly Run[], kc: number): Run[][] {
   const blocks: Run[][] = [[]];
   let room = kc;
-  for (const { offset, length } of merge(runs)) {
+  for (const { offset, length } of mergeRuns(runs)) {
     for (let done = 0; done < length; ) {
       if (room === 0) {
         blocks.push([]);
@@ -151,7 +151,7 @@ function cutRuns(runs: readonly Run[], kc: number): Run[][] {
   return blocks;
 }
 
-export function merge(runs: readonly Run[]): Run[] {
+export function mergeRuns(runs: readonly Run[]): Run[] {
   const merged: Run[] = [];
   for (const run of runs) {
     const last = merged.at(-1);

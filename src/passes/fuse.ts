@@ -2,7 +2,8 @@
 
 import { Edge, type Graph, type Node } from "../graph/graph.ts";
 import { type Activation, activation } from "../ops/activation.ts";
-import { accumulates, type ConvParams, conv, convAdd } from "../ops/conv.ts";
+import { accumulates, conv, convAdd } from "../ops/conv.ts";
+import type { ConvParams } from "../ops/conv-geometry.ts";
 import { convTranspose } from "../ops/conv-transpose.ts";
 import { dense } from "../ops/dense.ts";
 import { type BinaryParams, binary } from "../ops/elementwise.ts";

@@ -95,13 +95,23 @@ export function convAlgorithm(facts: ConvFacts): ConvAlgorithm {
 
 /** Rows of a panel per pass: 768 rows of NR floats are 24 KB, which stay in a 32 KB L1 while pixels stream past. */
 const KC = 768;
-/** Pixels of a cell: enough to use a panel's block many times, few enough that their input stays in L2. */
+/** Pixels of a block: enough to use a panel's block many times, few enough that their input stays in L2. */
 const MC = 192;
 
-/** Cells per thread: enough to even out threads that other programs slow down. */
-const CELLS = 4;
-/** Multiply-adds of a cell below which dividing it costs more than it saves: about 2 microseconds of work. */
-const CELL_WORK = 50_000;
+/** Bytes of packed panels that stay in L1 beside a tile of pixels and what it writes. */
+const RESIDENT_BYTES = 16 * 1024;
+
+/** Pixels that a table of offsets covers at most: 256 KB. Larger products are done in chunks that share a table. */
+const TABLE_PIXELS = 32768;
+
+/** Pixels per table, in chunks of about equal size. */
+export const pixelsPerTable = (pixels: number): number =>
+  Math.ceil(pixels / Math.ceil(pixels / TABLE_PIXELS));
+
+/** Blocks per thread: enough to even out threads that other programs slow down. */
+const BLOCKS = 4;
+/** Multiply-adds of a block below which dividing it costs more than it saves: about 2 microseconds of work. */
+const BLOCK_WORK = 50_000;
 
 export interface GemmPlan {
   panels: number;
@@ -117,22 +127,26 @@ export function planGemm(N: number, K: number, groups: number): GemmPlan {
   return { panels, kc: Math.max(kc, 1), packedBytes: groups * panels * (K + 1) * NR * 4 };
 }
 
-/** Cells of MC pixels by NC panels, and how many there are over all groups. */
-export interface Cells {
+/** Blocks of MC pixels by NC panels, and how many there are over all groups. */
+export interface GemmBlocks {
   mc: number;
   nc: number;
   units: number;
+  /** Whether panels run inside tiles of pixels, rather than pixels inside panels. */
+  pixelsOuter: boolean;
 }
 
 /** Cuts a product of M pixels by so many panels per group: by pixels, and where those are few, for threads by panels too. */
-export function cutGemm(M: number, panels: number, K: number, groups: number, threads: number): Cells {
-  const cells = Math.max(1, Math.round(M / MC));
-  const mc = Math.ceil(M / cells / MR_MULTIPLE) * MR_MULTIPLE;
+export function cutGemm(M: number, panels: number, K: number, groups: number, threads: number): GemmBlocks {
+  const blocks = Math.max(1, Math.round(M / MC));
+  const mc = Math.ceil(M / blocks / MR_MULTIPLE) * MR_MULTIPLE;
   const down = Math.ceil(M / mc);
-  const wanted = threads === 1 ? 1 : (threads * CELLS) / (down * groups);
-  const worth = (Math.min(M, mc) * panels * NR * K) / CELL_WORK;
+  const wanted = threads === 1 ? 1 : (threads * BLOCKS) / (down * groups);
+  const worth = (Math.min(M, mc) * panels * NR * K) / BLOCK_WORK;
   const nc = Math.ceil(panels / Math.max(1, Math.min(wanted, worth, panels)));
-  return { mc, nc, units: groups * down * Math.ceil(panels / nc) };
+  const bytes = panels * (K + 1) * NR * 4;
+  const pixelsOuter = panels > 1 && K <= KC && bytes <= RESIDENT_BYTES;
+  return { mc, nc, units: groups * down * Math.ceil(panels / nc), pixelsOuter };
 }
 
 /** Blocks of four channels, each with its bias and taps. */

@@ -1,7 +1,8 @@
 // Gradients of transposed convolutions: the convolution one transposes takes dy back to x; dy is the image its windows slide over, and
 // x has a pixel per window.
 import type { Edge, Graph } from "../../graph/graph.ts";
-import { type ConvParams, conv } from "../../ops/conv.ts";
+import { conv } from "../../ops/conv.ts";
+import type { ConvParams } from "../../ops/conv-geometry.ts";
 import { convTranspose, type TransposedAxis, transposed } from "../../ops/conv-transpose.ts";
 import { slice } from "../../ops/shape.ts";
 import { biasGradient, convFilterGrad } from "./filter-grad.ts";

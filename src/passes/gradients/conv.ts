@@ -1,11 +1,12 @@
 // Gradients of convolutions.
 import type { Edge, Graph } from "../../graph/graph.ts";
-import { type ConvParams, conv, geometry } from "../../ops/conv.ts";
+import { conv } from "../../ops/conv.ts";
+import { type ConvParams, convGeometry } from "../../ops/conv-geometry.ts";
 import { convTranspose } from "../../ops/conv-transpose.ts";
 import type { Axis } from "../../ops/window.ts";
 import { biasGradient, convFilterGrad } from "./filter-grad.ts";
 import { padGradient } from "./pad.ts";
-import { type GradientEntry, gradientOf } from "./rule.ts";
+import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 import { transposeFilter } from "./transpose-filter.ts";
 
 /** The gradient of x. Borders of pixels are added to those they were copied from. */
@@ -47,7 +48,7 @@ export const convGradients: readonly GradientEntry[] = [
   gradientOf(conv, (g, { inputs, params, where }, dy, wanted) => {
     if (params.activation) throw new Error("internal: a fused activation has no gradient");
     const [x, w] = inputs;
-    const { axes } = geometry(inputs, params, where);
+    const { axes } = convGeometry(inputs, params, where);
     const filterGradParams = {
       kernel: w.shape.slice(0, -2),
       stride: axes.map((a) => a.stride),
@@ -55,10 +56,10 @@ export const convGradients: readonly GradientEntry[] = [
       before: axes.map((a) => a.before),
       ...{ paddingMode: params.paddingMode, groups: params.groups },
     };
-    return [
-      wanted[0] ? inputGradient(g, x, w, dy, axes, params) : undefined,
-      wanted[1] ? g.op(convFilterGrad, [x, dy], filterGradParams) : undefined,
-      wanted[2] ? biasGradient(g, dy) : undefined,
-    ];
+    return whereWanted(wanted, [
+      () => inputGradient(g, x, w, dy, axes, params),
+      () => g.op(convFilterGrad, [x, dy], filterGradParams),
+      () => biasGradient(g, dy),
+    ]);
   }),
 ];

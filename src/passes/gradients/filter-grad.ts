@@ -2,13 +2,14 @@
 
 import { ShapeError } from "../../errors.ts";
 import type { Edge, Graph } from "../../graph/graph.ts";
-import { type Emitter, fields, float32, type Op, sizeOf, type Value } from "../../graph/op.ts";
+import { type Emitter, float32, type Op, sizeOf, type Value } from "../../graph/op.ts";
 import { arity, show } from "../../ops/check.ts";
-import { runsOf } from "../../ops/conv.ts";
-import { merge, pixels } from "../../ops/gemm.ts";
-import { emitPad } from "../../ops/pad.ts";
+import { densePixelStrides, pixelStrides, windowRuns } from "../../ops/conv-geometry.ts";
+import { mergeRuns, pixelTable } from "../../ops/gemm.ts";
+import { forEachPadded, hasBorder } from "../../ops/padded.ts";
 import { reduce } from "../../ops/reduce.ts";
 import { type Axis, type PaddingMode, threeAxes } from "../../ops/window.ts";
+import { tilesOfPhase } from "../../ops/winograd.ts";
 import type { Address } from "../../runtime/address.ts";
 import {
   convAlgorithm,
@@ -20,27 +21,10 @@ import {
   panelsOf,
   winogradGradChunk,
   winogradStep,
-  winogradTiles,
 } from "../../runtime/plan.ts";
-import {
-  CONV_DZ,
-  CONV_N,
-  CONV_OD,
-  CONV_PF,
-  DEPTHWISE_GRAD_BLOCK,
-  FILTER_GRAD_ADD,
-  FILTER_GRAD_BLOCK,
-  FILTER_GRAD_GROUP_X,
-  FILTER_GRAD_GROUPS,
-  FILTER_GRAD_N,
-  FILTER_GRAD_P,
-  FILTER_GRAD_PANEL,
-  FILTER_GRAD_STRIPS,
-  FILTER_GRAD_TAP,
-  WINOGRAD_ACROSS,
-  WINOGRAD_DOWN,
-  WINOGRAD_M,
-} from "../../runtime/wasm.ts";
+import { type Chunk, forEachChunk } from "../../runtime/program.ts";
+import { filterGradShape, winogradShape } from "../../runtime/records.ts";
+import { DEPTHWISE_GRAD_BLOCK } from "../../runtime/wasm.ts";
 
 export interface FilterGradParams {
   kernel: readonly number[];
@@ -91,137 +75,147 @@ export const convFilterGrad: Op<FilterGradParams> = {
   },
 };
 
-/** x is [images, ..., c], dy is [images, ..., out]; axes are depth, height, width. A few images at a time. */
+/** x is [images, ..., c], dy is [images, ..., out], both dense; axes are depth, height, width. A few images at a time. */
 export function emitFilterGrad(
   e: Emitter,
   dw: Address,
-  x: Pick<Value, "shape" | "base">,
-  dy: Pick<Value, "shape" | "base">,
+  x: Value,
+  dy: Value,
   axes: readonly Axis[],
   groups: number,
   mode: PaddingMode,
 ): void {
   const images = x.shape[0];
   const [c, oc] = [x.shape.at(-1)!, dy.shape.at(-1)!];
-  const copy = axes.some((a) => a.before > 0 || a.after > 0);
   const inside = axes.map((a) => ({ ...a, size: a.before + a.size + a.after }));
-  const [, height, width] = inside.map((a) => a.size);
   const outs = axes.map((a) => a.out);
   const imagePixels = sizeOf(outs);
-  const imageIn = sizeOf(axes.map((a) => a.size)) * c * 4;
-  const imagePadded = sizeOf(inside.map((a) => a.size)) * c * 4;
   const depthwise = groups > 1 && groups === c && groups === oc;
   const packedPixel = depthwise ? oc * 4 : groups * panelsOf(oc / groups) * PANEL_PIXEL;
-  const chunk = imagesPerChunk(images, Math.max(imagePadded, imagePixels * packedPixel));
-  const part = filterGradChunk(chunk * imagePixels, packedPixel);
-  const table = pixels(e, {
-    counts: [chunk, ...outs],
-    input: [imagePadded, ...axes.map((a, i) => a.stride * [height * width, width, 1][i] * c * 4)],
-    output: [imagePixels, outs[1] * outs[2], outs[2], 1].map((step) => step * oc * 4),
+  const strides = densePixelStrides(
+    inside.map((a) => a.size),
+    c,
+  );
+  const imageBytes = Math.max(strides[0], imagePixels * packedPixel);
+  const perChunk = imagesPerChunk(images, imageBytes);
+  const part = filterGradChunk(perChunk * imagePixels, packedPixel);
+  const table = pixelTable(e, {
+    counts: [perChunk, ...outs],
+    input: [strides[0], ...axes.map((a, i) => a.stride * strides[i + 1])],
+    output: densePixelStrides(outs, oc),
     first: 0,
   });
-  const tap = inside[2].dilation * c * 4;
-  const strips = depthwise ? tapsOf(inside, c) : stripsOf(inside, c, groups);
+  const strips = depthwise ? tapStrips(inside, strides, c) : rowStrips(inside, strides, c / groups);
   const stripTable = e.table(strips.flat());
-  const padded = copy ? e.scratch(chunk * imagePadded) : undefined;
-  const packed = e.scratch(depthwise ? 0 : part * packedPixel);
+  const packed = e.scratch(depthwise ? 4 : part * packedPixel);
   e.algorithm(depthwise ? "depthwise" : "gemm");
-  for (let n = 0; n < images; n += chunk) {
-    const count = Math.min(chunk, images - n);
-    let source = x.base.plus(n * imageIn);
-    if (padded) {
-      emitPad(e, padded, source, count, axes, c, mode);
-      source = padded;
-    }
-    const all = count * imagePixels;
-    for (let first = 0; first < all; first += part) {
-      const P = Math.min(part, all - first);
-      const panel = P * PANEL_PIXEL;
-      const blocks = {
-        [FILTER_GRAD_P]: [P],
-        [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
-        [FILTER_GRAD_STRIPS]: [strips.length],
-        [FILTER_GRAD_ADD]: [n + first > 0 ? 1 : 0],
-      };
-      if (depthwise) {
-        const record = e.table(fields({ ...blocks, [FILTER_GRAD_N]: [c], [FILTER_GRAD_TAP]: [tap] }));
-        const from = dy.base.plus(n * imagePixels * oc * 4);
-        e.call("depthwise_filter_grad_f32", strips.length * Math.ceil(c / DEPTHWISE_GRAD_BLOCK), [
-          ...[dw, source, from, table.plus(first * 8), stripTable, record],
+  const shape = (pixels: number, add: boolean) => ({
+    pixels,
+    block: filterGradBlock(pixels),
+    strips: strips.length,
+    add: Number(add),
+  });
+  /** The gradients of some images, a part of their pixels at a time; each adds to the ones before. */
+  const write = ({ count, first, place }: Chunk, source: Address): void => {
+    const from = place(dy.base, imagePixels * oc * 4);
+    forEachChunk(
+      e,
+      count * imagePixels,
+      part,
+      (pixels) => {
+        const rows = pixels.place(table, 8);
+        const own = shape(pixels.count, !(first && pixels.first));
+        if (depthwise) {
+          const record = e.record(
+            filterGradShape({ ...own, n: c, groupX: strides[3] * inside[2].dilation, groups: 1, panel: 0 }),
+          );
+          e.call("depthwise_filter_grad_f32", strips.length * Math.ceil(c / DEPTHWISE_GRAD_BLOCK), [
+            ...([dw, source, from, rows, stripTable, record] as const),
+          ]);
+          return;
+        }
+        const panel = pixels.count * PANEL_PIXEL;
+        const channels = oc / groups;
+        e.call("pack_pixels_f32", pixels.count, [
+          packed,
+          pixels.place(from, oc * 4),
+          channels,
+          groups,
+          panel,
         ]);
-        continue;
-      }
-      const from = dy.base.plus((n * imagePixels + first) * oc * 4);
-      e.call("pack_pixels_f32", P, [packed, from, oc / groups, groups, panel]);
-      const record = fields({
-        ...blocks,
-        [FILTER_GRAD_N]: [oc / groups],
-        [FILTER_GRAD_GROUPS]: [groups],
-        [FILTER_GRAD_GROUP_X]: [(c / groups) * 4],
-        [FILTER_GRAD_PANEL]: [panel],
-      });
-      e.call("filter_grad_f32", groups * strips.length * panelsOf(oc / groups), [
-        ...[dw, source, packed, table.plus(first * 8), stripTable, e.table(record)],
-      ]);
-    }
-  }
+        const record = e.record(
+          filterGradShape({ ...own, n: channels, groups, groupX: (c / groups) * 4, panel }),
+        );
+        e.call("filter_grad_f32", groups * strips.length * panelsOf(channels), [
+          ...([dw, source, packed, rows, stripTable, record] as const),
+        ]);
+      },
+      first,
+    );
+  };
+  if (hasBorder(axes))
+    forEachPadded(e, x, axes, mode, (chunk, padded) => write(chunk, padded.base), {
+      imageBytes,
+      firstApart: true,
+    });
+  else forEachChunk(e, images, perChunk, (chunk) => write(chunk, chunk.place(x.base, strides[0])), true);
 }
 
 /** The same for 3x3 filters by way of Winograd's tiles; axes are [1, h, w]. */
 function emitWinogradGrad(e: Emitter, dw: Value, x: Value, dy: Value, axes: readonly Axis[]): void {
   const points = 36;
   const [c, oc] = [x.shape.at(-1)!, dy.shape.at(-1)!];
-  const [down, across] = axes.slice(1).map((a) => winogradTiles(a.out, a.dilation, 4) / a.dilation);
-  const shape = e.table(
-    fields({
-      [CONV_N]: [x.shape[0], ...axes.map((a) => a.size), c],
-      [CONV_OD]: [...axes.map((a) => a.out), oc],
-      [CONV_DZ]: axes.map((a) => a.dilation),
-      [CONV_PF]: axes.map((a) => a.before),
-      [WINOGRAD_ACROSS]: [across],
-      [WINOGRAD_DOWN]: [down],
-      [WINOGRAD_M]: [4],
+  const [, height, width] = axes;
+  const tiles = tilesOfPhase(axes, 4);
+  const flat = ([image, , row, pixel]: readonly number[]): number[] => [image, row, pixel];
+  const shape = e.record(
+    winogradShape({
+      ...{ n: x.shape[0], c, oc, tiles, m: 4 },
+      size: [height.size, width.size],
+      out: [height.out, width.out],
+      dilation: [height.dilation, width.dilation],
+      before: [height.before, width.before],
+      xStrides: flat(pixelStrides(x)),
+      outStrides: flat(pixelStrides(dy)),
     }),
   );
-  const tiles = x.shape[0] * across * axes[2].dilation * down * axes[1].dilation;
-  const chunk = winogradGradChunk(tiles, c, oc);
+  const all = x.shape[0] * tiles[0] * height.dilation * tiles[1] * width.dilation;
+  const chunk = winogradGradChunk(all, c, oc);
   const panels = panelsOf(oc);
-  const step = winogradStep(chunk * c * 4);
+  const pointBytes = winogradStep(chunk * c * 4);
   const panel = winogradStep(chunk * PANEL_PIXEL);
-  const inputs = e.scratch(points * step);
+  const inputs = e.scratch(points * pointBytes);
   const gradients = e.scratch(points * panels * panel);
   const products = e.scratch(points * c * oc * 4);
-  const table = pixels(e, {
-    ...{ counts: [1, 1, 1, chunk], input: [0, 0, 0, c * 4], output: [0, 0, 0, 0], first: 0 },
-  });
+  const counts = [1, 1, 1, chunk];
+  const table = pixelTable(e, { counts, input: [0, 0, 0, c * 4], output: [0, 0, 0, 0], first: 0 });
   const strips = filterGradStrips(c).map(([first, rows]) => [first * 4, first, rows]);
   const stripTable = e.table(strips.flat());
   e.algorithm("winograd4");
-  for (let first = 0; first < tiles; first += chunk) {
-    const P = Math.min(chunk, tiles - first);
-    e.call("winograd_input_f4_f32", P, [inputs, x.base, shape, step, first]);
-    e.call("winograd_grad_f4_f32", P, [gradients, dy.base, shape, panel, first]);
-    const record = fields({
-      [FILTER_GRAD_P]: [P],
-      [FILTER_GRAD_BLOCK]: [filterGradBlock(P)],
-      [FILTER_GRAD_N]: [oc],
-      [FILTER_GRAD_STRIPS]: [strips.length],
-      [FILTER_GRAD_GROUPS]: [points],
-      [FILTER_GRAD_GROUP_X]: [step],
-      [FILTER_GRAD_PANEL]: [panel],
-      [FILTER_GRAD_ADD]: [first > 0 ? 1 : 0],
-    });
-    e.call("filter_grad_f32", points * strips.length * panels, [
-      ...[products, inputs, gradients, table, stripTable, e.table(record)],
-    ]);
-  }
+  forEachChunk(
+    e,
+    all,
+    chunk,
+    ({ count, first, start }) => {
+      e.call("winograd_input_f4_f32", count, [inputs, x.base, shape, pointBytes, start]);
+      e.call("winograd_grad_f4_f32", count, [gradients, dy.base, shape, panel, start]);
+      const record = filterGradShape({
+        ...{ pixels: count, block: filterGradBlock(count), strips: strips.length, add: Number(!first) },
+        ...{ n: oc, groups: points, groupX: pointBytes, panel },
+      });
+      e.call("filter_grad_f32", points * strips.length * panels, [
+        ...([products, inputs, gradients, table, stripTable, e.record(record)] as const),
+      ]);
+    },
+    true,
+  );
   e.call("winograd_filter_grad_f4_f32", c, [dw.base, products, c, oc]);
 }
 
-/** Runs of rows: where each begins in a window in bytes, the first row, and rows. */
-function stripsOf(axes: readonly Axis[], c: number, groups: number): number[][] {
+/** Strips of rows: where each begins in a window in bytes, its first row, and rows. */
+function rowStrips(axes: readonly Axis[], strides: readonly number[], channels: number): number[][] {
   let row = 0;
-  return merge(runsOf(axes, c, groups)).flatMap(({ offset, length }) => {
+  return mergeRuns(windowRuns(axes, strides.slice(1), channels)).flatMap(({ offset, length }) => {
     const strips = filterGradStrips(length).map(([first, rows]) => [offset + first * 4, row + first, rows]);
     row += length;
     return strips;
@@ -229,8 +223,8 @@ function stripsOf(axes: readonly Axis[], c: number, groups: number): number[][] 
 }
 
 /** Lines of taps, at most three together: where each strip begins in a window in bytes, its first tap, and taps. */
-function tapsOf(axes: readonly Axis[], c: number): number[][] {
-  const runs = runsOf(axes, c, c);
+function tapStrips(axes: readonly Axis[], strides: readonly number[], c: number): number[][] {
+  const runs = windowRuns(axes, strides.slice(1), c);
   const strips: number[][] = [];
   for (let tap = 0; tap < runs.length; ) {
     const left = axes[2].kernel - (tap % axes[2].kernel);

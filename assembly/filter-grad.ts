@@ -11,8 +11,9 @@ import {
   DEPTHWISE_GRAD_BLOCK, FILTER_GRAD_ADD, FILTER_GRAD_BLOCK, FILTER_GRAD_GROUP_X, FILTER_GRAD_GROUPS, FILTER_GRAD_N, FILTER_GRAD_P,
   FILTER_GRAD_PANEL, FILTER_GRAD_STRIPS, FILTER_GRAD_TAP, NR,
 } from "./abi";
-import { field, load_lanes, load_some, madd, store_lanes, store_some } from "./simd";
-import { MR } from "./tile";
+import { field, load_lanes, load_some, madd, store_lanes } from "./simd";
+import { MR, store_sums } from "./tile";
+import { filter_grad_tile } from "./tiles.generated";
 
 /** Bytes of one pixel of a packed panel. */
 const ROW: usize = 32;
@@ -24,7 +25,7 @@ const PACK: i32 = 32;
  * packed[g][n / NR][pixel] = NR channels, zeros past the last; `panel` bytes from one panel to the next. dy [P, G * N].
  * Unit: a pixel.
  */
-export function pack_pixels_f32(packed: usize, dy: usize, N: i32, G: i32, panel: usize, from: i32, to: i32): void {
+export function pack_pixels_f32(packed: usize, dy: usize, N: i32, G: i32, panel: i32, from: i32, to: i32): void {
   assert(0 <= from && from <= to);
   const pixel = <usize>(N * G) << 2;
   for (let p = from; p < to; p += PACK) {
@@ -33,7 +34,7 @@ export function pack_pixels_f32(packed: usize, dy: usize, N: i32, G: i32, panel:
     for (let g = 0; g < G; g++)
       for (let n = 0; n < N; n += NR) {
         pack_panel(o, dy + <usize>p * pixel + (<usize>(g * N + n) << 2), pixel, count, N - n);
-        o += panel;
+        o += <usize>panel;
       }
   }
 }
@@ -58,16 +59,16 @@ function pack_panel(o: usize, x: usize, pixel: usize, count: i32, cols: i32): vo
 }
 
 /**
- * strips: i32 triples: where the strip begins in a window (bytes), its first row in out, rows. The record says how many there
+ * strips: i32 triples: where the strip begins in a window (bytes), its first row in out, rows. The filterGradShape says how many there
  * are. Unit: a strip of a panel of a group; units count group, then strip, then panel (fastest).
  */
 export function filter_grad_f32(
-  out: usize, x: usize, dy: usize, pixels: usize, strips: usize, record: usize, from: i32, to: i32,
+  out: usize, x: usize, dy: usize, pixels: usize, strips: usize, filterGradShape: usize, from: i32, to: i32,
 ): void {
-  const P = field(record, FILTER_GRAD_P), block = field(record, FILTER_GRAD_BLOCK), N = field(record, FILTER_GRAD_N);
-  const count = field(record, FILTER_GRAD_STRIPS), groups = field(record, FILTER_GRAD_GROUPS);
-  const panel = <usize>field(record, FILTER_GRAD_PANEL), groupX = <usize>field(record, FILTER_GRAD_GROUP_X);
-  const add = field(record, FILTER_GRAD_ADD) != 0;
+  const P = field(filterGradShape, FILTER_GRAD_P), block = field(filterGradShape, FILTER_GRAD_BLOCK), N = field(filterGradShape, FILTER_GRAD_N);
+  const count = field(filterGradShape, FILTER_GRAD_STRIPS), groups = field(filterGradShape, FILTER_GRAD_GROUPS);
+  const panel = <usize>field(filterGradShape, FILTER_GRAD_PANEL), groupX = <usize>field(filterGradShape, FILTER_GRAD_GROUP_X);
+  const add = field(filterGradShape, FILTER_GRAD_ADD) != 0;
   const panels = (N + NR - 1) / NR;
   const outRow = <usize>(groups * N) << 2;
   assert(0 <= from && from <= to && to <= groups * count * panels);
@@ -85,7 +86,7 @@ export function filter_grad_f32(
       const rows = field(strip, 2), tiles = (rows + MR - 1) / MR, short = rows / tiles, longer = rows % tiles;
       for (let i = 0; i < tiles; i++) {
         const height = i < longer ? short + 1 : short;
-        run_tile(height, o, outRow, xs, d, table, length, p > 0 || add, N - n * NR);
+        filter_grad_tile(height, o, outRow, xs, d, table, length, p > 0 || add, N - n * NR);
         o += <usize>height * outRow;
         xs += <usize>height << 2;
       }
@@ -100,130 +101,17 @@ export function filter_grad_f32(
   }
 }
 
-// @ts-ignore: decorator
-@inline
-function store_row(o: usize, c0: v128, c1: v128, add: bool, cols: i32): void {
-  if (cols >= NR) {
-    if (add) {
-      c0 = f32x4.add(v128.load(o), c0);
-      c1 = f32x4.add(v128.load(o, 16), c1);
-    }
-    v128.store(o, c0);
-    v128.store(o, c1, 16);
-  } else {
-    if (add) {
-      c0 = f32x4.add(load_some(o, cols), c0);
-      c1 = f32x4.add(load_some(o + 16, cols - 4), c1);
-    }
-    store_some(o, c0, cols);
-    store_some(o + 16, c1, cols - 4);
-  }
-}
-
-// A row's last step, as a call: what follows the loop is not worth copies of the code.
-function finish(o: usize, c0: v128, c1: v128, add: bool, cols: i32): void {
-  store_row(o, c0, c1, add, cols);
-}
-
-// The sums of a tile live in locals c00..c51: row 0-5, half 0-1. `rows` is a literal at every call.
-// @ts-ignore: decorator
-@inline
-function tile(
-  rows: i32, out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32,
-): void {
-  let c00 = f32x4.splat(0), c01 = c00, c10 = c00, c11 = c00, c20 = c00, c21 = c00;
-  let c30 = c00, c31 = c00, c40 = c00, c41 = c00, c50 = c00, c51 = c00;
-  // Three pixels a turn. A turn may end after each, which keeps the optimiser from moving loads across: see README.md.
-  for (; length > 0; length -= 3) {
-    {
-      const p = x + load<u32>(pixels);
-      const b0 = v128.load(dy), b1 = v128.load(dy, 16);
-      { const a = v128.load32_splat(p); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
-      if (rows > 1) { const a = v128.load32_splat(p, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
-      if (rows > 2) { const a = v128.load32_splat(p, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
-      if (rows > 3) { const a = v128.load32_splat(p, 12); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
-      if (rows > 4) { const a = v128.load32_splat(p, 16); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
-      if (rows > 5) { const a = v128.load32_splat(p, 20); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
-    }
-    if (length == 1) break;
-    {
-      const p = x + load<u32>(pixels, 8);
-      const b0 = v128.load(dy, 32), b1 = v128.load(dy, 48);
-      { const a = v128.load32_splat(p); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
-      if (rows > 1) { const a = v128.load32_splat(p, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
-      if (rows > 2) { const a = v128.load32_splat(p, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
-      if (rows > 3) { const a = v128.load32_splat(p, 12); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
-      if (rows > 4) { const a = v128.load32_splat(p, 16); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
-      if (rows > 5) { const a = v128.load32_splat(p, 20); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
-    }
-    if (length == 2) break;
-    {
-      const p = x + load<u32>(pixels, 16);
-      const b0 = v128.load(dy, 64), b1 = v128.load(dy, 80);
-      { const a = v128.load32_splat(p); c00 = madd(a, b0, c00); c01 = madd(a, b1, c01); }
-      if (rows > 1) { const a = v128.load32_splat(p, 4); c10 = madd(a, b0, c10); c11 = madd(a, b1, c11); }
-      if (rows > 2) { const a = v128.load32_splat(p, 8); c20 = madd(a, b0, c20); c21 = madd(a, b1, c21); }
-      if (rows > 3) { const a = v128.load32_splat(p, 12); c30 = madd(a, b0, c30); c31 = madd(a, b1, c31); }
-      if (rows > 4) { const a = v128.load32_splat(p, 16); c40 = madd(a, b0, c40); c41 = madd(a, b1, c41); }
-      if (rows > 5) { const a = v128.load32_splat(p, 20); c50 = madd(a, b0, c50); c51 = madd(a, b1, c51); }
-    }
-    pixels += 24;
-    dy += 3 * ROW;
-  }
-  finish(out, c00, c01, add, cols);
-  if (rows > 1) finish(out + outRow, c10, c11, add, cols);
-  if (rows > 2) finish(out + 2 * outRow, c20, c21, add, cols);
-  if (rows > 3) finish(out + 3 * outRow, c30, c31, add, cols);
-  if (rows > 4) finish(out + 4 * outRow, c40, c41, add, cols);
-  if (rows > 5) finish(out + 5 * outRow, c50, c51, add, cols);
-}
-
-function tile_6(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
-  tile(6, out, outRow, x, dy, pixels, length, add, cols);
-}
-
-function tile_5(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
-  tile(5, out, outRow, x, dy, pixels, length, add, cols);
-}
-
-function tile_4(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
-  tile(4, out, outRow, x, dy, pixels, length, add, cols);
-}
-
-function tile_3(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
-  tile(3, out, outRow, x, dy, pixels, length, add, cols);
-}
-
-function tile_2(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
-  tile(2, out, outRow, x, dy, pixels, length, add, cols);
-}
-
-function tile_1(out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32): void {
-  tile(1, out, outRow, x, dy, pixels, length, add, cols);
-}
-
-function run_tile(
-  rows: i32, out: usize, outRow: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, cols: i32,
-): void {
-  if (MR > 4 && rows == 6) tile_6(out, outRow, x, dy, pixels, length, add, cols);
-  else if (MR > 4 && rows == 5) tile_5(out, outRow, x, dy, pixels, length, add, cols);
-  else if (rows == 4) tile_4(out, outRow, x, dy, pixels, length, add, cols);
-  else if (rows == 3) tile_3(out, outRow, x, dy, pixels, length, add, cols);
-  else if (rows == 2) tile_2(out, outRow, x, dy, pixels, length, add, cols);
-  else tile_1(out, outRow, x, dy, pixels, length, add, cols);
-}
-
 /**
  * `pixels` tells where a pixel's window begins in x and where its values lie in dy. strips: i32 triples: where the strip begins
  * in a window (bytes), its first tap, and 1 to 3 taps, FILTER_GRAD_TAP bytes apart. Unit: a strip of a block of channels;
  * units count blocks, then strips (fastest).
  */
 export function depthwise_filter_grad_f32(
-  out: usize, x: usize, dy: usize, pixels: usize, strips: usize, record: usize, from: i32, to: i32,
+  out: usize, x: usize, dy: usize, pixels: usize, strips: usize, filterGradShape: usize, from: i32, to: i32,
 ): void {
-  const P = field(record, FILTER_GRAD_P), block = field(record, FILTER_GRAD_BLOCK), C = field(record, FILTER_GRAD_N);
-  const count = field(record, FILTER_GRAD_STRIPS), tap = <usize>field(record, FILTER_GRAD_TAP);
-  const add = field(record, FILTER_GRAD_ADD) != 0;
+  const P = field(filterGradShape, FILTER_GRAD_P), block = field(filterGradShape, FILTER_GRAD_BLOCK), C = field(filterGradShape, FILTER_GRAD_N);
+  const count = field(filterGradShape, FILTER_GRAD_STRIPS), tap = <usize>field(filterGradShape, FILTER_GRAD_TAP);
+  const add = field(filterGradShape, FILTER_GRAD_ADD) != 0;
   const outRow = <usize>C << 2;
   assert(0 <= from && from <= to && to <= count * ((C + DEPTHWISE_GRAD_BLOCK - 1) / DEPTHWISE_GRAD_BLOCK));
   assert(P > 0 && block > 0);
@@ -271,8 +159,8 @@ function run_taps(
 // @ts-ignore: decorator
 @inline
 function store_line(o: usize, c0: v128, c1: v128, c2: v128, c3: v128, add: bool): void {
-  finish(o, c0, c1, add, NR);
-  finish(o + 32, c2, c3, add, NR);
+  store_sums(o, c0, c1, add, NR);
+  store_sums(o + 32, c2, c3, add, NR);
 }
 
 // Sums c00..c23: tap 0-2, vector 0-3.
