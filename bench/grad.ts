@@ -1,19 +1,16 @@
-// Gradients of convolutions by filter and by input, on this engine alone: `npm run bench:grad [-- part of a name]`. As in
-// layers.ts, GFLOP/s and per cent of the roof are of the best run, and count the direct sums with full borders; Winograd's
-// input gradients pass the roof.
+// Gradients of single ops on this engine alone: `npm run bench -- grad [part of a name]`. First those of convolutions with respect to
+// filter and input: as in layers.ts, GFLOP/s and per cent of the roof are of the best run and count the direct sums with full
+// borders, so that Winograd's input gradients pass the roof. Then those of ops that wait for memory.
 import { readFileSync } from "node:fs";
-import { Edge, Graph } from "../src/graph/graph.ts";
-import { Lowering } from "../src/graph/lower.ts";
-import { float32, sizeOf } from "../src/graph/op.ts";
+import { sizeOf } from "../src/graph/op.ts";
 import { conv } from "../src/ops/conv.ts";
-import { GRADIENTS } from "../src/passes/gradients/index.ts";
-import { Address } from "../src/runtime/address.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { Program } from "../src/runtime/program.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { type GradientRow, gradientProgram } from "./gradient.ts";
+import { memoryGradTable, memoryRows } from "./memory-grad.ts";
 import { describeHost, measureRoof } from "./roof.ts";
-import { noise } from "./rows.ts";
 import { figure, interleave, table } from "./table.ts";
+import { named } from "./task.ts";
 
 /** A square map, a square filter with the padding that keeps the size at stride 1. */
 interface Layer {
@@ -52,60 +49,52 @@ const layers: readonly Layer[] = [
   { name: "depthwise 3x3/2 28² 96", images: 8, size: 28, c: 96, oc: 96, stride: 2, groups: 96 },
 ];
 
-/** One gradient of a layer as a program, and its multiply-adds. */
-function gradient(runtime: Runtime, l: Layer, which: "input" | "filter"): { program: Program; work: number } {
-  const { images, size, c, oc, kernel = 3, stride = 1, groups = 1 } = l;
-  const x = new Edge(float32([images, size, size, c]));
-  const w = new Edge(float32([kernel, kernel, c / groups, oc]));
-  const graph = new Graph();
-  graph.enter(l.name, l.name);
-  const [s, d] = [
-    [stride, stride],
-    [1, 1],
+/** The gradient of a layer with respect to its input (0) or its filter (1), and its multiply-adds. */
+function gradientRow(l: Layer, wrt: 0 | 1): GradientRow & { work: number } {
+  const { name, images, size, c, oc, kernel = 3, stride = 1, groups = 1 } = l;
+  const inputs = [
+    [images, size, size, c],
+    [kernel, kernel, c / groups, oc],
   ];
-  const y = graph.op(conv, [x, w], { stride: s, dilation: d, padding: "half", paddingMode: "zeros", groups });
-  const node = graph.nodes[0];
-  const dy = new Edge(float32(y.shape));
-  const wanted = which === "input" ? [true, false] : [false, true];
-  const out = GRADIENTS.get(conv)!(graph, node, [dy], wanted)[wanted.indexOf(true)]!;
-  graph.prune([out]);
-  const program = new Program(runtime, l.name);
-  const lowering = new Lowering(program);
-  const inputs = [x, w, dy].filter((edge) => graph.nodes.some((n) => n.inputs.includes(edge)));
-  for (const edge of inputs) {
-    lowering.place(edge, Address.of(sizeOf(edge.shape) * 4, "run"));
-    program.input(lowering.valueOf(edge).base);
-  }
-  lowering.write(graph);
-  program.output(lowering.valueOf(out).base);
-  program.place();
-  inputs.forEach((edge, i) => {
-    runtime.memory.floats.set(noise(sizeOf(edge.shape), i + 1), lowering.valueOf(edge).base.value / 4);
-  });
-  return { program, work: sizeOf(y.shape) * kernel * kernel * (c / groups) };
+  const params = {
+    ...{ stride: [stride, stride], dilation: [1, 1], padding: "half", paddingMode: "zeros", groups },
+  };
+  const out = Math.ceil(size / stride);
+  const work = sizeOf([images, out, out, oc]) * kernel * kernel * (c / groups);
+  return { name, op: conv, inputs, params, wrt, work };
 }
 
-const part = (process.argv[2] ?? "").toLowerCase();
-const binary = readFileSync(`build/${hasRelaxedSimd() ? "relaxed" : "simd"}.wasm`);
-const runtime = new Runtime(await load(binary));
-console.log(`${await describeHost()}\n`);
-const lines: string[][] = [];
-for (const layer of layers.filter(({ name }) => name.toLowerCase().includes(part))) {
-  const tasks = { filter: gradient(runtime, layer, "filter"), input: gradient(runtime, layer, "input") };
-  const timings = await interleave(
-    { filter: () => tasks.filter.program.run(), input: () => tasks.input.program.run() },
-    { rounds: 12, time: 30 },
-  );
-  const { relaxed, baseline } = await measureRoof();
-  for (const which of ["filter", "input"] as const) {
-    const { program, work } = tasks[which];
-    const { median, best } = timings[which];
-    const speed = (2 * work) / 1e6 / best;
-    lines.push([
-      ...[layer.name, which, figure(median), figure(best), figure(speed)],
-      `${Math.round((100 * speed) / (relaxed ?? baseline))} %`,
-    ]);
-    program.dispose();
+async function convTable(runtime: Runtime, chosen: readonly Layer[]): Promise<string> {
+  const lines: string[][] = [];
+  for (const layer of chosen) {
+    const rows = { filter: gradientRow(layer, 1), input: gradientRow(layer, 0) };
+    const filter = gradientProgram(runtime, rows.filter).program;
+    const input = gradientProgram(runtime, rows.input).program;
+    const timings = await interleave(
+      { filter: () => filter.run(), input: () => input.run() },
+      { rounds: 12, time: 30 },
+    );
+    const { relaxed, baseline } = await measureRoof();
+    for (const wrt of ["filter", "input"] as const) {
+      const { median, best } = timings[wrt];
+      const speed = (2 * rows[wrt].work) / 1e6 / best;
+      lines.push([
+        ...[layer.name, wrt, figure(median), figure(best), figure(speed)],
+        `${Math.round((100 * speed) / (relaxed ?? baseline))} %`,
+      ]);
+    }
+    for (const program of [filter, input]) program.dispose();
   }
+  return table(["layer", "gradient wrt", "median ms", "best ms", "GFLOP/s", "of the roof"], lines);
 }
-console.log(table(["layer", "gradient by", "median ms", "best ms", "GFLOP/s", "of the roof"], lines));
+
+export async function run(args: readonly string[]): Promise<void> {
+  const chosen = new Set<object>(named([...layers, ...memoryRows], args.join(" ")));
+  const binary = readFileSync(`build/${hasRelaxedSimd() ? "relaxed" : "simd"}.wasm`);
+  const runtime = new Runtime(await load(binary));
+  console.log(`${await describeHost()}\n`);
+  const convs = layers.filter((layer) => chosen.has(layer));
+  if (convs.length) console.log(`${await convTable(runtime, convs)}\n`);
+  const others = memoryRows.filter((row) => chosen.has(row));
+  if (others.length) console.log(await memoryGradTable(runtime, others));
+}

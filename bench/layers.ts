@@ -1,11 +1,12 @@
-// Layers of real nets on this engine alone. GFLOP/s and per cent of the roof (what fused multiply-adds reach in registers,
+// Layers of real nets on this engine alone: `npm run bench -- layers [part of a name]`. GFLOP/s and per cent of the roof (what fused multiply-adds reach in registers,
 // measured beside each row) are of the best run, because noise on a shared machine only ever adds; the median stands beside
 // it. Errors are relative to the largest value, against float64 sums.
-import type { OurEngine } from "./ours.ts";
-import { measureRoof } from "./roof.ts";
-import { type Operands, operandsOf, outSize, type Row } from "./rows.ts";
+import { END_TO_END, endToEndTable } from "./end-to-end.ts";
+import { convolith, type OurEngine } from "./ours.ts";
+import { describeHost, measureRoof } from "./roof.ts";
+import { type Operands, operandsOf, outSize, type Row, rows } from "./rows.ts";
 import { figure, interleave, table } from "./table.ts";
-import { layerTask } from "./task.ts";
+import { layerTask, named } from "./task.ts";
 
 /** Outputs that are summed again in float64, spread over the layer. */
 const SAMPLES = 2000;
@@ -39,7 +40,17 @@ function error(row: Row, { x, w, bias }: Operands, y: Float32Array): number {
   return worst / largest;
 }
 
-export async function layerTable(engine: OurEngine, rows: readonly Row[]): Promise<string> {
+export async function run(args: readonly string[]): Promise<void> {
+  const chosen = named(rows, args.join(" "));
+  console.log(`${await describeHost()}\n`);
+  const engine = await convolith();
+  console.log(await layerTable(engine, chosen));
+  engine.dispose();
+  const whole = chosen.filter(({ name }) => END_TO_END.includes(name));
+  if (whole.length) console.log(`\n${await endToEndTable(whole)}`);
+}
+
+async function layerTable(engine: OurEngine, rows: readonly Row[]): Promise<string> {
   const lines: string[][] = [];
   for (const row of rows) {
     const operands = operandsOf(row);

@@ -1,14 +1,15 @@
-// Kernels that do little with every value: `npm run bench:memory -- [part of a row's name]`. A row's bytes are its inputs, read
-// once, and its output, written once; GB/s are of the best run, because noise on a shared machine only ever adds. Beside them
-// stands what part that is of a plain copy's speed, by a vector loop and by memory.copy, of as many bytes in the same run.
+// Ops that do little with every value: `npm run bench -- memory [part of a name]`. A row's bytes are its inputs, read once, and its
+// output, written once; see bandwidth.ts.
 import { cpus } from "node:os";
 import type { Layer } from "../src/index.ts";
-import { copyOf } from "./copy.ts";
+import * as l from "../src/layers/index.ts";
+import { input, model } from "../src/model/build-model.ts";
+import { sizeOf } from "../src/tensor.ts";
+import { BANDWIDTH_HEAD, bandwidth } from "./bandwidth.ts";
 import { load } from "./ours.ts";
 import { noise } from "./rows.ts";
-import { figure, interleave, table } from "./table.ts";
-
-const l = await load();
+import { table } from "./table.ts";
+import { named } from "./task.ts";
 
 /** A layer of its own. */
 interface Row {
@@ -16,14 +17,14 @@ interface Row {
   /** Shapes of the inputs, without batch. */
   readonly inputs: readonly (readonly number[])[];
   readonly layer: Layer;
-  readonly batch: number;
+  readonly batchSize: number;
 }
 
-const row = (name: string, inputs: readonly number[][], layer: Layer, batch = 1): Row => ({
+const row = (name: string, inputs: readonly number[][], layer: Layer, batchSize = 1): Row => ({
   name,
   inputs,
   layer,
-  batch,
+  batchSize,
 });
 
 const same = { stride: 1, padding: "same" } as const;
@@ -64,7 +65,7 @@ const rows: readonly Row[] = [
     [64, 128, 32, 32].map((c) => [28, 28, c]),
     l.concat(),
   ),
-  row("split 28² 256", [[28, 28, 256]], l.slice({ begin: [0, 0, 128], size: [28, 28, 128] })),
+  row("split 28² 256", [[28, 28, 256]], l.slice({ begin: [0, 0, 0, 128], size: [-1, 28, 28, 128] })),
   row(
     "pad 1 56² 64",
     [map],
@@ -131,10 +132,10 @@ const rows: readonly Row[] = [
   row("gelu 56² 64", [map], l.gelu()),
   row("elu 56² 64", [map], l.elu()),
   row("mish 56² 64", [map], l.mish()),
-  row("NHWC to NCHW 56² 64", [map], l.permute({ order: [3, 1, 2] })),
-  row("NCHW to NHWC 56² 64", [[64, 56, 56]], l.permute({ order: [2, 3, 1] })),
-  row("NHWC to NCHW 512² 3", [[512, 512, 3]], l.permute({ order: [3, 1, 2] })),
-  row("NCHW to NHWC 512² 3", [[3, 512, 512]], l.permute({ order: [2, 3, 1] })),
+  row("NHWC to NCHW 56² 64", [map], l.transpose({ perm: [0, 3, 1, 2] })),
+  row("NCHW to NHWC 56² 64", [[64, 56, 56]], l.transpose({ perm: [0, 2, 3, 1] })),
+  row("NHWC to NCHW 512² 3", [[512, 512, 3]], l.transpose({ perm: [0, 3, 1, 2] })),
+  row("NCHW to NHWC 512² 3", [[3, 512, 512]], l.transpose({ perm: [0, 2, 3, 1] })),
   row("depth to space 2x 128² 12", [[128, 128, 12]], l.depthToSpace({ block: 2 })),
   row("argmax 512² 21", [[512, 512, 21]], l.argMax()),
   row("argmax 32 x 1000", [[1000]], l.argMax(), 32),
@@ -143,39 +144,23 @@ const rows: readonly Row[] = [
   row("max over channels 56² 64", [map], l.reduce({ kind: "max", axes: [3] })),
 ];
 
-const wanted = (process.argv[2] ?? "").toLowerCase();
-const chosen = rows.filter((r) => r.name.toLowerCase().includes(wanted));
-if (!chosen.length) throw new Error(`no row's name contains "${wanted}"`);
-
-const sizeOf = (shape: readonly number[]): number => shape.reduce((a, b) => a * b, 1);
-
-const engine = await l.createEngine();
-const lines: string[][] = [];
-for (const { name, inputs, layer, batch } of chosen) {
-  const nodes = inputs.map((shape) => l.input(shape));
-  const net = engine.compile(l.model({ inputs: nodes, outputs: layer(nodes) }), { batch });
-  const tensors = inputs.map((shape, i) =>
-    engine.tensor(noise(batch * sizeOf(shape), i + 1), [batch, ...shape]),
-  );
-  const from = tensors.length === 1 ? tensors[0] : tensors;
-  const to = net.predict(from) as ReturnType<typeof engine.tensor>;
-  const bytes = 4 * [...tensors, to].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
-  const copy = await copyOf(bytes / 2);
-  const times = await interleave(
-    { run: () => net.run(from, to), loop: () => copy.loop(), bulk: () => copy.bulk() },
-    { rounds: 8, time: 25, warmup: 60 },
-  );
-  const { run, loop, bulk } = times;
-  lines.push([
-    name,
-    figure(bytes / 1e6),
-    figure(1e3 * run.median),
-    figure(1e3 * run.best),
-    figure(bytes / 1e6 / run.best),
-    `${Math.round((100 * loop.best) / run.best)} %`,
-    `${Math.round((100 * bulk.best) / run.best)} %`,
-  ]);
-  for (const held of [net, ...tensors, to]) held.dispose();
+export async function run(args: readonly string[]): Promise<void> {
+  const { createEngine } = await load();
+  const engine = await createEngine();
+  const lines: string[][] = [];
+  for (const { name, inputs, layer, batchSize } of named(rows, args.join(" "))) {
+    const nodes = inputs.map((shape) => input(shape));
+    const net = engine.compile(model({ inputs: nodes, outputs: layer(nodes) }), { batchSize });
+    const tensors = inputs.map((shape, i) =>
+      engine.tensor(noise(batchSize * sizeOf(shape), i + 1), [batchSize, ...shape]),
+    );
+    const from = tensors.length === 1 ? tensors[0] : tensors;
+    const to = net.predict(from) as ReturnType<typeof engine.tensor>;
+    const bytes = 4 * [...tensors, to].reduce((sum, { shape }) => sum + sizeOf(shape), 0);
+    lines.push([name, ...(await bandwidth(bytes, () => net.run(from, to)))]);
+    for (const held of [net, ...tensors, to]) held.dispose();
+  }
+  engine.dispose();
+  console.log(`Node ${process.versions.node}, V8 ${process.versions.v8}, ${cpus()[0].model}, one thread\n`);
+  console.log(table(["layer", ...BANDWIDTH_HEAD], lines));
 }
-console.log(`Node ${process.versions.node}, V8 ${process.versions.v8}, ${cpus()[0].model}, one thread\n`);
-console.log(table(["layer", "MB", "median µs", "best µs", "GB/s", "of a loop", "of memory.copy"], lines));

@@ -5,6 +5,7 @@
 
 import {
   add,
+  avgPool2d,
   batchNorm,
   concat,
   conv2d,
@@ -20,7 +21,7 @@ import {
   sigmoid,
   silu,
 } from "../src/layers/index.ts";
-import type { Layer, Node } from "../src/layers/layer.ts";
+import type { Layer, SymbolicTensor } from "../src/layers/layer.ts";
 import { input, model, sequential } from "../src/model/build-model.ts";
 import type { Model } from "../src/model/schema.ts";
 
@@ -33,7 +34,7 @@ export interface Net {
 
 /** A value of a net, and the mean square to be expected of it. */
 interface Value {
-  node: Node;
+  node: SymbolicTensor;
   power: number;
 }
 
@@ -86,7 +87,7 @@ const sum = (a: Value, b: Value, name: string): Value => ({
 const classes = (): Layer => dense({ name: "classes", units: 1000, kernelInitializer: "glorotUniform" });
 
 /** Pools the whole map and tells the classes apart. */
-function classify({ node }: Value, drop?: number): Node {
+function classify({ node }: Value, drop?: number): SymbolicTensor {
   const pooled = globalAvgPool({ name: "pool" })(node);
   return classes()(drop ? dropout({ name: "dropout", rate: drop })(pooled) : pooled);
 }
@@ -205,7 +206,7 @@ function squeezeExcite({ node, power }: Value, name: string, channels: number, s
 function squeezeNet(): Model {
   const common = { activation: "relu", kernelInitializer: "heUniform" } as const;
   const image = picture().node;
-  const fire = (x: Node, name: string, squeeze: number, expand: number): Node => {
+  const fire = (x: SymbolicTensor, name: string, squeeze: number, expand: number): SymbolicTensor => {
     const few = conv2d({ ...common, name: `${name}.squeeze`, filters: squeeze, kernel: 1 })(x);
     const one = conv2d({ ...common, name: `${name}.expand1x1`, filters: expand, kernel: 1 })(few);
     const three = conv2d({ ...common, name: `${name}.expand3x3`, filters: expand, kernel: 3, padding: 1 })(
@@ -213,7 +214,8 @@ function squeezeNet(): Model {
     );
     return concat({ name: `${name}.concat` })(one, three);
   };
-  const pool = (x: Node, name: string): Node => maxPool2d({ name, size: 3, stride: 2, ceilMode: true })(x);
+  const pool = (x: SymbolicTensor, name: string): SymbolicTensor =>
+    maxPool2d({ name, size: 3, stride: 2, ceilMode: true })(x);
   let x = conv2d({ ...common, name: "stem", filters: 64, kernel: 3, stride: 2 })(image);
   x = pool(x, "pool1");
   x = fire(fire(x, "fire2", 16, 64), "fire3", 16, 64);
@@ -251,11 +253,59 @@ function vgg16(): Model {
   return sequential([224, 224, 3], [...layers, classes()], { inputName: "image" });
 }
 
+/** "Densely Connected Convolutional Networks", Huang et al. 2017; blocks of 6, 12, 24 and 16 layers, each adding 32 channels. */
+function denseNet121(): Model {
+  const [growth, blocks] = [32, [6, 12, 24, 16]];
+  // Here batch normalisation comes before the convolution: activation and convolution follow `name.bn`.
+  const normed = ({ node, power }: Value, name: string): Value => ({
+    node: relu({ name: `${name}.relu` })(
+      batchNorm({ name: `${name}.bn`, varianceInitializer: { constant: power } })(node),
+    ),
+    power: POWER.relu,
+  });
+  const convolved = ({ node, power }: Value, name: string, filters: number, kernel: number): Value => ({
+    node: conv2d({
+      ...{ name, filters, kernel, padding: (kernel - 1) / 2, bias: false, kernelInitializer: "heUniform" },
+    })(node),
+    power: 2 * power,
+  });
+  const image = picture();
+  const stem = conv(image, "stem", 64, 7, { stride: 2, activation: "relu" });
+  let x: Value = {
+    // The largest of nine values of mean square 1/2.
+    node: maxPool2d({ name: "stem.pool", size: 3, stride: 2, padding: 1 })(stem.node),
+    power: 2.5,
+  };
+  let channels = 64;
+  blocks.forEach((count, b) => {
+    const block = `block${b + 1}`;
+    for (let layer = 0; layer < count; layer++) {
+      const name = `${block}.${layer}`;
+      let y = conv(normed(x, `${name}.in`), `${name}.reduce`, 4 * growth, 1, { activation: "relu" });
+      y = convolved(y, `${name}.conv`, growth, 3);
+      const grown = channels + growth;
+      x = {
+        node: concat({ name: `${name}.concat` })(x.node, y.node),
+        power: (channels * x.power + growth * y.power) / grown,
+      };
+      channels = grown;
+    }
+    if (b < blocks.length - 1) {
+      channels /= 2;
+      const y = convolved(normed(x, `${block}.out`), `${block}.halve`, channels, 1);
+      // Neighbours are so much alike that their mean has nearly their mean square.
+      x = { node: avgPool2d({ name: `${block}.pool`, size: 2 })(y.node), power: y.power };
+    }
+  });
+  return model({ inputs: image.node, outputs: classify(normed(x, "head")) });
+}
+
 export const nets: readonly Net[] = [
   { name: "ResNet-18", model: resnet([2, 2, 2, 2], false), parameters: 11_689_512 },
   { name: "ResNet-50", model: resnet([3, 4, 6, 3], true), parameters: 25_557_032 },
   { name: "MobileNetV2", model: mobileNetV2(), parameters: 3_504_872 },
   { name: "SqueezeNet 1.1", model: squeezeNet(), parameters: 1_235_496 },
   { name: "EfficientNet-B0", model: efficientNetB0(), parameters: 5_288_548 },
+  { name: "DenseNet-121", model: denseNet121(), parameters: 7_978_856 },
   { name: "VGG-16", model: vgg16(), parameters: 138_357_544 },
 ];

@@ -5,8 +5,8 @@ import { sequential } from "../src/model/build-model.ts";
 import type { TrainedModel } from "../src/model/schema.ts";
 import { Builder } from "../src/network/graph-builder.ts";
 import { sizeOf } from "../src/tensor.ts";
-import { type Net, nets } from "./nets.ts";
-import { noise, operandsOf, type Row, rows } from "./rows.ts";
+import type { Net } from "./nets.ts";
+import { noise, operandsOf, type Row } from "./rows.ts";
 
 export interface Task {
   readonly name: string;
@@ -41,7 +41,7 @@ export function layerTask(row: Row, { x, w, bias } = operandsOf(row)): Task {
   return { name, net, x, flops: flopsOf(new Builder(model, 1, net.weights, 0)) };
 }
 
-export function netTask({ name, model }: Net): Task {
+export function netTask({ name, model }: Pick<Net, "name" | "model">): Task {
   const build = new Builder(model, 1, undefined, 1);
   const x = noise(sizeOf(build.inputs[0].shape), 1);
   return { name, net: { model, weights: build.weights }, x, flops: flopsOf(build) };
@@ -53,15 +53,10 @@ const flopsOf = ({ graph }: Builder): number =>
     0,
   );
 
-/** Layers and nets by name: "layers" and "nets" are all of them, nothing is everything, else a part of a name. */
-export function choose(wanted = ""): { rows: readonly Row[]; nets: readonly Net[] } {
-  if (wanted === "layers") return { rows, nets: [] };
-  if (wanted === "nets") return { rows: [], nets };
-  const named = ({ name }: { name: string }) => name.toLowerCase().includes(wanted.toLowerCase());
-  const chosen = { rows: rows.filter(named), nets: nets.filter(named) };
-  if (chosen.rows.length + chosen.nets.length === 0)
-    throw new Error(
-      `no name contains "${wanted}"; there are layers, nets, ${[...rows, ...nets].map((x) => x.name).join("; ")}`,
-    );
+/** Those whose name contains the part; all of them when it is empty. Throws where there are none. */
+export function named<T extends { readonly name: string }>(all: readonly T[], part: string): readonly T[] {
+  const chosen = all.filter(({ name }) => name.toLowerCase().includes(part.toLowerCase()));
+  if (!chosen.length)
+    throw new Error(`no name contains "${part}"; there are ${all.map(({ name }) => name).join("; ")}`);
   return chosen;
 }

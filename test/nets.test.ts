@@ -1,6 +1,6 @@
 // The nets of the benches are the nets they are named after.
 import { existsSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { type Net, nets } from "../bench/nets.ts";
 import { noise } from "../bench/rows.ts";
 import type { Model } from "../src/model/schema.ts";
@@ -9,6 +9,10 @@ import { Network } from "../src/network/network.ts";
 import { builds } from "./harness.ts";
 import { floatsOf, type OnnxNode, readOnnx } from "./onnx-reader.ts";
 import { expectWithin } from "./tolerance.ts";
+
+const BUILDS = builds();
+// Workers start now: tests as long as these would keep them waiting for the event loop.
+beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
 
 /** Multiply-adds in thousand millions: the column GFLOPS of torchvision's table of classification models. */
 const MULTIPLY_ADDS: Readonly<Record<string, number>> = {
@@ -47,7 +51,7 @@ describe("whole nets", () => {
     });
 
   // VGG-16 would take a gigabyte.
-  const [{ engine }] = builds();
+  const [{ engine }] = BUILDS;
   for (const { name, model } of nets.filter((net) => net.name !== "VGG-16"))
     it(`${name} tells classes apart with weights made from a seed`, async () => {
       const net = new Network(await engine, model, { seed: 1 });
@@ -73,7 +77,7 @@ const FILES: Readonly<Record<string, string>> = {
 describe.skipIf(!existsSync(FOLDER))(
   "torchvision's own weights, from ../shared/nets (skipped where it is missing)",
   () => {
-    for (const { name: build, engine } of builds())
+    for (const { name: build, engine } of BUILDS)
       for (const net of nets.filter(({ name }) => name in FILES))
         it(`${net.name} answers as PyTorch does (${build})`, async () => {
           const read = (ending: string) => readFileSync(new URL(`${FILES[net.name]}.${ending}`, FOLDER));

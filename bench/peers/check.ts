@@ -11,6 +11,7 @@ import { nets } from "../nets.ts";
 import { load } from "../ours.ts";
 import { noise } from "../rows.ts";
 import { table } from "../table.ts";
+import { installPeers } from "./install.ts";
 
 /** How far an answer may be from ours, relative to the largest value. */
 const TOLERANCE = 1e-4;
@@ -20,14 +21,17 @@ interface Subject {
   model: Model;
   /** Made from a seed when absent. */
   weights?: Weights;
-  batch: number;
+  batchSize: number;
   /** Numbers for an input of a shape. */
   fill(shape: readonly number[], seed: number): Float32Array;
 }
 
-const any = { batch: BATCH, fill: (shape: readonly number[], seed: number) => values(shape, seed).data };
+const any = { batchSize: BATCH, fill: (shape: readonly number[], seed: number) => values(shape, seed).data };
 // What the nets' batch norms have been told to expect.
-const picture = { batch: 1, fill: (shape: readonly number[], seed: number) => noise(sizeOf(shape), seed) };
+const picture = {
+  batchSize: 1,
+  fill: (shape: readonly number[], seed: number) => noise(sizeOf(shape), seed),
+};
 
 const subjects: Subject[] = [
   ...factories.flatMap(([kind, factory]) =>
@@ -40,17 +44,23 @@ const subjects: Subject[] = [
   ...nets.map(({ name, model }): Subject => ({ name, model, ...picture })),
 ];
 
+installPeers();
 const ort = await import("onnxruntime-web");
 ort.env.wasm.numThreads = 1;
 const { createEngine } = await load();
 const engine = await createEngine();
 
 /** The worst output, and how far it is from ours. */
-async function check({ model, weights, batch, fill }: Subject): Promise<{ error: number; bytes: number }> {
-  const net = engine.compile(model, { weights, batch, seed: 1, layout: "nchw" });
+async function check({
+  model,
+  weights,
+  batchSize,
+  fill,
+}: Subject): Promise<{ error: number; bytes: number }> {
+  const net = engine.compile(model, { weights, batchSize, seed: 1, layout: "nchw" });
   const given = model.inputs.map(({ name }, i) => {
     const [c, ...spatial] = [...net.inputShapes[name]].reverse();
-    const shape = [batch, c, ...spatial.reverse()];
+    const shape = [batchSize, c, ...spatial.reverse()];
     return { name, shape, data: fill(shape, i) };
   });
   const answer = net.predict<Float32Array | Float32Array[]>(given.map((x) => x.data));

@@ -2,25 +2,12 @@
 // trained without the one, and with a maximum for the other, which is less work; their losses are then its own.
 import type { Trainer, TrainTask } from "./train-task.ts";
 
-interface Vol {
-  w: Float64Array;
-}
-interface ConvNet {
-  Vol: new (sx: number, sy: number, depth: number, c: number) => Vol;
-  Net: new () => {
-    makeLayers(definitions: object[]): void;
-    layers: { layer_type: string; filters: Vol[]; biases: Vol }[];
-  };
-  Trainer: new (net: object, options: object) => { train(x: Vol, y: number): { loss: number } };
-}
-
 export function same({ layers }: TrainTask): boolean {
   return layers.every(({ kind }) => kind !== "norm" && kind !== "mean");
 }
 
 export async function convNetJs(task: TrainTask): Promise<Trainer> {
-  // @ts-expect-error: the package has no types
-  const { default: lib } = (await import("convnetjs")) as { default: ConvNet };
+  const { default: lib } = await import("convnetjs");
   const [height, width, channels] = task.input;
   let side = height;
   const definitions = task.layers.flatMap(({ kind, filters }): object[] => {
@@ -46,11 +33,17 @@ export async function convNetJs(task: TrainTask): Promise<Trainer> {
         for (let j = 0; j < w.length; j++) w[j] = kernel[j * filters.length + o];
       });
     });
-    const { learningRate, momentum, batch } = task;
-    const options = { method: "sgd", learning_rate: learningRate, momentum, batch_size: batch, l2_decay: 0 };
+    const { learningRate, momentum, batchSize } = task;
+    const options = {
+      method: "sgd",
+      learning_rate: learningRate,
+      momentum,
+      batch_size: batchSize,
+      l2_decay: 0,
+    };
     const trainer = new lib.Trainer(net, options);
     const size = height * width * channels;
-    const images = Array.from({ length: batch }, (_, n) => {
+    const images = Array.from({ length: batchSize }, (_, n) => {
       const image = new lib.Vol(width, height, channels, 0);
       image.w.set(task.x.subarray(n * size, (n + 1) * size));
       return image;
@@ -59,9 +52,9 @@ export async function convNetJs(task: TrainTask): Promise<Trainer> {
     for (let step = 0; step < steps; step++) {
       const start = performance.now();
       let sum = 0;
-      for (let n = 0; n < batch; n++) sum += trainer.train(images[n], task.y[n]).loss;
+      for (let n = 0; n < batchSize; n++) sum += trainer.train(images[n], task.y[n]).loss;
       ms.push(performance.now() - start);
-      losses.push(sum / batch);
+      losses.push(sum / batchSize);
     }
     return { ms, losses };
   };

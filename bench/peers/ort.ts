@@ -1,13 +1,10 @@
 // ONNX Runtime, twice: onnxruntime-web (WebAssembly) and onnxruntime-node (native), each with one thread.
 // Both keep their own layout, NCHW; the change of layout is outside the timing.
-import type { InferenceSession, InferenceSessionFactory, Tensor, TensorConstructor } from "onnxruntime-web";
+import type { SessionOptions, Tensor } from "onnxruntime-web";
 import { toOnnx } from "../../src/formats/onnx/index.ts";
 import type { Engine } from "../task.ts";
 
-interface Runtime {
-  readonly InferenceSession: InferenceSessionFactory;
-  readonly Tensor: TensorConstructor;
-}
+type Runtime = Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor">;
 
 /** `[rows, columns]` to `[columns, rows]`. */
 function transpose(a: Float32Array, rows: number, columns: number): Float32Array {
@@ -16,7 +13,7 @@ function transpose(a: Float32Array, rows: number, columns: number): Float32Array
   return b;
 }
 
-function engine(name: string, ort: Runtime, options: InferenceSession.SessionOptions): Engine {
+function engine(name: string, ort: Runtime, options: SessionOptions): Engine {
   return {
     name,
     async create({ net, x }) {

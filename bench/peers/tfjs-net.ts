@@ -1,20 +1,28 @@
 // A network as calls of TensorFlow.js, written as its converter writes one: batch normalisation folded into filters, and
 // activations fused where the library's ops can.
-import type * as Tf from "@tensorflow/tfjs-core";
+import type { Library, Tensor } from "@tensorflow/tfjs-core";
 import type { Edge, Node } from "../../src/graph/graph.ts";
 import type { TrainedModel } from "../../src/model/schema.ts";
 import { Builder } from "../../src/network/graph-builder.ts";
 import { type Activation, activation } from "../../src/ops/activation.ts";
-import { type ConvParams, conv } from "../../src/ops/conv.ts";
+import { conv } from "../../src/ops/conv.ts";
+import type { ConvParams } from "../../src/ops/conv-geometry.ts";
 import { dense } from "../../src/ops/dense.ts";
 import { type BinaryParams, binary } from "../../src/ops/elementwise.ts";
 import { type BatchNormParams, batchNorm } from "../../src/ops/norm.ts";
-import { type GlobalPoolParams, globalAvgPool, type MaxPoolParams, maxPool } from "../../src/ops/pool.ts";
+import {
+  type AvgPoolParams,
+  avgPool,
+  type GlobalPoolParams,
+  globalAvgPool,
+  type MaxPoolParams,
+  maxPool,
+  undilated,
+} from "../../src/ops/pool.ts";
 import { concat, flatten } from "../../src/ops/shape.ts";
 import { slide, type WindowOptions } from "../../src/ops/window.ts";
 
-type Library = typeof Tf;
-type Run = (inputs: Tf.Tensor[]) => Tf.Tensor;
+type Run = (inputs: Tensor[]) => Tensor;
 
 /** A weight, ready to be made a tensor. */
 export interface Fixed {
@@ -80,7 +88,7 @@ function product(
     output = act.outputs[0];
   }
   const fused = FUSED.find((kind) => kind === after) ?? "linear";
-  const then = after === undefined || fused !== "linear" ? (y: Tf.Tensor) => y : activate(tf, after);
+  const then = after === undefined || fused !== "linear" ? (y: Tensor) => y : activate(tf, after);
   if (!then) return undefined;
   const constants = [
     { data: filter, shape: w.shape },
@@ -101,8 +109,8 @@ function product(
   const run: Run = ([x, filter, bias]) =>
     then(
       convolve({
-        x: x as Tf.Tensor4D,
-        filter: filter as Tf.Tensor4D,
+        x,
+        filter,
         bias,
         strides,
         dilations,
@@ -116,7 +124,7 @@ function product(
 /** What the library's fused ops can do at the end; other activations follow them. */
 const FUSED = ["relu", "relu6", "sigmoid"] as const;
 
-function activate(tf: Library, kind: string): ((x: Tf.Tensor) => Tf.Tensor) | undefined {
+function activate(tf: Library, kind: string): ((x: Tensor) => Tensor) | undefined {
   if (kind === "relu") return tf.relu;
   if (kind === "relu6") return tf.relu6;
   if (kind === "sigmoid") return tf.sigmoid;
@@ -136,7 +144,9 @@ function padOf(x: Edge, window: WindowOptions): number | undefined {
 
 function plain(tf: Library, { op, params, inputs, outputs: [output] }: Node): Step | undefined {
   const run = runOf(tf, op, params, inputs);
-  return run && { inputs, constants: [], output, run };
+  const read = inputs.filter((edge) => !edge.data);
+  const constants = inputs.flatMap(({ data, shape }): Fixed[] => (data ? [{ data, shape }] : []));
+  return run && { inputs: read, constants, output, run };
 }
 
 function runOf(tf: Library, op: unknown, params: unknown, inputs: readonly Edge[]): Run | undefined {
@@ -145,7 +155,18 @@ function runOf(tf: Library, op: unknown, params: unknown, inputs: readonly Edge[
     const pad = padOf(inputs[0], p);
     if (pad === undefined || p.dilation.some((d) => d > 1)) return undefined;
     const [kernel, stride] = [p.kernel, p.stride] as [number, number][];
-    return ([x]) => tf.maxPool(x as Tf.Tensor4D, kernel, stride, pad);
+    return ([x]) => tf.maxPool(x, kernel, stride, pad);
+  }
+  if (op === avgPool) {
+    const p = params as AvgPoolParams;
+    // Whether a border counts is another library's choice to make; without one there is no difference.
+    if (padOf(inputs[0], undilated(p)) !== 0) return undefined;
+    const [kernel, stride] = [p.kernel, p.stride] as [number, number][];
+    return ([x]) => tf.avgPool(x, kernel, stride, 0);
+  }
+  if (op === batchNorm) {
+    const { epsilon } = params as BatchNormParams;
+    return ([x, gamma, beta, mean, variance]) => tf.batchNorm(x, mean, variance, beta, gamma, epsilon);
   }
   if (op === globalAvgPool) return ([x]) => tf.mean(x, [1, 2], (params as GlobalPoolParams).keepDims);
   if (op === activation) {

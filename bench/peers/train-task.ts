@@ -6,7 +6,7 @@ export interface TrainLayer {
 }
 
 export interface TrainTask {
-  batch: number;
+  batchSize: number;
   /** [h, w, c] */
   input: readonly number[];
   layers: readonly TrainLayer[];

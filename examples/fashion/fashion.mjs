@@ -1,6 +1,6 @@
-// A CNN learns to tell shirts from coats: npm run train:fashion [-- folder]. Takes the four files of Fashion-MNIST (60,000 pictures to
-// learn from, 10,000 to be tested on), by default from where Debian's package dataset-fashion-mnist puts them; any IDX files of the
-// same names and sizes will do, such as MNIST's own.
+// Trains a CNN to tell shirts from coats: npm run train:fashion [-- folder]. Reads the four files of Fashion-MNIST (60,000 images to train
+// on, 10,000 to test on), by default from where Debian's package dataset-fashion-mnist puts them. Any IDX files of the same names and
+// sizes will do, such as MNIST's own.
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import {
   adam,
@@ -39,10 +39,11 @@ try {
   [train, test] = ["train", "t10k"].map((kind) => readSet(folder, kind));
 } catch (error) {
   console.error(
-    `${error.message}\napt-get install dataset-fashion-mnist, or name a folder: npm run train:fashion -- folder`,
+    `${/** @type {Error} */ (error).message}\napt-get install dataset-fashion-mnist, or name a folder: npm run train:fashion -- folder`,
   );
   process.exit(1);
 }
+/** @param {number} filters */
 const block = (filters) => [
   conv2d({ filters, kernel: 3, padding: "same", bias: false }),
   batchNorm(),
@@ -64,7 +65,7 @@ const net = engine.compile(
       dense({ units: 10 }),
     ],
   ),
-  { seed: 1, batch: 100 },
+  { seed: 1, batchSize: 100 },
 );
 const begun = performance.now();
 await net.fit(train, {
@@ -77,8 +78,8 @@ await net.fit(train, {
   seed: 1,
   onEpoch: ({ epoch, loss, metrics, validation, imagesPerSecond }) =>
     console.log(
-      `epoch ${epoch + 1}  loss ${loss.toFixed(4)}  accuracy ${(100 * metrics.accuracy).toFixed(2)} %  ` +
-        `test ${(100 * validation.accuracy).toFixed(2)} %  ${Math.round(imagesPerSecond)} images/s`,
+      `epoch ${epoch + 1}  loss ${loss.toFixed(4)}  accuracy ${(100 * (metrics.accuracy ?? 0)).toFixed(2)} %  ` +
+        `test ${(100 * (validation?.accuracy ?? 0)).toFixed(2)} %  ${Math.round(imagesPerSecond)} images/s`,
     ),
 });
 const matrix = confusionMatrix(net.predict(test.x), test.y);

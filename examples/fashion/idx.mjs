@@ -5,8 +5,13 @@ import { gunzipSync } from "node:zlib";
 
 const UNSIGNED_BYTE = 8; // the third byte of the magic number; the fourth counts the dimensions
 
-/** `{ shape, data }` of a file of unsigned bytes. Throws an Error that names the file and what is wrong with it. */
+/**
+ * Reads a file of unsigned bytes. Throws an Error that names the file and what is wrong with it.
+ *
+ * @param {string} path
+ */
 export function readIdx(path) {
+  /** @type {(what: string) => never} */
   const fail = (what) => {
     throw new Error(`${path}: ${what}`);
   };
@@ -16,7 +21,7 @@ export function readIdx(path) {
     try {
       bytes = gunzipSync(bytes);
     } catch (error) {
-      fail(`is gzipped but cannot be unpacked: ${error.message}`);
+      fail(`is gzipped but cannot be unpacked: ${/** @type {Error} */ (error).message}`);
     }
   }
   if (bytes.length < 4 || bytes[0] !== 0 || bytes[1] !== 0)
@@ -33,8 +38,14 @@ export function readIdx(path) {
   return { shape, data: bytes.subarray(start) };
 }
 
-/** Images [n, 28, 28] from 0 to 1 and their labels: `kind` is "train" or "t10k". */
+/**
+ * Images [n, 28, 28] from 0 to 1, and their labels.
+ *
+ * @param {string} folder
+ * @param {string} kind "train" or "t10k".
+ */
 export function readSet(folder, kind) {
+  /** @param {string} name */
   const find = (name) =>
     [name, `${name}.gz`].map((file) => join(folder, file)).find(existsSync) ?? join(folder, name);
   const images = readIdx(find(`${kind}-images-idx3-ubyte`));

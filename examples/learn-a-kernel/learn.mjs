@@ -1,5 +1,5 @@
-// Gradient descent finds the Sobel kernel: npm run learn:kernel. Given are only a photo and what Sobel's filter made of it; a layer
-// with one 3x3 kernel, begun at random, is trained until it makes the same.
+// Gradient descent finds the Sobel kernel: npm run learn:kernel. All it is given are a photo and the output of Sobel's filter; a layer with
+// one 3x3 kernel, initialised at random, is trained until it produces the same.
 import { readFileSync } from "node:fs";
 import { conv2d, createEngine, sequential, sgd } from "convolith";
 import { decode } from "fast-png";
@@ -9,8 +9,8 @@ const SOBEL = [-1, 0, 1, -2, 0, 2, -1, 0, 1]; // how fast brightness grows to th
 const photo = new URL("../../node_modules/@upscalerjs/esrgan-slim/assets/fixture.png", import.meta.url);
 const { width, height, data, channels } = decode(readFileSync(photo));
 const grey = Float32Array.from({ length: width * height }, (_, i) => {
-  const at = i * channels;
-  return (data[at] + data[at + 1] + data[at + 2]) / 3 / 255;
+  const pixel = i * channels;
+  return (data[pixel] + data[pixel + 1] + data[pixel + 2]) / 3 / 255;
 });
 
 const engine = await createEngine();
@@ -23,8 +23,9 @@ const answer = teacher.predict(grey);
 
 const net = engine.compile(sequential(shape, [filter]), {
   seed: 1,
-  train: { loss: "meanSquaredError", optimizer: sgd({ learningRate: 0.05, momentum: 0.95 }), batch: 1 },
+  train: { loss: "meanSquaredError", optimizer: sgd({ learningRate: 0.05, momentum: 0.95 }), batchSize: 1 },
 });
+/** @type {(step: number, loss: number) => void} */
 const show = (step, loss) => {
   const k = [...net.weights["filter.kernel"]].map((v) => v.toFixed(3).padStart(7));
   console.log(

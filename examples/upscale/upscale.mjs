@@ -8,9 +8,9 @@ import { fromTfjs } from "convolith/tfjs";
 import { decode, encode } from "fast-png";
 import { tilesOf } from "./tiles.mjs";
 
-/** Pixels by which one output pixel looks beyond its own place: half the reach of all 3x3 and 5x5 layers, rounded up. */
+/** How many pixels away an output pixel depends on the input: the radii of all 3x3 and 5x5 layers together. */
 const HALO = 10;
-/** Longest side of a tile: a few million activations, which stay near the processor. */
+/** Longest side of a tile: small enough that the activations mostly stay in the caches. */
 const TILE = 96;
 
 const model = new URL("../../node_modules/@upscalerjs/esrgan-slim/", import.meta.url);
@@ -21,21 +21,26 @@ const scale = Number(scaleText);
 if (![2, 3, 4].includes(scale))
   throw new Error(`scale is ${scaleText} but the package holds networks for 2, 3 and 4`);
 
-/** A PNG as RGB floats 0 to 255, and its alpha channel if it has one. */
+/**
+ * A PNG as RGB floats from 0 to 255; transparency is left out.
+ *
+ * @param {string} path
+ */
 function readRgb(path) {
   const { width, height, data, channels, depth, palette } = decode(readFileSync(path));
-  const most = 2 ** depth - 1;
+  const white = 2 ** depth - 1;
   const rgb = new Float32Array(width * height * 3);
   for (let p = 0; p < width * height; p++)
     for (let c = 0; c < 3; c++) {
       if (palette) rgb[p * 3 + c] = palette[data[p]][c];
-      else rgb[p * 3 + c] = (data[p * channels + (channels < 3 ? 0 : c)] * 255) / most;
+      else rgb[p * 3 + c] = (data[p * channels + (channels < 3 ? 0 : c)] * 255) / white;
     }
   return { width, height, rgb };
 }
 
 const { width, height, rgb } = readRgb(photo);
 const engine = await createEngine();
+/** @param {string} name */
 const file = (name) => readFileSync(new URL(`models/x${scale}/${name}`, model));
 const network = fromTfjs(file("model.json"), file("group1-shard1of1.bin"));
 
@@ -78,7 +83,7 @@ console.log(
 console.log(`written: ${out}`);
 if (photo === fixture) {
   const { rgb: theirs } = readRgb(fileURLToPath(new URL(`assets/samples/${scale}x/result.png`, model)));
-  const equal = pixels.reduce((n, v, i) => n + (v === theirs[i]), 0);
+  const equal = pixels.reduce((n, v, i) => n + Number(v === theirs[i]), 0);
   console.log(
     `${((100 * equal) / pixels.length).toFixed(3)} % of all values equal the picture that came with the network`,
   );
@@ -86,6 +91,7 @@ if (photo === fixture) {
 net.dispose();
 engine.dispose();
 
+/** @type {(done: number, all: number) => void} */
 function progress(done, all) {
   const bar = "█".repeat(Math.round((30 * done) / all)).padEnd(30, "░");
   const line = `${bar} ${done} of ${all} tiles`;

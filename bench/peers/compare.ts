@@ -1,11 +1,14 @@
-// Every engine on every layer and every net, in one process, taking turns:
-//   npm run bench:peers -- [layers | nets | part of a name] [--rounds=7] [--engines=convolith,ort-web]
+// Every library on every layer and every net, in one process, taking turns:
+//   npm run bench -- peers [layers | nets | part of a name] [--rounds=7] [--engines=convolith,ort-web]
 import { parseArgs } from "node:util";
 import { difference } from "../difference.ts";
+import { nets } from "../nets.ts";
 import { convolith } from "../ours.ts";
 import { describeHost } from "../roof.ts";
+import { rows } from "../rows.ts";
 import { figure, interleave, table } from "../table.ts";
-import { choose, type Engine, layerTask, netTask, type Runner, type Task } from "../task.ts";
+import { type Engine, layerTask, named, netTask, type Runner, type Task } from "../task.ts";
+import { installPeers } from "./install.ts";
 import { onnxruntimeNode, onnxruntimeWeb } from "./ort.ts";
 import { tfjsWasm } from "./tfjs.ts";
 
@@ -29,7 +32,7 @@ interface Measured {
   error: number;
 }
 
-async function measure(task: Task, engines: Engine[], rounds: number): Promise<Measured> {
+async function measure(task: Task, engines: readonly Engine[], rounds: number): Promise<Measured> {
   const runners: Record<string, Runner> = {};
   for (const engine of engines) {
     const runner = await engine.create(task);
@@ -58,7 +61,7 @@ async function measure(task: Task, engines: Engine[], rounds: number): Promise<M
   return { name: task.name, mflop: task.flops / 1e6, ms, pair, error };
 }
 
-function report(measured: Measured[], names: string[], what: string): string {
+function report(measured: readonly Measured[], names: readonly string[], what: string): string {
   const peers = names.filter((name) => name !== OURS && name !== NATIVE);
   const compare = names.includes(OURS) && peers.length > 0;
   const ratios = compare
@@ -91,47 +94,66 @@ function report(measured: Measured[], names: string[], what: string): string {
   return parts.join("\n\n");
 }
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    rounds: { type: "string", default: "7" },
-    engines: { type: "string", default: Object.keys(LOADERS).join(",") },
-  },
-});
-const names = values.engines.split(",");
-const unknown = names.filter((name) => !(name in LOADERS));
-if (unknown.length)
-  throw new Error(`no engine ${unknown.join(", ")}; there are ${Object.keys(LOADERS).join(", ")}`);
-const rounds = Number(values.rounds);
-if (!Number.isInteger(rounds) || rounds < 1)
-  throw new Error(`--rounds=${values.rounds} must be a whole number from 1`);
-const chosen = choose(positionals[0]);
+interface Choice {
+  readonly names: readonly string[];
+  readonly rounds: number;
+  /** What to measure: "layers", "nets", a part of a name, or nothing for everything. */
+  readonly part: string;
+}
 
-console.log(`${await describeHost()}\n`);
-const engines: Engine[] = [];
-for (const name of names) engines.push(await LOADERS[name]());
+function parse(args: readonly string[]): Choice {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: {
+      rounds: { type: "string", default: "7" },
+      engines: { type: "string", default: Object.keys(LOADERS).join(",") },
+    },
+  });
+  const names = values.engines.split(",");
+  const unknown = names.filter((name) => !(name in LOADERS));
+  if (unknown.length)
+    throw new Error(`no engine ${unknown.join(", ")}; there are ${Object.keys(LOADERS).join(", ")}`);
+  const rounds = Number(values.rounds);
+  if (!Number.isInteger(rounds) || rounds < 1)
+    throw new Error(`--rounds=${values.rounds} must be a whole number from 1`);
+  return { names, rounds, part: positionals.join(" ") };
+}
 
 /** One at a time: the weights of a net are made when its turn has come. */
 async function measureAll<T extends { name: string }>(
   list: readonly T[],
   taskOf: (item: T) => Task,
-  what: string,
-) {
+  engines: readonly Engine[],
+  rounds: number,
+): Promise<Measured[]> {
   const measured: Measured[] = [];
   for (const item of list) {
     if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${item.name}`);
     measured.push(await measure(taskOf(item), engines, rounds));
   }
   if (process.stderr.isTTY) process.stderr.write("\r\x1b[K");
-  if (measured.length) console.log(`${report(measured, names, what)}\n`);
   return measured;
 }
 
-const measured = [
-  ...(await measureAll(chosen.rows, (row) => layerTask(row), "layers")),
-  ...(await measureAll(chosen.nets, netTask, "nets")),
-];
-const wrong = measured.filter(({ error }) => !(error <= TOLERANCE));
-for (const { name, pair, error } of wrong)
-  console.error(`${name}: ${pair} differ by ${error.toExponential(1)} of the largest value`);
-if (wrong.length) process.exitCode = 1;
+export async function run(args: readonly string[]): Promise<void> {
+  const { names, rounds, part } = parse(args);
+  const everything = part === "layers" || part === "nets" ? "" : part;
+  const chosen = new Set<object>(named([...rows, ...nets], everything));
+  const layers = part === "nets" ? [] : rows.filter((row) => chosen.has(row));
+  const whole = part === "layers" ? [] : nets.filter((net) => chosen.has(net));
+  installPeers();
+  console.log(`${await describeHost()}\n`);
+  const engines: Engine[] = [];
+  for (const name of names) engines.push(await LOADERS[name]());
+
+  const measuredLayers = await measureAll(layers, (row) => layerTask(row), engines, rounds);
+  if (measuredLayers.length) console.log(`${report(measuredLayers, names, "layers")}\n`);
+  const measuredNets = await measureAll(whole, netTask, engines, rounds);
+  if (measuredNets.length) console.log(`${report(measuredNets, names, "nets")}\n`);
+  for (const { name, pair, error } of [...measuredLayers, ...measuredNets]) {
+    if (error <= TOLERANCE) continue;
+    console.error(`${name}: ${pair} differ by ${error.toExponential(1)} of the largest value`);
+    process.exitCode = 1;
+  }
+}

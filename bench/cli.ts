@@ -1,0 +1,45 @@
+// Every benchmark by one command: npm run bench -- <layers | nets | memory | train | grad | compile | peers> [part of a name]
+interface Command {
+  readonly about: string;
+  load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
+}
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  layers: {
+    about:
+      "convolutions of well-known nets: ms, GFLOP/s, per cent of the machine's roof, error; arrays in and out",
+    load: () => import("./layers.ts"),
+  },
+  nets: {
+    about: "whole nets: ms, images per second, GFLOP/s, several threads, memory",
+    load: () => import("./net-table.ts"),
+  },
+  memory: {
+    about: "pooling, normalisation, softmax, copies and the like: GB/s, per cent of a plain copy's",
+    load: () => import("./memory.ts"),
+  },
+  train: {
+    about: "a step of training, beside ConvNetJS and, where it is installed, PyTorch",
+    load: () => import("./peers/train.ts"),
+  },
+  grad: { about: "gradients of single ops: GFLOP/s or GB/s", load: () => import("./grad.ts") },
+  compile: {
+    about: "what compiling takes: milliseconds, bytes per byte of weights",
+    load: () => import("./compile.ts"),
+  },
+  peers: {
+    about:
+      "layers and nets beside onnxruntime-web, TensorFlow.js and native onnxruntime [layers | nets] [--rounds=7] [--engines=convolith,ort-web]",
+    load: () => import("./peers/compare.ts"),
+  },
+};
+
+const [name, ...args] = process.argv.slice(2);
+if (name !== undefined && Object.hasOwn(COMMANDS, name)) {
+  await (await COMMANDS[name].load()).run(args);
+} else {
+  console.error("npm run bench -- <command> [part of a name]\n");
+  for (const [command, { about }] of Object.entries(COMMANDS))
+    console.error(`  ${command.padEnd(8)} ${about}`);
+  process.exitCode = 1;
+}

@@ -1,0 +1,97 @@
+// What the benchmarks use of the libraries they compare with, so that types are checked where those are not installed.
+
+declare module "onnxruntime-web" {
+  export interface Tensor {
+    readonly data: Float32Array | Int32Array;
+    readonly dims: readonly number[];
+  }
+  export interface SessionOptions {
+    executionProviders?: readonly string[];
+    intraOpNumThreads?: number;
+    interOpNumThreads?: number;
+  }
+  export interface InferenceSession {
+    readonly outputNames: readonly string[];
+    run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
+    release(): Promise<void>;
+  }
+  export const InferenceSession: {
+    create(model: Uint8Array, options?: SessionOptions): Promise<InferenceSession>;
+  };
+  export const Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => Tensor;
+  export const env: { readonly wasm: { numThreads?: number } };
+}
+
+declare module "onnxruntime-node" {
+  const ort: Pick<typeof import("onnxruntime-web"), "InferenceSession" | "Tensor">;
+  export default ort;
+}
+
+declare module "@tensorflow/tfjs-core" {
+  export interface Tensor {
+    dataSync(): Float32Array | Int32Array | Uint8Array;
+    dispose(): void;
+  }
+  type Pair = [number, number];
+  interface Convolution {
+    x: Tensor;
+    filter: Tensor;
+    bias: Tensor;
+    strides: Pair;
+    dilations: Pair;
+    pad: number;
+    activation: "linear" | "relu" | "relu6" | "sigmoid";
+  }
+  interface Product {
+    a: Tensor;
+    b: Tensor;
+    bias: Tensor;
+    activation: Convolution["activation"];
+  }
+  export interface Library {
+    setBackend(name: string): Promise<boolean>;
+    env(): { getBool(flag: string): boolean };
+    tensor(data: Float32Array, shape: number[]): Tensor;
+    tidy<T>(f: () => T): T;
+    dispose(tensors: Tensor[]): void;
+    readonly fused: {
+      conv2d(options: Convolution): Tensor;
+      depthwiseConv2d(options: Convolution): Tensor;
+      matMul(options: Product): Tensor;
+    };
+    relu(x: Tensor): Tensor;
+    relu6(x: Tensor): Tensor;
+    sigmoid(x: Tensor): Tensor;
+    add(a: Tensor, b: Tensor): Tensor;
+    mul(a: Tensor, b: Tensor): Tensor;
+    maxPool(x: Tensor, size: Pair, strides: Pair, pad: number): Tensor;
+    avgPool(x: Tensor, size: Pair, strides: Pair, pad: number): Tensor;
+    batchNorm(
+      ...[x, mean, variance, offset, scale, epsilon]: [Tensor, Tensor, Tensor, Tensor, Tensor, number]
+    ): Tensor;
+    mean(x: Tensor, axes: number[], keepDims: boolean): Tensor;
+    concat(tensors: Tensor[], axis: number): Tensor;
+    reshape(x: Tensor, shape: number[]): Tensor;
+  }
+  const tf: Library;
+  export default tf;
+}
+
+declare module "@tensorflow/tfjs-backend-wasm" {}
+
+declare module "convnetjs" {
+  export interface Vol {
+    w: Float64Array;
+  }
+  interface Layer {
+    layer_type: string;
+    filters: Vol[];
+    biases: Vol;
+  }
+  const convnetjs: {
+    Vol: new (sx: number, sy: number, depth: number, c: number) => Vol;
+    Net: new () => { makeLayers(definitions: object[]): void; layers: Layer[] };
+    Trainer: new (net: object, options: object) => { train(x: Vol, y: number): { loss: number } };
+  };
+  export default convnetjs;
+}
