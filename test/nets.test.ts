@@ -1,4 +1,4 @@
-// The nets of the benches are the nets they are named after.
+// The nets of the benchmarks are the nets they are named after.
 import { existsSync, readFileSync } from "node:fs";
 import { beforeAll, describe, expect, it } from "vitest";
 import { type Net, nets } from "../bench/nets.ts";
@@ -11,7 +11,7 @@ import { floatsOf, type OnnxNode, readOnnx } from "./onnx-reader.ts";
 import { expectWithin } from "./tolerance.ts";
 
 const BUILDS = builds();
-// Workers start now: tests as long as these would keep them waiting for the event loop.
+// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
 beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
 
 /** Multiply-adds in thousand millions: the column GFLOPS of torchvision's table of classification models. */

@@ -8,8 +8,10 @@ import { conv2d, dense, flatten, globalAvgPool, softmax } from "../src/layers/in
 import { input, model, sequential } from "../src/model/build-model.ts";
 import type { Model, Weights } from "../src/model/schema.ts";
 import { Network } from "../src/network/network.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { type Shape, sizeOf } from "../src/tensor.ts";
-import { builds } from "./harness.ts";
+import { binary } from "./harness.ts";
 import { BATCH, exampleOf, factories, TABLE } from "./layer-rows.ts";
 import { cases } from "./onnx-cases.ts";
 import { floatsOf, type OnnxFile, readOnnx } from "./onnx-reader.ts";
@@ -35,7 +37,7 @@ const OPS = new Set(
   Softplus Softsign SpaceToDepth Split Sqrt Sub Tanh Transpose`.split(/\s+/),
 );
 
-const [{ engine }] = builds();
+const engine = load(binary("simd")).then((instance) => new Runtime(instance));
 
 /** A compiled network's file, read back; and the shapes the network itself tells. */
 async function written(described: Model, weights?: Weights): Promise<{ file: OnnxFile; net: Network }> {

@@ -1,5 +1,5 @@
-// TensorFlow.js models: small ones of every layer against TensorFlow.js itself (fixtures/tfjs/make.mjs), a real one
-// against the picture its authors made with it, and files that are damaged or hold what is not supported.
+// TensorFlow.js models: small ones of every layer against TensorFlow.js itself (fixtures/tfjs/make.mjs), a real one against the
+// image its authors made with it, and files that are damaged or hold what is not supported.
 import { readFileSync } from "node:fs";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
@@ -619,6 +619,12 @@ const FAILURES: [
   ],
   ["a fractional axis", F, /axis is 0\.5 but must be an integer/, one("Softmax", { axis: 0.5 })],
   ["no target shape", F, /target_shape is undefined/, one("Reshape", {})],
+  [
+    "a target shape with a size of 0",
+    F,
+    /target_shape is \[0,2\] but must be a list of integers, of at least 1 or -1/,
+    one("Reshape", { target_shape: [0, 2] }),
+  ],
   [
     "two open sizes",
     F,

@@ -69,6 +69,12 @@ export function onlyInput({ inputs, where }: Call, rank?: number): Value {
   return inputs[0];
 }
 
+/** The only input, which must have that many spatial axes, and channels last. */
+export function spatialInput(call: Call, axes: number): Value {
+  checkChannelsLast(call);
+  return onlyInput(call, axes + 2);
+}
+
 /** The bias of a convolution or dense layer, if it has one. */
 export function biasOf(call: Call, filters: number): { bias?: Float32Array } {
   return call.config.flag("use_bias", true) ? { bias: call.weight("bias", [filters]) } : {};

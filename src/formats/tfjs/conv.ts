@@ -4,10 +4,9 @@ import * as layers from "../../layers/conv.ts";
 import {
   biasOf,
   type Call,
-  checkChannelsLast,
   epilogueOf,
-  onlyInput,
   PADDING,
+  spatialInput,
   type Translation,
   type Translations,
 } from "./call.ts";
@@ -26,8 +25,7 @@ function windowOf({ config }: Call, axes: number) {
 const convolution =
   (axes: number, layer: typeof layers.conv2d): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const filters = call.config.integer("filters", 1);
     const groups = call.config.integer("groups", 1, 1);
     const window = windowOf(call, axes);
@@ -48,8 +46,7 @@ function multiplierOf({ config, shapeOf }: Call): number {
 const depthwise =
   (axes: number, layer: typeof layers.depthwiseConv2d): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const multiplier = multiplierOf(call);
     const window = windowOf(call, axes);
     const kernel = call.weight("depthwise_kernel", [...window.kernel, x.channels, multiplier]);
@@ -62,8 +59,7 @@ const depthwise =
 const separable =
   (axes: number, layer: typeof layers.separableConv2d): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const filters = call.config.integer("filters", 1);
     const multiplier = multiplierOf(call);
     const window = windowOf(call, axes);
@@ -91,9 +87,8 @@ function excess(extent: number, stride: number, same: boolean, outputPadding: nu
 const transposed =
   (axes: number, layer: typeof layers.convTranspose2d): Translation =>
   (call) => {
-    checkChannelsLast(call);
     const { config, where } = call;
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const filters = config.integer("filters", 1);
     const kernel = config.sizes("kernel_size", axes, 1);
     const stride = config.sizes("strides", axes, 1, 1);

@@ -1,12 +1,11 @@
 // Keras' pooling: of windows and of whole maps, over one to three axes.
 import * as layers from "../../layers/pool.ts";
-import { checkChannelsLast, onlyInput, PADDING, type Translation, type Translations } from "./call.ts";
+import { PADDING, spatialInput, type Translation, type Translations } from "./call.ts";
 
 const pooling =
   (axes: number, layer: typeof layers.maxPool2d | typeof layers.avgPool2d): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const size = call.config.sizes("pool_size", axes, 1, 2);
     const stride = call.config.sizes("strides", axes, 1, size);
     const padding = call.config.word("padding", PADDING, "valid");
@@ -16,8 +15,7 @@ const pooling =
 const globalPooling =
   (axes: number, layer: typeof layers.globalAvgPool): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const keepDims = call.config.flag("keepdims", false);
     return call.emit(layer({ keepDims }), [x], { rank: keepDims ? x.rank : 2 });
   };

@@ -1,15 +1,14 @@
 // Keras layers that repeat or interpolate pixels.
 import * as layers from "../../layers/resize.ts";
 import { reshape } from "../../layers/shape.ts";
-import { checkChannelsLast, onlyInput, type Translation, type Translations } from "./call.ts";
+import { onlyInput, spatialInput, type Translation, type Translations } from "./call.ts";
 
 // Factors are whole, so every way of picking the nearest pixel agrees. Bilinear maps pixel i to i * in / out, as
 // TensorFlow.js does.
 const upsampling =
   (axes: number): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const factor = call.config.sizes("size", axes, 1, 2);
     const words = axes === 2 ? (["nearest", "bilinear"] as const) : (["nearest"] as const);
     const word = call.config.word<"nearest" | "bilinear">("interpolation", words, "nearest");

@@ -5,6 +5,7 @@ import {
   checkChannelsLast,
   checkInputCount,
   onlyInput,
+  spatialInput,
   type Translation,
   type Translations,
 } from "./call.ts";
@@ -29,16 +30,14 @@ const concatenate: Translation = (call) => {
 const padding =
   (axes: number): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     return call.emit(layers.pad({ padding: call.config.pairs("padding", axes, 1) }), [x]);
   };
 
 const cropping =
   (axes: number): Translation =>
   (call) => {
-    checkChannelsLast(call);
-    const x = onlyInput(call, axes + 2);
+    const x = spatialInput(call, axes);
     const fallback = axes === 2 ? 0 : 1;
     return call.emit(layers.crop({ cropping: call.config.pairs("cropping", axes, fallback) }), [x]);
   };
