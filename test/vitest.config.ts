@@ -13,7 +13,6 @@ export default defineConfig({
     // The second is what CI counts.
     reporters: ["default", ["json", { outputFile: `${root}build/tests-node-${process.versions.node}.json` }]],
   },
-  resolve: { alias: { "#host": `${root}src/runtime/hosts/default.ts` } },
   plugins: [
     {
       // What esbuild's binary loader does for the bundle: a .deflate file becomes its bytes.

@@ -1,0 +1,134 @@
+// How the package in dist/ is laid out. Its code is there twice:
+//
+//   index.js, formats/*.js, chunk-*.js   minified bundles, for Node and for pages without a bundler: few files, quick to load
+//   modules/**                           a module per source file, for bundlers: they drop whole modules that are not used, and
+//                                        minify what is left
+//
+// Conditions under `exports` choose. Both load simd.js or relaxed.js, which hold a binary each. Declarations: one file per entry.
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname, relative, resolve } from "node:path";
+import { nodeResolve } from "@rollup/plugin-node-resolve";
+import { build, transform } from "esbuild";
+import { rollup } from "rollup";
+import { dts } from "rollup-plugin-dts";
+
+const ENTRIES = {
+  index: "src/index.ts",
+  "formats/tfjs": "src/formats/tfjs/index.ts",
+  "formats/onnx": "src/formats/onnx/index.ts",
+};
+const TARGET = "es2022";
+/** Lines short enough for Node to show the one that throws; the names of errors are strings, see src/errors.ts. */
+const MINIFIED = { bundle: true, format: "esm", target: TARGET, minify: true, lineLimit: 400 };
+
+/** The file in dist/ that stands for an import of a binary: `../../../build/simd.deflate` is simd.js, `./simd.wasm` itself. */
+function binaryFile(path) {
+  const [, name, ending] = /(\w+)\.(deflate|wasm)$/.exec(path) ?? [];
+  return name && `${name}.${ending === "deflate" ? "js" : ending}`;
+}
+
+const BINARY = /\.(deflate|wasm)$/;
+
+export async function bundleWorker(outfile) {
+  await build({ ...MINIFIED, entryPoints: ["src/runtime/worker.ts"], outfile });
+}
+
+export async function bundlePackage() {
+  await build({
+    ...MINIFIED,
+    entryPoints: ENTRIES,
+    splitting: true,
+    outdir: "dist",
+    chunkNames: "chunk-[hash]",
+    plugins: [
+      {
+        name: "binaries",
+        setup({ onResolve }) {
+          onResolve({ filter: BINARY }, ({ path }) => ({ path: `./${binaryFile(path)}`, external: true }));
+        },
+      },
+    ],
+  });
+}
+
+/** A module whose default export is the bytes of a file. */
+export function inlineBinary(file, outfile) {
+  const base64 = readFileSync(file).toString("base64");
+  writeFileSync(
+    outfile,
+    `export default /* @__PURE__ */ Uint8Array.from(/* @__PURE__ */ atob("${base64}"), (c) => c.charCodeAt(0));\n`,
+  );
+}
+
+/**
+ * Where compiling bytes is forbidden another host takes the place of the default one. The modules on the way from the entry to it
+ * exist twice: as they are and, with this at the end of their names, for that host.
+ */
+const WORKERD = ".workerd";
+const ON_THE_WAY = [resolve("src/index.ts"), resolve("src/engine/create.ts")];
+
+const hosts = {
+  name: "hosts",
+  resolveId(source, importer) {
+    // As seen from modules/runtime/hosts/, whatever Rollup would make of it.
+    if (BINARY.test(source)) return { id: `../../../${binaryFile(source)}`, external: "absolute" };
+    if (source.endsWith(WORKERD)) return source;
+    if (!importer?.endsWith(WORKERD) || !source.startsWith(".")) return null;
+    const id = resolve(dirname(importer), source);
+    if (id === resolve("src/runtime/hosts/default.ts")) return resolve("src/runtime/hosts/workerd.ts");
+    return ON_THE_WAY.includes(id) ? id + WORKERD : id;
+  },
+  load: (id) => (id.endsWith(WORKERD) ? readFileSync(id.slice(0, -WORKERD.length), "utf8") : null),
+};
+
+/** esbuild would bundle without Rollup, but writes `var` for `const`: bundlers inline the numbers of a `const` alone. */
+const typescript = {
+  name: "typescript",
+  async transform(code, id) {
+    if (!/\.ts(\.workerd)?$/.test(id)) return null;
+    return (await transform(code, { loader: "ts", format: "esm", target: TARGET, tsconfigRaw: {} })).code;
+  },
+};
+
+/** src/ops/conv.ts is modules/ops/conv.js; what comes from elsewhere lies beside it by its name. */
+function moduleFile(id) {
+  const inside = relative(resolve("src"), id);
+  if (!inside.startsWith("..")) return inside.replace(/\.ts(\.workerd)?$/, "$1.js");
+  if (id === resolve("assembly/abi.ts")) return "abi.js";
+  if (id.includes("@assemblyscript/loader")) return "assemblyscript-loader.js";
+  throw new Error(`the package would hold ${id}`);
+}
+
+export async function writeModules() {
+  const bundle = await rollup({
+    input: [...Object.values(ENTRIES), ON_THE_WAY[0] + WORKERD],
+    plugins: [hosts, typescript, nodeResolve()],
+    treeshake: { moduleSideEffects: false },
+    onwarn(warning) {
+      throw new Error(warning.message);
+    },
+  });
+  await bundle.write({
+    dir: "dist/modules",
+    format: "es",
+    preserveModules: true,
+    entryFileNames: ({ facadeModuleId }) => moduleFile(facadeModuleId),
+  });
+  await bundle.close();
+}
+
+/** From the declarations that tsc wrote: one file per entry, and one for what entries share. */
+export async function bundleDeclarations(folder) {
+  const input = Object.entries(ENTRIES).map(([name, file]) => [
+    name,
+    `${folder}/${file.replace(/\.ts$/, ".d.ts")}`,
+  ]);
+  const bundle = await rollup({ input: Object.fromEntries(input), plugins: [dts()] });
+  await bundle.write({
+    dir: "dist",
+    format: "es",
+    entryFileNames: "[name].d.ts",
+    chunkFileNames: "shared.d.ts",
+  });
+  await bundle.close();
+}
