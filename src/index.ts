@@ -1,15 +1,102 @@
-// The front door: names only.
+// The package's public names, re-exported from where they are defined.
+
+// The engine and its tensors
 
 export { createEngine, type EngineOptions } from "./engine/create.ts";
-export type { Engine, EngineInfo } from "./engine/engine.ts";
+export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./engine/eager-activation.ts";
 export type {
-  ConvGradients,
   ConvOptions,
   ConvTransposeOptions,
+  DenseOptions,
+  DepthwiseConvOptions,
+  ImageOptions,
   PatchOptions,
-  PoolOptions,
-} from "./engine/op-options.ts";
+  SeparableConvOptions,
+} from "./engine/eager-conv.ts";
+export type {
+  ArgMaxOptions,
+  LossOptions,
+  MergeOptions,
+  ReduceOptions,
+  RescaleOptions,
+} from "./engine/eager-elementwise.ts";
+export type {
+  AvgPoolOptions,
+  BatchNormOptions,
+  GlobalPoolOptions,
+  GroupNormOptions,
+  InstanceNormOptions,
+  MaxPoolOptions,
+} from "./engine/eager-pool.ts";
+export type {
+  BlockOptions,
+  ConcatOptions,
+  CropOptions,
+  PadOptions,
+  ReshapeOptions,
+  ResizeOptions,
+  SliceOptions,
+  SplitOptions,
+  TransposeOptions,
+  UpsampleOptions,
+} from "./engine/eager-shape.ts";
+export type { Engine, EngineInfo } from "./engine/engine.ts";
+export type { DType, Shape, Tensor } from "./tensor.ts";
+
+// Gradients of eager ops
+
 export {
+  type ConvGradOptions,
+  conv1dGrad,
+  conv2dGrad,
+  conv3dGrad,
+  type DenseGradOptions,
+  denseGrad,
+  type GradientOptions,
+  type Gradients,
+  gradients,
+  type ProductGradients,
+} from "./engine/gradients.ts";
+
+// Models and layers
+
+export * from "./layers/index.ts";
+export type { Initializer } from "./layers/initializers.ts";
+export type { Layer, LayerFactory, Named, PerAxis, SymbolicTensor } from "./layers/layer.ts";
+export { input, loadModel, model, sequential } from "./model/build-model.ts";
+export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./model/schema.ts";
+export type { Padding, PaddingMode } from "./ops/window.ts";
+
+// Networks
+
+export { fromSafetensors } from "./formats/checkpoint.ts";
+export type { CompileOptions, Inputs, Network } from "./network/network.ts";
+export type { LayerProfile, Profile } from "./network/profile.ts";
+
+// Training
+
+export type {
+  BatchReport,
+  Data,
+  EpochReport,
+  Evaluation,
+  FitOptions,
+  LossConfig,
+  Metric,
+  Optimizer,
+  Samples,
+  Schedule,
+  TrainOptions,
+} from "./network/trainer-interface.ts";
+export type { LossKind } from "./ops/loss.ts";
+export { accuracy, confusionMatrix, topK } from "./training/metrics.ts";
+export { adagrad, adam, adamW, cosine, rmsprop, sgd, stepDecay } from "./training/optimizers.ts";
+export { resume } from "./training/resume.ts";
+
+// Errors
+
+export {
+  ArgumentError,
   ConvolithError,
   DisposedError,
   FormatError,
@@ -17,20 +104,3 @@ export {
   ShapeError,
   UnsupportedError,
 } from "./errors.ts";
-export { fromSafetensors } from "./formats/checkpoint.ts";
-export * from "./layers/index.ts";
-export type { Initializer } from "./layers/initializers.ts";
-export type { Layer, LayerFactory, Node } from "./layers/layer.ts";
-export { input, loadModel, model, sequential } from "./model/build-model.ts";
-export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./model/schema.ts";
-export type { CompileOptions, Inputs, Network } from "./network/network.ts";
-export type { LayerProfile, Profile } from "./network/profile.ts";
-export type { LossKind } from "./ops/loss.ts";
-export type { Padding, PaddingMode } from "./ops/window.ts";
-export type { DType, Shape, Tensor } from "./tensor.ts";
-export type { Data, Samples } from "./training/data.ts";
-export type { Evaluation, Metric } from "./training/evaluate.ts";
-export type { BatchReport, EpochReport, FitOptions } from "./training/fit.ts";
-export { accuracy, confusionMatrix, topK } from "./training/metrics.ts";
-export type { LossConfig, Optimizer, Schedule, TrainOptions } from "./training/objective.ts";
-export { adagrad, adam, adamW, cosine, rmsprop, sgd, stepDecay } from "./training/optimizers.ts";

@@ -1,4 +1,4 @@
-// A tensor: a shape, an element type, and a place in an engine's memory.
+// A tensor: a shape, an element type, and an address in an engine's memory.
 
 import { DisposedError, ShapeError } from "./errors.ts";
 import { Address, Storage } from "./runtime/address.ts";
@@ -30,6 +30,13 @@ export function mustBeTensor(value: unknown, what: string): asserts value is Ten
   if (!(value instanceof Tensor)) throw new ShapeError(`${what} is ${String(value)} but must be a Tensor`);
 }
 
+/** Throws ShapeError unless `data` fills the shape. */
+export function checkLength(data: ArrayLike<number>, shape: Shape): void {
+  const size = sizeOf(shape);
+  if (data.length !== size)
+    throw new ShapeError(`tensor: ${data.length} values for shape [${shape.join(",")}], which holds ${size}`);
+}
+
 /**
  * Values in an engine's linear memory, dense, row-major, channels last. Tensors are not garbage collected: call
  * `dispose()`, or declare them with `using`. Disposing the engine disposes all of them.
@@ -37,12 +44,13 @@ export function mustBeTensor(value: unknown, what: string): asserts value is Ten
 export class Tensor implements TensorType {
   readonly shape: Shape;
   readonly dtype: DType;
-  readonly #runtime: Runtime;
+  /** @internal What it lives in: how functions on tensors find the engine. */
+  readonly runtime: Runtime;
   #address: number;
 
   /** Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
   constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
-    this.#runtime = runtime;
+    this.runtime = runtime;
     this.shape = shape;
     this.dtype = dtype;
     this.#address = runtime.memory.allocate(this.size * 4, what);
@@ -54,7 +62,7 @@ export class Tensor implements TensorType {
   }
 
   get disposed(): boolean {
-    return this.#address === 0 || this.#runtime.disposed;
+    return this.#address === 0 || this.runtime.disposed;
   }
 
   /** A copy of the values: Int32Array for int32 tensors, Float32Array otherwise. */
@@ -62,23 +70,20 @@ export class Tensor implements TensorType {
   data<D extends DType>(dtype: D): D extends "int32" ? Int32Array : Float32Array;
   data(): Float32Array | Int32Array {
     const from = this.address("data") / 4;
-    const { memory } = this.#runtime;
+    const { memory } = this.runtime;
     return (this.dtype === "int32" ? memory.ints : memory.floats).slice(from, from + this.size);
   }
 
   /** Overwrites the values. */
   write(data: ArrayLike<number>): void {
     const to = this.address("write") / 4;
-    if (data.length !== this.size)
-      throw new ShapeError(
-        `tensor: ${data.length} values for shape [${this.shape.join(",")}], which holds ${this.size}`,
-      );
-    const { memory } = this.#runtime;
+    checkLength(data, this.shape);
+    const { memory } = this.runtime;
     (this.dtype === "int32" ? memory.ints : memory.floats).set(data, to);
   }
 
   dispose(): void {
-    if (!this.disposed) this.#runtime.memory.free(this.#address);
+    if (!this.disposed) this.runtime.memory.free(this.#address);
     this.#address = 0;
   }
 
@@ -96,7 +101,7 @@ export class Tensor implements TensorType {
   /** Throws unless the tensor is alive and lives in that engine. */
   check(runtime: Runtime, what: string): void {
     this.address(what);
-    if (runtime !== this.#runtime)
+    if (runtime !== this.runtime)
       throw new ShapeError(
         `${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`,
       );

@@ -11,6 +11,8 @@ import * as oracle from "./oracle.ts";
 export interface Row {
   config?: object;
   inputs: readonly (readonly number[])[];
+  /** Whether it is given no values below 0. */
+  positive?: boolean;
   /** The weights it must ask for: these and no others. */
   weights?: Readonly<Record<string, readonly number[]>>;
   want: (x: readonly oracle.Tensor[], w: Readonly<Record<string, oracle.Tensor>>) => oracle.Result[];
@@ -224,10 +226,15 @@ export const TABLE: Readonly<Record<string, Row | readonly Row[]>> = {
   sigmoid: activation("sigmoid"),
   tanh: activation("tanh"),
   softplus: activation("softplus"),
+  softsign: activation("softsign"),
   silu: activation("silu"),
   mish: activation("mish"),
   hardSwish: activation("hardSwish"),
   hardSigmoid: activation("hardSigmoid"),
+  exp: activation("exp"),
+  abs: activation("abs"),
+  neg: activation("neg"),
+  sqrt: { ...activation("sqrt"), positive: true },
   prelu: [
     { inputs: [map], weights: { alpha: [4] }, want: ([x], w) => oracle.prelu([x, w.alpha]) },
     {
@@ -366,13 +373,20 @@ export const TABLE: Readonly<Record<string, Row | readonly Row[]>> = {
     },
   ],
   flatten: { inputs: [map], want: (x) => oracle.flatten(x) },
-  reshape: {
-    config: { shape: [3, -1, 2] },
-    inputs: [map],
-    want: (x) => oracle.reshape(x, { shape: [BATCH, 3, 20, 2] }),
-  },
-  permute: {
-    config: { order: [3, 1, 2] },
+  reshape: [
+    {
+      config: { shape: [0, 3, -1, 2] },
+      inputs: [map],
+      want: (x) => oracle.reshape(x, { shape: [BATCH, 3, 20, 2] }),
+    },
+    {
+      config: { shape: [-1, 0, 24] },
+      inputs: [map],
+      want: (x) => oracle.reshape(x, { shape: [BATCH, 5, 24] }),
+    },
+  ],
+  transpose: {
+    config: { perm: [0, 3, 1, 2] },
     inputs: [map],
     want: (x) => oracle.transpose(x, { perm: [0, 3, 1, 2] }),
   },
@@ -388,11 +402,18 @@ export const TABLE: Readonly<Record<string, Row | readonly Row[]>> = {
       want: (x) => oracle.split(x, { axis: 2, sizes: [1, 2, 3] }),
     },
   ],
-  slice: {
-    config: { begin: [1, 0, 2], size: [3, 6, 1] },
-    inputs: [map],
-    want: (x) => oracle.slice(x, { begin: [0, 1, 0, 2], size: [BATCH, 3, 6, 1] }),
-  },
+  slice: [
+    {
+      config: { begin: [0, 1, 0, 2], size: [-1, 3, 6, 1] },
+      inputs: [map],
+      want: (x) => oracle.slice(x, { begin: [0, 1, 0, 2], size: [BATCH, 3, 6, 1] }),
+    },
+    {
+      config: { begin: [0, 2, 1, 0], size: [-1, -1, -1, 3] },
+      inputs: [map],
+      want: (x) => oracle.slice(x, { begin: [0, 2, 1, 0], size: [BATCH, 3, 5, 3] }),
+    },
+  ],
   pad: [
     {
       config: {
@@ -456,17 +477,54 @@ export const TABLE: Readonly<Record<string, Row | readonly Row[]>> = {
           value: 0,
         }),
     },
-  ],
-  crop: {
-    config: {
-      cropping: [
-        [1, 2],
-        [0, 3],
-      ],
+    {
+      config: {
+        padding: [
+          [0, 0],
+          [0, 1],
+          [0, 0],
+          [3, 2],
+        ],
+        value: -1,
+      },
+      inputs: [map],
+      want: (x) =>
+        oracle.pad(x, {
+          pads: [
+            [0, 0],
+            [0, 1],
+            [0, 0],
+            [3, 2],
+          ],
+          mode: "constant",
+          value: -1,
+        }),
     },
-    inputs: [map],
-    want: (x) => oracle.slice(x, { begin: [0, 1, 0, 0], size: [BATCH, 2, 3, 4] }),
-  },
+  ],
+  crop: [
+    {
+      config: {
+        cropping: [
+          [1, 2],
+          [0, 3],
+        ],
+      },
+      inputs: [map],
+      want: (x) => oracle.slice(x, { begin: [0, 1, 0, 0], size: [BATCH, 2, 3, 4] }),
+    },
+    {
+      config: {
+        cropping: [
+          [0, 0],
+          [1, 0],
+          [0, 0],
+          [2, 1],
+        ],
+      },
+      inputs: [map],
+      want: (x) => oracle.slice(x, { begin: [0, 1, 0, 2], size: [BATCH, 4, 6, 1] }),
+    },
+  ],
   depthToSpace: (["dcr", "crd"] as const).map((order) => ({
     config: order === "dcr" ? { block: 2 } : { block: 2, order },
     inputs: [[3, 5, 12]],
@@ -501,8 +559,14 @@ export interface Example {
   expected: readonly oracle.Result[];
 }
 
-export function exampleOf(factory: LayerFactory, { config, inputs, weights = {}, want }: Row): Example {
-  const x = inputs.map((shape, i) => values([BATCH, ...shape], i));
+export function exampleOf(
+  factory: LayerFactory,
+  { config, inputs, positive, weights = {}, want }: Row,
+): Example {
+  const x = inputs.map((shape, i) => {
+    const plain = values([BATCH, ...shape], i);
+    return positive ? { ...plain, data: plain.data.map(Math.abs) } : plain;
+  });
   const given = Object.entries(weights).map(([name, shape], i) => {
     const w = values(shape, 8 + i);
     return [name, name === "variance" ? { ...w, data: w.data.map(Math.abs) } : w] as const;

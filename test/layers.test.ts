@@ -1,8 +1,10 @@
+// Every kind of layer against the oracle, and against the eager op of the same name.
 import { describe, expect, it } from "vitest";
+import { Engine } from "../src/engine/engine.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
 import { Network } from "../src/network/network.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
-import { sizeOf } from "../src/tensor.ts";
+import { sizeOf, type Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 import { BATCH, exampleOf, factories, type Row, TABLE } from "./layer-rows.ts";
 import { expectClose, expectEqual } from "./tolerance.ts";
@@ -16,7 +18,7 @@ describe("the registry of layers", () => {
 
 async function check(runtime: Runtime, factory: LayerFactory, row: Row): Promise<void> {
   const { model: described, weights, x, expected } = exampleOf(factory, row);
-  const net = new Network(runtime, described, { batch: BATCH, weights });
+  const net = new Network(runtime, described, { batchSize: BATCH, weights });
   const predicted = net.predict(x.map((t) => t.data)) as Float32Array | Float32Array[];
   const got = expected.length === 1 ? [predicted as Float32Array] : (predicted as Float32Array[]);
   expected.forEach((e, i) => {
@@ -45,3 +47,96 @@ for (const { name, engine } of builds())
         expect(runtime.memory.use.live).toBe(before);
       });
   });
+
+/** Kinds without an eager op: out of training both return their input. */
+const NO_OP = ["dropout", "identity"];
+/** Eager ops that take weights in front of their options; the others take weights among them. */
+const WEIGHTS_IN_FRONT = /^(conv|depthwiseConv|separableConv|dense|prelu)/;
+/** Options that describe a layer's weights, or its training. */
+const LAYER_ONLY = new Set([
+  ...["filters", "units", "kernel", "multiplier", "bias", "shared", "momentum"],
+  ...["initializer", "kernelInitializer", "biasInitializer"],
+  ...["gammaInitializer", "betaInitializer", "meanInitializer", "varianceInitializer"],
+]);
+const layerOnly = (kind: string, option: string): boolean =>
+  LAYER_ONLY.has(option) || (kind === "prelu" && option === "shape");
+
+type EagerOp = (...args: unknown[]) => Tensor | Tensor[];
+const opOf = (engine: Engine, kind: string): EagerOp =>
+  (engine as unknown as Record<string, EagerOp>)[kind].bind(engine);
+
+/** The arguments of a kind's eager op before its options. */
+function operandsOf(kind: string, x: readonly Tensor[], weights: readonly Tensor[]): unknown[] {
+  const positional = WEIGHTS_IN_FRONT.test(kind) ? weights.slice(0, kind.startsWith("sep") ? 2 : 1) : [];
+  return [...(kind === "concat" ? [x] : x), ...positional];
+}
+
+/** An error that lists exactly these options, in any order. */
+const expectingOptions = (kind: string, options: readonly string[]): object => ({
+  asymmetricMatch(error: Error) {
+    const [, message, list] = /^(.*); there are (.*)$/.exec(error.message) ?? [];
+    return (
+      message === `${kind}: there is no option "nonsense"` &&
+      String(list.split(", ").sort()) === String(options)
+    );
+  },
+});
+
+describe("layers and eager ops", () => {
+  const [{ engine: loading }] = builds();
+  const kinds = factories.filter(([kind]) => !NO_OP.includes(kind));
+
+  it("have the same names", async () => {
+    const engine = new Engine(await loading);
+    const names = new Set<string>();
+    for (let of = Object.getPrototypeOf(engine); of !== Object.prototype; of = Object.getPrototypeOf(of))
+      for (const name of Object.getOwnPropertyNames(of)) names.add(name);
+    expect(kinds.filter(([kind]) => !names.has(kind))).toEqual([]);
+    expect(NO_OP.filter((kind) => names.has(kind))).toEqual([]);
+  });
+
+  it.each(kinds)("%s takes the same options in both", async (kind, factory) => {
+    const engine = new Engine(await loading);
+    const [row] = [TABLE[kind]].flat();
+    const { x } = exampleOf(factory, row);
+    const weights = Object.keys(row.weights ?? {});
+    const own = Object.keys(factory.definition.options);
+    const named = WEIGHTS_IN_FRONT.test(kind) ? weights.filter((name) => name === "bias") : weights;
+    using tensor = engine.tensor(x[0].data, x[0].shape);
+    const tensors = [x, weights].map((list) => list.map(() => tensor));
+    const operands = operandsOf(kind, tensors[0], tensors[1]);
+    const op = opOf(engine, kind);
+    const options = [...own.filter((option) => !layerOnly(kind, option)), ...named].sort();
+    if (options.length === 0) expect(op.length).toBe(operands.length);
+    else expect(() => op(...operands, { nonsense: 1 })).toThrow(expectingOptions(kind, options));
+  });
+
+  for (const { name, engine: loading } of builds())
+    describe(`(${name})`, () => {
+      it.each(kinds)("%s gives the same bits in both", async (kind, factory) => {
+        const runtime = await loading;
+        const engine = new Engine(runtime);
+        const before = runtime.memory.use.live;
+        for (const row of [TABLE[kind]].flat()) {
+          // Eager arithmetic takes two operands.
+          if (row.inputs.length > 2 && kind !== "concat") continue;
+          const { model, weights, x } = exampleOf(factory, row);
+          const net = new Network(runtime, model, { batchSize: BATCH, weights });
+          const expected = [net.predict(x.map((t) => t.data)) as Float32Array | Float32Array[]].flat();
+          const tensors = x.map((t) => engine.tensor(t.data, t.shape));
+          const [{ name: layer }] = model.layers;
+          const shapes = Object.entries(row.weights ?? {});
+          const given = shapes.map(([key, shape]) => engine.tensor(weights[`${layer}.${key}`], shape));
+          const operands = operandsOf(kind, tensors, given);
+          const left = shapes.flatMap(([key], i) => (operands.includes(given[i]) ? [] : [[key, given[i]]]));
+          const config = Object.entries(row.config ?? {}).filter(([option]) => !layerOnly(kind, option));
+          const options = Object.fromEntries([...config, ...left]);
+          const outs = [opOf(engine, kind)(...operands, options)].flat();
+          expect(outs.map((t) => t.data())).toEqual(expected);
+          for (const t of [...tensors, ...given, ...outs]) t.dispose();
+          net.dispose();
+        }
+        expect(runtime.memory.use.live).toBe(before);
+      });
+    });
+});

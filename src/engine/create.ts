@@ -1,8 +1,9 @@
 // Makes an engine: probes the host, finds the binary, loads it.
-import { binary, startWorker, whyNoThreads } from "#host";
-import { ConvolithError, checkOptions, type Known, UnsupportedError } from "../errors.ts";
+import { ConvolithError, UnsupportedError } from "../errors.ts";
+import { binary, startWorker, whyNoThreads } from "../runtime/hosts/default.ts";
 import { Runtime } from "../runtime/instance.ts";
 import { hasRelaxedSimd, load, settle, type WasmSource } from "../runtime/wasm.ts";
+import { checkOptions, type Known } from "../validate.ts";
 import { Engine } from "./engine.ts";
 
 export interface EngineOptions {
@@ -23,7 +24,7 @@ export interface EngineOptions {
 }
 
 /** More than any machine this runs on has cores; a typing error would start thousands of workers. */
-const MOST_THREADS = 256;
+const MAX_THREADS = 256;
 
 const ENGINE: Known<EngineOptions> = {
   wasm: true,
@@ -48,9 +49,9 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   if (build === "relaxed" && !hasRelaxedSimd())
     throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
   const { threads = 1, worker } = options;
-  if (!Number.isInteger(threads) || threads < 1 || threads > MOST_THREADS)
+  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
     throw new UnsupportedError(
-      `createEngine: threads is ${threads} but must be an integer from 1 to ${MOST_THREADS}`,
+      `createEngine: threads is ${threads} but must be an integer from 1 to ${MAX_THREADS}`,
     );
   const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
   const wasm = options.wasm ?? binary(chosen);

@@ -1,25 +1,27 @@
-// Convolution layers: dense, depthwise, separable, transposed, over one to three axes.
+// Convolution layers: dense, depthwise, separable, transposed, over one to three spatial axes.
 import { ShapeError } from "../errors.ts";
-import type { Edge } from "../graph/graph.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
+import { perAxis } from "../ops/check.ts";
 import { conv } from "../ops/conv.ts";
 import { convTranspose } from "../ops/conv-transpose.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
 import type { Shape } from "../tensor.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
-import { channels, defineLayer, type Named, type Parameter, required, spread, wantRank } from "./layer.ts";
+import { channels, defineLayer, type Named, type Parameter, type PerAxis, required } from "./layer.ts";
 
 interface ConvBase extends Named {
   /** Window size: one number for all axes, or one per axis. */
-  kernel: number | readonly number[];
+  kernel: PerAxis;
   /** Default 1. */
-  stride?: number | readonly number[];
+  stride?: PerAxis;
   /** Distance between the taps. Default 1. */
-  dilation?: number | readonly number[];
+  dilation?: PerAxis;
   /** Default "valid". See `Padding`. */
   padding?: Padding;
   /** Whether a bias is added. Default true. */
   bias?: boolean;
+  /** Applied to the result. Default none. */
   activation?: ActivationConfig;
   /** Default "glorotUniform". */
   kernelInitializer?: Initializer;
@@ -32,37 +34,46 @@ export interface ConvConfig extends ConvBase {
   filters: number;
   /** What the border holds. Default "zeros". */
   paddingMode?: PaddingMode;
-  /** Channels are divided into this many groups, convolved apart. Default 1. */
+  /** Channels are divided into this many groups, convolved separately. Default 1. */
   groups?: number;
 }
 
 export interface DepthwiseConvConfig extends ConvBase {
   /** Output channels per input channel. Default 1. */
   multiplier?: number;
+  /** What the border holds. Default "zeros". */
   paddingMode?: PaddingMode;
 }
 
 export interface SeparableConvConfig extends DepthwiseConvConfig {
+  /** Output channels. */
   filters: number;
 }
 
 export interface ConvTransposeConfig extends ConvBase {
+  /** Output channels. */
   filters: number;
+  /** Channels are divided into this many groups, convolved separately. Default 1. */
   groups?: number;
   /** Extra size at the end of each axis. Default 0. */
-  outputPadding?: number | readonly number[];
+  outputPadding?: PerAxis;
 }
 
+/** Options that describe the weights of a convolution. */
+type ConvWeightOptions = "kernel" | "bias" | "kernelInitializer" | "biasInitializer";
+
 const BASE = {
-  kernel: true,
+  kernel: false,
   stride: true,
   dilation: true,
   padding: true,
-  bias: true,
+  bias: false,
   activation: true,
-  kernelInitializer: true,
-  biasInitializer: true,
+  kernelInitializer: false,
+  biasInitializer: false,
 } as const;
+
+const WEIGHTS = ["kernel", "bias"];
 
 /** filter and bias of `filters` channels, each summing over `inputs` channels. */
 function filterAndBias(
@@ -72,7 +83,7 @@ function filterAndBias(
   filters: number,
   where: string,
 ): Parameter[] {
-  const taps = required(c.kernel, axes, "kernel, the size of its window", where);
+  const taps = required(c.kernel, axes, "kernel", where);
   const kernel = {
     name: "kernel",
     shape: [...taps, inputs, filters],
@@ -82,12 +93,6 @@ function filterAndBias(
   return c.bias === false ? [kernel] : [kernel, bias];
 }
 
-function divide(total: number, groups: number, what: string, where: string): number {
-  if (!Number.isInteger(groups) || groups < 1 || total % groups !== 0)
-    throw new ShapeError(`${where}: ${total} ${what} cannot be divided into ${groups} groups`);
-  return total / groups;
-}
-
 /** filter and bias of a convolution in groups. */
 function grouped(
   c: ConvBase & { filters: number; groups?: number },
@@ -95,90 +100,83 @@ function grouped(
   x: Shape,
   where: string,
 ): Parameter[] {
-  wantRank(x, axes, where);
-  return filterAndBias(
-    c,
-    axes,
-    divide(channels(x), c.groups ?? 1, "input channels", where),
-    c.filters,
-    where,
-  );
+  const { groups = 1 } = c;
+  const inputs = channels(x);
+  if (!Number.isInteger(groups) || groups < 1 || inputs % groups !== 0)
+    throw new ShapeError(`${where}: ${inputs} input channels cannot be divided into ${groups} groups`);
+  return filterAndBias(c, axes, inputs / groups, c.filters, where);
 }
 
 const operands = (x: Edge, w: Readonly<Record<string, Edge>>): Edge[] =>
   w.bias ? [x, w.kernel, w.bias] : [x, w.kernel];
 
-const window = (c: ConvBase, axes: number) => ({
-  stride: spread(c.stride, axes, 1),
-  dilation: spread(c.dilation, axes, 1),
+type Window = Pick<ConvConfig, "stride" | "dilation" | "padding" | "paddingMode">;
+
+const windowOf = (c: Window, axes: number, where: string) => ({
+  stride: perAxis(c.stride ?? 1, axes, "stride", where, 1),
+  dilation: perAxis(c.dilation ?? 1, axes, "dilation", where, 1),
   padding: c.padding ?? "valid",
 });
 
+function convolve(
+  g: Graph,
+  c: Window,
+  axes: number,
+  groups: number,
+  inputs: readonly Edge[],
+  where: string,
+): Edge {
+  const { paddingMode = "zeros" } = c;
+  return g.op(conv, inputs, { ...windowOf(c, axes, where), paddingMode, groups });
+}
+
 const convLayer = (axes: number) =>
-  defineLayer<ConvConfig>(`conv${axes}d`, {
-    options: { ...BASE, filters: true, paddingMode: true, groups: true },
+  defineLayer<ConvConfig, "filters" | ConvWeightOptions>(`conv${axes}d`, {
+    options: { ...BASE, filters: false, paddingMode: true, groups: true },
+    axes,
+    weights: WEIGHTS,
     parameters: (c, [x], where) => grouped(c, axes, x, where),
-    build(g, c, [x], w) {
-      const params = {
-        ...window(c, axes),
-        paddingMode: c.paddingMode ?? "zeros",
-        groups: c.groups ?? 1,
-      } as const;
-      return applyActivation(g, g.op(conv, operands(x, w), params), c.activation);
-    },
+    build: (g, c, [x], w, where) =>
+      applyActivation(g, convolve(g, c, axes, c.groups ?? 1, operands(x, w), where), c.activation),
   });
 
 const depthwiseLayer = (axes: number) =>
-  defineLayer<DepthwiseConvConfig>(`depthwiseConv${axes}d`, {
-    options: { ...BASE, multiplier: true, paddingMode: true },
-    parameters(c, [x], where) {
-      wantRank(x, axes, where);
-      return filterAndBias(c, axes, 1, channels(x) * (c.multiplier ?? 1), where);
-    },
-    build(g, c, [x], w) {
-      const params = {
-        ...window(c, axes),
-        paddingMode: c.paddingMode ?? "zeros",
-        groups: channels(x.shape),
-      } as const;
-      return applyActivation(g, g.op(conv, operands(x, w), params), c.activation);
-    },
+  defineLayer<DepthwiseConvConfig, "multiplier" | ConvWeightOptions>(`depthwiseConv${axes}d`, {
+    options: { ...BASE, multiplier: false, paddingMode: true },
+    axes,
+    weights: WEIGHTS,
+    parameters: (c, [x], where) => filterAndBias(c, axes, 1, channels(x) * (c.multiplier ?? 1), where),
+    build: (g, c, [x], w, where) =>
+      applyActivation(g, convolve(g, c, axes, channels(x.shape), operands(x, w), where), c.activation),
   });
 
 const separableLayer = (axes: number) =>
-  defineLayer<SeparableConvConfig>(`separableConv${axes}d`, {
-    options: { ...BASE, filters: true, multiplier: true, paddingMode: true },
+  defineLayer<SeparableConvConfig, "filters" | "multiplier" | ConvWeightOptions>(`separableConv${axes}d`, {
+    options: { ...BASE, filters: false, multiplier: false, paddingMode: true },
+    axes,
+    weights: ["depthwise", "pointwise", "bias"],
     parameters(c, [x], where) {
-      wantRank(x, axes, where);
       const middle = channels(x) * (c.multiplier ?? 1);
       const [depthwise] = filterAndBias({ ...c, bias: false }, axes, 1, middle, where);
       const [pointwise, ...bias] = filterAndBias({ ...c, kernel: 1 }, axes, middle, c.filters, where);
       return [{ ...depthwise, name: "depthwise" }, { ...pointwise, name: "pointwise" }, ...bias];
     },
-    build(g, c, [x], w) {
-      const paddingMode = c.paddingMode ?? "zeros";
-      const deep = g.op(conv, [x, w.depthwise], {
-        ...window(c, axes),
-        paddingMode,
-        groups: channels(x.shape),
-      });
-      const one = spread(1, axes, 1);
-      const params = { stride: one, dilation: one, padding: "valid", paddingMode, groups: 1 } as const;
-      const inputs = w.bias ? [deep, w.pointwise, w.bias] : [deep, w.pointwise];
-      return applyActivation(g, g.op(conv, inputs, params), c.activation);
+    build(g, c, [x], { depthwise, pointwise, bias }, where) {
+      const deep = convolve(g, c, axes, channels(x.shape), [x, depthwise], where);
+      const y = convolve(g, {}, axes, 1, operands(deep, { kernel: pointwise, bias }), where);
+      return applyActivation(g, y, c.activation);
     },
   });
 
 const transposeLayer = (axes: number) =>
-  defineLayer<ConvTransposeConfig>(`convTranspose${axes}d`, {
-    options: { ...BASE, filters: true, groups: true, outputPadding: true },
+  defineLayer<ConvTransposeConfig, "filters" | ConvWeightOptions>(`convTranspose${axes}d`, {
+    options: { ...BASE, filters: false, groups: true, outputPadding: true },
+    axes,
+    weights: WEIGHTS,
     parameters: (c, [x], where) => grouped(c, axes, x, where),
-    build(g, c, [x], w) {
-      const params = {
-        ...window(c, axes),
-        outputPadding: spread(c.outputPadding, axes, 0),
-        groups: c.groups ?? 1,
-      };
+    build(g, c, [x], w, where) {
+      const outputPadding = perAxis(c.outputPadding ?? 0, axes, "outputPadding", where, 0);
+      const params = { ...windowOf(c, axes, where), outputPadding, groups: c.groups ?? 1 };
       return applyActivation(g, g.op(convTranspose, operands(x, w), params), c.activation);
     },
   });
@@ -199,7 +197,10 @@ export const depthwiseConv3d = depthwiseLayer(3);
 
 /** Depthwise, then 1x1, over [w, c]. Weights: depthwise [k, 1, in * multiplier], pointwise [1, in * multiplier, filters], bias. */
 export const separableConv1d = separableLayer(1);
-/** Depthwise, then 1x1, over [h, w, c]. Weights: depthwise, pointwise, bias. */
+/**
+ * Depthwise, then 1x1, over [h, w, c]. Weights: depthwise [kh, kw, 1, in * multiplier], pointwise [1, 1, in * multiplier, filters],
+ * bias [filters].
+ */
 export const separableConv2d = separableLayer(2);
 
 /** Transposed convolution over [w, c]. Weights: kernel [k, in / groups, filters], bias [filters]. */

@@ -9,6 +9,7 @@ export interface DenseConfig extends Named {
   units: number;
   /** Whether a bias is added. Default true. */
   bias?: boolean;
+  /** Applied to the result. Default none. */
   activation?: ActivationConfig;
   /** Default "glorotUniform". */
   kernelInitializer?: Initializer;
@@ -17,19 +18,29 @@ export interface DenseConfig extends Named {
 }
 
 /** x · kernel + bias over the last axis. Weights: kernel [in, units], bias [units]. */
-export const dense = defineLayer<DenseConfig>("dense", {
-  options: { units: true, bias: true, activation: true, kernelInitializer: true, biasInitializer: true },
-  parameters(c, [x]) {
-    const kernel = {
-      name: "kernel",
-      shape: [channels(x), c.units],
-      init: c.kernelInitializer ?? "glorotUniform",
-    };
-    const bias = { name: "bias", shape: [c.units], init: c.biasInitializer ?? "zeros" };
-    return c.bias === false ? [kernel] : [kernel, bias];
+export const dense = defineLayer<DenseConfig, "units" | "bias" | "kernelInitializer" | "biasInitializer">(
+  "dense",
+  {
+    options: {
+      units: false,
+      bias: false,
+      activation: true,
+      kernelInitializer: false,
+      biasInitializer: false,
+    },
+    weights: ["kernel", "bias"],
+    parameters(c, [x]) {
+      const kernel = {
+        name: "kernel",
+        shape: [channels(x), c.units],
+        init: c.kernelInitializer ?? "glorotUniform",
+      };
+      const bias = { name: "bias", shape: [c.units], init: c.biasInitializer ?? "zeros" };
+      return c.bias === false ? [kernel] : [kernel, bias];
+    },
+    build(g, c, [x], w) {
+      const y = g.op(denseOp, w.bias ? [x, w.kernel, w.bias] : [x, w.kernel], {});
+      return applyActivation(g, y, c.activation);
+    },
   },
-  build(g, c, [x], w) {
-    const y = g.op(denseOp, w.bias ? [x, w.kernel, w.bias] : [x, w.kernel], {});
-    return applyActivation(g, y, c.activation);
-  },
-});
+);

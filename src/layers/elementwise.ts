@@ -5,6 +5,7 @@ import { type ActivationConfig, applyActivation } from "./fused.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export interface MergeConfig extends Named {
+  /** Applied to the result. Default none. */
   activation?: ActivationConfig;
 }
 
@@ -27,9 +28,9 @@ export const sub = fold("sub");
 export const mul = fold("mul");
 /** a / b */
 export const div = fold("div");
-/** The smaller value */
+/** The smaller value. */
 export const min = fold("min");
-/** The larger value */
+/** The larger value. */
 export const max = fold("max");
 
 export interface RescaleConfig extends Named {
@@ -45,19 +46,21 @@ export const rescale = defineLayer<RescaleConfig>("rescale", {
   build: (g, c, [x]) => g.op(affine, [x], { scale: c.scale ?? 1, offset: c.offset ?? 0 }),
 });
 
+// The last two have no eager op: out of training both return their input.
+
 export interface DropoutConfig extends Named {
-  /** Share of values dropped in training. */
+  /** The probability with which a value is dropped in training. */
   rate: number;
 }
 
-/** While a network is trained, values are dropped by chance and the others grow to keep the mean; else nothing happens. */
-export const dropout = defineLayer<DropoutConfig>("dropout", {
-  options: { rate: true },
+/** In training, sets values to 0 at random and scales the others by 1 / (1 − rate); otherwise returns its input. */
+export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
+  options: { rate: false },
   build(g, { rate }, [x]) {
     const { learning } = g;
     return learning ? g.op(dropoutOp, [x, learning.counter], { rate, stream: learning.streams++ }) : x;
   },
 });
 
-/** Hands its input on. */
+/** Returns its input. */
 export const identity = defineSimpleLayer<Named>("identity", { options: {}, build: (_g, _c, [x]) => x });

@@ -1,10 +1,11 @@
-// What a layer is: config + parameters + calls to ops. And how calling one writes a node of a model.
-import { type Known, ShapeError } from "../errors.ts";
+// What a layer is: a config, parameters and calls to ops. Calling a layer on symbolic tensors writes a call into a model.
+import { ShapeError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
-import type { Shape } from "../tensor.ts";
+import { arity, perAxis, rank } from "../ops/check.ts";
+import type { Shape, TensorType } from "../tensor.ts";
 import type { Initializer } from "./initializers.ts";
 
-/** A weight of a layer: its name inside the layer, its shape, and how it begins when nobody gives values. */
+/** A weight of a layer: its name inside the layer, its shape, and how it is initialised where no values are given. */
 export interface Parameter {
   name: string;
   shape: Shape;
@@ -13,14 +14,18 @@ export interface Parameter {
   trainable?: false;
 }
 
-export interface LayerDefinition<C> {
-  /** Every name a config may have besides `name`: others are refused, so that none is left out unnoticed. */
-  readonly options: Known<Omit<C, "name">>;
-  /** How many inputs it takes; one when absent. */
+interface DefinitionParts<C> {
+  /** How many inputs it takes; one where absent. */
   readonly inputs?: readonly [least: number, most: number];
-  /** The weights it needs for inputs of these shapes (batch first). */
+  /** Spatial axes of the input, between batch and channels; absent where any rank will do. */
+  readonly axes?: number;
+  /** The names of its weights, in the order in which the eager op takes them. Only "bias" may be left out. */
+  readonly weights?: readonly string[];
+  /** Whether x became y with the batch, axis 0, as it was: what a layer must do and its eager op need not. Absent: always. */
+  keepsBatch?(config: C, x: Shape, y: Shape): boolean;
+  /** The weights it makes for inputs of these shapes (batch first). */
   parameters?(config: C, inputs: readonly Shape[], where: string): Parameter[];
-  /** Writes its ops. `weights` holds an edge for each parameter. */
+  /** Appends its ops. `weights` holds an edge for each parameter. */
   build(
     g: Graph,
     config: C,
@@ -30,58 +35,88 @@ export interface LayerDefinition<C> {
   ): Edge | readonly Edge[];
 }
 
+/**
+ * The one definition of a kind of layer and of the eager op of the same name. `LayerOnly` are the options that say which weights to
+ * make, or how to train: an eager op is given its weights as tensors and does not take them.
+ */
+export interface LayerDefinition<C, LayerOnly extends PropertyKey = never> extends DefinitionParts<C> {
+  /** Every option besides `name`, and whether the eager op takes it too. */
+  readonly options: { readonly [K in keyof Omit<C, "name">]-?: K extends LayerOnly ? false : true };
+}
+
+/** A kind of layer whose config has an unknown type, as it is looked up by name. */
+export interface LayerKind {
+  readonly kind: string;
+  // biome-ignore lint/suspicious/noExplicitAny: configs of every type
+  readonly definition: DefinitionParts<any> & { readonly options: Readonly<Record<string, boolean>> };
+}
+
+export interface LayerKindOf<C, LayerOnly extends PropertyKey> {
+  readonly kind: string;
+  readonly definition: LayerDefinition<C, LayerOnly>;
+}
+
 /** What every config may have. */
 export interface Named {
   /** Names the layer in messages, summaries and weight files. Default: its kind and a running number. */
   name?: string;
 }
 
-/** A layer ready to be used: in `sequential`, or called on nodes of a graph. Called twice, it shares its weights. */
+/** A layer ready to be used: in `sequential`, or called on symbolic tensors. Called twice, it shares its weights. */
 export interface Layer {
-  (...inputs: readonly (Node | readonly Node[])[]): Node;
+  (...inputs: readonly (SymbolicTensor | readonly SymbolicTensor[])[]): SymbolicTensor;
   readonly kind: string;
   readonly config: Readonly<Named>;
 }
 
-/** A value in a model under construction: an input, or one output of a layer's call. */
-export interface Node {
+/** A value of a model that is being described: an input, or one output of a call of a layer. It has no data. */
+export interface SymbolicTensor {
   /** Absent for inputs. */
   readonly layer?: Layer;
-  readonly inputs: readonly Node[];
+  readonly inputs: readonly SymbolicTensor[];
   /** Which output of the layer. */
   readonly output: number;
-  /** For inputs: shape without batch (null: settled when compiled) and name. */
+  /** For inputs: the shape without batch (null: resolved when compiled) and the name. */
   readonly shape?: readonly (number | null)[];
   readonly name?: string;
-  /** The other outputs of the same call: `split(...)(x).outputs(3)`. */
-  outputs(count: number): Node[];
+  /** The outputs of the same call: `split(...)(x).outputs(3)`. */
+  outputs(count: number): SymbolicTensor[];
 }
 
-export function makeNode(node: Omit<Node, "outputs" | "output">, output = 0, call: object = node): Node {
-  const made: Node = {
-    ...node,
+export function symbolicTensor(
+  call: Omit<SymbolicTensor, "outputs" | "output">,
+  output = 0,
+  identity: object = call,
+): SymbolicTensor {
+  const made: SymbolicTensor = {
+    ...call,
     output,
-    outputs: (count) => Array.from({ length: count }, (_, i) => makeNode(node, i, call)),
+    outputs: (count) => Array.from({ length: count }, (_, i) => symbolicTensor(call, i, identity)),
   };
-  CALLS.set(made, call);
+  CALLS.set(made, identity);
   return made;
 }
 
-/** Which call of a layer a node came from: outputs of one call are one node of the model. */
-const CALLS = new WeakMap<Node, object>();
-export const callOf = (node: Node): object => CALLS.get(node)!;
+/** Which call made a symbolic tensor: the outputs of one call are one layer of the model. */
+const CALLS = new WeakMap<SymbolicTensor, object>();
+export const callOf = (tensor: SymbolicTensor): object => CALLS.get(tensor)!;
 
-// biome-ignore lint/suspicious/noExplicitAny: the registry holds layers of every config type
-export type LayerFactory<C = any> = ((config: C) => Layer) & {
-  readonly kind: string;
-  readonly definition: LayerDefinition<C>;
-};
+// biome-ignore lint/suspicious/noExplicitAny: layers of every config type
+export type LayerFactory<C = any, LayerOnly extends PropertyKey = any> = ((config: C) => Layer) &
+  LayerKindOf<C, LayerOnly>;
+
+/** The options a kind of layer shares with the eager op of the same name. */
+export type SharedOptions<Kind> =
+  Kind extends LayerKindOf<infer C, infer LayerOnly> ? Omit<C, "name" | LayerOnly> : never;
 
 /** Declares a kind of layer. What it returns makes layers of that kind, and is how loading finds the definition. */
-export function defineLayer<C extends Named>(kind: string, definition: LayerDefinition<C>): LayerFactory<C> {
+export function defineLayer<C extends Named, LayerOnly extends keyof C = never>(
+  kind: string,
+  definition: LayerDefinition<C, LayerOnly>,
+): LayerFactory<C, LayerOnly> {
   const factory = (config: C): Layer => {
-    const call = (...args: readonly (Node | readonly Node[])[]): Node =>
-      makeNode({ layer, inputs: args.flat() as Node[] });
+    const call = (...args: readonly (SymbolicTensor | readonly SymbolicTensor[])[]): SymbolicTensor =>
+      symbolicTensor({ layer, inputs: args.flat() as SymbolicTensor[] });
     const layer: Layer = Object.assign(call, { kind, config: { ...config } });
     return layer;
   };
@@ -89,44 +124,41 @@ export function defineLayer<C extends Named>(kind: string, definition: LayerDefi
 }
 
 /** The same for kinds whose config may be left out. */
-export function defineSimpleLayer<C extends Named>(
+export const defineSimpleLayer = defineLayer as <C extends Named, LayerOnly extends keyof C = never>(
   kind: string,
-  definition: LayerDefinition<C>,
-): ((config?: C) => Layer) & LayerFactory<C> {
-  const factory = defineLayer(kind, definition);
-  return Object.assign((config: C = {} as C) => factory(config), { kind, definition });
+  definition: LayerDefinition<C, LayerOnly>,
+) => ((config?: C) => Layer) & LayerKindOf<C, LayerOnly>;
+
+/** Throws unless the inputs are as many, and have the rank, that a layer takes. */
+export function checkInputs(
+  { inputs: [least, most] = [1, 1], axes }: LayerKind["definition"],
+  inputs: readonly TensorType[],
+  where: string,
+): void {
+  arity(inputs, least, most, where);
+  if (axes !== undefined)
+    rank(inputs[0], axes + 2, `[n, ${"d, h, w, ".slice(9 - 3 * axes)}c]`, "input", where);
 }
 
 /** The channel count of an input. */
-export function channels(shape: Shape): number {
-  return shape[shape.length - 1];
+export const channels = (shape: Shape): number => shape[shape.length - 1];
+
+/** How many axes lie between batch and channels. */
+export const spatialAxes = ({ shape }: TensorType): number => Math.max(shape.length - 2, 0);
+
+/** A sliding window's size, stride or dilation: one integer of at least 1 for all axes, or one per axis. */
+export type PerAxis = number | readonly number[];
+
+/** A value that a config must hold. */
+export function given<T>(value: T | undefined, name: string, where: string): T {
+  if (value === undefined) throw new ShapeError(`${where}: its config must give ${name}`);
+  return value;
 }
 
-/** One value per spatial axis; a fallback where the config says nothing. */
-export function spread(
-  value: number | readonly number[] | undefined,
-  axes: number,
-  fallback: number,
-): readonly number[] {
-  const given = value ?? fallback;
-  return typeof given === "number" ? new Array<number>(axes).fill(given) : given;
-}
-
-/** The same for what a config must say. */
-export function required(
-  value: number | readonly number[] | undefined,
+/** The same for a window: one integer of at least 1 per axis. */
+export const required = (
+  value: PerAxis | undefined,
   axes: number,
   name: string,
   where: string,
-): readonly number[] {
-  if (value === undefined) throw new ShapeError(`${where}: its config must give ${name}`);
-  return spread(value, axes, 1);
-}
-
-/** Checks an input's rank before a layer reads its shape. */
-export function wantRank(shape: Shape, axes: number, where: string): void {
-  if (shape.length !== axes + 2)
-    throw new ShapeError(
-      `${where}: input has shape [${shape.join(",")}] but must have rank ${axes + 2}: batch, ${axes} spatial, channels`,
-    );
-}
+): readonly number[] => perAxis(given(value, name, where), axes, name, where, 1);

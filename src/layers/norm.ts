@@ -1,5 +1,4 @@
 // Normalisation layers.
-
 import { batchNormTrain, updateStatistics } from "../ops/batch-norm-train.ts";
 import {
   batchNorm as batchNormOp,
@@ -10,13 +9,19 @@ import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 
 export interface NormConfig extends Named {
-  /** Added to the variance. Default 1e-5 (Keras files bring their own 1e-3). */
+  /** Added to the variance. Default 1e-5. */
   epsilon?: number;
 }
 
-const affine = (c: number): Parameter[] => [
-  { name: "gamma", shape: [c], init: "ones" },
-  { name: "beta", shape: [c], init: "zeros" },
+const AFFINE = ["gamma", "beta"];
+
+const gammaAndBeta = (
+  c: number,
+  gamma: Initializer | undefined = "ones",
+  beta: Initializer | undefined = "zeros",
+): Parameter[] => [
+  { name: "gamma", shape: [c], init: gamma },
+  { name: "beta", shape: [c], init: beta },
 ];
 
 export interface BatchNormConfig extends NormConfig {
@@ -24,7 +29,7 @@ export interface BatchNormConfig extends NormConfig {
   gammaInitializer?: Initializer;
   /** Default "zeros". */
   betaInitializer?: Initializer;
-  /** The share of a batch's statistics in the running ones while it is trained. Default 0.1 (Keras says 1 minus that). */
+  /** The weight of a batch's statistics in the running averages, in training. Default 0.1 (Keras counts 1 minus that). */
   momentum?: number;
   /** Default "zeros". */
   meanInitializer?: Initializer;
@@ -32,22 +37,29 @@ export interface BatchNormConfig extends NormConfig {
   varianceInitializer?: Initializer;
 }
 
+type BatchNormLayerOnly =
+  | "gammaInitializer"
+  | "betaInitializer"
+  | "momentum"
+  | "meanInitializer"
+  | "varianceInitializer";
+
 /**
- * (x − mean) / sqrt(variance + epsilon) * gamma + beta, with the running statistics, or those of the batch while it is trained.
+ * (x − mean) / sqrt(variance + epsilon) * gamma + beta, with the running statistics, or in training with those of the batch.
  * Weights: gamma, beta, mean, variance, all [c].
  */
-export const batchNorm = defineSimpleLayer<BatchNormConfig>("batchNorm", {
+export const batchNorm = defineSimpleLayer<BatchNormConfig, BatchNormLayerOnly>("batchNorm", {
   options: {
     epsilon: true,
-    gammaInitializer: true,
-    betaInitializer: true,
-    momentum: true,
-    meanInitializer: true,
-    varianceInitializer: true,
+    gammaInitializer: false,
+    betaInitializer: false,
+    momentum: false,
+    meanInitializer: false,
+    varianceInitializer: false,
   },
+  weights: [...AFFINE, "mean", "variance"],
   parameters: (c, [x]) => [
-    { name: "gamma", shape: [channels(x)], init: c.gammaInitializer ?? "ones" },
-    { name: "beta", shape: [channels(x)], init: c.betaInitializer ?? "zeros" },
+    ...gammaAndBeta(channels(x), c.gammaInitializer, c.betaInitializer),
     { name: "mean", shape: [channels(x)], init: c.meanInitializer ?? "zeros", trainable: false },
     { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones", trainable: false },
   ],
@@ -65,17 +77,19 @@ export interface GroupNormConfig extends NormConfig {
   groups: number;
 }
 
-/** Weights: gamma [c], beta [c]. */
+/** Each group of channels of each image normalised over its pixels. Weights: gamma [c], beta [c]. */
 export const groupNorm = defineLayer<GroupNormConfig>("groupNorm", {
   options: { epsilon: true, groups: true },
-  parameters: (_, [x]) => affine(channels(x)),
-  build: (g, c, [x], w) =>
-    g.op(groupNormOp, [x, w.gamma, w.beta], { groups: c.groups, epsilon: c.epsilon ?? 1e-5 }),
+  weights: AFFINE,
+  parameters: (_, [x]) => gammaAndBeta(channels(x)),
+  build: (g, { groups, epsilon = 1e-5 }, [x], w) =>
+    g.op(groupNormOp, [x, w.gamma, w.beta], { groups, epsilon }),
 });
 
 /** Each channel of each image normalised over its pixels. Weights: gamma [c], beta [c]. */
 export const instanceNorm = defineSimpleLayer<NormConfig>("instanceNorm", {
   options: { epsilon: true },
-  parameters: (_, [x]) => affine(channels(x)),
-  build: (g, c, [x], w) => g.op(instanceNormOp, [x, w.gamma, w.beta], { epsilon: c.epsilon ?? 1e-5 }),
+  weights: AFFINE,
+  parameters: (_, [x]) => gammaAndBeta(channels(x)),
+  build: (g, { epsilon = 1e-5 }, [x], w) => g.op(instanceNormOp, [x, w.gamma, w.beta], { epsilon }),
 });

@@ -1,4 +1,5 @@
-// Pooling layers: windows and whole maps, over one to three axes.
+// Pooling layers: windows and whole maps, over one to three spatial axes.
+import { perAxis } from "../ops/check.ts";
 import {
   avgPool,
   globalAvgPool as globalAvgPoolOp,
@@ -6,34 +7,34 @@ import {
   maxPool,
 } from "../ops/pool.ts";
 import type { Padding } from "../ops/window.ts";
-import { defineLayer, defineSimpleLayer, type Named, required, spread } from "./layer.ts";
+import { defineLayer, defineSimpleLayer, type Named, type PerAxis, required } from "./layer.ts";
 
 interface PoolConfig extends Named {
   /** Window size: one number for all axes, or one per axis. */
-  size: number | readonly number[];
+  size: PerAxis;
   /** Default: the window size, so that windows do not overlap. */
-  stride?: number | readonly number[];
-  /** Default "valid". */
+  stride?: PerAxis;
+  /** Default "valid". See `Padding`. */
   padding?: Padding;
-  /** Whether a last window may hang over the end. Default false. */
+  /** Whether the last window may reach past the end. Default false. */
   ceilMode?: boolean;
 }
 
 export interface MaxPoolConfig extends PoolConfig {
   /** Distance between the taps. Default 1. */
-  dilation?: number | readonly number[];
+  dilation?: PerAxis;
 }
 
 export interface AvgPoolConfig extends PoolConfig {
-  /** Whether padding counts as zeros in the mean (PyTorch's default) or not at all (Keras, the default here). */
+  /** Whether padding counts as zeros in the mean (PyTorch's default) or is left out (Keras's). Default false. */
   countIncludePad?: boolean;
 }
 
 const WINDOW = { size: true, stride: true, padding: true, ceilMode: true } as const;
 
-const window = (c: PoolConfig, axes: number, where: string) => ({
-  kernel: required(c.size, axes, "size, that of its window", where),
-  stride: spread(c.stride ?? c.size, axes, 1),
+const windowOf = (c: PoolConfig, axes: number, where: string) => ({
+  kernel: required(c.size, axes, "size", where),
+  stride: perAxis(c.stride ?? c.size, axes, "stride", where, 1),
   padding: c.padding ?? ("valid" as const),
   ceilMode: c.ceilMode ?? false,
 });
@@ -41,15 +42,20 @@ const window = (c: PoolConfig, axes: number, where: string) => ({
 const maxLayer = (axes: number) =>
   defineLayer<MaxPoolConfig>(`maxPool${axes}d`, {
     options: { ...WINDOW, dilation: true },
+    axes,
     build: (g, c, [x], _, where) =>
-      g.op(maxPool, [x], { ...window(c, axes, where), dilation: spread(c.dilation, axes, 1) }),
+      g.op(maxPool, [x], {
+        ...windowOf(c, axes, where),
+        dilation: perAxis(c.dilation ?? 1, axes, "dilation", where, 1),
+      }),
   });
 
 const avgLayer = (axes: number) =>
   defineLayer<AvgPoolConfig>(`avgPool${axes}d`, {
     options: { ...WINDOW, countIncludePad: true },
+    axes,
     build: (g, c, [x], _, where) =>
-      g.op(avgPool, [x], { ...window(c, axes, where), countIncludePad: c.countIncludePad ?? false }),
+      g.op(avgPool, [x], { ...windowOf(c, axes, where), countIncludePad: c.countIncludePad ?? false }),
   });
 
 /** The largest value of each window of [w, c], per channel. */
@@ -70,13 +76,13 @@ export interface GlobalPoolConfig extends Named {
   keepDims?: boolean;
 }
 
+const globalLayer = (kind: string, op: typeof globalMaxPoolOp) =>
+  defineSimpleLayer<GlobalPoolConfig>(kind, {
+    options: { keepDims: true },
+    build: (g, c, [x]) => g.op(op, [x], { keepDims: c.keepDims ?? false }),
+  });
+
 /** The largest value of each channel over all spatial axes. */
-export const globalMaxPool = defineSimpleLayer<GlobalPoolConfig>("globalMaxPool", {
-  options: { keepDims: true },
-  build: (g, c, [x]) => g.op(globalMaxPoolOp, [x], { keepDims: c.keepDims ?? false }),
-});
+export const globalMaxPool = globalLayer("globalMaxPool", globalMaxPoolOp);
 /** The mean of each channel over all spatial axes. */
-export const globalAvgPool = defineSimpleLayer<GlobalPoolConfig>("globalAvgPool", {
-  options: { keepDims: true },
-  build: (g, c, [x]) => g.op(globalAvgPoolOp, [x], { keepDims: c.keepDims ?? false }),
-});
+export const globalAvgPool = globalLayer("globalAvgPool", globalAvgPoolOp);

@@ -1,6 +1,8 @@
-// Layers that fold axes away.
+// Layers that reduce axes to one value.
 import { argMax as argMaxOp, type ReduceKind, reduce as reduceOp } from "../ops/reduce.ts";
-import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
+import { defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
+
+export type { ReduceKind };
 
 export interface ReduceConfig extends Named {
   kind: ReduceKind;
@@ -13,18 +15,19 @@ export interface ReduceConfig extends Named {
 /** Sum, mean, largest or smallest value over some axes. */
 export const reduce = defineLayer<ReduceConfig>("reduce", {
   options: { kind: true, axes: true, keepDims: true },
-  build: (g, c, [x]) =>
-    g.op(reduceOp, [x], { kind: c.kind, axes: [...c.axes], keepDims: c.keepDims ?? false }),
+  build: (g, { kind, axes, keepDims = false }, [x], _, where) =>
+    g.op(reduceOp, [x], { kind, axes: [...given(axes, "axes", where)], keepDims }),
 });
 
 export interface ArgMaxConfig extends Named {
-  /** Axis of the tensor, batch counted. Default −1. */
+  /** Axis of the tensor, batch counted; negative from the back. Default −1. */
   axis?: number;
+  /** Keep the axis, with size 1. Default false. */
   keepDims?: boolean;
 }
 
-/** Where the largest value lies along an axis, as int32. */
+/** The index of the largest value along an axis, as int32; the first of equals. */
 export const argMax = defineSimpleLayer<ArgMaxConfig>("argMax", {
   options: { axis: true, keepDims: true },
-  build: (g, c, [x]) => g.op(argMaxOp, [x], { axis: c.axis ?? -1, keepDims: c.keepDims ?? false }),
+  build: (g, { axis = -1, keepDims = false }, [x]) => g.op(argMaxOp, [x], { axis, keepDims }),
 });

@@ -1,17 +1,19 @@
-// Layers that change the size of a map by interpolation.
+// Layers that change the spatial size by interpolation.
 import { type ResizeCoordinates, type ResizeMethod, resize as resizeOp } from "../ops/resize.ts";
-import { defineLayer, type Named, spread } from "./layer.ts";
+import { defineLayer, given, type Named, type PerAxis, required, spatialAxes } from "./layer.ts";
+
+export type { ResizeCoordinates, ResizeMethod };
 
 interface InterpolationConfig extends Named {
   /** Default "nearest". */
   method?: ResizeMethod;
-  /** How output pixels are laid over input pixels. Default "halfPixel". */
+  /** How output pixels map to input pixels. Default "halfPixel". */
   coordinates?: ResizeCoordinates;
 }
 
 export interface UpsampleConfig extends InterpolationConfig {
-  /** Whole factor: one number for all spatial axes, or one per axis. */
-  factor: number | readonly number[];
+  /** A whole factor: one number for all spatial axes, or one per axis. */
+  factor: PerAxis;
 }
 
 export interface ResizeConfig extends InterpolationConfig {
@@ -19,21 +21,20 @@ export interface ResizeConfig extends InterpolationConfig {
   size: readonly number[];
 }
 
-const how = (c: InterpolationConfig) =>
+const modeOf = (c: InterpolationConfig) =>
   ({ method: c.method ?? "nearest", coordinates: c.coordinates ?? "halfPixel" }) as const;
 
 /** Every spatial axis a whole number of times as long. */
 export const upsample = defineLayer<UpsampleConfig>("upsample", {
   options: { factor: true, method: true, coordinates: true },
-  build(g, c, [x]) {
-    const spatial = x.shape.slice(1, -1);
-    const factor = spread(c.factor, spatial.length, 1);
-    return g.op(resizeOp, [x], { size: spatial.map((d, i) => d * factor[i]), ...how(c) });
+  build(g, c, [x], _, where) {
+    const factor = required(c.factor, spatialAxes(x), "factor", where);
+    return g.op(resizeOp, [x], { size: factor.map((f, i) => f * x.shape[i + 1]), ...modeOf(c) });
   },
 });
 
 /** Every spatial axis of the given size. */
 export const resize = defineLayer<ResizeConfig>("resize", {
   options: { size: true, method: true, coordinates: true },
-  build: (g, c, [x]) => g.op(resizeOp, [x], { size: c.size, ...how(c) }),
+  build: (g, c, [x], _, where) => g.op(resizeOp, [x], { size: given(c.size, "size", where), ...modeOf(c) }),
 });

@@ -1,5 +1,5 @@
-// Layers that move values and change shapes. Shapes and axes in configs count without the batch unless said otherwise.
-import { ShapeError } from "../errors.ts";
+// Layers that move values and change shapes. Shapes and axes count the batch.
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { type PadMode, pad as padOp } from "../ops/pad.ts";
 import {
   concat as concatOp,
@@ -11,119 +11,162 @@ import {
   split as splitOp,
   transpose as transposeOp,
 } from "../ops/shape.ts";
-import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
+import type { Shape, TensorType } from "../tensor.ts";
+import { defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
 
-/** [...] becomes [m]. */
+export type { PadMode };
+
+/** [n, ...] becomes [n, m]. */
 export const flatten = defineSimpleLayer<Named>("flatten", {
   options: {},
   build: (g, _, [x]) => g.op(flattenOp, [x], {}),
 });
 
 export interface ReshapeConfig extends Named {
-  /** Without batch; one −1 takes what is left. */
-  shape: readonly number[];
+  /** 0 keeps the input's size on that axis; one −1 takes what is left. */
+  shape: Shape;
 }
+/** The same values under another shape: `reshape({ shape: [0, 7, 7, -1] })`. */
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
   options: { shape: true },
-  build: (g, c, [x]) => g.op(reshapeOp, [x], { shape: [x.shape[0], ...c.shape] }),
+  build(g, { shape }, [x], _, where) {
+    const kept = listOf(shape, "shape", where).map((size, i) => {
+      if (size !== 0) return size;
+      if (i >= x.shape.length)
+        throw new ArgumentError(
+          `${where}: shape[${i}] is 0, which keeps the input's axis ${i}, but the input has rank ${x.shape.length}`,
+        );
+      return x.shape[i];
+    });
+    return g.op(reshapeOp, [x], { shape: kept });
+  },
 });
 
-export interface PermuteConfig extends Named {
-  /** Order of the axes, counted from 1 as in Keras: the batch, 0, stays in front. */
-  order: readonly number[];
+export interface TransposeConfig extends Named {
+  /** Axis i of the output is axis perm[i] of the input. A layer must keep the batch, axis 0, in front. */
+  perm: readonly number[];
 }
-export const permute = defineLayer<PermuteConfig>("permute", {
-  options: { order: true },
-  build: (g, c, [x]) => g.op(transposeOp, [x], { perm: [0, ...c.order] }),
+/** Axes in another order: `transpose({ perm: [0, 2, 1, 3] })`. */
+export const transpose = defineLayer<TransposeConfig>("transpose", {
+  options: { perm: true },
+  keepsBatch: ({ perm }) => perm[0] === 0,
+  build: (g, { perm }, [x], _, where) => g.op(transposeOp, [x], { perm: given(perm, "perm", where) }),
 });
 
 export interface ConcatConfig extends Named {
   /** Axis of the tensor, batch counted; negative from the back. Default −1: channels. */
   axis?: number;
 }
-/** Puts its inputs one after the other along an axis. */
+/** Joins its inputs along an axis. */
 export const concat = defineSimpleLayer<ConcatConfig>("concat", {
   options: { axis: true },
   inputs: [1, Number.POSITIVE_INFINITY],
-  build: (g, c, xs) => g.op(concatOp, xs, { axis: c.axis ?? -1 }),
+  build: (g, { axis = -1 }, xs) => g.op(concatOp, xs, { axis }),
 });
 
 export interface SplitConfig extends Named {
-  /** Axis of the tensor, batch counted. Default −1. */
-  axis?: number;
+  /** Length of every part along the axis; together the whole of it. */
   sizes: readonly number[];
+  /** Axis of the tensor, batch counted; negative from the back. Default −1: channels. */
+  axis?: number;
 }
 /** Cuts along an axis; `split({ sizes: [8, 8] })(x).outputs(2)`. */
 export const split = defineLayer<SplitConfig>("split", {
-  options: { axis: true, sizes: true },
-  build: (g, c, [x]) => g.apply(splitOp, [x], { axis: c.axis ?? -1, sizes: c.sizes }),
+  options: { sizes: true, axis: true },
+  build: (g, { sizes, axis = -1 }, [x], _, where) =>
+    g.apply(splitOp, [x], { axis, sizes: given(sizes, "sizes", where) }),
 });
 
 export interface SliceConfig extends Named {
-  /** First index and size along each axis, without batch. */
+  /** First index along each axis of the tensor. */
   begin: readonly number[];
+  /** Size along each axis of the tensor; −1 takes all that is left. */
   size: readonly number[];
 }
+/** A part of each axis: `slice({ begin: [0, 1, 1, 0], size: [-1, 3, 3, -1] })`. A layer must keep the whole batch. */
 export const slice = defineLayer<SliceConfig>("slice", {
   options: { begin: true, size: true },
-  build: (g, c, [x]) => g.op(sliceOp, [x], { begin: [0, ...c.begin], size: [x.shape[0], ...c.size] }),
+  keepsBatch: sameBatch,
+  build(g, c, [x], _, where) {
+    const begin = listOf(c.begin, "begin", where);
+    const size = listOf(c.size, "size", where);
+    return g.op(sliceOp, [x], { begin, size: size.map((s, i) => (s === -1 ? x.shape[i] - begin[i] : s)) });
+  },
 });
 
+/** Pairs [before, after]: one per spatial axis, or one per axis of the tensor. */
+export type AxisPairs = readonly (readonly [before: number, after: number])[];
+
 export interface PadConfig extends Named {
-  /** [before, after] for each spatial axis. */
-  padding: readonly (readonly [number, number])[];
+  /** Elements added, [before, after]: one pair per spatial axis, or one per axis of the tensor. */
+  padding: AxisPairs;
   /** Default "constant". */
   mode?: PadMode;
-  /** Default 0. */
+  /** What mode "constant" adds. Default 0. */
   value?: number;
 }
-/** A border round the spatial axes. */
+/** Adds a border. A layer must not add to the batch. */
 export const pad = defineLayer<PadConfig>("pad", {
   options: { padding: true, mode: true, value: true },
-  build(g, c, [x], _, where) {
-    checkPairs(c.padding, x.shape.length - 2, where);
-    const pads = [[0, 0], ...c.padding, [0, 0]] as const;
-    return g.op(padOp, [x], { pads, mode: c.mode ?? "constant", value: c.value ?? 0 });
+  keepsBatch: sameBatch,
+  build(g, { padding, mode = "constant", value = 0 }, [x], _, where) {
+    return g.op(padOp, [x], { pads: pairsOf(padding, x, where), mode, value });
   },
 });
 
 export interface CropConfig extends Named {
-  /** [before, after] cut off each spatial axis. */
-  cropping: readonly (readonly [number, number])[];
+  /** Elements cut off, [before, after]: one pair per spatial axis, or one per axis of the tensor. */
+  cropping: AxisPairs;
 }
+/** Cuts a border off. A layer must not cut the batch. */
 export const crop = defineLayer<CropConfig>("crop", {
   options: { cropping: true },
-  build(g, c, [x], _, where) {
-    checkPairs(c.cropping, x.shape.length - 2, where);
-    const begin = [0, ...c.cropping.map(([before]) => before), 0];
-    const size = x.shape.map((d, i) => d - (c.cropping[i - 1]?.[0] ?? 0) - (c.cropping[i - 1]?.[1] ?? 0));
-    return g.op(sliceOp, [x], { begin, size });
+  keepsBatch: sameBatch,
+  build(g, { cropping }, [x], _, where) {
+    const pairs = pairsOf(cropping, x, where);
+    const size = x.shape.map((d, i) => d - pairs[i][0] - pairs[i][1]);
+    return g.op(sliceOp, [x], { begin: pairs.map(([before]) => before), size });
   },
 });
 
-function checkPairs(pairs: readonly unknown[], axes: number, where: string): void {
-  if (
-    !Array.isArray(pairs) ||
-    pairs.length !== axes ||
-    pairs.some((p) => !Array.isArray(p) || p.length !== 2)
-  )
+/** A pair for every axis of the tensor. */
+function pairsOf(pairs: AxisPairs, { shape }: TensorType, where: string): AxisPairs {
+  const axes = shape.length - 2;
+  const every = pairs?.length === axes ? [NO_PAIR, ...pairs, NO_PAIR] : pairs;
+  if (!Array.isArray(pairs) || every.length !== shape.length || every.some((p) => p?.length !== 2))
     throw new ShapeError(
-      `${where}: got ${JSON.stringify(pairs)} but the input has ${axes} spatial axes: give ${axes} pairs [before, after]`,
+      `${where}: got ${JSON.stringify(pairs)} but the input has ${axes} spatial axes: ` +
+        `give ${axes} pairs [before, after], or ${shape.length}, one per axis`,
     );
+  return every;
+}
+
+const NO_PAIR = [0, 0] as const;
+
+function sameBatch(_: unknown, x: Shape, y: Shape): boolean {
+  return x[0] === y[0];
+}
+
+function listOf(value: readonly number[], name: string, where: string): readonly number[] {
+  if (!Array.isArray(value))
+    throw new ArgumentError(`${where}: ${name} is ${JSON.stringify(value)} but must be a list of numbers`);
+  return value;
 }
 
 export interface BlockConfig extends Named {
+  /** Pixels of the block along each side. */
   block: number;
-  /** How deep channels are counted: "dcr" (TensorFlow, the default) or "crd" (PyTorch's pixel shuffle). */
+  /** The order of the channels: "dcr" (TensorFlow, the default) or "crd" (PyTorch's pixel shuffle). */
   order?: "dcr" | "crd";
 }
-/** [h, w, c] becomes [h * block, w * block, c / block²]. */
-export const depthToSpace = defineLayer<BlockConfig>("depthToSpace", {
-  options: { block: true, order: true },
-  build: (g, c, [x]) => g.op(depthToSpaceOp, [x], { block: c.block, order: c.order ?? "dcr" }),
-});
-/** [h, w, c] becomes [h / block, w / block, c * block²]. */
-export const spaceToDepth = defineLayer<BlockConfig>("spaceToDepth", {
-  options: { block: true, order: true },
-  build: (g, c, [x]) => g.op(spaceToDepthOp, [x], { block: c.block, order: c.order ?? "dcr" }),
-});
+
+const blockLayer = (kind: string, op: typeof depthToSpaceOp) =>
+  defineLayer<BlockConfig>(kind, {
+    options: { block: true, order: true },
+    build: (g, { block, order = "dcr" }, [x]) => g.op(op, [x], { block, order }),
+  });
+
+/** [n, h, w, c] becomes [n, h * block, w * block, c / block²]. */
+export const depthToSpace = blockLayer("depthToSpace", depthToSpaceOp);
+/** [n, h, w, c] becomes [n, h / block, w / block, c * block²]. */
+export const spaceToDepth = blockLayer("spaceToDepth", spaceToDepthOp);

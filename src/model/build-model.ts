@@ -1,16 +1,11 @@
 // Writes model descriptions: `sequential` and the functional form make the same plain data.
-import { provideCompiler } from "../compiler.ts";
 import { ShapeError } from "../errors.ts";
-import { callOf, type Layer, makeNode, type Named, type Node } from "../layers/layer.ts";
-import { Network } from "../network/network.ts";
+import { callOf, type Layer, type Named, type SymbolicTensor, symbolicTensor } from "../layers/layer.ts";
 import { checkModel, type InputShape, type Model, type ModelLayer } from "./schema.ts";
 
-// Whoever describes a network wants to compile it; who only calls ops on tensors leaves this file, and all it needs, out.
-provideCompiler((runtime, model, options) => new Network(runtime, model, options));
-
 /** Starts a functional model: `const x = input([28, 28, 1]); const y = conv2d({...})(x); model({ inputs: x, outputs: y })`. */
-export function input(shape: InputShape, options: { name?: string } = {}): Node {
-  return makeNode({ inputs: [], shape, name: options.name });
+export function input(shape: InputShape, options: { name?: string } = {}): SymbolicTensor {
+  return symbolicTensor({ inputs: [], shape, name: options.name });
 }
 
 /** A stack of layers, each reading the one before. `shape` is the input's, without batch. */
@@ -24,9 +19,12 @@ export function sequential(
 }
 
 /** A graph of layers between some inputs and some outputs. */
-export function model(ends: { inputs: Node | readonly Node[]; outputs: Node | readonly Node[] }): Model {
-  const inputs = [ends.inputs].flat() as Node[];
-  const outputs = [ends.outputs].flat() as Node[];
+export function model(ends: {
+  inputs: SymbolicTensor | readonly SymbolicTensor[];
+  outputs: SymbolicTensor | readonly SymbolicTensor[];
+}): Model {
+  const inputs = [ends.inputs].flat() as SymbolicTensor[];
+  const outputs = [ends.outputs].flat() as SymbolicTensor[];
   if (!outputs.length) throw new ShapeError("model: no outputs given");
   inputs.forEach((node, i) => {
     if (!node.shape)
@@ -35,7 +33,7 @@ export function model(ends: { inputs: Node | readonly Node[]; outputs: Node | re
   const calls = inOrder(inputs, outputs);
   const claim = namer([...inputs.map((n) => n.name), ...calls.map((n) => n.layer!.config.name)]);
   const names = new Map<object, string>();
-  const reference = (node: Node): string => {
+  const reference = (node: SymbolicTensor): string => {
     const name = names.get(callOf(node))!;
     return node.output ? `${name}:${node.output}` : name;
   };
@@ -63,9 +61,9 @@ export function model(ends: { inputs: Node | readonly Node[]; outputs: Node | re
 }
 
 /** Every call between the ends, each after what it reads. An own stack: models can be thousands of layers deep. */
-function inOrder(inputs: readonly Node[], outputs: readonly Node[]): Node[] {
+function inOrder(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTensor[]): SymbolicTensor[] {
   const done = new Set<object>(inputs.map(callOf));
-  const calls: Node[] = [];
+  const calls: SymbolicTensor[] = [];
   const stack = [...outputs].reverse();
   while (stack.length) {
     const node = stack[stack.length - 1];

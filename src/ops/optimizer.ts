@@ -1,6 +1,6 @@
 // Optimizers: weights change where they lie. PyTorch's formulas and defaults.
 
-import { checkOptions, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { fields, float32, type Op, sizeOf } from "../graph/op.ts";
 import {
   HYPER_RATE,
@@ -17,6 +17,7 @@ import {
   RULE_TAKE,
   RULE_TAKE_SQUARE,
 } from "../runtime/wasm.ts";
+import { checkOptions } from "../validate.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { reduceStretch } from "./reduce.ts";
 

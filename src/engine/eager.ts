@@ -1,0 +1,152 @@
+// Runs what a layer's definition builds on tensors at once: a graph of a few ops, lowered and run as one program.
+import { Edge, Graph } from "../graph/graph.ts";
+import { Lowering } from "../graph/lower.ts";
+import { checkInputs, type LayerKind } from "../layers/layer.ts";
+import { fuse } from "../passes/fuse.ts";
+import type { Runtime } from "../runtime/instance.ts";
+import { Program } from "../runtime/program.ts";
+import { mustBeTensor, Tensor } from "../tensor.ts";
+import { checkOptions } from "../validate.ts";
+
+/** Appends the ops of one call to a graph, in which `edgeOf` gives the edge of a tensor, and returns the edges of its results. */
+export type Call = (graph: Graph, edgeOf: (tensor: Tensor) => Edge) => Edge[];
+
+/** Follows the calls that ran. */
+export interface Recorder {
+  /** `outputs` are the results of the call. */
+  record(call: Call, outputs: readonly Tensor[]): void;
+}
+
+/** Who follows the calls of an engine at present. */
+export const recorders = new WeakMap<Runtime, Recorder>();
+
+/** Throws unless it is a tensor that is alive and lives in that engine. */
+export function checkTensor(runtime: Runtime, tensor: unknown, what: string): asserts tensor is Tensor {
+  mustBeTensor(tensor, what);
+  tensor.check(runtime, what);
+}
+
+/**
+ * The call of a layer's definition. Weights are `weights`, in the definition's order, and after those the options of the same names.
+ * Throws for options that the layer does not share with its eager op, and for what is no tensor of this engine.
+ */
+export function layerCall(
+  runtime: Runtime,
+  name: string,
+  { definition }: LayerKind,
+  inputs: readonly Tensor[],
+  weights: readonly Tensor[],
+  options: object = {},
+): Call {
+  const { weights: names = [], options: shared } = definition;
+  const named = names.slice(weights.length);
+  checkOptions(name, options, [...named, ...Object.keys(shared).filter((option) => shared[option])]);
+  inputs.forEach((x, i) => {
+    checkTensor(runtime, x, `${name}: input ${i}`);
+  });
+  checkInputs(definition, inputs, name);
+  const config = { ...options } as Record<string, unknown>;
+  const given: Record<string, Tensor> = {};
+  names.forEach((weight, i) => {
+    const tensor = i < weights.length ? weights[i] : config[weight];
+    delete config[weight];
+    if (tensor === undefined && weight === "bias") return;
+    checkTensor(runtime, tensor, `${name}: ${weight}`);
+    given[weight] = tensor;
+  });
+  return (graph, edgeOf) => {
+    graph.enter(name, name);
+    const xs = inputs.map(edgeOf);
+    const ws = Object.fromEntries(Object.entries(given).map(([key, tensor]) => [key, edgeOf(tensor)]));
+    return [definition.build(graph, config, xs, ws, name)].flat() as Edge[];
+  };
+}
+
+/** Gives each tensor one edge, and notes it in `edges`. */
+export const edgesIn =
+  (edges: Map<Tensor, Edge>) =>
+  (tensor: Tensor): Edge => {
+    const edge = edges.get(tensor) ?? new Edge(tensor);
+    edges.set(tensor, edge);
+    return edge;
+  };
+
+/** The tensor of each edge whose tensor has not been disposed. */
+export const placesOf = (edges: ReadonlyMap<Tensor, Edge>): Map<Edge, Tensor> =>
+  new Map([...edges].flatMap(([tensor, edge]) => (tensor.disposed ? [] : [[edge, tensor]])));
+
+/** Lowers a graph and runs it once. Edges with a place are read there; the results become new tensors. */
+export function runGraph(
+  runtime: Runtime,
+  name: string,
+  graph: Graph,
+  places: ReadonlyMap<Edge, Tensor>,
+  results: readonly Edge[],
+): Tensor[] {
+  const program = new Program(runtime, name);
+  const outs: Tensor[] = [];
+  try {
+    const lowering = new Lowering(program);
+    for (const [edge, tensor] of places) lowering.place(edge, tensor.addressFor(runtime, name));
+    for (const edge of results) {
+      const out = new Tensor(runtime, edge, name);
+      outs.push(out);
+      // An edge that has a place already is copied, as is one that an op makes by renaming its input.
+      if (edge.node && !places.has(edge)) lowering.place(edge, out.addressFor(runtime, name));
+    }
+    lowering.write(graph);
+    for (const edge of results) program.output(lowering.valueOf(edge).base);
+    program.place();
+    program.run();
+    const { floats } = runtime.memory;
+    results.forEach((edge, i) => {
+      const [from, to] = [lowering.valueOf(edge).base.value / 4, outs[i].address(name) / 4];
+      if (from !== to) floats.copyWithin(to, from, from + outs[i].size);
+    });
+    return outs;
+  } catch (error) {
+    for (const out of outs) out.dispose();
+    throw error;
+  } finally {
+    program.dispose();
+  }
+}
+
+/** What every family of eager ops builds on. */
+export abstract class EagerBase {
+  protected readonly runtime: Runtime;
+
+  constructor(runtime: Runtime) {
+    this.runtime = runtime;
+  }
+
+  /** The results of a layer's definition on tensors. `weights` come before those among the options. */
+  protected all(
+    layer: LayerKind,
+    x: Tensor | readonly Tensor[],
+    options?: object,
+    ...weights: Tensor[]
+  ): Tensor[] {
+    const { runtime } = this;
+    const name = layer.kind;
+    runtime.alive(name);
+    const call = layerCall(runtime, name, layer, [x].flat() as Tensor[], weights, options);
+    const graph = new Graph();
+    const edges = new Map<Tensor, Edge>();
+    const results = call(graph, edgesIn(edges));
+    fuse(graph, results);
+    const outs = runGraph(runtime, name, graph, placesOf(edges), results);
+    recorders.get(runtime)?.record(call, outs);
+    return outs;
+  }
+
+  /** The same for a layer with one output. */
+  protected one(
+    layer: LayerKind,
+    x: Tensor | readonly Tensor[],
+    options?: object,
+    ...weights: Tensor[]
+  ): Tensor {
+    return this.all(layer, x, options, ...weights)[0];
+  }
+}
