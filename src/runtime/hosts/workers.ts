@@ -36,11 +36,13 @@ export function whyNoThreads(): string | undefined {
 export function startWorker(url?: URL | string): HostWorker {
   if (typeof Worker === "undefined") {
     const node = new (nodeThreads()!.Worker)(url ?? new URL("./worker.js", import.meta.url));
-    // An engine that nobody disposed of must not keep the process alive.
-    node.unref();
     return {
       post: (message) => node.postMessage(message),
-      onMessage: (listener) => node.on("message", listener),
+      onMessage(listener) {
+        node.on("message", listener);
+        // Listening keeps the process alive, which an engine that nobody disposed of must not do.
+        node.unref();
+      },
       onError: (listener) => {
         node.on("error", (error) => listener((error as Error).message));
         node.on("exit", () => listener("it ended"));
