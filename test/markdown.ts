@@ -7,6 +7,7 @@ export interface CodeBlock {
   readonly page: string;
   /** Of its first line of code, from 1. */
   readonly line: number;
+  readonly language: string;
   readonly code: string;
   readonly before: string;
   readonly prints: RegExp | undefined;
@@ -37,7 +38,8 @@ export function codeBlocks(page: string, text: string): CodeBlock[] {
       if (LANGUAGES.includes(fence[1])) {
         const pattern = notes.prints && /^\/(.*)\/$/.exec(notes.prints);
         blocks.push({
-          ...{ page, line: i + 2, code: lines.slice(i + 1, end).join("\n"), before: notes.before ?? "" },
+          ...{ page, line: i + 2, language: fence[1] },
+          ...{ code: lines.slice(i + 1, end).join("\n"), before: notes.before ?? "" },
           prints: pattern ? new RegExp(pattern[1]) : undefined,
           notRun: notes["not run"],
         });

@@ -34,13 +34,16 @@ describe("code in README.md and docs/", () => {
   it("passes the type checker", async () => {
     const folder = new URL("types/", out);
     mkdirSync(folder, { recursive: true });
-    for (const block of blocks) writeFileSync(new URL(`${nameOf(block)}.ts`, folder), sourceOf(block));
+    for (const block of blocks)
+      writeFileSync(new URL(`${nameOf(block)}.${block.language}`, folder), sourceOf(block));
     const compilerOptions = {
       ...{ strict: true, noEmit: true, target: "es2022", module: "esnext", moduleResolution: "bundler" },
+      // JavaScript has no types to give to parameters.
+      ...{ allowJs: true, checkJs: true, noImplicitAny: false },
       ...{ lib: ["es2023", "esnext.disposable", "dom", "dom.iterable"], types: ["node"], skipLibCheck: true },
     };
     const config = new URL("tsconfig.json", folder);
-    writeFileSync(config, JSON.stringify({ compilerOptions, include: ["*.ts"] }));
+    writeFileSync(config, JSON.stringify({ compilerOptions, include: ["."] }));
     const { stdout } = await run("npx", ["--no-install", "tsc", "-p", config.pathname], { cwd: root }).catch(
       (error) => error,
     );
