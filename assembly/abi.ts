@@ -123,7 +123,7 @@ export const GRID_OUT_W = 11;
 /** Byte offset of the first output pixel. */
 export const GRID_OUT_FIRST = 12;
 
-// Pad: sizes of input and output, the borders before the input, and what the border holds; read by pad.ts.
+// PadShape: sizes of x and out, the padding before x, what the padding holds; read by pad.ts.
 export const PAD_N = 0;
 export const PAD_D = 1;
 export const PAD_H = 2;
@@ -132,16 +132,44 @@ export const PAD_C = 4;
 export const PAD_OD = 5;
 export const PAD_OH = 6;
 export const PAD_OW = 7;
-export const PAD_FRONT = 8;
-export const PAD_TOP = 9;
-export const PAD_LEFT = 10;
+export const PAD_PF = 8;
+export const PAD_PT = 9;
+export const PAD_PL = 10;
 export const PAD_MODE = 11;
-/** Values of PAD_MODE: a constant, the picture mirrored at its edge pixel, the edge pixel repeated. */
+/** Bytes from image to image, plane to plane, row to row, pixel to pixel, in x and in out. */
+export const PAD_X_N = 12;
+export const PAD_X_D = 13;
+export const PAD_X_H = 14;
+export const PAD_X_W = 15;
+export const PAD_OUT_N = 16;
+export const PAD_OUT_D = 17;
+export const PAD_OUT_H = 18;
+export const PAD_OUT_W = 19;
+/** Values of PAD_MODE: a constant, the image mirrored at its edge pixel, the edge pixel repeated. */
 export const PAD_CONSTANT = 0;
 export const PAD_REFLECT = 1;
 export const PAD_REPLICATE = 2;
 
-// Resize: sizes of input and output, then three tables of input indices, one entry per output index; read by resize.ts.
+// BorderShape: the interior of an image and the border round it; read by border.ts.
+export const BORDER_N = 0;
+export const BORDER_D = 1;
+export const BORDER_H = 2;
+export const BORDER_W = 3;
+export const BORDER_C = 4;
+/** Pixels before the interior, and after it. */
+export const BORDER_PF = 5;
+export const BORDER_PT = 6;
+export const BORDER_PL = 7;
+export const BORDER_AFTER_Z = 8;
+export const BORDER_AFTER_Y = 9;
+export const BORDER_AFTER_X = 10;
+/** Bytes from image to image, plane to plane, row to row, pixel to pixel. */
+export const BORDER_OUT_N = 11;
+export const BORDER_OUT_D = 12;
+export const BORDER_OUT_H = 13;
+export const BORDER_OUT_W = 14;
+
+// ResizeShape: sizes of x and out; read by resize.ts.
 export const RESIZE_N = 0;
 export const RESIZE_D = 1;
 export const RESIZE_H = 2;
@@ -150,9 +178,17 @@ export const RESIZE_C = 4;
 export const RESIZE_OD = 5;
 export const RESIZE_OH = 6;
 export const RESIZE_OW = 7;
-export const RESIZE_INDICES = 8;
+/** Bytes from image to image, plane to plane, row to row, pixel to pixel, in x and in out. */
+export const RESIZE_X_N = 8;
+export const RESIZE_X_D = 9;
+export const RESIZE_X_H = 10;
+export const RESIZE_X_W = 11;
+export const RESIZE_OUT_N = 12;
+export const RESIZE_OUT_D = 13;
+export const RESIZE_OUT_H = 14;
+export const RESIZE_OUT_W = 15;
 
-// StridedCopy: a box of COPY_RANK axes, outermost first, read by copy.ts. Counts, then the steps in floats on both sides.
+// CopyShape: a box of COPY_RANK axes, outermost first, read by copy.ts. Counts, then the strides in bytes on both sides.
 export const COPY_RANK = 6;
 /** What is contiguous: the last axis on both sides; the last axis of out and the last but one of x; neither. */
 export const COPY_MODE = 0;
@@ -165,32 +201,50 @@ export const COPY_X = 13;
 /** Extent of one unit of work along the last three axes; along the others it is 1. */
 export const COPY_TILE = 19;
 
-// PoolShape: a window over one to three spatial axes, read by pool.ts. Threes are depth, height, width.
-export const POOL_SIZE = 0;
-export const POOL_OUT = 3;
-export const POOL_KERNEL = 6;
-export const POOL_STRIDE = 9;
-export const POOL_DILATION = 12;
-export const POOL_BEFORE = 15;
-export const POOL_AFTER = 18;
-export const POOL_C = 21;
-/** 1: an average divides by the taps inside input and border; 0: by those inside the input. */
-export const POOL_COUNT_PADDING = 22;
+// PoolShape: a window over three spatial axes, read by pool.ts and pool-grad.ts.
+export const POOL_N = 0;
+export const POOL_D = 1;
+export const POOL_H = 2;
+export const POOL_W = 3;
+export const POOL_C = 4;
+export const POOL_OD = 5;
+export const POOL_OH = 6;
+export const POOL_OW = 7;
+export const POOL_KD = 8;
+export const POOL_KH = 9;
+export const POOL_KW = 10;
+export const POOL_SZ = 11;
+export const POOL_SY = 12;
+export const POOL_SX = 13;
+export const POOL_DZ = 14;
+export const POOL_DY = 15;
+export const POOL_DX = 16;
+/** Padding before x, and after it as far as averages count it. */
+export const POOL_PF = 17;
+export const POOL_PT = 18;
+export const POOL_PL = 19;
+export const POOL_AFTER_Z = 20;
+export const POOL_AFTER_Y = 21;
+export const POOL_AFTER_X = 22;
+/** 1: an average divides by the taps inside x and its padding; 0: by those inside x. */
+export const POOL_COUNT_PADDING = 23;
+/** Bytes from image to image, plane to plane, row to row, pixel to pixel, in x and in out. */
+export const POOL_X_N = 24;
+export const POOL_X_D = 25;
+export const POOL_X_H = 26;
+export const POOL_X_W = 27;
+export const POOL_OUT_N = 28;
+export const POOL_OUT_D = 29;
+export const POOL_OUT_H = 30;
+export const POOL_OUT_W = 31;
 
-// Combine: what output rows and the pixels in them take of which input rows and pixels, read by combine.ts.
-/** Rows of a picture, out and in, and pixels of a row, out and in. */
+// CombineShape: rows of an image of out and x, pixels of a row of out and x, channels, terms of all rows; read by combine.ts.
 export const COMBINE_ROWS = 0;
 export const COMBINE_ROWS_X = 1;
 export const COMBINE_PIXELS = 2;
 export const COMBINE_PIXELS_X = 3;
 export const COMBINE_C = 4;
-/** Shares of all rows; those of pixels stand behind them. */
-export const COMBINE_SHARES = 5;
-/**
- * Tables: where the shares of each row begin, and where those of the last end; the same for pixels; how many pixels, from each
- * one on, take alike of neighbours; and for each share how many bytes from the first row or pixel its source lies.
- */
-export const COMBINE_TABLES = 6;
+export const COMBINE_ROW_TERMS = 5;
 
 // NormShape: how group statistics lie, read by norm_scale_f32: rows of a picture and of a chunk, channels, groups of
 // channels, and how many times the channels repeat themselves in a row and in the tables.

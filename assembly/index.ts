@@ -19,6 +19,7 @@ export { direct_f32 } from "./direct";
 export { gemm_f32, gemm_pixels } from "./gemm";
 export { depthwise_filter_grad_f32, filter_grad_f32, pack_pixels_f32 } from "./filter-grad";
 export { pack_filter_f32 } from "./pack";
+export { fill_border_f32 } from "./border";
 export { fill_f32, strided_copy_f32 } from "./copy";
 export { col2im_f32, im2col_f32 } from "./im2col";
 export { pad_f32 } from "./pad";

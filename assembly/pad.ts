@@ -1,29 +1,17 @@
-// A border round the spatial axes of x [n, d, h, w, c]: out [n, od, oh, ow, c], with
-//   out[n, z, y, x', c] = x[n, s(z − front), s(y − top), s(x' − left), c]
-// where s(i) = i inside the input, and outside it
-//   constant: the value itself      reflect: −i or 2·(size − 1) − i      replicate: 0 or size − 1.
-// What comes after the input on each axis follows from the output size. reflect needs borders below size.
+// Padding of the spatial axes of x [n, d, h, w, c]: out [n, od, oh, ow, c], with
+//   out[n, z, y, x', c] = x[n, s(z − pf), s(y − pt), s(x' − pl), c]
+// where s(i) = i inside x, and outside it
+//   constant: the value itself      reflect: −i or 2·(size − 1) − i      replicate: 0 or size − 1
+// x and out are views: bytes from image to image, plane to plane, row to row, pixel to pixel; channels are dense. What comes
+// after x on each axis follows from the size of out. reflect needs padding below the size of x.
 import {
-  PAD_C,
-  PAD_CONSTANT,
-  PAD_D,
-  PAD_FRONT,
-  PAD_H,
-  PAD_LEFT,
-  PAD_MODE,
-  PAD_N,
-  PAD_OD,
-  PAD_OH,
-  PAD_OW,
-  PAD_REFLECT,
-  PAD_REPLICATE,
-  PAD_TOP,
-  PAD_W,
+  PAD_C, PAD_CONSTANT, PAD_D, PAD_H, PAD_MODE, PAD_N, PAD_OD, PAD_OH, PAD_OUT_D, PAD_OUT_H, PAD_OUT_N, PAD_OUT_W, PAD_OW,
+  PAD_PF, PAD_PL, PAD_PT, PAD_REFLECT, PAD_REPLICATE, PAD_W, PAD_X_D, PAD_X_H, PAD_X_N, PAD_X_W,
 } from "./abi";
-import { copy_floats, fill_floats } from "./copy";
+import { copy_floats, copy_pixels, fill_pixels } from "./copy";
 import { field } from "./simd";
 
-/** The input index behind index `i`, or −1 where only the constant is. */
+/** The index in x that index `i` takes its value from, or −1 for the constant. */
 // @ts-ignore: decorator
 @inline
 function source(i: i32, size: i32, mode: i32): i32 {
@@ -33,50 +21,42 @@ function source(i: i32, size: i32, mode: i32): i32 {
   return i < 0 ? 0 : size - 1;
 }
 
-/** Unit: a row (n, z, y) of the output. */
-export function pad_f32(out: usize, x: usize, record: usize, value: f32, from: i32, to: i32): void {
-  const d = field(record, PAD_D);
-  const h = field(record, PAD_H);
-  const w = field(record, PAD_W);
-  const c = field(record, PAD_C);
-  const od = field(record, PAD_OD);
-  const oh = field(record, PAD_OH);
-  const ow = field(record, PAD_OW);
-  const left = field(record, PAD_LEFT);
-  const right = ow - left - w;
-  const mode = field(record, PAD_MODE);
-  assert(left >= 0 && right >= 0, "the output row holds the input row");
-  assert(field(record, PAD_FRONT) >= 0 && field(record, PAD_FRONT) + d <= od, "the output holds every plane");
-  assert(field(record, PAD_TOP) >= 0 && field(record, PAD_TOP) + h <= oh, "the output holds every row");
+/** Unit: a row (n, z, y) of out. */
+export function pad_f32(out: usize, x: usize, padShape: usize, value: f32, from: i32, to: i32): void {
+  const d = field(padShape, PAD_D), h = field(padShape, PAD_H), w = field(padShape, PAD_W);
+  const od = field(padShape, PAD_OD), oh = field(padShape, PAD_OH), ow = field(padShape, PAD_OW);
+  const pf = field(padShape, PAD_PF), pt = field(padShape, PAD_PT), pl = field(padShape, PAD_PL);
+  const c = field(padShape, PAD_C), mode = field(padShape, PAD_MODE);
+  const x_pixel = <usize>field(padShape, PAD_X_W), pixel = <usize>field(padShape, PAD_OUT_W);
+  const pr = ow - pl - w;
+  assert(pl >= 0 && pr >= 0, "a row of out holds a row of x");
+  assert(pf >= 0 && pf + d <= od, "out holds every plane");
+  assert(pt >= 0 && pt + h <= oh, "out holds every row");
   assert(mode == PAD_CONSTANT || mode == PAD_REFLECT || mode == PAD_REPLICATE, "a known mode");
-  assert(mode != PAD_REFLECT || (left < w && right < w), "reflect: a border is smaller than the input");
-  assert(from >= 0 && to <= field(record, PAD_N) * od * oh, "rows inside the output");
+  assert(mode != PAD_REFLECT || (pl < w && pr < w), "reflect: padding is smaller than x");
+  assert(from >= 0 && to <= field(padShape, PAD_N) * od * oh, "rows of out");
 
-  const pixel = <usize>c << 2;
-  const in_row = <usize>w * pixel;
-  const out_row = <usize>ow * pixel;
-  out += <usize>from * out_row;
-  for (let row = from; row < to; ++row, out += out_row) {
-    const plane = row / oh;
-    const n = plane / od;
-    const z = source(plane - n * od - field(record, PAD_FRONT), d, mode);
-    const y = source(row - plane * oh - field(record, PAD_TOP), h, mode);
-    if (z < 0 || y < 0) {
-      fill_floats(out, value, ow * c);
+  for (let row = from; row < to; ++row) {
+    const plane = row / oh, y = row - plane * oh;
+    const n = plane / od, z = plane - n * od;
+    const iz = source(z - pf, d, mode), iy = source(y - pt, h, mode);
+    let q = out + <usize>n * field(padShape, PAD_OUT_N) + <usize>z * field(padShape, PAD_OUT_D)
+      + <usize>y * field(padShape, PAD_OUT_H);
+    if (iz < 0 || iy < 0) {
+      fill_pixels(q, value, ow, c, pixel);
       continue;
     }
-    const line = x + <usize>((n * d + z) * h + y) * in_row;
-    const body = out + <usize>left * pixel;
-    const tail = body + in_row;
-    copy_floats(body, line, w * c);
+    const line = x + <usize>n * field(padShape, PAD_X_N) + <usize>iz * field(padShape, PAD_X_D)
+      + <usize>iy * field(padShape, PAD_X_H);
+    const body = q + <usize>pl * pixel, end = body + <usize>w * pixel;
+    copy_pixels(body, line, w, c, pixel, x_pixel);
     if (mode == PAD_CONSTANT) {
-      fill_floats(out, value, left * c);
-      fill_floats(tail, value, right * c);
+      fill_pixels(q, value, pl, c, pixel);
+      fill_pixels(end, value, pr, c, pixel);
     } else {
-      let p = out;
-      for (let i = -left; i < 0; ++i, p += pixel) copy_floats(p, line + <usize>source(i, w, mode) * pixel, c);
-      p = tail;
-      for (let i = w; i < w + right; ++i, p += pixel) copy_floats(p, line + <usize>source(i, w, mode) * pixel, c);
+      for (let i = -pl; i < 0; ++i, q += pixel) copy_floats(q, line + <usize>source(i, w, mode) * x_pixel, c);
+      q = end;
+      for (let i = w; i < w + pr; ++i, q += pixel) copy_floats(q, line + <usize>source(i, w, mode) * x_pixel, c);
     }
   }
 }

@@ -1,84 +1,63 @@
-// Pooling. A window of kd x kh x kw taps (1-D and 2-D: leading ones) slides over [n, d, h, w, c]:
-//   max:     out[n, oz, oy, ox, c] = max x[n, oz*sd - pd + kz*dd, oy*sh - ph + ky*dh, ox*sw - pw + kx*dw, c]
-//   average: the sum of the same taps (dilation 1), divided by the number of taps that count
-// Only taps inside the input are read. Each output is one chain over its taps in the order z, y, x on every
-// path below, so that a value does not depend on the path.
-// Unit: one output pixel: n * od * oh * ow in all.
+// Pooling over one to three spatial axes of x [n, d, h, w, c] (1-D and 2-D have leading axes of size 1):
+//
+//   max:     out[n, oz, oy, ox, c] = max over taps of x[n, oz·sz + kz·dz − pf, oy·sy + ky·dy − pt, ox·sx + kx·dx − pl, c]
+//   average: the sum over the same taps (dilation 1), divided by the number of taps that count
+//
+// x and out are views: bytes from image to image, plane to plane, row to row, pixel to pixel; channels are dense. Only taps
+// inside x are read. Every path adds or compares the taps of an output in the order z, y, x, so that a value does not depend
+// on the path. Unit: one output pixel, n * od * oh * ow in all.
 import {
-  POOL_AFTER, POOL_BEFORE, POOL_C, POOL_COUNT_PADDING, POOL_DILATION,
-  POOL_KERNEL, POOL_OUT, POOL_SIZE, POOL_STRIDE,
+  POOL_AFTER_X, POOL_AFTER_Y, POOL_AFTER_Z, POOL_C, POOL_COUNT_PADDING, POOL_D, POOL_DX, POOL_DY, POOL_DZ, POOL_H,
+  POOL_KD, POOL_KH, POOL_KW, POOL_N, POOL_OD, POOL_OH, POOL_OUT_D, POOL_OUT_H, POOL_OUT_N, POOL_OUT_W, POOL_OW, POOL_PF,
+  POOL_PL, POOL_PT, POOL_SX, POOL_SY, POOL_SZ, POOL_W, POOL_X_D, POOL_X_H, POOL_X_N, POOL_X_W,
 } from "./abi";
 import { field, load_lanes, load_tail, splat, store_lanes, store_tail } from "./simd";
+import { end_tap, first_tap } from "./window";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
 
-/** The largest tap; NaN where there is one; -Infinity where a window has no tap inside the input. */
-export function pool_max_f32(out: usize, x: usize, shape: usize, from: i32, to: i32): void {
-  pool(true, out, x, shape, from, to);
+/** The largest tap; NaN where a tap is NaN; -Infinity where no tap lies inside x. */
+export function pool_max_f32(out: usize, x: usize, poolShape: usize, from: i32, to: i32): void {
+  pool(true, out, x, poolShape, from, to);
 }
 
 /**
- * The average of the taps. With POOL_COUNT_PADDING taps on the border (as far as POOL_AFTER goes, no further)
- * count as zeros; otherwise only taps inside the input count.
+ * The average of the taps. With POOL_COUNT_PADDING, taps on the padding (before x, and up to POOL_AFTER pixels after it)
+ * count as zeros; otherwise only taps inside x count.
  */
-export function pool_average_f32(out: usize, x: usize, shape: usize, from: i32, to: i32): void {
-  pool(false, out, x, shape, from, to);
+export function pool_average_f32(out: usize, x: usize, poolShape: usize, from: i32, to: i32): void {
+  pool(false, out, x, poolShape, from, to);
 }
 
-/** The first tap at or after 0, of those at start, start + dilation, ... */
+/** Taps of a window (dilation 1) that lie in x or its padding; windows begin inside one of them. */
 // @ts-ignore: decorator
 @inline
-export function first_tap(start: i32, dilation: i32): i32 {
-  return start >= 0 ? 0 : (dilation - 1 - start) / dilation;
-}
-
-/** The number of taps before `size`, at most `kernel`. */
-// @ts-ignore: decorator
-@inline
-export function end_tap(start: i32, size: i32, kernel: i32, dilation: i32): i32 {
-  const room = size - start;
-  if (room > (kernel - 1) * dilation) return kernel;
-  return room <= 0 ? 0 : (room + dilation - 1) / dilation;
-}
-
-/** Taps of a window (dilation 1) that lie inside input and border. */
-// @ts-ignore: decorator
-@inline
-function bordered(start: i32, size: i32, kernel: i32, after: i32): i32 {
+function padded_taps(start: i32, kernel: i32, size: i32, after: i32): i32 {
   return min(kernel, size + after - start);
 }
 
 // @ts-ignore: decorator
 @inline
 function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32): void {
-  const d = field(shape, POOL_SIZE), h = field(shape, POOL_SIZE + 1), w = field(shape, POOL_SIZE + 2);
-  const od = field(shape, POOL_OUT), oh = field(shape, POOL_OUT + 1), ow = field(shape, POOL_OUT + 2);
-  const kd = field(shape, POOL_KERNEL);
-  const kh = field(shape, POOL_KERNEL + 1);
-  const kw = field(shape, POOL_KERNEL + 2);
-  const sd = field(shape, POOL_STRIDE);
-  const sh = field(shape, POOL_STRIDE + 1);
-  const sw = field(shape, POOL_STRIDE + 2);
-  const dd = field(shape, POOL_DILATION);
-  const dh = field(shape, POOL_DILATION + 1);
-  const dw = field(shape, POOL_DILATION + 2);
-  const pd = field(shape, POOL_BEFORE);
-  const ph = field(shape, POOL_BEFORE + 1);
-  const pw = field(shape, POOL_BEFORE + 2);
-  const c = field(shape, POOL_C);
-  const border = !max && field(shape, POOL_COUNT_PADDING) != 0;
-  assert(max || (dd == 1 && dh == 1 && dw == 1));
-  assert(from >= 0);
+  const d = field(shape, POOL_D), h = field(shape, POOL_H), w = field(shape, POOL_W), c = field(shape, POOL_C);
+  const od = field(shape, POOL_OD), oh = field(shape, POOL_OH), ow = field(shape, POOL_OW);
+  const kd = field(shape, POOL_KD), kh = field(shape, POOL_KH), kw = field(shape, POOL_KW);
+  const sz = field(shape, POOL_SZ), sy = field(shape, POOL_SY), sx = field(shape, POOL_SX);
+  const dz = field(shape, POOL_DZ), dy = field(shape, POOL_DY), dx = field(shape, POOL_DX);
+  const pf = field(shape, POOL_PF), pt = field(shape, POOL_PT), pl = field(shape, POOL_PL);
+  const plane = <usize>field(shape, POOL_X_D), row = <usize>field(shape, POOL_X_H);
+  const pixel = <usize>field(shape, POOL_X_W), out_pixel = <usize>field(shape, POOL_OUT_W);
+  const count_padding = !max && field(shape, POOL_COUNT_PADDING) != 0;
+  assert(max || (dz == 1 && dy == 1 && dx == 1), "average: dilation 1");
+  assert(from >= 0 && to <= field(shape, POOL_N) * od * oh * ow, "pixels of the output");
 
-  const pixel = <usize>c << 2;
-  const row = pixel * w;
-  const plane = row * h;
-  // Output pixels lo <= ox < hi have all their taps inside the row.
-  const lo = (pw + sw - 1) / sw;
-  const reach = (kw - 1) * dw + 1;
-  const hi = w + pw >= reach ? min(ow, (w + pw - reach) / sw + 1) : 0;
+  const bytes = <usize>c << 2;
+  const dense = pixel == bytes && out_pixel == bytes;
+  // Output pixels inner <= ox < outer have all their taps inside the row.
+  const inner = (pl + sx - 1) / sx;
+  const reach = (kw - 1) * dx + 1;
+  const outer = w + pl >= reach ? min(ow, (w + pl - reach) / sx + 1) : 0;
 
-  let q = out + pixel * from;
   let ox = from % ow;
   let rest = from / ow;
   let oy = rest % oh;
@@ -86,43 +65,38 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
   let oz = rest % od;
   let n = rest / od;
   while (from < to) {
-    const z = oz * sd - pd;
-    const y = oy * sh - ph;
-    const fz = first_tap(z, dd);
-    const fy = first_tap(y, dh);
-    const nz = end_tap(z, d, kd, dd) - fz;
-    const ny = end_tap(y, h, kh, dh) - fy;
-    const base = x + plane * (n * d + z + fz * dd) + row * (y + fy * dh);
+    const z = oz * sz - pf, fz = first_tap(z, dz), nz = end_tap(z, d, kd, dz) - fz;
+    const y = oy * sy - pt, fy = first_tap(y, dy), ny = end_tap(y, h, kh, dy) - fy;
+    const line = x + <usize>n * field(shape, POOL_X_N) + plane * (z + fz * dz) + row * (y + fy * dy);
     let count = nz * ny;
-    if (border)
-      count = bordered(z, d, kd, field(shape, POOL_AFTER)) * bordered(y, h, kh, field(shape, POOL_AFTER + 1));
+    if (count_padding)
+      count = padded_taps(z, kd, d, field(shape, POOL_AFTER_Z)) * padded_taps(y, kh, h, field(shape, POOL_AFTER_Y));
+    let q = out + <usize>n * field(shape, POOL_OUT_N) + <usize>oz * field(shape, POOL_OUT_D)
+      + <usize>oy * field(shape, POOL_OUT_H) + <usize>ox * out_pixel;
 
     const end = min(ow, ox + to - from);
     from += end - ox;
     while (ox < end) {
-      const start = ox * sw - pw;
-      const fx = first_tap(start, dw);
-      const nx = end_tap(start, w, kw, dw) - fx;
-      const p = base + pixel * (start + fx * dw);
-      const inside = ox >= lo && ox < hi ? min(hi, end) - ox : 0;
-      if (c < 4 && sw > 1 && inside >= 4) {
-        const run = inside & ~3;
-        const taps = count * kw;
-        if (max) max_scattered(q, p, run, c, pixel * sw, nz, ny, nx, plane * dd, row * dh, pixel * dw);
-        else sum_scattered(q, p, run, c, pixel * sw, nz, ny, nx, plane, row, pixel, <f32>taps);
-        ox += run;
-        q += pixel * run;
-        continue;
-      }
-      // With stride 1 neighbours that see the same taps are one long row of channels.
-      const run = sw == 1 && inside > 0 ? inside : 1;
-      if (max) max_taps(q, p, run * c, nz, ny, nx, plane * dd, row * dh, pixel * dw);
-      else {
-        const taps = count * (border ? bordered(start, w, kw, field(shape, POOL_AFTER + 2)) : nx);
-        sum_taps(q, p, run * c, nz, ny, nx, plane, row, pixel, <f32>taps);
+      const start = ox * sx - pl, fx = first_tap(start, dx), nx = end_tap(start, w, kw, dx) - fx;
+      const p = line + pixel * (start + fx * dx);
+      const inside = ox >= inner && ox < outer ? min(outer, end) - ox : 0;
+      let run = 1;
+      if (c < 4 && sx > 1 && inside >= 4 && out_pixel == bytes) {
+        run = inside & ~3;
+        const taps = <f32>(count * kw);
+        if (max) max_gathered(q, p, run, c, pixel * sx, nz, ny, nx, plane * dz, row * dy, pixel * dx);
+        else sum_gathered(q, p, run, c, pixel * sx, nz, ny, nx, plane, row, pixel, taps);
+      } else {
+        // With stride 1, neighbours that see the same taps are one long row of channels.
+        if (sx == 1 && inside > 0 && dense) run = inside;
+        if (max) max_taps(q, p, run * c, nz, ny, nx, plane * dz, row * dy, pixel * dx);
+        else {
+          const taps = count * (count_padding ? padded_taps(start, kw, w, field(shape, POOL_AFTER_X)) : nx);
+          sum_taps(q, p, run * c, nz, ny, nx, plane, row, pixel, <f32>taps);
+        }
       }
       ox += run;
-      q += pixel * run;
+      q += out_pixel * run;
     }
     ox = 0;
     if (++oy == oh) {
@@ -135,9 +109,11 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
   }
 }
 
-/** out[i] = max over taps of p[tap + i], for c floats i. Strides in bytes. */
+// In all that follows nz, ny and nx are taps, and `plane`, `row` and `step` the bytes from tap to tap along those axes.
+
+/** out[i] = the largest of p[tap + i] over the taps, for `count` floats i. */
 function max_taps(
-  q: usize, p: usize, c: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
+  q: usize, p: usize, count: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
   // A column is a row whose taps lie further apart.
   if (nx == 1) {
@@ -146,26 +122,26 @@ function max_taps(
     ny = 1;
   }
   let i: usize = 0;
-  const bytes = <usize>c << 2;
-  if (nx == 3 && ny == 1 && nz == 1) for (; i + 64 <= bytes; i += 64) max_few(3, q + i, p + i, step, 2 * step, 0);
+  const bytes = <usize>count << 2;
+  if (nx == 3 && ny == 1 && nz == 1) for (; i + 64 <= bytes; i += 64) max_of_few(3, q + i, p + i, step, 2 * step, 0);
   else if (nx == 2 && ny == 2 && nz == 1)
-    for (; i + 64 <= bytes; i += 64) max_few(4, q + i, p + i, step, row, row + step);
+    for (; i + 64 <= bytes; i += 64) max_of_few(4, q + i, p + i, step, row, row + step);
   else for (; i + 64 <= bytes; i += 64) max_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step);
   for (; i + 16 <= bytes; i += 16) max_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step);
   if (i == bytes) return;
-  // The last four floats once more: the same values are written again.
-  if (c > 4) max_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step);
-  else max_vectors(1, c, q, p, nz, ny, nx, plane, row, step);
+  // The last vector overlaps the one before: the same values are written again.
+  if (count > 4) max_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step);
+  else max_vectors(1, count, q, p, nz, ny, nx, plane, row, step);
 }
 
-// pmax is one instruction but loses a NaN. A sum of the taps beside it keeps every NaN (and makes some of infinities):
-// where there is one, the vectors are done once more by max, which costs several instructions.
+// pmax is one instruction but drops NaN. The sum of the taps is NaN wherever a tap is (and where infinities cancel): only then
+// are the vectors computed again by max, which takes several instructions.
 
 /** One or four vectors of `lanes` floats. */
 // @ts-ignore: decorator
 @inline
 function max_vectors(
-  count: i32, lanes: i32, q: usize, p: usize,
+  vectors: i32, lanes: i32, q: usize, p: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
   let a0 = splat(MINUS_INFINITY), a1 = a0, a2 = a0, a3 = a0;
@@ -179,7 +155,7 @@ function max_vectors(
         const x0 = lanes == 4 ? v128.load(t) : load_tail(t, lanes);
         a0 = f32x4.pmax(a0, x0);
         s0 = f32x4.add(s0, x0);
-        if (count == 4) {
+        if (vectors == 4) {
           const x1 = v128.load(t, 16);
           a1 = f32x4.pmax(a1, x1);
           s1 = f32x4.add(s1, x1);
@@ -196,21 +172,22 @@ function max_vectors(
     }
     slice += plane;
   }
-  if (count == 4) s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
+  if (vectors == 4) s0 = f32x4.add(f32x4.add(s0, s1), f32x4.add(s2, s3));
   if (v128.any_true(f32x4.ne(s0, s0))) {
-    for (let i: usize = 0; i < <usize>count << 4; i += 16)
-      max_carefully(q + i, p + i, lanes, nz, ny, nx, plane, row, step);
+    for (let i: usize = 0; i < <usize>vectors << 4; i += 16)
+      max_vector_with_nan(q + i, p + i, lanes, nz, ny, nx, plane, row, step);
     return;
   }
   store_lanes(q, a0, lanes);
-  if (count == 4) {
+  if (vectors == 4) {
     v128.store(q, a1, 16);
     v128.store(q, a2, 32);
     v128.store(q, a3, 48);
   }
 }
 
-function max_carefully(
+/** One vector of `lanes` floats. NaN propagates. */
+function max_vector_with_nan(
   q: usize, p: usize, lanes: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
   let a = splat(MINUS_INFINITY);
@@ -229,69 +206,69 @@ function max_carefully(
   store_lanes(q, a, lanes);
 }
 
-/** Four vectors of three taps, at p, p + b and p + c, or of four. */
+/** Four vectors of three taps, at p and `b` and `c` bytes after it, or of four. */
 // @ts-ignore: decorator
 @inline
-function max_few(taps: i32, q: usize, p: usize, b: usize, c: usize, d: usize): void {
+function max_of_few(taps: i32, q: usize, p: usize, b: usize, c: usize, d: usize): void {
   b += p;
   c += p;
   d += p;
   let w = v128.load(p), x = v128.load(b), y = v128.load(c), z = taps == 4 ? v128.load(d) : y;
-  let sum = total(taps, w, x, y, z);
-  v128.store(q, most(taps, w, x, y, z));
+  let sum = sum_of(taps, w, x, y, z);
+  v128.store(q, max_of(taps, w, x, y, z));
   w = v128.load(p, 16), x = v128.load(b, 16), y = v128.load(c, 16), z = taps == 4 ? v128.load(d, 16) : y;
-  sum = f32x4.add(sum, total(taps, w, x, y, z));
-  v128.store(q, most(taps, w, x, y, z), 16);
+  sum = f32x4.add(sum, sum_of(taps, w, x, y, z));
+  v128.store(q, max_of(taps, w, x, y, z), 16);
   w = v128.load(p, 32), x = v128.load(b, 32), y = v128.load(c, 32), z = taps == 4 ? v128.load(d, 32) : y;
-  sum = f32x4.add(sum, total(taps, w, x, y, z));
-  v128.store(q, most(taps, w, x, y, z), 32);
+  sum = f32x4.add(sum, sum_of(taps, w, x, y, z));
+  v128.store(q, max_of(taps, w, x, y, z), 32);
   w = v128.load(p, 48), x = v128.load(b, 48), y = v128.load(c, 48), z = taps == 4 ? v128.load(d, 48) : y;
-  sum = f32x4.add(sum, total(taps, w, x, y, z));
-  v128.store(q, most(taps, w, x, y, z), 48);
-  if (v128.any_true(f32x4.ne(sum, sum))) max_few_carefully(q, p, b, c, taps == 4 ? d : c);
+  sum = f32x4.add(sum, sum_of(taps, w, x, y, z));
+  v128.store(q, max_of(taps, w, x, y, z), 48);
+  if (v128.any_true(f32x4.ne(sum, sum))) max_of_few_with_nan(q, p, b, c, taps == 4 ? d : c);
 }
 
 // @ts-ignore: decorator
 @inline
-function most(taps: i32, w: v128, x: v128, y: v128, z: v128): v128 {
+function max_of(taps: i32, w: v128, x: v128, y: v128, z: v128): v128 {
   const a = f32x4.pmax(w, x);
   return taps == 4 ? f32x4.pmax(a, f32x4.pmax(y, z)) : f32x4.pmax(a, y);
 }
 
 // @ts-ignore: decorator
 @inline
-function total(taps: i32, w: v128, x: v128, y: v128, z: v128): v128 {
+function sum_of(taps: i32, w: v128, x: v128, y: v128, z: v128): v128 {
   const a = f32x4.add(w, x);
   return taps == 4 ? f32x4.add(a, f32x4.add(y, z)) : f32x4.add(a, y);
 }
 
-function max_few_carefully(q: usize, a: usize, b: usize, c: usize, d: usize): void {
+function max_of_few_with_nan(q: usize, a: usize, b: usize, c: usize, d: usize): void {
   for (let i: usize = 0; i < 64; i += 16) {
     const ab = f32x4.max(v128.load(a + i), v128.load(b + i));
     v128.store(q + i, f32x4.max(ab, f32x4.max(v128.load(c + i), v128.load(d + i))));
   }
 }
 
-/** out[i] = sum over taps of p[tap + i] / divisor, for c floats i. Strides in bytes. */
+/** out[i] = the sum of p[tap + i] over the taps / divisor, for `count` floats i. */
 function sum_taps(
-  q: usize, p: usize, c: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
+  q: usize, p: usize, count: i32, nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
 ): void {
   const by = f32x4.splat(divisor);
   let i: usize = 0;
-  const bytes = <usize>c << 2;
+  const bytes = <usize>count << 2;
   for (; i + 64 <= bytes; i += 64) sum_vectors(4, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
   for (; i + 16 <= bytes; i += 16) sum_vectors(1, 4, q + i, p + i, nz, ny, nx, plane, row, step, by);
   if (i == bytes) return;
-  // The last four floats once more: the same values are written again.
-  if (c > 4) sum_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
-  else sum_vectors(1, c, q, p, nz, ny, nx, plane, row, step, by);
+  // The last vector overlaps the one before: the same values are written again.
+  if (count > 4) sum_vectors(1, 4, q + bytes - 16, p + bytes - 16, nz, ny, nx, plane, row, step, by);
+  else sum_vectors(1, count, q, p, nz, ny, nx, plane, row, step, by);
 }
 
 /** One or four vectors of `lanes` floats. */
 // @ts-ignore: decorator
 @inline
 function sum_vectors(
-  count: i32, lanes: i32, q: usize, p: usize,
+  vectors: i32, lanes: i32, q: usize, p: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, by: v128,
 ): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
@@ -301,7 +278,7 @@ function sum_vectors(
       let t = line;
       for (let k = nx; k > 0; k--) {
         a0 = f32x4.add(a0, lanes == 4 ? v128.load(t) : load_tail(t, lanes));
-        if (count == 4) {
+        if (vectors == 4) {
           a1 = f32x4.add(a1, v128.load(t, 16));
           a2 = f32x4.add(a2, v128.load(t, 32));
           a3 = f32x4.add(a3, v128.load(t, 48));
@@ -314,78 +291,69 @@ function sum_vectors(
   }
   if (lanes == 4) v128.store(q, f32x4.div(a0, by));
   else store_tail(q, f32x4.div(a0, by), lanes);
-  if (count == 4) {
+  if (vectors == 4) {
     v128.store(q, f32x4.div(a1, by), 16);
     v128.store(q, f32x4.div(a2, by), 32);
     v128.store(q, f32x4.div(a3, by), 48);
   }
 }
 
-// --- Fewer than four channels and a stride: every lane is gathered on its own ---
+// Fewer than four channels and a stride above 1: lanes are output floats, each gathered on its own.
 
-/** The floats at p + a, p + b, p + c, p + d. */
-// @ts-ignore: decorator
-@inline
-function gather(p: usize, a: usize, b: usize, c: usize, d: usize): v128 {
-  let x = v128.load32_zero(p + a);
-  x = v128.load_lane<f32>(p + b, x, 1);
-  x = v128.load_lane<f32>(p + c, x, 2);
-  return v128.load_lane<f32>(p + d, x, 3);
-}
-
-function max_scattered(
+function max_gathered(
   q: usize, p: usize, run: i32, c: i32, stride: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize,
 ): void {
-  scattered(true, q, p, run, c, stride, nz, ny, nx, plane, row, step, 1);
+  gathered(true, q, p, run, c, stride, nz, ny, nx, plane, row, step, 1);
 }
 
-function sum_scattered(
+function sum_gathered(
   q: usize, p: usize, run: i32, c: i32, stride: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
 ): void {
-  scattered(false, q, p, run, c, stride, nz, ny, nx, plane, row, step, divisor);
+  gathered(false, q, p, run, c, stride, nz, ny, nx, plane, row, step, divisor);
 }
 
-/** `run` pixels (a multiple of 4) that have the same taps, `stride` bytes apart in the input. */
+/** `run` output pixels (a multiple of 4, dense) that have the same taps, `stride` bytes apart in x. */
 // @ts-ignore: decorator
 @inline
-function scattered(
+function gathered(
   max: bool, q: usize, p: usize, run: i32, c: i32, stride: usize,
   nz: i32, ny: i32, nx: i32, plane: usize, row: usize, step: usize, divisor: f32,
 ): void {
   for (; run > 0; run -= 4) {
-    // Lane l of vector v is float 4 * v + l of four pixels of c floats.
+    // Vector v holds floats 4 * v to 4 * v + 3 of four pixels of c floats.
     for (let first = 0; first < 4 * c; first += 4) {
-      const o0 = place(first, c, stride);
-      const o1 = place(first + 1, c, stride);
-      const o2 = place(first + 2, c, stride);
-      const o3 = place(first + 3, c, stride);
+      const o0 = offset_of(first, c, stride), o1 = offset_of(first + 1, c, stride);
+      const o2 = offset_of(first + 2, c, stride), o3 = offset_of(first + 3, c, stride);
       let a = max ? splat(MINUS_INFINITY) : f32x4.splat(0);
-      let bad = f32x4.splat(0);
+      let nan = f32x4.splat(0);
       for (let z = 0; z < nz; z++)
         for (let y = 0; y < ny; y++) {
           let t = p + plane * z + row * y;
           for (let k = nx; k > 0; k--) {
-            const x = gather(t, o0, o1, o2, o3);
+            let x = v128.load32_zero(t + o0);
+            x = v128.load_lane<f32>(t + o1, x, 1);
+            x = v128.load_lane<f32>(t + o2, x, 2);
+            x = v128.load_lane<f32>(t + o3, x, 3);
             if (max) {
               a = f32x4.pmax(a, x);
-              bad = v128.or(bad, f32x4.ne(x, x));
+              nan = v128.or(nan, f32x4.ne(x, x));
             } else a = f32x4.add(a, x);
             t += step;
           }
         }
-      v128.store(q, max ? v128.or(a, bad) : f32x4.div(a, f32x4.splat(divisor)));
+      v128.store(q, max ? v128.or(a, nan) : f32x4.div(a, f32x4.splat(divisor)));
       q += 16;
     }
     p += stride << 2;
   }
 }
 
-/** Bytes to float `index` of a row of pixels of c floats that lie `stride` bytes apart. */
+/** Byte offset of float `index` in a row of pixels of c floats that lie `stride` bytes apart. */
 // @ts-ignore: decorator
 @inline
-function place(index: i32, c: i32, stride: usize): usize {
+function offset_of(index: i32, c: i32, stride: usize): usize {
   const pixel = index / c;
   return stride * pixel + (<usize>(index - pixel * c) << 2);
 }

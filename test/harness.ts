@@ -125,7 +125,7 @@ function once<P>(
 }
 
 /** Runs a call in pieces of 1, 2, 3, 5, ... units, last piece first. */
-function inPieces({ kernel, args, units }: BoundCall): void {
+export function inPieces({ kernel, args, units }: BoundCall): void {
   const cuts = [0];
   for (let step = 1, at = 1; at < units; at += step, step = (step * 3 + 1) >> 1) cuts.push(at);
   cuts.push(units);

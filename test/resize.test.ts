@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import {
   linearIndices,
   nearestIndices,
@@ -43,7 +43,11 @@ function noise(shape: readonly number[]): Plain & { data: Float32Array } {
   return { shape, data: Float32Array.from({ length: sizeOf(shape) }, value) };
 }
 
-for (const { name, engine } of builds())
+const BUILDS = builds();
+// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
+beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
+
+for (const { name, engine } of BUILDS)
   describe(`resize (${name})`, () => {
     for (const coordinates of COORDINATES)
       for (const { from, to } of SIZES) {

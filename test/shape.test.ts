@@ -278,7 +278,7 @@ describe("the box of a strided copy", () => {
     ]);
   });
   it("is one step for a single element", () => {
-    expect(collapse([])).toEqual([{ size: 1, out: 1, x: 1 }]);
+    expect(collapse([])).toEqual([{ size: 1, out: 4, x: 4 }]);
   });
 });
 
@@ -293,9 +293,12 @@ describe("what shape ops refuse", () => {
     );
     expect(() => reshape.infer([x], { shape: [-1, 7] }, where)).toThrow("need a multiple of 7");
     expect(() => reshape.infer([x], { shape: [-1, -1] }, where)).toThrow("more than one -1");
-    expect(() => reshape.infer([x], { shape: [0, -1] }, where)).toThrow(
+    expect(() => reshape.infer([x], { shape: [2, 3, 4, 8, 0] }, where)).toThrow(
       "is 0 but must be an integer of at least 1",
     );
+    expect(reshape.infer([x], { shape: [0, 6, -1] }, where)).toEqual([float(2, 6, 16)]);
+    expect(reshape.infer([x], { shape: [0, 0, 32] }, where)).toEqual([float(2, 3, 32)]);
+    expect(() => reshape.infer([x], { shape: [0, 0, 7] }, where)).toThrow("do not fill shape [0,0,7] of 42");
     expect(() => reshape.infer([], { shape: [1] }, where)).toThrow("takes 1 inputs but got 0");
   });
   it("flatten", () => {
@@ -332,6 +335,12 @@ describe("what shape ops refuse", () => {
       "size[1] is 0",
     );
     expect(() => slice.infer([x], { begin: [0], size: [1] }, where)).toThrow("must be a list of 4");
+    expect(() => slice.infer([x], { begin: [0, 3, 0, 0], size: [1, -1, 1, 1] }, where)).toThrow(
+      "size[1] is -1",
+    );
+    expect(slice.infer([x], { begin: [0, 1, 2, 3], size: [-1, 1, -1, -1] }, where)).toEqual([
+      float(2, 1, 2, 5),
+    ]);
   });
   it("split", () => {
     expect(() => split.infer([x], { axis: 3, sizes: [4, 5] }, where)).toThrow(

@@ -2,8 +2,8 @@
 import { ShapeError } from "../errors.ts";
 import { type Shape, sizeOf, type TensorType } from "../graph/op.ts";
 
-/** Bytes of one tensor stay below 2^31, so that every offset inside it fits an i32. */
-const MAX_BYTES = 2 ** 31 - 1;
+/** The largest integer a kernel computes with. Bytes of one tensor stay below it, so that every offset inside it fits. */
+export const MAX_INTEGER = 2 ** 31 - 1;
 
 export function show(shape: Shape): string {
   return `[${shape.join(",")}]`;
@@ -11,7 +11,7 @@ export function show(shape: Shape): string {
 
 /** An integer of at least `min`. */
 export function integer(value: unknown, name: string, where: string, min: number): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > 0x7fffffff)
+  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > MAX_INTEGER)
     throw new ShapeError(`${where}: ${name} is ${String(value)} but must be an integer of at least ${min}`);
   return value;
 }
@@ -32,6 +32,23 @@ export function perAxis(
   return list.map((v, i) => integer(v, axes > 1 ? `${name}[${i}]` : name, where, min));
 }
 
+/** A list with something for every axis of the input. */
+export function axisList(value: unknown, axes: number, name: string, where: string): readonly unknown[] {
+  if (!Array.isArray(value) || value.length !== axes)
+    throw new ShapeError(
+      `${where}: ${name} is ${JSON.stringify(value)} but must be a list of ${axes}, one per axis of the input`,
+    );
+  return value;
+}
+
+/** One of some words. */
+export function oneOf(value: unknown, words: readonly string[], name: string, where: string): void {
+  if (words.includes(value as string)) return;
+  const quoted = words.map((word) => JSON.stringify(word));
+  const choice = `${quoted.slice(0, -1).join(", ")} or ${quoted[quoted.length - 1]}`;
+  throw new ShapeError(`${where}: ${name} is ${JSON.stringify(value)} but must be ${choice}`);
+}
+
 /** A finite number. */
 export function finite(value: unknown, name: string, where: string): number {
   if (typeof value !== "number" || !Number.isFinite(value))
@@ -50,10 +67,10 @@ export function axisOf(axis: number, rank: number, where: string): number {
 
 /** The number of inputs an op takes. */
 export function arity(inputs: readonly TensorType[], least: number, most: number, where: string): void {
-  if (inputs.length < least || inputs.length > most)
-    throw new ShapeError(
-      `${where}: takes ${least === most ? least : `${least} to ${most}`} inputs but got ${inputs.length}`,
-    );
+  if (inputs.length < least || inputs.length > most) {
+    const range = least === most ? least : most === Infinity ? `at least ${least}` : `${least} to ${most}`;
+    throw new ShapeError(`${where}: takes ${range} inputs but got ${inputs.length}`);
+  }
 }
 
 /** A rank, with the layout in the message. */
@@ -62,6 +79,27 @@ export function rank(input: TensorType, expected: number, layout: string, name: 
     throw new ShapeError(
       `${where}: ${name} has rank ${input.shape.length} (shape ${show(input.shape)}) but must have rank ${expected} (${layout})`,
     );
+}
+
+/** The spatial axes of an input [n, ...spatial, c], one to three. */
+export function spatialShape({ shape }: TensorType, where: string): Shape {
+  if (shape.length < 3 || shape.length > 5)
+    throw new ShapeError(
+      `${where}: input has rank ${shape.length} (shape ${show(shape)}) but must have rank 3 to 5 ` +
+        "([n, ...spatial, c] with one to three spatial axes)",
+    );
+  return shape.slice(1, -1);
+}
+
+/** The size of a result: an integer of at least 1 for each spatial axis of an input. */
+export function checkSize(size: unknown, x: TensorType, where: string): void {
+  const axes = x.shape.length - 2;
+  if (!Array.isArray(size) || size.length !== axes)
+    throw new ShapeError(
+      `${where}: size is ${JSON.stringify(size)} but must be a list of ${axes}, ` +
+        `one per spatial axis of input ${show(x.shape)}`,
+    );
+  perAxis(size, axes, "size", where, 1);
 }
 
 /** Checks a shape that came from outside or out of inference: whole positive dimensions, below 2 GiB. */
@@ -73,9 +111,9 @@ export function checkShape(shape: Shape, name: string, where: string): void {
       );
   });
   const bytes = sizeOf(shape) * 4;
-  if (bytes > MAX_BYTES)
+  if (bytes > MAX_INTEGER)
     throw new ShapeError(
-      `${where}: ${name} of shape ${show(shape)} would take ${bytes} bytes but a tensor may have at most ${MAX_BYTES}`,
+      `${where}: ${name} of shape ${show(shape)} would take ${bytes} bytes but a tensor may have at most ${MAX_INTEGER}`,
     );
 }
 

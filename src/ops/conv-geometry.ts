@@ -1,6 +1,6 @@
 // What convolutions of both directions share: their parameters checked, their axes resolved, and where a window's values lie.
 import { ShapeError } from "../errors.ts";
-import { type Border, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import { type Border, sizeOf, type TensorType } from "../graph/op.ts";
 import { type Activation, checkActivation } from "./activation.ts";
 import { arity, checkShape, integer, perAxis, requireFloats, show } from "./check.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
@@ -83,29 +83,9 @@ export function convGeometry(
   return { axes: slid, c, oc };
 }
 
-/** An axis of one pixel under a window of one. */
-const ONE: Axis = { size: 1, out: 1, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-
-/** Depth, height and width: leading axes of size 1 before those there are. */
-export function depthHeightWidth(axes: readonly Axis[]): Axis[] {
-  return [...new Array<Axis>(3 - axes.length).fill(ONE), ...axes];
-}
-
 /** Multiply-adds of a convolution with the filter w that gives y. */
 export const convMultiplyAdds = (w: TensorType, y: TensorType): number =>
   (sizeOf(w.shape) / w.shape.at(-1)!) * sizeOf(y.shape);
-
-/** Bytes from image to image, plane to plane, row to row and pixel to pixel of a value [n, ...spatial, c]. */
-export function pixelStrides({ strides }: Pick<Value, "strides">): number[] {
-  const spatial = strides.slice(1, -1);
-  return [strides[0], ...new Array<number>(3 - spatial.length).fill(0), ...spatial];
-}
-
-/** The same for a dense tensor [n, ...sizes, c] of three sizes. */
-export function densePixelStrides([d, h, w]: Shape, c: number): number[] {
-  const pixel = c * 4;
-  return [d * h * w * pixel, h * w * pixel, w * pixel, pixel];
-}
 
 /** A run of neighbouring input values that every pixel sums over: bytes from the pixel's own place, and floats. */
 export interface Run {

@@ -6,17 +6,10 @@ import type { Address } from "../runtime/address.ts";
 import { convShape, epilogue } from "../runtime/records.ts";
 import { epilogueOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
-import {
-  type ConvParams,
-  convOperands,
-  coversBorder,
-  densePixelStrides,
-  pixelStrides,
-  type Run,
-} from "./conv-geometry.ts";
+import { type ConvParams, convOperands, coversBorder, type Run } from "./conv-geometry.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
 import { asTheyLie, type BorderedAxis, forEachPadded, hasBorder } from "./padded.ts";
-import { type Padding, slide } from "./window.ts";
+import { densePixelStrides, type Padding, pixelStrides, slide } from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
   /** Extra rows at the end of each axis of the output: 0 to the larger of stride and dilation, less 1. */
@@ -86,7 +79,14 @@ export const convTranspose: Op<ConvTransposeParams> = {
     const output = [yStrides[0], ...axes.map((a, i) => a.stride * yStrides[i + 1])];
     const write = (count: number, from: Address, to: Address): void => {
       for (const { counts, packed: product, first } of packed)
-        multiplyInChunks(e, product, { counts: [count, ...counts], input: strides, output, first }, from, to, end);
+        multiplyInChunks(
+          e,
+          product,
+          { counts: [count, ...counts], input: strides, output, first },
+          from,
+          to,
+          end,
+        );
     };
     if (copy)
       forEachPadded(e, x, bordered, "zeros", ({ count, place }, padded) =>

@@ -27,14 +27,11 @@ import {
   convGeometry,
   convMultiplyAdds,
   coversBorder,
-  densePixelStrides,
-  depthHeightWidth,
-  pixelStrides,
   windowRuns,
 } from "./conv-geometry.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
-import { asTheyLie, forEachPadded, hasBorder, type Images } from "./padded.ts";
-import type { Axis } from "./window.ts";
+import { asTheyLie, forEachPadded, hasBorder } from "./padded.ts";
+import { type Axis, densePixelStrides, type Images, pixelStrides, threeAxes, unchanged } from "./window.ts";
 import { prepareWinograd } from "./winograd.ts";
 
 /**
@@ -109,14 +106,16 @@ function factsOf(
 function borderOf(inputs: readonly TensorType[], p: ConvParams, plan: PlanOptions): Border | undefined {
   const { axes, c, oc } = convGeometry(inputs, p, "conv");
   if (p.paddingMode !== "zeros" || !hasBorder(axes)) return undefined;
-  const algorithm = convAlgorithm(factsOf(inputs[0].shape[0], depthHeightWidth(axes), c, oc, p.groups, plan));
+  const algorithm = convAlgorithm(
+    factsOf(inputs[0].shape[0], threeAxes(axes, unchanged(1)), c, oc, p.groups, plan),
+  );
   return isWinograd(algorithm) ? undefined : axes.map((a) => [a.before, a.after]);
 }
 
 function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams, accumulate: boolean): void {
   const [x, w, bias] = inputs;
   const { axes: given, c, oc } = convGeometry(inputs, p, "conv");
-  const axes = depthHeightWidth(given);
+  const axes = threeAxes(given, unchanged(1));
   const facts = factsOf(x.shape[0], axes, c, oc, p.groups, e);
   const yStrides = pixelStrides(y);
   let algorithm = convAlgorithm(facts);
@@ -129,18 +128,25 @@ function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams,
   const lies = zeros && coversBorder(x.border, given);
   const skips = isWinograd(algorithm) || (algorithm === "depthwise" && !depthwisePads(facts));
   const copy =
-    (hasBorder(axes) && !lies && !(skips && zeros)) || (algorithm === "direct" && !densePixels(pixelStrides(x)));
+    (hasBorder(axes) && !lies && !(skips && zeros)) ||
+    (algorithm === "direct" && !densePixels(pixelStrides(x)));
   const asWindow = copy || (lies && !isWinograd(algorithm));
-  const inside = asWindow ? axes.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 })) : axes;
+  const inside = asWindow
+    ? axes.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
+    : axes;
   const end = e.record(epilogue({ accumulate: Number(accumulate), ...epilogueOf(p.activation) }));
-  const strides = copy ? densePixelStrides(inside.map((a) => a.size), c) : pixelStrides(x);
+  const strides = copy
+    ? densePixelStrides(
+        inside.map((a) => a.size),
+        c,
+      )
+    : pixelStrides(x);
   const write = prepare(e, algorithm, inside, strides, c, oc, p.groups, w, bias, end);
   if (copy)
     forEachPadded(e, x, axes, p.paddingMode, ({ count, place }, images) =>
       write(count, images, { base: place(y.base, yStrides[0]), strides: yStrides }),
     );
-  else
-    write(x.shape[0], asTheyLie(x, asWindow ? axes : []), { base: y.base, strides: yStrides });
+  else write(x.shape[0], asTheyLie(x, asWindow ? axes : []), { base: y.base, strides: yStrides });
 }
 
 /** Packs what can be packed once, and gives back what writes the convolution of some images, which have these strides. */
@@ -158,7 +164,10 @@ function prepare(
 ): (images: number, x: Images, y: Images) => void {
   if (isWinograd(algorithm)) {
     const run = prepareWinograd(e, algorithm, axes, c, oc, w, bias, end);
-    const flat = ({ base, strides: [image, , row, pixel] }: Images) => ({ base, strides: [image, row, pixel] });
+    const flat = ({ base, strides: [image, , row, pixel] }: Images) => ({
+      base,
+      strides: [image, row, pixel],
+    });
     return (images, x, y) => run(images, flat(x), flat(y));
   }
   const outs = axes.map((a) => a.out);
@@ -178,7 +187,7 @@ function prepare(
   if (algorithm === "direct")
     return (images, x, y) =>
       e.call("direct_f32", images * rows, [
-        ...[y.base, x.base, w.base, bias?.base ?? 0, record(images, x, y), end] as const,
+        ...([y.base, x.base, w.base, bias?.base ?? 0, record(images, x, y), end] as const),
       ]);
   if (algorithm === "depthwise") {
     const { blocks, packedBytes } = planDepthwise(oc, taps);

@@ -1,10 +1,18 @@
 // Patches under a sliding window, as rows of a matrix, and back. What other libraries call unfold and fold.
-
 import { ShapeError } from "../errors.ts";
-import { fields, float32, type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
-import { CONV_DZ, CONV_KD, CONV_N, CONV_OD, CONV_PF, CONV_SZ } from "../runtime/wasm.ts";
-import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
-import { type Axis, type Padding, slide, threeAxes } from "./window.ts";
+import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
+import { convShape } from "../runtime/records.ts";
+import { arity, checkShape, checkSize, show } from "./check.ts";
+import {
+  checkWindow,
+  type Padding,
+  pixelStrides,
+  slide,
+  threeAxes,
+  unchanged,
+  windowLists,
+} from "./window.ts";
 
 export interface Im2colParams {
   kernel: readonly number[];
@@ -18,35 +26,23 @@ export interface Col2imParams extends Im2colParams {
   size: readonly number[];
 }
 
-function checkWindow(input: TensorType, params: Im2colParams, where: string): number {
-  requireFloats(input, where);
-  const axes = input.shape.length - 2;
-  if (axes < 1 || axes > 3)
-    throw new ShapeError(
-      `${where}: input has rank ${input.shape.length} (shape ${show(input.shape)}) but must have rank 3 to 5 ` +
-        "([n, ...spatial, c] with one to three spatial axes)",
-    );
-  perAxis(params.kernel, axes, "kernel", where, 1);
-  perAxis(params.stride, axes, "stride", where, 1);
-  perAxis(params.dilation, axes, "dilation", where, 1);
-  return axes;
+/** The record of images [n, ...spatial, c] and their patches; both are dense. */
+function emitShape(e: Emitter, image: Value, patches: Value, p: Im2colParams): Address<"convShape"> {
+  const axes = threeAxes(slide(image.shape.slice(1, -1), p, "im2col"), unchanged(1));
+  return e.record(
+    convShape({
+      n: image.shape[0],
+      c: image.shape[image.shape.length - 1],
+      oc: patches.shape[patches.shape.length - 1],
+      ...windowLists(axes),
+      xStrides: pixelStrides(image),
+      outStrides: pixelStrides(patches),
+    }),
+  );
 }
 
-/** The ConvShape record of images [n, ...sizes, c]. */
-function recordOf(n: number, c: number, axes: readonly Axis[]): number[] {
-  const three = (pick: (axis: Axis) => number, missing: number): number[] =>
-    threeAxes(axes.map(pick), missing);
-  return fields({
-    [CONV_N]: [n, ...three((a) => a.size, 1), c],
-    [CONV_OD]: three((a) => a.out, 1),
-    [CONV_KD]: three((a) => a.kernel, 1),
-    [CONV_SZ]: three((a) => a.stride, 1),
-    [CONV_DZ]: three((a) => a.dilation, 1),
-    [CONV_PF]: three((a) => a.before, 0),
-  });
-}
-
-const outRows = (n: number, sizes: Shape): number => n * sizeOf(sizes.slice(0, -1));
+/** Rows of pixels of a value [n, ...spatial, c]. */
+const rowsOf = ({ shape }: Value): number => sizeOf(shape.slice(0, -2));
 
 /** [n, ...spatial, c] to [n, ...out, taps · c], a patch per output pixel: taps row by row, channels innermost. */
 export const im2col: Op<Im2colParams> = {
@@ -54,17 +50,13 @@ export const im2col: Op<Im2colParams> = {
   infer(inputs, params, where) {
     arity(inputs, 1, 1, where);
     const [{ shape }] = inputs;
-    checkWindow(inputs[0], params, where);
-    const axes = slide(shape.slice(1, -1), params, where);
+    const axes = slide(checkWindow(inputs[0], params, where), params, where);
     const out = [shape[0], ...axes.map((axis) => axis.out), sizeOf(params.kernel) * shape[shape.length - 1]];
     checkShape(out, "output", where);
     return [float32(out)];
   },
   forward(e, [x], [out], params) {
-    const n = x.shape[0];
-    const axes = slide(x.shape.slice(1, -1), params, "im2col");
-    const record = e.table(recordOf(n, x.shape[x.shape.length - 1], axes));
-    e.call("im2col_f32", outRows(n, out.shape.slice(1, -1)), [out.base, x.base, record]);
+    e.call("im2col_f32", rowsOf(out), [out.base, x.base, emitShape(e, x, out, params)]);
   },
 };
 
@@ -74,13 +66,8 @@ export const col2im: Op<Col2imParams> = {
   infer(inputs, params, where) {
     arity(inputs, 1, 1, where);
     const [{ shape }] = inputs;
-    const rank = checkWindow(inputs[0], params, where);
-    if (!Array.isArray(params.size) || params.size.length !== rank)
-      throw new ShapeError(
-        `${where}: size is ${JSON.stringify(params.size)} but must be a list of ${rank}, ` +
-          `one per spatial axis of input ${show(shape)}`,
-      );
-    perAxis(params.size, rank, "size", where, 1);
+    checkWindow(inputs[0], params, where);
+    checkSize(params.size, inputs[0], where);
     const outs = slide(params.size, params, where).map((axis) => axis.out);
     if (outs.some((out, i) => out !== shape[i + 1]))
       throw new ShapeError(
@@ -99,8 +86,6 @@ export const col2im: Op<Col2imParams> = {
     return [float32(out)];
   },
   forward(e, [col], [out], params) {
-    const axes = slide(params.size, params, "col2im");
-    const record = e.table(recordOf(out.shape[0], out.shape[out.shape.length - 1], axes));
-    e.call("col2im_f32", outRows(out.shape[0], params.size), [out.base, col.base, record]);
+    e.call("col2im_f32", rowsOf(out), [out.base, col.base, emitShape(e, out, col, params)]);
   },
 };

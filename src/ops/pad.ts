@@ -1,20 +1,11 @@
-// A border round a tensor: constant on any axis, mirrored or repeated on the spatial ones.
-
+// Padding: a constant on any axis, the image mirrored or its edge repeated on the spatial ones.
 import { ShapeError } from "../errors.ts";
-import { type Emitter, fields, float32, type Op, sizeOf } from "../graph/op.ts";
-import type { Address } from "../runtime/address.ts";
-import {
-  PAD_CONSTANT,
-  PAD_FRONT,
-  PAD_MODE,
-  PAD_N,
-  PAD_OD,
-  PAD_REFLECT,
-  PAD_REPLICATE,
-} from "../runtime/wasm.ts";
-import { arity, checkShape, finite, integer, requireFloats, show } from "./check.ts";
-import { copyBox, list } from "./shape.ts";
-import { type PaddingMode, threeAxes } from "./window.ts";
+import { type Emitter, float32, isDense, type Op, sizeOf } from "../graph/op.ts";
+import { padShape } from "../runtime/records.ts";
+import { PAD_CONSTANT, PAD_REFLECT, PAD_REPLICATE } from "../runtime/wasm.ts";
+import { arity, axisList, checkShape, finite, integer, oneOf, requireFloats, show } from "./check.ts";
+import { copyValue, partOf, stridedCopy } from "./strided.ts";
+import { type Axis, type Images, imagesOf, type PaddingMode, threeAxes } from "./window.ts";
 
 export type PadMode = "constant" | "reflect" | "replicate";
 
@@ -22,22 +13,24 @@ export interface PadParams {
   /** [before, after] for every axis of the tensor. */
   pads: readonly (readonly [number, number])[];
   mode: PadMode;
+  /** What mode "constant" adds. */
   value: number;
 }
 
 /** Whether only the axes between the first and the last grow, and there are one to three of them. */
-function isSpatial(pads: PadParams["pads"]): boolean {
+export function isSpatial(pads: PadParams["pads"]): boolean {
   const fixed = (pair: readonly [number, number] | undefined): boolean => pair?.[0] === 0 && pair[1] === 0;
   return pads.length >= 3 && pads.length <= 5 && fixed(pads[0]) && fixed(pads.at(-1));
 }
 
 export const pad: Op<PadParams> = {
   name: "pad",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, { pads, mode, value }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
     requireFloats(x, where);
-    list(pads, x.shape.length, "pads", where).forEach((pair, i) => {
+    axisList(pads, x.shape.length, "pads", where).forEach((pair, i) => {
       if (!Array.isArray(pair) || pair.length !== 2)
         throw new ShapeError(
           `${where}: pads[${i}] is ${JSON.stringify(pair)} but must be a pair [before, after]`,
@@ -45,11 +38,8 @@ export const pad: Op<PadParams> = {
       integer(pair[0], `pads[${i}][0]`, where, 0);
       integer(pair[1], `pads[${i}][1]`, where, 0);
     });
+    oneOf(mode, ["constant", "reflect", "replicate"], "mode", where);
     if (mode === "constant") finite(value, "value", where);
-    else if (mode !== "reflect" && mode !== "replicate")
-      throw new ShapeError(
-        `${where}: mode is ${JSON.stringify(mode)} but must be "constant", "reflect" or "replicate"`,
-      );
     else if (!isSpatial(pads))
       throw new ShapeError(
         `${where}: pads are ${JSON.stringify(pads)} on input ${show(x.shape)}, but mode "${mode}" pads only the one ` +
@@ -57,8 +47,8 @@ export const pad: Op<PadParams> = {
       );
     if (mode === "reflect")
       pads.forEach((pair, i) => {
-        const most = Math.max(...pair);
-        if (most > 0 && most >= x.shape[i])
+        const longer = Math.max(...pair);
+        if (longer > 0 && longer >= x.shape[i])
           throw new ShapeError(
             `${where}: pads[${i}] is ${show(pair)} but axis ${i} of the input ${show(x.shape)} has ${x.shape[i]}; ` +
               `mode "reflect" can add at most ${x.shape[i] - 1} on a side`,
@@ -69,25 +59,24 @@ export const pad: Op<PadParams> = {
     return [float32(shape)];
   },
   forward(e, [x], [out], { pads, mode, value }) {
-    const none = pads.every(([before, after]) => before + after === 0);
-    if (isSpatial(pads) && !none) {
-      const sizes = x.shape.slice(1, -1);
-      const axes = sizes.map((size, i) => ({ size, before: pads[i + 1][0], after: pads[i + 1][1] }));
-      emitPad(e, out.base, x.base, x.shape[0], axes, x.shape[x.shape.length - 1], mode, value);
+    const grows = pads.some(([before, after]) => before + after > 0);
+    if (grows && isSpatial(pads)) {
+      const sizes = threeAxes(x.shape.slice(1, -1), 1);
+      const pairs = threeAxes(pads.slice(1, -1), [0, 0]);
+      const axes = sizes.map((size, i) => ({ size, before: pairs[i][0], after: pairs[i][1] }));
+      const c = x.shape[x.shape.length - 1];
+      emitPad(e, imagesOf(out), imagesOf(x), x.shape[0], axes, c, mode, value);
       return;
     }
-    if (!none) {
+    if (grows && isDense(out)) {
       const count = sizeOf(out.shape);
       e.call("fill_f32", Math.ceil(count / 4), [out.base, value, count]);
+    } else if (grows) {
+      const axes = out.shape.map((size, i) => ({ size, out: out.strides[i], x: 0 }));
+      stridedCopy(e, out.base, e.constant(Float32Array.of(value)), axes);
     }
-    copyBox(
-      e,
-      out,
-      pads.map(([before]) => before),
-      x,
-      pads.map(() => 0),
-      x.shape,
-    );
+    const before = pads.map((pair) => pair[0]);
+    copyValue(e, partOf(out, before, x.shape), x);
   },
 };
 
@@ -98,28 +87,22 @@ const PAD_MODES: Record<PadMode | PaddingMode, number> = {
   replicate: PAD_REPLICATE,
 };
 
-/** Writes `x` [n, ...spatial, c] with a border round its one to three spatial axes to `out`. */
+/** Writes the call that copies `n` images of `x` with padding round their three spatial axes to `out`. */
 export function emitPad(
   e: Emitter,
-  out: Address,
-  x: Address,
+  out: Images,
+  x: Images,
   n: number,
-  axes: readonly { readonly size: number; readonly before: number; readonly after: number }[],
+  axes: readonly Pick<Axis, "size" | "before" | "after">[],
   c: number,
   mode: PadMode | PaddingMode,
   value = 0,
 ): void {
-  const sizes = axes.map((a) => a.size);
-  const before = axes.map((a) => a.before);
-  const outs = threeAxes(
-    axes.map((a) => a.before + a.size + a.after),
-    1,
-  );
-  const record = fields({
-    [PAD_N]: [n, ...threeAxes(sizes, 1), c],
-    [PAD_OD]: outs,
-    [PAD_FRONT]: threeAxes(before, 0),
-    [PAD_MODE]: [PAD_MODES[mode]],
+  const size = axes.map((a) => a.size);
+  const outSize = axes.map((a) => a.before + a.size + a.after);
+  const shape = padShape({
+    ...{ n, size, c, out: outSize, before: axes.map((a) => a.before) },
+    ...{ mode: PAD_MODES[mode], xStrides: x.strides, outStrides: out.strides },
   });
-  e.call("pad_f32", n * outs[0] * outs[1], [out, x, e.table(record), value]);
+  e.call("pad_f32", n * outSize[0] * outSize[1], [out.base, x.base, e.record(shape), value]);
 }

@@ -1,17 +1,9 @@
 // Images with a border round them: as they lie where there is one already, else as padded copies, a few images at a time.
 import { type Emitter, sizeOf, type Value } from "../graph/op.ts";
-import type { Address } from "../runtime/address.ts";
 import { imagesPerChunk } from "../runtime/plan.ts";
 import { type Chunk, forEachChunk } from "../runtime/program.ts";
-import { densePixelStrides, pixelStrides } from "./conv-geometry.ts";
 import { emitPad } from "./pad.ts";
-import type { PaddingMode } from "./window.ts";
-
-/** Where the first image lies, and bytes from image to image, plane to plane, row to row, pixel to pixel. */
-export interface Images {
-  readonly base: Address;
-  readonly strides: readonly number[];
-}
+import { densePixelStrides, type Images, type PaddingMode, pixelStrides } from "./window.ts";
 
 /** How far a border reaches along depth, height and width. */
 export interface BorderedAxis {
@@ -20,7 +12,8 @@ export interface BorderedAxis {
   readonly after: number;
 }
 
-export const hasBorder = (axes: readonly BorderedAxis[]): boolean => axes.some((a) => a.before > 0 || a.after > 0);
+export const hasBorder = (axes: readonly BorderedAxis[]): boolean =>
+  axes.some((a) => a.before > 0 || a.after > 0);
 
 /** The images without a border, or with one that lies round them already; `base` is that of the border's first pixel. */
 export function asTheyLie(x: Value, axes: readonly BorderedAxis[]): Images {
@@ -53,7 +46,7 @@ export function forEachPadded(
     perChunk,
     (chunk) => {
       const source = { base: chunk.place(x.base, from[0]), strides: from };
-      emitPad(e, padded.base, source.base, chunk.count, axes, c, mode);
+      emitPad(e, padded, source, chunk.count, axes, c, mode);
       body(chunk, padded);
     },
     firstApart,

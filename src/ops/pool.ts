@@ -1,40 +1,31 @@
 // Pooling over one to three spatial axes of [n, ...spatial, c].
-
 import { ShapeError } from "../errors.ts";
-import {
-  type Emitter,
-  fields,
-  float32,
-  type Op,
-  type Shape,
-  sizeOf,
-  type TensorType,
-  type Value,
-} from "../graph/op.ts";
+import { type Emitter, float32, type Op, sizeOf, type TensorType, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { poolSplits } from "../runtime/plan.ts";
-import {
-  POOL_AFTER,
-  POOL_BEFORE,
-  POOL_C,
-  POOL_COUNT_PADDING,
-  POOL_DILATION,
-  POOL_KERNEL,
-  POOL_OUT,
-  POOL_SIZE,
-  POOL_STRIDE,
-} from "../runtime/wasm.ts";
-import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
+import { poolShape } from "../runtime/records.ts";
+import { arity, checkShape, requireFloats, spatialShape } from "./check.ts";
 import { reduceStretch } from "./reduce.ts";
-import { type Axis, type Padding, slide } from "./window.ts";
+import {
+  type Axis,
+  checkWindow,
+  densePixelStrides,
+  type Images,
+  imagesOf,
+  type Padding,
+  slide,
+  threeAxes,
+  unchanged,
+  windowLists,
+} from "./window.ts";
 
 export interface AvgPoolParams {
   kernel: readonly number[];
   stride: readonly number[];
   padding: Padding;
-  /** The last window may hang over the end (PyTorch's rule). */
+  /** The last window may reach past the end (PyTorch's rule). */
   ceilMode: boolean;
-  /** Divide by the taps on the border too (not by those past it). */
+  /** Divide by the taps on the padding too (not by those past it). */
   countIncludePad: boolean;
 }
 
@@ -43,7 +34,7 @@ export interface MaxPoolParams {
   stride: readonly number[];
   dilation: readonly number[];
   padding: Padding;
-  /** The last window may hang over the end (PyTorch's rule). */
+  /** The last window may reach past the end (PyTorch's rule). */
   ceilMode: boolean;
 }
 
@@ -52,30 +43,16 @@ export interface GlobalPoolParams {
   keepDims: boolean;
 }
 
-function spatial({ shape }: TensorType, where: string): Shape {
-  if (shape.length < 3 || shape.length > 5)
-    throw new ShapeError(
-      `${where}: input has rank ${shape.length} (shape ${show(shape)}) but must have rank 3 to 5 ` +
-        "([n, ...spatial, c] with one to three spatial axes)",
-    );
-  return shape.slice(1, -1);
-}
+/** The axes under the window, resolved: depth, height and width. */
+export const poolAxes = (x: TensorType, p: MaxPoolParams): Axis[] =>
+  threeAxes(slide(x.shape.slice(1, -1), p, "pool"), unchanged(1));
 
 export const undilated = (p: AvgPoolParams): MaxPoolParams => ({ ...p, dilation: p.kernel.map(() => 1) });
-
-export function axesOf(x: TensorType, p: MaxPoolParams, where: string): Axis[] {
-  return slide(spatial(x, where), p, where);
-}
 
 function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: string): TensorType[] {
   arity(inputs, 1, 1, where);
   const [x] = inputs;
-  requireFloats(x, where);
-  const rank = spatial(x, where).length;
-  perAxis(p.kernel, rank, "kernel", where, 1);
-  perAxis(p.stride, rank, "stride", where, 1);
-  perAxis(p.dilation, rank, "dilation", where, 1);
-  const axes = axesOf(x, p, where);
+  const axes = slide(checkWindow(x, p, where), p, where);
   for (const { before, after, kernel, dilation } of axes) {
     const reach = dilation * (kernel - 1) + 1;
     if (before >= reach || after >= reach)
@@ -89,75 +66,64 @@ function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: strin
   return [float32(shape)];
 }
 
-/** The axes of a window, always three: depth, height, width. */
-export function threePoolAxes(x: TensorType, p: MaxPoolParams): Axis[] {
-  const axes = axesOf(x, p, "pool");
-  return [...[LONE, LONE, LONE].slice(axes.length), ...axes];
-}
-
-/** An axis of one pixel under a window of one. */
-const LONE: Axis = still(1);
-
-/** An axis that a window leaves as it is. */
-function still(size: number): Axis {
-  return { size, out: size, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 };
-}
-
-/** Writes the call; the axes are depth, height and width. */
-export function emitPool(
+/** The record of n images of c channels under a window of three axes. */
+export function emitPoolShape(
   e: Emitter,
-  kernel: "pool_max_f32" | "pool_average_f32" | "pool_max_grad_f32",
-  out: Address,
-  from: readonly Address[],
+  n: number,
+  c: number,
   axes: readonly Axis[],
-  [n, c]: readonly number[],
+  x: Images,
+  out: Images,
   countPadding = false,
-): void {
-  const three = (pick: (axis: Axis) => number): number[] => axes.map(pick);
-  const record = fields({
-    [POOL_SIZE]: three((a) => a.size),
-    [POOL_OUT]: three((a) => a.out),
-    [POOL_KERNEL]: three((a) => a.kernel),
-    [POOL_STRIDE]: three((a) => a.stride),
-    [POOL_DILATION]: three((a) => a.dilation),
-    [POOL_BEFORE]: three((a) => a.before),
-    [POOL_AFTER]: three((a) => a.after),
-    [POOL_C]: [c],
-    [POOL_COUNT_PADDING]: [Number(countPadding)],
-  });
-  // Forward by pixels of the output, backward by rows of the input.
-  const units = kernel === "pool_max_grad_f32" ? axes[0].size * axes[1].size : sizeOf(three((a) => a.out));
-  e.call(kernel, n * units, [out, ...from, e.table(record)]);
+): Address<"poolShape"> {
+  return e.record(
+    poolShape({
+      ...{ n, c, ...windowLists(axes), after: axes.map((a) => a.after), countPadding: Number(countPadding) },
+      ...{ xStrides: x.strides, outStrides: out.strides },
+    }),
+  );
 }
 
-export const ends = ({ shape }: Value): number[] => [shape[0], shape[shape.length - 1]];
+/** Units of a pool: its output pixels. */
+const unitsOf = (n: number, axes: readonly Axis[]): number => n * sizeOf(axes.map((a) => a.out));
 
-/** The largest value under the window; the border never wins. */
+/** The largest value under the window; padding is never the largest. */
 export const maxPool: Op<MaxPoolParams> = {
   name: "maxPool",
+  strided: { inputs: [0], outputs: true },
   infer: inferPool,
-  forward(e, [x], [out], p) {
-    const axes = threePoolAxes(x, p);
+  forward(e, [x], [y], p) {
+    const out = imagesOf(y);
+    const n = x.shape[0];
+    const c = x.shape[x.shape.length - 1];
+    const pool = (to: Images, from: Images, axes: readonly Axis[]): void => {
+      const shape = emitPoolShape(e, n, c, axes, from, to);
+      e.call("pool_max_f32", unitsOf(n, axes), [to.base, from.base, shape]);
+    };
+    const axes = poolAxes(x, p);
     const [depth, height, width] = axes;
-    const [n, c] = ends(x);
-    let from = x.base;
-    if (poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
-      const columns = e.scratch(4 * n * depth.out * height.out * width.size * c);
-      emitPool(e, "pool_max_f32", columns, [from], [depth, height, still(width.size)], [n, c]);
-      from = columns;
-      axes.splice(0, 2, still(depth.out), still(height.out));
+    if (!poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
+      pool(out, imagesOf(x), axes);
+      return;
     }
-    emitPool(e, "pool_max_f32", out.base, [from], axes, [n, c]);
+    const size = [depth.out, height.out, width.size];
+    const columns = { base: e.scratch(4 * n * c * sizeOf(size)), strides: densePixelStrides(size, c) };
+    pool(columns, imagesOf(x), [depth, height, unchanged(width.size)]);
+    pool(out, columns, [unchanged(depth.out), unchanged(height.out), width]);
   },
 };
 
 /** The average under the window. */
 export const avgPool: Op<AvgPoolParams> = {
   name: "avgPool",
+  strided: { inputs: [0], outputs: true },
   infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
-  forward(e, [x], [out], p) {
-    const axes = threePoolAxes(x, undilated(p));
-    emitPool(e, "pool_average_f32", out.base, [x.base], axes, ends(x), p.countIncludePad);
+  forward(e, [x], [y], p) {
+    const axes = poolAxes(x, undilated(p));
+    const n = x.shape[0];
+    const c = x.shape[x.shape.length - 1];
+    const shape = emitPoolShape(e, n, c, axes, imagesOf(x), imagesOf(y), p.countIncludePad);
+    e.call("pool_average_f32", unitsOf(n, axes), [y.base, x.base, shape]);
   },
 };
 
@@ -169,7 +135,7 @@ function inferGlobal(
   arity(inputs, 1, 1, where);
   const [x] = inputs;
   requireFloats(x, where);
-  const ones = spatial(x, where).map(() => 1);
+  const ones = spatialShape(x, where).map(() => 1);
   return [float32([x.shape[0], ...(keepDims ? ones : []), x.shape[x.shape.length - 1]])];
 }
 

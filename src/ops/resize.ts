@@ -1,10 +1,8 @@
 // Another size for the one to three spatial axes of [n, ...spatial, c]: nearest pixel, or linear between neighbours.
-
-import { ShapeError } from "../errors.ts";
-import { fields, float32, type Op } from "../graph/op.ts";
-import { RESIZE_INDICES, RESIZE_N, RESIZE_OD } from "../runtime/wasm.ts";
-import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
-import { threeAxes } from "./window.ts";
+import { float32, type Op } from "../graph/op.ts";
+import { resizeShape } from "../runtime/records.ts";
+import { arity, checkShape, checkSize, oneOf, requireFloats, spatialShape } from "./check.ts";
+import { pixelStrides, threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";
 
@@ -24,27 +22,26 @@ export interface ResizeParams {
   coordinates: ResizeCoordinates;
 }
 
-/** The place of output pixel i as a fraction of whole numbers: nothing is rounded yet. */
-function place(
+/** The position of output pixel i as a fraction of whole numbers: nothing is rounded yet. */
+function position(
   i: number,
   size: number,
   out: number,
   coordinates: ResizeCoordinates,
-): [over: number, under: number] {
+): [numerator: number, denominator: number] {
   if (coordinates === "asymmetric") return [i * size, out];
   if (coordinates === "alignCorners") return out === 1 ? [0, 1] : [i * (size - 1), out - 1];
   return [(2 * i + 1) * size - out, 2 * out];
 }
 
 /**
- * The input pixel nearest to every output pixel: halves go up for alignCorners; halfPixel and asymmetric take the
- * pixel whose cell holds the place, floor((i + 1/2) · in / out) and floor(i · in / out).
+ * The input pixel nearest to every output pixel: halves go up for alignCorners; halfPixel and asymmetric take the pixel that
+ * contains the position, floor((i + 1/2) · in / out) and floor(i · in / out).
  */
 export function nearestIndices(size: number, out: number, coordinates: ResizeCoordinates): Int32Array {
   return Int32Array.from({ length: out }, (_, i) => {
-    const [over, under] = place(i, size, out, coordinates);
-    const nearest =
-      coordinates === "asymmetric" ? Math.floor(over / under) : Math.floor((2 * over + under) / (2 * under));
+    const [a, b] = position(i, size, out, coordinates);
+    const nearest = coordinates === "asymmetric" ? Math.floor(a / b) : Math.floor((2 * a + b) / (2 * b));
     return Math.min(nearest, size - 1);
   });
 }
@@ -58,41 +55,27 @@ export function linearIndices(
   const indices = new Int32Array(out);
   const weights = new Float32Array(out);
   for (let i = 0; i < out; i++) {
-    const [over, under] = place(i, size, out, coordinates);
+    const [a, b] = position(i, size, out, coordinates);
     // Outside the outer pixels' centres there is only the outer pixel.
-    if (over <= 0) continue;
-    const rest = over % under;
-    indices[i] = Math.min((over - rest) / under, size - 1);
-    weights[i] = indices[i] < size - 1 ? rest / under : 0;
+    if (a <= 0) continue;
+    const rest = a % b;
+    indices[i] = Math.min((a - rest) / b, size - 1);
+    weights[i] = indices[i] < size - 1 ? rest / b : 0;
   }
   return { indices, weights };
 }
 
 export const resize: Op<ResizeParams> = {
   name: "resize",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, { size, method, coordinates }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
     requireFloats(x, where);
-    const axes = x.shape.length - 2;
-    if (axes < 1 || axes > 3)
-      throw new ShapeError(
-        `${where}: input has rank ${x.shape.length} (shape ${show(x.shape)}) but must have rank 3 to 5 ` +
-          "([n, ...spatial, c] with one to three spatial axes)",
-      );
-    if (!Array.isArray(size) || size.length !== axes)
-      throw new ShapeError(
-        `${where}: size is ${JSON.stringify(size)} but must be a list of ${axes}, ` +
-          `one per spatial axis of input ${show(x.shape)}`,
-      );
-    perAxis(size, axes, "size", where, 1);
-    if (method !== "nearest" && method !== "linear")
-      throw new ShapeError(`${where}: method is ${JSON.stringify(method)} but must be "nearest" or "linear"`);
-    if (coordinates !== "halfPixel" && coordinates !== "alignCorners" && coordinates !== "asymmetric")
-      throw new ShapeError(
-        `${where}: coordinates is ${JSON.stringify(coordinates)} but must be ` +
-          '"halfPixel", "alignCorners" or "asymmetric"',
-      );
+    spatialShape(x, where);
+    checkSize(size, x, where);
+    oneOf(method, ["nearest", "linear"], "method", where);
+    oneOf(coordinates, ["halfPixel", "alignCorners", "asymmetric"], "coordinates", where);
     const shape = [x.shape[0], ...size, x.shape[x.shape.length - 1]];
     checkShape(shape, "output", where);
     return [float32(shape)];
@@ -101,20 +84,20 @@ export const resize: Op<ResizeParams> = {
     const sizes = threeAxes(x.shape.slice(1, -1), 1);
     const outs = threeAxes(out.shape.slice(1, -1), 1);
     const units = x.shape[0] * outs[0] * outs[1];
-    const recordOf = (tables: Int32Array[]): number[] =>
-      fields({
-        [RESIZE_N]: [x.shape[0], ...sizes, x.shape[x.shape.length - 1]],
-        [RESIZE_OD]: outs,
-        [RESIZE_INDICES]: tables.flatMap((table) => [...table]),
-      });
+    const shape = e.record(
+      resizeShape({
+        ...{ n: x.shape[0], size: sizes, c: x.shape[x.shape.length - 1], out: outs },
+        ...{ xStrides: pixelStrides(x), outStrides: pixelStrides(out) },
+      }),
+    );
     if (method === "nearest") {
-      const record = recordOf(sizes.map((size, i) => nearestIndices(size, outs[i], coordinates)));
-      e.call("resize_nearest_f32", units, [out.base, x.base, e.table(record)]);
+      const indices = sizes.flatMap((size, i) => [...nearestIndices(size, outs[i], coordinates)]);
+      e.call("resize_nearest_f32", units, [out.base, x.base, e.table(indices), shape]);
     } else {
       const axes = sizes.map((size, i) => linearIndices(size, outs[i], coordinates));
-      const record = recordOf(axes.map((axis) => axis.indices));
-      const weights = Float32Array.from(axes.flatMap((axis) => [...axis.weights]));
-      e.call("resize_linear_f32", units, [out.base, x.base, e.table(record), e.constant(weights)]);
+      const indices = e.table(axes.flatMap((axis) => [...axis.indices]));
+      const weights = e.constant(Float32Array.from(axes.flatMap((axis) => [...axis.weights])));
+      e.call("resize_linear_f32", units, [out.base, x.base, indices, weights, shape]);
     }
   },
 };

@@ -1,32 +1,11 @@
+// Ops that move values or give them another shape.
 import { ShapeError } from "../errors.ts";
-import { type Emitter, type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
-import { arity, axisOf, checkShape, integer, rank, show } from "./check.ts";
-import { denseSteps, type StridedAxis, stridedCopy } from "./strided.ts";
-
-/** Copies a box of `sizes` from `x`, seen from index `begin` on, to `out`, from index `place` on. */
-export function copyBox(e: Emitter, out: Value, place: Shape, x: Value, begin: Shape, sizes: Shape): void {
-  const outSteps = denseSteps(out.shape);
-  const xSteps = denseSteps(x.shape);
-  const first = (steps: Shape, index: Shape): number =>
-    steps.reduce((sum, step, i) => sum + step * index[i], 0);
-  stridedCopy(
-    e,
-    out.base.plus(first(outSteps, place) * 4),
-    x.base.plus(first(xSteps, begin) * 4),
-    sizes.map((size, i) => ({ size, out: outSteps[i], x: xSteps[i] })),
-  );
-}
-
-export function list(value: unknown, length: number, name: string, where: string): readonly unknown[] {
-  if (!Array.isArray(value) || value.length !== length)
-    throw new ShapeError(
-      `${where}: ${name} is ${JSON.stringify(value)} but must be a list of ${length}, one per axis of the input`,
-    );
-  return value;
-}
+import { type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import { arity, axisList, axisOf, checkShape, integer, oneOf, rank, show } from "./check.ts";
+import { copyValue, partOf, stridedCopy } from "./strided.ts";
 
 export interface ReshapeParams {
-  /** The new shape; one dimension may be -1: whatever is left. */
+  /** The new shape. 0 keeps the input's size on that axis; one dimension may be -1: what is left. */
   shape: Shape;
 }
 
@@ -43,7 +22,8 @@ export const reshape: Op<ReshapeParams> = {
       throw new ShapeError(
         `${where}: shape ${show(shape)} has more than one -1, but only one dimension can be inferred`,
       );
-    const known = shape.filter((d) => d !== -1);
+    const sizes = shape.map((d, i) => (d === 0 && i < x.shape.length ? x.shape[i] : d));
+    const known = sizes.filter((d) => d !== -1);
     for (const d of known) integer(d, `a dimension of shape ${show(shape)}`, where, 1);
     const have = sizeOf(x.shape);
     const want = sizeOf(known);
@@ -52,7 +32,7 @@ export const reshape: Op<ReshapeParams> = {
         `${where}: input ${show(x.shape)} has ${have} elements, which do not fill shape ${show(shape)} ` +
           (free < 0 ? `of ${want}` : `(the dimensions given need a multiple of ${want})`),
       );
-    return [{ shape: shape.map((d) => (d === -1 ? have / want : d)), dtype: x.dtype }];
+    return [{ shape: sizes.map((d) => (d === -1 ? have / want : d)), dtype: x.dtype }];
   },
   forward() {},
 };
@@ -78,10 +58,11 @@ export interface TransposeParams {
 
 export const transpose: Op<TransposeParams> = {
   name: "transpose",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, { perm }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
-    list(perm, x.shape.length, "perm", where);
+    axisList(perm, x.shape.length, "perm", where);
     if ([...perm].sort((a, b) => a - b).some((axis, i) => axis !== i))
       throw new ShapeError(
         `${where}: perm is ${show(perm)} but must hold every axis from 0 to ${x.shape.length - 1} once`,
@@ -89,10 +70,7 @@ export const transpose: Op<TransposeParams> = {
     return [{ shape: perm.map((axis) => x.shape[axis]), dtype: x.dtype }];
   },
   forward(e, [x], [out], { perm }) {
-    const outSteps = denseSteps(out.shape);
-    const xSteps = denseSteps(x.shape);
-    const axes = perm.map((axis, i) => ({ size: out.shape[i], out: outSteps[i], x: xSteps[axis] }));
-    stridedCopy(e, out.base, x.base, axes);
+    copyValue(e, out, { ...x, shape: out.shape, strides: perm.map((axis) => x.strides[axis]) });
   },
 };
 
@@ -102,6 +80,7 @@ export interface ConcatParams {
 
 export const concat: Op<ConcatParams> = {
   name: "concat",
+  strided: { inputs: "all", outputs: true },
   infer(inputs, params, where) {
     arity(inputs, 1, Infinity, where);
     const [first] = inputs;
@@ -122,48 +101,45 @@ export const concat: Op<ConcatParams> = {
     return [{ shape, dtype: first.dtype }];
   },
   forward(e, inputs, [out], params) {
-    const zeros = out.shape.map(() => 0);
+    const origin = out.shape.map(() => 0);
     const axis = axisOf(params.axis, out.shape.length, "concat");
-    let place = 0;
+    let start = 0;
     for (const x of inputs) {
-      copyBox(e, out, zeros.with(axis, place), x, zeros, x.shape);
-      place += x.shape[axis];
+      copyValue(e, partOf(out, origin.with(axis, start), x.shape), x);
+      start += x.shape[axis];
     }
   },
 };
 
 export interface SliceParams {
+  /** The first index of every axis. */
   begin: readonly number[];
+  /** The size of every axis; -1 takes all that is left. */
   size: readonly number[];
 }
 
 export const slice: Op<SliceParams> = {
   name: "slice",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, { begin, size }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
-    list(begin, x.shape.length, "begin", where);
-    list(size, x.shape.length, "size", where);
-    x.shape.forEach((d, i) => {
+    axisList(begin, x.shape.length, "begin", where);
+    axisList(size, x.shape.length, "size", where);
+    const shape = x.shape.map((d, i) => {
       integer(begin[i], `begin[${i}]`, where, 0);
-      integer(size[i], `size[${i}]`, where, 1);
-      if (begin[i] + size[i] > d)
+      const taken = size[i] === -1 && begin[i] < d ? d - begin[i] : integer(size[i], `size[${i}]`, where, 1);
+      if (begin[i] + taken > d)
         throw new ShapeError(
-          `${where}: begin[${i}] + size[${i}] is ${begin[i]} + ${size[i]} = ${begin[i] + size[i]} ` +
+          `${where}: begin[${i}] + size[${i}] is ${begin[i]} + ${taken} = ${begin[i] + taken} ` +
             `but axis ${i} of the input ${show(x.shape)} has only ${d}`,
         );
+      return taken;
     });
-    return [{ shape: [...size], dtype: x.dtype }];
+    return [{ shape, dtype: x.dtype }];
   },
-  forward(e, [x], [out], { begin, size }) {
-    copyBox(
-      e,
-      out,
-      out.shape.map(() => 0),
-      x,
-      begin,
-      size,
-    );
+  forward(e, [x], [out], { begin }) {
+    copyValue(e, out, partOf(x, begin, out.shape));
   },
 };
 
@@ -175,6 +151,7 @@ export interface SplitParams {
 
 export const split: Op<SplitParams> = {
   name: "split",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, params, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
@@ -193,12 +170,12 @@ export const split: Op<SplitParams> = {
     return sizes.map((size) => ({ shape: x.shape.with(axis, size), dtype: x.dtype }));
   },
   forward(e, [x], outputs, params) {
-    const zeros = x.shape.map(() => 0);
+    const origin = x.shape.map(() => 0);
     const axis = axisOf(params.axis, x.shape.length, "split");
-    let begin = 0;
+    let start = 0;
     for (const out of outputs) {
-      copyBox(e, out, zeros, x, zeros.with(axis, begin), out.shape);
-      begin += out.shape[axis];
+      copyValue(e, out, partOf(x, origin.with(axis, start), out.shape));
+      start += out.shape[axis];
     }
   },
 };
@@ -216,34 +193,33 @@ function checkBlock(inputs: readonly TensorType[], { block, order }: BlockParams
   arity(inputs, 1, 1, where);
   rank(inputs[0], 4, "[n, h, w, c]", "input", where);
   integer(block, "block", where, 1);
-  if (order !== "dcr" && order !== "crd")
-    throw new ShapeError(`${where}: order is ${JSON.stringify(order)} but must be "dcr" or "crd"`);
+  oneOf(order, ["dcr", "crd"], "order", where);
   return inputs[0];
 }
 
-/** The axes n, h, w, block row, block column, c of the deep tensor and of the wide one. */
+/** The axes n, h, block row, w, block column, c of the wide value and of the deep one: sizes, and bytes along them. */
 function blockAxes(
-  wide: Shape,
+  wide: Value,
+  deep: Value,
   { block, order }: BlockParams,
 ): { size: number; wide: number; deep: number }[] {
-  const [n, wideH, wideW, c] = wide;
-  const h = wideH / block;
-  const w = wideW / block;
-  const depth = c * block * block;
+  const [n, h, w] = deep.shape;
+  const c = wide.shape[3];
   const [row, column, channel] = order === "dcr" ? [block * c, c, 1] : [block, 1, block * block];
   return [
-    { size: n, wide: wideH * wideW * c, deep: h * w * depth },
-    { size: h, wide: block * wideW * c, deep: w * depth },
-    { size: block, wide: wideW * c, deep: row },
-    { size: w, wide: block * c, deep: depth },
-    { size: block, wide: c, deep: column },
-    { size: c, wide: 1, deep: channel },
+    { size: n, wide: wide.strides[0], deep: deep.strides[0] },
+    { size: h, wide: block * wide.strides[1], deep: deep.strides[1] },
+    { size: block, wide: wide.strides[1], deep: row * 4 },
+    { size: w, wide: block * wide.strides[2], deep: deep.strides[2] },
+    { size: block, wide: wide.strides[2], deep: column * 4 },
+    { size: c, wide: 4, deep: channel * 4 },
   ];
 }
 
 /** [n, h, w, block² · c] to [n, h · block, w · block, c]. */
 export const depthToSpace: Op<BlockParams> = {
   name: "depthToSpace",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, params, where) {
     const { shape, dtype } = checkBlock(inputs, params, where);
     const [n, h, w, depth] = shape;
@@ -255,9 +231,7 @@ export const depthToSpace: Op<BlockParams> = {
     return [{ shape: [n, h * block, w * block, depth / (block * block)], dtype }];
   },
   forward(e, [x], [out], params) {
-    const axes = blockAxes(out.shape, params).map(
-      (a): StridedAxis => ({ size: a.size, out: a.wide, x: a.deep }),
-    );
+    const axes = blockAxes(out, x, params).map((a) => ({ size: a.size, out: a.wide, x: a.deep }));
     stridedCopy(e, out.base, x.base, axes);
   },
 };
@@ -265,6 +239,7 @@ export const depthToSpace: Op<BlockParams> = {
 /** [n, h · block, w · block, c] to [n, h, w, block² · c]. */
 export const spaceToDepth: Op<BlockParams> = {
   name: "spaceToDepth",
+  strided: { inputs: [0], outputs: true },
   infer(inputs, params, where) {
     const { shape, dtype } = checkBlock(inputs, params, where);
     const [n, h, w, c] = shape;
@@ -276,9 +251,7 @@ export const spaceToDepth: Op<BlockParams> = {
     return [{ shape: [n, h / block, w / block, c * block * block], dtype }];
   },
   forward(e, [x], [out], params) {
-    const axes = blockAxes(x.shape, params).map(
-      (a): StridedAxis => ({ size: a.size, out: a.deep, x: a.wide }),
-    );
+    const axes = blockAxes(x, out, params).map((a) => ({ size: a.size, out: a.deep, x: a.wide }));
     stridedCopy(e, out.base, x.base, axes);
   },
 };

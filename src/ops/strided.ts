@@ -1,36 +1,36 @@
-// Moving a box of floats whose axes step differently on both sides. Transpose, concat, slice, split, pad and the
-// two depth/space exchanges differ only in the axes they hand over.
-
-import { type Emitter, fields, type Shape } from "../graph/op.ts";
+// Copies of boxes whose axes have other strides on both sides. Transpose, concat, slice, split, pad and the exchanges of depth
+// and space differ only in the axes they hand over.
+import type { Emitter, Shape, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { COPY } from "../runtime/plan.ts";
-import {
-  COPY_DIMS,
-  COPY_MODE,
-  COPY_OUT,
-  COPY_RANK,
-  COPY_ROWS,
-  COPY_SCATTERED,
-  COPY_TILE,
-  COPY_TRANSPOSE,
-  COPY_X,
-} from "../runtime/wasm.ts";
+import { copyShape } from "../runtime/records.ts";
+import { COPY_RANK, COPY_ROWS, COPY_SCATTERED, COPY_TRANSPOSE } from "../runtime/wasm.ts";
 
-/** One axis of the box: its length, and how many floats one step along it is in the output and in the input. */
+/** One axis of a box: its length, and the bytes from one index to the next in the output and in the input. */
 export interface StridedAxis {
   size: number;
   out: number;
   x: number;
 }
 
-/** Steps in floats of a dense row-major tensor. */
-export function denseSteps(shape: Shape): number[] {
-  const steps = new Array<number>(shape.length).fill(1);
-  for (let i = shape.length - 2; i >= 0; i--) steps[i] = steps[i + 1] * shape[i + 1];
-  return steps;
+/** The part of a value from index `begin` on. */
+export function partOf(value: Value, begin: Shape, shape: Shape): Value {
+  const { dtype, base, strides } = value;
+  return { shape, dtype, base: base.plus(strides.reduce((sum, s, i) => sum + s * begin[i], 0)), strides };
 }
 
-/** Drops axes of length 1, orders the rest by their step in the output, and joins those that are one on both sides. */
+/** Writes the calls that copy `x` to `out`, which have the same shape and any strides. */
+export function copyValue(e: Emitter, out: Value, x: Value): void {
+  const axes = x.shape.map((size, i) => ({ size, out: out.strides[i], x: x.strides[i] }));
+  stridedCopy(e, out.base, x.base, axes);
+}
+
+/** Writes the calls that copy the box from `x` to `out`; both begin at index 0 of every axis. */
+export function stridedCopy(e: Emitter, out: Address, x: Address, axes: readonly StridedAxis[]): void {
+  copyBox(e, out, x, collapse(axes));
+}
+
+/** Drops axes of length 1, orders the rest by their stride in the output, and joins those that are one on both sides. */
 export function collapse(axes: readonly StridedAxis[]): StridedAxis[] {
   const ordered = axes.filter((a) => a.size > 1).sort((a, b) => b.out - a.out);
   const joined: StridedAxis[] = [];
@@ -40,41 +40,36 @@ export function collapse(axes: readonly StridedAxis[]): StridedAxis[] {
       joined[joined.length - 1] = { ...axis, size: outer.size * axis.size };
     else joined.push(axis);
   }
-  return joined.length > 0 ? joined : [{ size: 1, out: 1, x: 1 }];
+  return joined.length > 0 ? joined : [{ size: 1, out: 4, x: 4 }];
 }
 
-/** Writes the calls that copy the box from `x` to `out`; both begin at index 0 of every axis. */
-export function stridedCopy(e: Emitter, out: Address, x: Address, axes: readonly StridedAxis[]): void {
-  copyBox(e, out, x, collapse(axes));
-}
-
-function copyBox(e: Emitter, out: Address, x: Address, box: StridedAxis[]): void {
+function copyBox(e: Emitter, out: Address, x: Address, box: readonly StridedAxis[]): void {
   if (box.length > COPY_RANK) {
-    // One call per step along the shortest axis.
+    // More axes than the kernel has: a loop along the shortest one.
     const axis = box.reduce((a, b) => (b.size < a.size ? b : a));
     const rest = box.filter((a) => a !== axis);
-    for (let i = 0; i < axis.size; i++) copyBox(e, out.plus(i * axis.out * 4), x.plus(i * axis.x * 4), rest);
+    e.loop(axis.size, (loop) => copyBox(e, out.stepping(loop, axis.out), x.stepping(loop, axis.x), rest));
     return;
   }
   const { mode, axes, tile } = arrange(box);
-  const record = fields({
-    [COPY_MODE]: [mode],
-    [COPY_DIMS]: axes.map((a) => a.size),
-    [COPY_OUT]: axes.map((a) => a.out),
-    [COPY_X]: axes.map((a) => a.x),
-    [COPY_TILE]: tile,
+  const shape = copyShape({
+    mode,
+    size: axes.map((a) => a.size),
+    outStrides: axes.map((a) => a.out),
+    xStrides: axes.map((a) => a.x),
+    tile,
   });
   const units = axes.reduce((n, axis, i) => n * Math.ceil(axis.size / (i < 3 ? 1 : tile[i - 3])), 1);
-  e.call("strided_copy_f32", units, [out, x, e.table(record)]);
+  e.call("strided_copy_f32", units, [out, x, e.record(shape)]);
 }
 
-/** Picks the way to copy, the order of the six axes, and the extent of a unit along the last three. */
-function arrange(box: StridedAxis[]): { mode: number; axes: StridedAxis[]; tile: number[] } {
+/** Picks how to copy, the order of the six axes, and the extent of a unit along the last three. */
+function arrange(box: readonly StridedAxis[]): { mode: number; axes: StridedAxis[]; tile: number[] } {
   const large = box.reduce((n, a) => n * a.size, 1) > COPY.large;
-  const inOut = box.find((a) => a.out === 1);
-  const inX = box.find((a) => a.x === 1);
+  const inOut = box.find((a) => a.out === 4);
+  const inX = box.find((a) => a.x === 4);
   let mode = COPY_SCATTERED;
-  // Inner loops want length first, then short steps: axes come with falling steps.
+  // Inner loops want length first, then short strides: axes come with falling strides.
   let last = [box.findLast((a) => a.size >= COPY.long) ?? box.reduce((a, b) => (b.size >= a.size ? b : a))];
   let unit = COPY.unit;
   let reach = COPY.scatter;
@@ -85,7 +80,7 @@ function arrange(box: StridedAxis[]): { mode: number; axes: StridedAxis[]; tile:
   } else if (inOut && inX && inOut.size * inX.size > COPY.tiny) {
     mode = COPY_TRANSPOSE;
     last = [inX, inOut];
-    reach = large ? COPY.turnLarge : COPY.turn;
+    reach = large ? COPY.transposeLarge : COPY.transpose;
     unit = reach * reach;
   }
   const outer = box.filter((a) => !last.includes(a));
@@ -94,7 +89,7 @@ function arrange(box: StridedAxis[]): { mode: number; axes: StridedAxis[]; tile:
   const axes = [...outer, ...last];
   while (axes.length < COPY_RANK) axes.unshift({ size: 1, out: 0, x: 0 });
   // A short axis leaves its share of the unit to the others.
-  const [, , , size3, size4, size5] = axes.map((a) => a.size);
+  const [size3, size4, size5] = axes.slice(3).map((a) => a.size);
   const part = (size: number, share: number): number => Math.min(size, Math.max(1, Math.floor(share)));
   const tile5 = part(size5, mode === COPY_TRANSPOSE ? Math.max(reach, unit / size4) : reach);
   const tile4 = part(size4, unit / tile5);

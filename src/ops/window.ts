@@ -1,10 +1,12 @@
-// A window slides over one to three spatial axes: the arithmetic convolution and pooling share.
+// A window that slides over one to three spatial axes: the arithmetic that convolution, pooling and patches share; and how the
+// pixels of a value [n, ...spatial, c] lie in memory.
 import { ShapeError } from "../errors.ts";
-import type { Shape } from "../graph/op.ts";
-import { integer, show } from "./check.ts";
+import type { Shape, TensorType, Value } from "../graph/op.ts";
+import type { Address } from "../runtime/address.ts";
+import { integer, MAX_INTEGER, perAxis, requireFloats, show, spatialShape } from "./check.ts";
 
 /**
- * How much border is added before the window slides.
+ * How much padding is added before the window slides.
  * - `"valid"`: none.
  * - `"same"`: TensorFlow's rule: the output has ceil(W / S) pixels; an odd rest goes to the end.
  * - `"half"`: floor(D·(F − 1) / 2) on both sides, PyTorch's habit for odd kernels.
@@ -19,10 +21,10 @@ export type Padding =
   | readonly number[]
   | readonly (readonly [number, number])[];
 
-/** What the border holds: zeros, the picture mirrored at its edge pixel, or the edge pixel repeated. */
+/** What the padding holds: zeros, the image mirrored at its edge pixel, or the edge pixel repeated. */
 export type PaddingMode = "zeros" | "reflect" | "replicate";
 
-/** One axis of a sliding window, all numbers settled. */
+/** One axis of a sliding window, all numbers resolved. */
 export interface Axis {
   /** Pixels of input and output. */
   size: number;
@@ -39,23 +41,26 @@ export interface WindowOptions {
   stride: readonly number[];
   dilation: readonly number[];
   padding: Padding;
-  /** Round the output size up: the last window may hang over the end (PyTorch's rule). */
+  /** Round the output size up: the last window may reach past the end (PyTorch's rule). */
   ceilMode?: boolean;
 }
 
 const NAMES = ["width", "height", "depth"];
 
-/** Settles padding and output size of every spatial axis: floor((W − F + 2P) / S) + 1 with F = D·(K − 1) + 1. */
+/**
+ * Resolves padding and output size of every spatial axis: floor((W − F + 2P) / S) + 1 with F = D·(K − 1) + 1. Throws ShapeError
+ * where a window does not fit, and where a coordinate could pass 2^31.
+ */
 export function slide(sizes: Shape, o: WindowOptions, where: string): Axis[] {
   return sizes.map((size, i) => {
     const kernel = o.kernel[i];
     const stride = o.stride[i];
     const dilation = o.dilation[i];
     const reach = dilation * (kernel - 1) + 1;
-    const [before, after] = padOf(o.padding, i, sizes.length, size, reach, stride, where);
+    const [before, after] = paddingOf(o.padding, i, sizes.length, size, reach, stride, where);
     const room = size + before + after - reach;
+    const axis = NAMES[sizes.length - 1 - i];
     if (room < 0) {
-      const axis = NAMES[sizes.length - 1 - i];
       const effective = dilation > 1 ? ` (${kernel} with dilation ${dilation})` : "";
       throw new ShapeError(
         `${where}: the kernel does not fit the ${axis}: floor((W − F + P) / S) + 1 = ` +
@@ -64,17 +69,24 @@ export function slide(sizes: Shape, o: WindowOptions, where: string): Axis[] {
           `the ${axis} must be at least ${Math.max(1, reach - before - after)}`,
       );
     }
+    // Kernels compute with coordinates of 32 bits: no tap of any window, nor the window after the last, may lie beyond them.
+    const farthest = size + before + after + stride + kernel * dilation;
+    if (farthest > MAX_INTEGER)
+      throw new ShapeError(
+        `${where}: the ${axis} with input ${size}, padding ${before} + ${after}, stride ${stride}, kernel ${kernel} and ` +
+          `dilation ${dilation} spans ${farthest} pixels but may span at most ${MAX_INTEGER}`,
+      );
     let out = Math.floor(room / stride) + 1;
     if (o.ceilMode) {
       out = Math.ceil(room / stride) + 1;
-      // A window must begin inside the input or the border before it.
+      // A window must begin inside the input or the padding before it.
       if ((out - 1) * stride >= size + before) out--;
     }
     return { size, out, kernel, stride, dilation, before, after };
   });
 }
 
-function padOf(
+function paddingOf(
   padding: Padding,
   i: number,
   axes: number,
@@ -85,8 +97,8 @@ function padOf(
 ): [number, number] {
   if (padding === "valid") return [0, 0];
   if (padding === "same") {
-    const total = Math.max((Math.ceil(size / stride) - 1) * stride + reach - size, 0);
-    return [Math.floor(total / 2), total - Math.floor(total / 2)];
+    const both = Math.max((Math.ceil(size / stride) - 1) * stride + reach - size, 0);
+    return [Math.floor(both / 2), both - Math.floor(both / 2)];
   }
   if (padding === "half") {
     const half = Math.floor((reach - 1) / 2);
@@ -110,7 +122,52 @@ function padOf(
   return [both, both];
 }
 
-/** One to three spatial axes as depth, height, width. */
-export function threeAxes(values: readonly number[], missing: number): number[] {
-  return [...new Array<number>(3 - values.length).fill(missing), ...values];
+/** Checks an input [n, ...spatial, c] of floats and the lists of a window over it; gives the input's spatial shape. */
+export function checkWindow(x: TensorType, o: Omit<WindowOptions, "padding">, where: string): Shape {
+  requireFloats(x, where);
+  const sizes = spatialShape(x, where);
+  perAxis(o.kernel, sizes.length, "kernel", where, 1);
+  perAxis(o.stride, sizes.length, "stride", where, 1);
+  perAxis(o.dilation, sizes.length, "dilation", where, 1);
+  return sizes;
 }
+
+/** An axis that a window of one pixel leaves as it is. */
+export const unchanged = (size: number): Axis => ({
+  ...{ size, out: size, kernel: 1, stride: 1, dilation: 1, before: 0, after: 0 },
+});
+
+/** Depth, height and width: `leading` in front of the one to three values there are. */
+export function threeAxes<T>(values: readonly T[], leading: T): T[] {
+  return [...new Array<T>(3 - values.length).fill(leading), ...values];
+}
+
+/** The axes of a window as lists, as records of convolutions, pools and patches take them. */
+export const windowLists = (axes: readonly Axis[]) => ({
+  size: axes.map((a) => a.size),
+  out: axes.map((a) => a.out),
+  kernel: axes.map((a) => a.kernel),
+  stride: axes.map((a) => a.stride),
+  dilation: axes.map((a) => a.dilation),
+  before: axes.map((a) => a.before),
+});
+
+/** Where the first image lies, and bytes from image to image, plane to plane, row to row, pixel to pixel. */
+export interface Images {
+  readonly base: Address;
+  readonly strides: readonly number[];
+}
+
+/** The strides of the images in a value [n, ...spatial, c]. */
+export function pixelStrides({ strides }: Pick<Value, "strides">): number[] {
+  return [strides[0], ...threeAxes(strides.slice(1, -1), 0)];
+}
+
+/** The same for a dense tensor [n, ...sizes, c] of three sizes. */
+export function densePixelStrides([d, h, w]: Shape, c: number): number[] {
+  const pixel = c * 4;
+  return [d * h * w * pixel, h * w * pixel, w * pixel, pixel];
+}
+
+/** The images in a value [n, ...spatial, c]. */
+export const imagesOf = (value: Value): Images => ({ base: value.base, strides: pixelStrides(value) });

@@ -90,6 +90,12 @@ export interface Records {
   pixelGrid: true;
   epilogue: true;
   filterGradShape: true;
+  poolShape: true;
+  padShape: true;
+  borderShape: true;
+  resizeShape: true;
+  copyShape: true;
+  combineShape: true;
 }
 
 /** A place among a kernel's arguments: any, or none (0); or, for a parameter named after a record, such a record. */

@@ -251,9 +251,9 @@ export const poolSplits = (columnTaps: number, rowTaps: number, stride: number):
   columnTaps * rowTaps > columnTaps * stride + rowTaps + 2;
 
 /**
- * Whether rows and pixels of a picture are combined at once rather than rows first (or pixels first) and then the others: by the
- * vectors that are added. Work is shares per row and pixel, growth the result's rows per row. What lies between costs about as
- * much as two shares.
+ * Whether rows and pixels of an image are combined at once rather than rows first (or pixels first) and then the others: by the
+ * vectors that are added. Work is terms per row and pixel, growth the result's rows per row. The intermediate costs about as much
+ * as two terms.
  */
 export function combinesAtOnce(
   rowWork: number,
@@ -267,10 +267,10 @@ export function combinesAtOnce(
 }
 
 /**
- * Whether pixels are combined as rows of the picture turned on its side. Fewer than four channels leave lanes empty, unless runs of
- * pixels take alike of their neighbours; the picture is then turned there and back for less.
+ * Whether pixels are combined as rows of the transposed image. Fewer than four channels leave lanes empty, unless runs of pixels
+ * have the same terms of their neighbours; transposing there and back costs less.
  */
-export const combinesTurned = (c: number, runs: readonly number[]): boolean => {
+export const combinesTransposed = (c: number, runs: readonly number[]): boolean => {
   let pieces = 0;
   for (let i = 0; i < runs.length; i += runs[i]) pieces++;
   return c < 4 && pieces * 4 > runs.length;
@@ -291,12 +291,12 @@ export const COPY = {
   unit: 8192,
   /** Boxes of more floats than this do not stay in the caches near a core. */
   large: 2 ** 20,
-  /** Side of the square a unit turns: what fits the first-level cache; in large boxes longer rows pay more. */
-  turn: 64,
-  turnLarge: 256,
+  /** Side of the square a unit transposes: what fits the first-level cache; in large boxes longer rows pay more. */
+  transpose: 64,
+  transposeLarge: 256,
   /** Reach of a scattered unit along its inner axis: the lines it touches stay in the first-level cache. */
   scatter: 128,
-  /** Squares of up to so many floats are cheaper scattered than turned. */
+  /** Squares of up to so many floats are cheaper scattered than transposed. */
   tiny: 9,
   /** From this length on an axis is worth an inner loop. */
   long: 16,

@@ -112,3 +112,67 @@ export const filterGradShape = define("filterGradShape", {
   panel: abi.FILTER_GRAD_PANEL,
   add: abi.FILTER_GRAD_ADD,
 });
+
+/** Sizes, windows and padding are lists of depth, height, width; `after` is the padding that averages may count. */
+export const poolShape = define("poolShape", {
+  n: abi.POOL_N,
+  size: [abi.POOL_D, 3],
+  c: abi.POOL_C,
+  out: [abi.POOL_OD, 3],
+  kernel: [abi.POOL_KD, 3],
+  stride: [abi.POOL_SZ, 3],
+  dilation: [abi.POOL_DZ, 3],
+  before: [abi.POOL_PF, 3],
+  after: [abi.POOL_AFTER_Z, 3],
+  countPadding: abi.POOL_COUNT_PADDING,
+  xStrides: [abi.POOL_X_N, 4],
+  outStrides: [abi.POOL_OUT_N, 4],
+});
+
+export const padShape = define("padShape", {
+  n: abi.PAD_N,
+  size: [abi.PAD_D, 3],
+  c: abi.PAD_C,
+  out: [abi.PAD_OD, 3],
+  before: [abi.PAD_PF, 3],
+  mode: abi.PAD_MODE,
+  xStrides: [abi.PAD_X_N, 4],
+  outStrides: [abi.PAD_OUT_N, 4],
+});
+
+/** `size` is that of the interior. */
+export const borderShape = define("borderShape", {
+  n: abi.BORDER_N,
+  size: [abi.BORDER_D, 3],
+  c: abi.BORDER_C,
+  before: [abi.BORDER_PF, 3],
+  after: [abi.BORDER_AFTER_Z, 3],
+  strides: [abi.BORDER_OUT_N, 4],
+});
+
+export const resizeShape = define("resizeShape", {
+  n: abi.RESIZE_N,
+  size: [abi.RESIZE_D, 3],
+  c: abi.RESIZE_C,
+  out: [abi.RESIZE_OD, 3],
+  xStrides: [abi.RESIZE_X_N, 4],
+  outStrides: [abi.RESIZE_OUT_N, 4],
+});
+
+/** A box of COPY_RANK axes, outermost first; strides in bytes. */
+export const copyShape = define("copyShape", {
+  mode: abi.COPY_MODE,
+  size: [abi.COPY_DIMS, abi.COPY_RANK],
+  outStrides: [abi.COPY_OUT, abi.COPY_RANK],
+  xStrides: [abi.COPY_X, abi.COPY_RANK],
+  tile: [abi.COPY_TILE, 3],
+});
+
+export const combineShape = define("combineShape", {
+  rows: abi.COMBINE_ROWS,
+  rowsX: abi.COMBINE_ROWS_X,
+  pixels: abi.COMBINE_PIXELS,
+  pixelsX: abi.COMBINE_PIXELS_X,
+  c: abi.COMBINE_C,
+  rowTerms: abi.COMBINE_ROW_TERMS,
+});

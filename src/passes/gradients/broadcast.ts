@@ -2,11 +2,11 @@
 
 import { ShapeError } from "../../errors.ts";
 import type { Edge, Graph } from "../../graph/graph.ts";
-import { type Op, type Shape, sizeOf } from "../../graph/op.ts";
+import { denseStrides, type Op, type Shape, sizeOf } from "../../graph/op.ts";
 import { arity, show } from "../../ops/check.ts";
 import { reduce } from "../../ops/reduce.ts";
 import { reshape } from "../../ops/shape.ts";
-import { collapse, denseSteps, stridedCopy } from "../../ops/strided.ts";
+import { collapse, stridedCopy } from "../../ops/strided.ts";
 import { BROADCAST } from "../../runtime/plan.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
@@ -25,16 +25,16 @@ export const broadcastTo: Op<BroadcastParams> = {
     return [{ shape: [...shape], dtype: x.dtype }];
   },
   forward(e, [x], [out]) {
-    const outSteps = denseSteps(out.shape);
-    const xSteps = denseSteps(x.shape);
+    const outStrides = denseStrides(out.shape);
+    const xStrides = denseStrides(x.shape);
     const axes = collapse(
-      out.shape.map((size, i) => ({ size, out: outSteps[i], x: x.shape[i] === 1 ? 0 : xSteps[i] })),
+      out.shape.map((size, i) => ({ size, out: outStrides[i], x: x.shape[i] === 1 ? 0 : xStrides[i] })),
     );
     // The row that is repeated, or the value; short ones are repeated on their own first, so that long ones are copied.
     const row = axes.at(-1)!.x === 0 ? 1 : axes.at(-1)!.size;
     const repeated = axes.findLast((axis) => axis.x === 0);
     const times = Math.ceil(BROADCAST.repeated / row);
-    if (!repeated || repeated.out !== row || row >= BROADCAST.shortRow || repeated.size < 4 * times) {
+    if (!repeated || repeated.out !== row * 4 || row >= BROADCAST.shortRow || repeated.size < 4 * times) {
       stridedCopy(e, out.base, x.base, axes);
       return;
     }
@@ -42,18 +42,18 @@ export const broadcastTo: Op<BroadcastParams> = {
     const long = e.scratch(rows * times * row * 4);
     e.call("repeat_f32", rows, [long, x.base, row, times]);
     const outer = axes
-      .filter((axis) => axis.out > row && axis !== repeated)
+      .filter((axis) => axis.out > row * 4 && axis !== repeated)
       .map((axis) => ({ ...axis, x: axis.x * times }));
     const whole = Math.floor(repeated.size / times);
     const rest = repeated.size - whole * times;
     const done = whole * times * row;
     stridedCopy(e, out.base, long, [
       ...outer,
-      { size: whole, out: times * row, x: 0 },
-      { size: times * row, out: 1, x: 1 },
+      { size: whole, out: times * row * 4, x: 0 },
+      { size: times * row, out: 4, x: 4 },
     ]);
     if (rest > 0)
-      stridedCopy(e, out.base.plus(done * 4), long, [...outer, { size: rest * row, out: 1, x: 1 }]);
+      stridedCopy(e, out.base.plus(done * 4), long, [...outer, { size: rest * row, out: 4, x: 4 }]);
   },
 };
 

@@ -4,11 +4,11 @@ import { ShapeError } from "../../errors.ts";
 import type { Edge, Graph } from "../../graph/graph.ts";
 import { type Emitter, float32, type Op, sizeOf, type Value } from "../../graph/op.ts";
 import { arity, show } from "../../ops/check.ts";
-import { densePixelStrides, pixelStrides, windowRuns } from "../../ops/conv-geometry.ts";
+import { windowRuns } from "../../ops/conv-geometry.ts";
 import { mergeRuns, pixelTable } from "../../ops/gemm.ts";
 import { forEachPadded, hasBorder } from "../../ops/padded.ts";
 import { reduce } from "../../ops/reduce.ts";
-import { type Axis, type PaddingMode, threeAxes } from "../../ops/window.ts";
+import { type Axis, densePixelStrides, type PaddingMode, pixelStrides, threeAxes } from "../../ops/window.ts";
 import { tilesOfPhase } from "../../ops/winograd.ts";
 import type { Address } from "../../runtime/address.ts";
 import {
@@ -50,11 +50,10 @@ export const convFilterGrad: Op<FilterGradParams> = {
     return [float32([...kernel, x.shape.at(-1)! / groups, dy.shape.at(-1)!])];
   },
   forward(e, [x, dy], [dw], p) {
-    const three = (values: readonly number[], missing: number): number[] => threeAxes(values, missing);
-    const [kernel, stride, dilation] = [p.kernel, p.stride, p.dilation].map((values) => three(values, 1));
-    const before = three(p.before, 0);
-    const out = three(dy.shape.slice(1, -1), 1);
-    const axes = three(x.shape.slice(1, -1), 1).map((size, i) => {
+    const [kernel, stride, dilation] = [p.kernel, p.stride, p.dilation].map((values) => threeAxes(values, 1));
+    const before = threeAxes(p.before, 0);
+    const out = threeAxes(dy.shape.slice(1, -1), 1);
+    const axes = threeAxes(x.shape.slice(1, -1), 1).map((size, i) => {
       const last = (out[i] - 1) * stride[i] + dilation[i] * (kernel[i] - 1) + 1;
       return {
         ...{ size, out: out[i], kernel: kernel[i], stride: stride[i], dilation: dilation[i] },

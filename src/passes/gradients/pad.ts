@@ -2,7 +2,7 @@
 import type { Edge, Graph } from "../../graph/graph.ts";
 import { type PadParams, pad } from "../../ops/pad.ts";
 import { slice } from "../../ops/shape.ts";
-import { combination, combine, transposed } from "./combine.ts";
+import { combine, sparseMatrix, transposed } from "./combine.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** The pixel that a border of mode "reflect" or "replicate" repeats at `i`, inside or outside. */
@@ -18,7 +18,7 @@ export function padGradient(g: Graph, x: Edge, dy: Edge, { pads, mode }: PadPara
   const axes = pads.slice(1, -1).map(([before, after], i) => {
     const size = x.shape[i + 1];
     return transposed(
-      combination(size, before + size + after, (j) => [[sourceOf(j - before, size, mode), 1]]),
+      sparseMatrix(size, before + size + after, (j) => [[sourceOf(j - before, size, mode), 1]]),
     );
   });
   return g.op(combine, [dy], { axes });

@@ -3,19 +3,17 @@ import { float32, type Op, sizeOf } from "../../graph/op.ts";
 import { affine } from "../../ops/elementwise.ts";
 import {
   avgPool,
-  axesOf,
-  emitPool,
-  ends,
+  emitPoolShape,
   globalAvgPool,
   globalMaxPool,
   type MaxPoolParams,
   maxPool,
-  threePoolAxes,
+  poolAxes,
   undilated,
 } from "../../ops/pool.ts";
-import type { Axis } from "../../ops/window.ts";
+import { type Axis, imagesOf } from "../../ops/window.ts";
 import { broadcastTo, reshapeTo } from "./broadcast.ts";
-import { type Combination, combination, combine, transposed } from "./combine.ts";
+import { combine, type SparseMatrix, sparseMatrix, transposed } from "./combine.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** From [x, dy, y]: every window's gradient goes to its largest value, the first of equals. */
@@ -23,8 +21,11 @@ export const maxPoolGrad: Op<MaxPoolParams> = {
   name: "maxPoolGrad",
   infer: ([x]) => [float32(x.shape)],
   forward(e, [x, dy, y], [dx], p) {
-    const from = [dy.base, x.base, y.base];
-    emitPool(e, "pool_max_grad_f32", dx.base, from, threePoolAxes(x, p), ends(x));
+    const axes = poolAxes(x, p);
+    const n = x.shape[0];
+    const shape = emitPoolShape(e, n, x.shape[x.shape.length - 1], axes, imagesOf(x), imagesOf(y));
+    const rows = n * axes[0].size * axes[1].size;
+    e.call("pool_max_grad_f32", rows, [dx.base, dy.base, x.base, y.base, shape]);
   },
 };
 
@@ -34,11 +35,11 @@ export const maxPoolPairsGrad: Op<MaxPoolParams> = {
   inPlace: true,
   infer: maxPoolGrad.infer,
   forward(e, [x, dy], [dx], p) {
-    const axes = threePoolAxes(x, p);
+    const axes = poolAxes(x, p);
     const [depth, height, width] = axes;
     const rows = pairRows(axes)!;
-    const [n, c] = ends(x);
-    const units = n * depth.size * Math.ceil(height.size / rows);
+    const c = x.shape[x.shape.length - 1];
+    const units = x.shape[0] * depth.size * Math.ceil(height.size / rows);
     e.call("pool_pairs_grad_f32", units, [dx.base, dy.base, x.base, rows, height.size, width.size, c]);
   },
 };
@@ -52,9 +53,9 @@ function pairRows(axes: readonly Axis[]): 1 | 2 | undefined {
   return pairs && height.kernel === 1 ? 1 : undefined;
 }
 
-/** An axis of averages: what each takes of the pixels under its window. */
-function averagesOf({ size, out, kernel, stride, before, after }: Axis, countPadding: boolean): Combination {
-  return combination(size, out, (o) => {
+/** The averages along an axis as a matrix. */
+function averagesOf({ size, out, kernel, stride, before, after }: Axis, countPadding: boolean): SparseMatrix {
+  return sparseMatrix(size, out, (o) => {
     const first = o * stride - before;
     const end = Math.min(first + kernel, size);
     const begin = Math.max(first, 0);
@@ -65,13 +66,13 @@ function averagesOf({ size, out, kernel, stride, before, after }: Axis, countPad
 
 export const poolGradients: readonly GradientEntry[] = [
   gradientOf(maxPool, (g, { inputs: [x], outputs: [y], params }, dy) => {
-    const op = pairRows(threePoolAxes(x, params)) ? maxPoolPairsGrad : maxPoolGrad;
+    const op = pairRows(poolAxes(x, params)) ? maxPoolPairsGrad : maxPoolGrad;
     return [g.op(op, [x, dy, y], params)];
   }),
   gradientOf(avgPool, (g, { inputs: [x], params }, dy) => {
-    const axes = axesOf(x, undilated(params), "pool").map((axis) =>
-      transposed(averagesOf(axis, params.countIncludePad)),
-    );
+    const axes = poolAxes(x, undilated(params))
+      .slice(-params.kernel.length)
+      .map((axis) => transposed(averagesOf(axis, params.countIncludePad)));
     return [g.op(combine, [dy], { axes })];
   }),
   gradientOf(globalMaxPool, (g, { inputs: [x], outputs: [y] }, dy) => {

@@ -1,20 +1,20 @@
 // The gradient of resizing: the transposed interpolation matrices.
 import { linearIndices, nearestIndices, type ResizeParams, resize } from "../../ops/resize.ts";
-import { type Combination, combination, combine, isIdentity, transposed } from "./combine.ts";
+import { combine, isIdentity, type SparseMatrix, sparseMatrix, transposed } from "./combine.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
-/** What every output pixel of an axis takes of which input pixels. */
+/** The interpolation along an axis as a matrix. */
 function interpolation(
   size: number,
   out: number,
   { method, coordinates }: Pick<ResizeParams, "method" | "coordinates">,
-): Combination {
+): SparseMatrix {
   if (method === "nearest") {
     const indices = nearestIndices(size, out, coordinates);
-    return combination(size, out, (i) => [[indices[i], 1]]);
+    return sparseMatrix(size, out, (i) => [[indices[i], 1]]);
   }
   const { indices, weights } = linearIndices(size, out, coordinates);
-  return combination(size, out, (i) => {
+  return sparseMatrix(size, out, (i) => {
     const [at, weight] = [indices[i], weights[i]];
     return weight === 0
       ? [[at, 1]]

@@ -22,15 +22,15 @@ export const shapeGradients: readonly GradientEntry[] = [
   ]),
   gradientOf(concat, (g, { inputs, params }, dy, wanted) => {
     const axis = axisOf(params.axis, dy.shape.length, "concat");
-    let place = 0;
+    let start = 0;
     return inputs.map((x, i) => {
-      const begin = dy.shape.map(() => 0).with(axis, place);
-      place += x.shape[axis];
+      const begin = dy.shape.map(() => 0).with(axis, start);
+      start += x.shape[axis];
       return wanted[i] ? g.op(slice, [dy], { begin, size: x.shape }) : undefined;
     });
   }),
-  gradientOf(slice, (g, { inputs: [x], params: { begin, size } }, dy) => {
-    const pads = x.shape.map((d, i) => [begin[i], d - begin[i] - size[i]] as const);
+  gradientOf(slice, (g, { inputs: [x], outputs: [y], params: { begin } }, dy) => {
+    const pads = x.shape.map((d, i) => [begin[i], d - begin[i] - y.shape[i]] as const);
     return [g.op(pad, [dy], { pads, mode: "constant", value: 0 })];
   }),
   gradientOfOutputs(split, (g, { outputs, params: { axis } }, dys) => [

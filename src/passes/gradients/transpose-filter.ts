@@ -1,7 +1,7 @@
 // A filter seen from the other side: what takes gradients of outputs back to inputs.
-import { float32, type Op, sizeOf } from "../../graph/op.ts";
+import { denseStrides, float32, type Op, sizeOf } from "../../graph/op.ts";
 import { arity } from "../../ops/check.ts";
-import { denseSteps, stridedCopy } from "../../ops/strided.ts";
+import { stridedCopy } from "../../ops/strided.ts";
 
 export interface TransposeFilterParams {
   groups: number;
@@ -21,9 +21,9 @@ export const transposeFilter: Op<TransposeFilterParams> = {
   forward(e, [w], [out], { groups, flip }) {
     const taps = sizeOf(w.shape.slice(0, -2));
     const [C, N] = [w.shape.at(-2)!, w.shape.at(-1)! / groups];
-    const [tap, ...rest] = denseSteps([taps, C, groups, N]);
-    const [, n, ...to] = denseSteps([taps, N, groups, C]);
-    const from = flip ? w.base.plus((taps - 1) * tap * 4) : w.base;
+    const [tap, ...rest] = denseStrides([taps, C, groups, N]);
+    const [, n, ...to] = denseStrides([taps, N, groups, C]);
+    const from = flip ? w.base.plus((taps - 1) * tap) : w.base;
     stridedCopy(e, out.base, from, [
       { size: taps, out: tap, x: flip ? -tap : tap },
       { size: C, out: to[1], x: rest[0] },
