@@ -41,7 +41,7 @@ const engine = load(binary("simd")).then((instance) => new Runtime(instance));
 
 /** A compiled network's file, read back; and the shapes the network itself tells. */
 async function written(described: Model, weights?: Weights): Promise<{ file: OnnxFile; net: Network }> {
-  const net = new Network(await engine, described, { batch: BATCH, weights });
+  const net = new Network(await engine, described, { batchSize: BATCH, weights });
   const file = readOnnx(toOnnx(net));
   net.dispose();
   return { file, net };
@@ -174,7 +174,7 @@ describe("toOnnx", () => {
 
   it("takes a model with its weights as well as a network, and writes the same bytes", async () => {
     const described = sequential([5, 5, 2], [conv2d({ filters: 3, kernel: 3 }), globalAvgPool()]);
-    const net = new Network(await engine, described, { batch: 4, seed: 2 });
+    const net = new Network(await engine, described, { batchSize: 4, seed: 2 });
     const bytes = toOnnx(net);
     net.dispose();
     expect(toOnnx({ model: described, weights: net.weights })).toEqual(bytes);

@@ -40,7 +40,7 @@ describe.each(HOSTS)("$name: models made by TensorFlow.js", ({ engine }) => {
     const shape = Object.fromEntries(
       trained.model.inputs.map(({ name }, i) => [name, inputs[i].shape.slice(1)]),
     );
-    using net = new Network(runtime, trained, { batch: inputs[0].shape[0], shape });
+    using net = new Network(runtime, trained, { batchSize: inputs[0].shape[0], shape });
     const answers = [net.predict(inputs.map(floatsOf))].flat() as Float32Array[];
     expect(answers.length).toBe(outputs.length);
     expect(Object.values(net.outputShapes)).toEqual(outputs.map((o) => o.shape.slice(1)));

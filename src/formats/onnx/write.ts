@@ -22,13 +22,13 @@ import { translationOf } from "./translations.ts";
  * @throws ShapeError for a model that leaves sizes open, and for weights that do not fit it.
  * @throws UnsupportedError for a layer that ONNX has no equivalent for, which is named, and for files of more than 2 GiB.
  */
-export function toOnnx(net: TrainedModel & { readonly batch?: number }): Uint8Array<ArrayBuffer> {
-  const { model, weights, batch = 1 } = net;
+export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): Uint8Array<ArrayBuffer> {
+  const { model, weights, batchSize = 1 } = net;
   checkSizes(model);
-  const source = new Builder(model, batch, weights, 0);
+  const source = new Builder(model, batchSize, weights, 0);
   const names = new Map(Object.entries(source.weights).map(([name, data]) => [data, name]));
-  const open = onlyBatchFollows(source, batch, model, weights);
-  const graph = new OnnxGraph(model, source, names, open ? "N" : batch);
+  const open = onlyBatchFollows(source, model, weights);
+  const graph = new OnnxGraph(model, source, names, open ? "N" : batchSize);
   for (const node of source.graph.nodes) {
     const translate = translationOf(node.op);
     if (!translate)
@@ -58,15 +58,10 @@ function checkSizes(model: Model): void {
  * Whether the first axis of every value, and no other axis, has the size of the batch: found by building the graph for one image
  * more and comparing shapes.
  */
-function onlyBatchFollows(
-  source: Builder,
-  batch: number,
-  model: Model,
-  weights: TrainedModel["weights"],
-): boolean {
+function onlyBatchFollows(source: Builder, model: Model, weights: TrainedModel["weights"]): boolean {
   let larger: Builder;
   try {
-    larger = new Builder(model, batch + 1, weights, 0);
+    larger = new Builder(model, source.batchSize + 1, weights, 0);
   } catch {
     return false; // A layer fits this batch only.
   }
@@ -75,8 +70,8 @@ function onlyBatchFollows(
   return values(source).every(({ shape }, i) => {
     const other = others[i].shape;
     return (
-      shape[0] === batch &&
-      other[0] === batch + 1 &&
+      shape[0] === source.batchSize &&
+      other[0] === larger.batchSize &&
       shape.length === other.length &&
       shape.every((d, axis) => axis === 0 || d === other[axis])
     );
