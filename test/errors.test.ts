@@ -2,7 +2,10 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
 import {
+  ArgumentError,
+  ConvolithError,
   conv2d,
+  conv2dGrad,
   createEngine,
   DisposedError,
   dense,
@@ -56,7 +59,7 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /conv1d: input has rank 4 .* rank 3/,
   ],
-  ["rank of a pool's input", () => engine.maxPool(flat, { size: 2 }), ShapeError, /rank 1/],
+  ["rank of a pool's input", () => engine.maxPool2d(flat, { size: 2 }), ShapeError, /rank 1/],
   // configs
   [
     "an option that is none",
@@ -82,9 +85,9 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
   ],
   [
     "an option of training",
-    () => engine.compile(sequential([4], [dense({ units: 2 })]), { train: { batchSize: 1 } } as never),
+    () => engine.compile(sequential([4], [dense({ units: 2 })]), { train: { batch: 1 } } as never),
     ShapeError,
-    /compile: train: there is no option "batchSize"; there are loss, optimizer, .*, batch$/,
+    /compile: train: there is no option "batch"; there are loss, optimizer, .*, batchSize$/,
   ],
   [
     "an option of an op",
@@ -94,7 +97,7 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
   ],
   [
     "an option of its gradient",
-    () => engine.conv2dGrad(x, x, w, { strides: 2 } as never),
+    () => conv2dGrad(x, x, w, { strides: 2 } as never),
     ShapeError,
     /conv2dGrad: there is no option "strides"/,
   ],
@@ -104,6 +107,26 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /convTranspose2d: there is no option "paddingMode"/,
   ],
+  [
+    "an option that only the layer has",
+    () => engine.conv2d(x, w, { filters: 4 } as never),
+    ShapeError,
+    /conv2d: there is no option "filters"; there are bias, stride/,
+  ],
+  ["a weight missing", () => engine.conv2d(x, any(undefined)), ShapeError, /conv2d: kernel is undefined but/],
+  [
+    "a weight missing among the options",
+    () => engine.instanceNorm(x, { beta: flat } as never),
+    ShapeError,
+    /instanceNorm: gamma is undefined but must be a Tensor/,
+  ],
+  [
+    "options that are none",
+    () => engine.softmax(x, any(-1)),
+    ArgumentError,
+    /softmax: options are -1 but must be an object; there are axis/,
+  ],
+  ["too many inputs", () => engine.conv2d(any([x, x]), w), ShapeError, /conv2d: takes 1 inputs but got 2/],
   // channels
   [
     "channels of the filter",
@@ -180,7 +203,7 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /does not fit the height: floor\(\(W − F \+ P\) \/ S\) \+ 1 = floor\(\(6 − 7 \+ 0\) \/ 1\) \+ 1 is below 1/,
   ],
-  ["window larger than the input", () => engine.avgPool(x, { size: 9 }), ShapeError, /does not fit/],
+  ["window larger than the input", () => engine.avgPool2d(x, { size: 9 }), ShapeError, /does not fit/],
   ["zero size", () => engine.tensor([], [0, 3]), ShapeError, /dimension 0 is 0/],
   ["fractional size", () => engine.tensor([1], [0.5, 2]), ShapeError, /dimension 0 is 0\.5/],
   [
@@ -189,11 +212,16 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /17179869184 bytes .* at most 2147483647/,
   ],
-  ["huge output", () => engine.resize(x, [40000, 40000]), ShapeError, /output of shape \[2,40000,40000,3\]/],
+  [
+    "huge output",
+    () => engine.resize(x, { size: [40000, 40000] }),
+    ShapeError,
+    /output of shape \[2,40000,40000,3\]/,
+  ],
   ["too few values", () => engine.tensor([1, 2], [3]), ShapeError, /2 values for shape \[3\], which holds 3/],
   ["broadcast", () => engine.add(x, engine.tensor([1, 2], [2])), ShapeError, /\[2,6,5,3\].*\[2\]/],
   ["axis", () => engine.softmax(x, { axis: 4 }), ShapeError, /axis is 4 .* rank 4/],
-  ["reshape", () => engine.reshape(x, [7, -1]), ShapeError, /reshape/],
+  ["reshape", () => engine.reshape(x, { shape: [7, -1] }), ShapeError, /reshape/],
   // owners
   [
     "disposed tensor",
@@ -250,10 +278,15 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     ShapeError,
     /prefer is "size" but must be "speed" or "memory"/,
   ],
-  ["batch 0", () => engine.compile(sequential([4], [flatten()]), { batch: 0 }), ShapeError, /batch is 0/],
+  [
+    "batch 0",
+    () => engine.compile(sequential([4], [flatten()]), { batchSize: 0 }),
+    ShapeError,
+    /batchSize is 0/,
+  ],
   [
     "huge batch",
-    () => engine.compile(sequential([512, 512, 4], [flatten()]), { batch: 1e6 }),
+    () => engine.compile(sequential([512, 512, 4], [flatten()]), { batchSize: 1e6 }),
     ShapeError,
     /bytes/,
   ],
@@ -293,6 +326,24 @@ describe("bad input", () => {
     using y = engine.conv2d(a, k);
     expect(y.data()[0]).toBe(10);
   });
+});
+
+test("every kind of error has a name and a code of its own, and is a ConvolithError", () => {
+  const kinds = { ShapeError, ArgumentError, FormatError, MemoryError, DisposedError, UnsupportedError };
+  for (const [name, Kind] of Object.entries(kinds)) {
+    const error = new Kind("m", { cause: 1 });
+    expect(error).toBeInstanceOf(ConvolithError);
+    expect([error.name, error.code, error.message, error.cause]).toEqual([
+      name,
+      `CONVOLITH_${name.slice(0, -5).toUpperCase()}`,
+      "m",
+      1,
+    ]);
+  }
+  expect([new ConvolithError("m").name, new ConvolithError("m").code]).toEqual([
+    "ConvolithError",
+    "CONVOLITH_ERROR",
+  ]);
 });
 
 test("nothing is left behind by what failed", async () => {

@@ -379,6 +379,7 @@ describe("gradients", () => {
     refuse(double, [7], {}, new ShapeError("gradients: wrt[0] is 7 but must be a Tensor"));
     refuse(double, x, {}, new ShapeError("gradients: wrt must be a list of tensors, of one at least"));
     refuse(double, [], {}, new ShapeError("gradients: wrt must be a list of tensors, of one at least"));
+    refuse(double, [x], { by: x }, new ShapeError('gradients: there is no option "by"; there are dy'));
     refuse(
       () => 3,
       [x],

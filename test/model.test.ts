@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { FormatError, ShapeError } from "../src/errors.ts";
+import { ArgumentError, FormatError, ShapeError } from "../src/errors.ts";
 import {
   add,
   concat,
@@ -220,6 +220,13 @@ describe("the functional form", () => {
     });
 });
 
+const PAIRS = [
+  [1, 0],
+  [0, 0],
+  [0, 0],
+  [0, 0],
+];
+
 describe("a description", () => {
   const good = (): Model =>
     sequential([4], [dense({ units: 3, name: "a" }), relu({ name: "b" })], { inputName: "x" });
@@ -424,18 +431,22 @@ describe("a description", () => {
     ["conv2d", { filters: 3 }, 'conv2d "a": its config must give kernel'],
     ["maxPool2d", {}, 'maxPool2d "a": its config must give size'],
     ["conv2d", { kernel: 3 }, 'conv2d "a": weight "kernel" has shape [3,3,2,]'],
-    ["conv2d", { kernel: [3, 3, 3], filters: 1 }, 'conv2d "a": input has rank 4'],
+    [
+      "conv2d",
+      { kernel: [3, 3, 3], filters: 1 },
+      'conv2d "a": kernel is [3,3,3] but must be a number or a list of 2',
+    ],
     [
       "conv1d",
       { kernel: 3, filters: 1 },
-      'conv1d "a": input has shape [1,5,5,2] but must have rank 3: batch, 1 spatial, channels',
+      'conv1d "a": input has rank 4 (shape [1,5,5,2]) but must have rank 3 ([n, w, c])',
     ],
     [
       "conv2d",
       { kernel: 3, filters: 1, groups: 3 },
       'conv2d "a": 2 input channels cannot be divided into 3 groups',
     ],
-    ["reshape", { shape: [7] }, 'reshape "a": input [1,5,5,2] has 50 elements'],
+    ["reshape", { shape: [0, 7] }, 'reshape "a": input [1,5,5,2] has 50 elements'],
     ["crop", { cropping: [[1, 1]] }, 'crop "a": got [[1,1]] but the input has 2 spatial axes'],
     [
       "crop",
@@ -447,13 +458,59 @@ describe("a description", () => {
       },
       'crop "a": size[1] is 0',
     ],
-    ["permute", { order: [1, 3] }, 'permute "a": perm is [0,1,3] but must be a list of 4'],
+    ["transpose", { perm: [0, 1, 3] }, 'transpose "a": perm is [0,1,3] but must be a list of 4'],
   ] as const)
     it(`${kind} with ${JSON.stringify(config)} does not compile`, () => {
       const described = { ...good(), inputs: [{ name: "x", shape: [5, 5, 2] }], outputs: ["a"] };
       described.layers = [{ name: "a", kind, config: config as Broken, inputs: ["x"] }];
       expect(() => new Network(runtime, described)).toThrow(ShapeError);
       expect(() => new Network(runtime, described)).toThrow(message);
+    });
+
+  const message = "a layer must keep the batch, axis 0, in place and whole";
+  for (const [kind, config] of [
+    ["transpose", { perm: [1, 0, 2, 3] }],
+    ["slice", { begin: [1, 0, 0, 0], size: [-1, -1, -1, -1] }],
+    ["slice", { begin: [0, 0, 0, 0], size: [1, -1, -1, -1] }],
+    ["pad", { padding: PAIRS }],
+    ["crop", { cropping: PAIRS }],
+  ] as const)
+    it(`${kind} with ${JSON.stringify(config)} does not compile: images are independent of each other`, () => {
+      const described = { ...good(), inputs: [{ name: "x", shape: [2, 5, 2] }], outputs: ["a"] };
+      described.layers = [{ name: "a", kind, config: config as Broken, inputs: ["x"] }];
+      expect(() => new Network(runtime, described, { batchSize: 2 })).toThrow(ArgumentError);
+      expect(() => new Network(runtime, described, { batchSize: 2 })).toThrow(`${kind} "a": ${message}`);
+    });
+
+  for (const [kind, config, message] of [
+    ["reshape", {}, 'reshape "a": shape is undefined but must be a list of numbers'],
+    [
+      "reshape",
+      { shape: [1, 5, 5, 2, 0] },
+      'reshape "a": shape[4] is 0, which keeps the input\'s axis 4, but',
+    ],
+    ["slice", { begin: [0, 0, 0, 0] }, 'slice "a": size is undefined but must be a list of numbers'],
+  ] as const)
+    it(`${kind} with ${JSON.stringify(config)} does not compile: what is wrong is no shape`, () => {
+      const described = { ...good(), inputs: [{ name: "x", shape: [5, 5, 2] }], outputs: ["a"] };
+      described.layers = [{ name: "a", kind, config: config as Broken, inputs: ["x"] }];
+      expect(() => new Network(runtime, described)).toThrow(ArgumentError);
+      expect(() => new Network(runtime, described)).toThrow(message);
+    });
+
+  for (const [kind, option] of [
+    ["transpose", "perm"],
+    ["split", "sizes"],
+    ["reduce", "axes"],
+    ["resize", "size"],
+    ["upsample", "factor"],
+    ["activation", "activation"],
+  ] as const)
+    it(`${kind} without ${option} does not compile`, () => {
+      const described = { ...good(), inputs: [{ name: "x", shape: [5, 5, 2] }], outputs: ["a"] };
+      const config = (kind === "reduce" ? { kind: "sum" } : {}) as Broken;
+      described.layers = [{ name: "a", kind, config, inputs: ["x"] }];
+      expect(() => new Network(runtime, described)).toThrow(`${kind} "a": its config must give ${option}`);
     });
 });
 

@@ -21,9 +21,14 @@ export interface Recorder {
 export const recorders = new WeakMap<Runtime, Recorder>();
 
 /** Throws unless it is a tensor that is alive and lives in that engine. */
-export function checkTensor(runtime: Runtime, tensor: unknown, what: string): asserts tensor is Tensor {
-  mustBeTensor(tensor, what);
-  tensor.check(runtime, what);
+export function checkTensor(
+  runtime: Runtime,
+  tensor: unknown,
+  argument: string,
+  where: string,
+): asserts tensor is Tensor {
+  mustBeTensor(tensor, `${where}: ${argument}`);
+  tensor.check(runtime, where);
 }
 
 /**
@@ -42,7 +47,7 @@ export function layerCall(
   const named = names.slice(weights.length);
   checkOptions(name, options, [...named, ...Object.keys(shared).filter((option) => shared[option])]);
   inputs.forEach((x, i) => {
-    checkTensor(runtime, x, `${name}: input ${i}`);
+    checkTensor(runtime, x, `input ${i}`, name);
   });
   checkInputs(definition, inputs, name);
   const config = { ...options } as Record<string, unknown>;
@@ -51,7 +56,7 @@ export function layerCall(
     const tensor = i < weights.length ? weights[i] : config[weight];
     delete config[weight];
     if (tensor === undefined && weight === "bias") return;
-    checkTensor(runtime, tensor, `${name}: ${weight}`);
+    checkTensor(runtime, tensor, weight, name);
     given[weight] = tensor;
   });
   return (graph, edgeOf) => {

@@ -8,6 +8,7 @@ import { show } from "../ops/check.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, type Tensor } from "../tensor.ts";
+import { checkOptions } from "../validate.ts";
 import {
   type Call,
   checkTensor,
@@ -40,7 +41,7 @@ export interface ProductGradients {
   dbias: Tensor | undefined;
 }
 
-/** convolutions without activation: its gradient is taken apart from theirs. */
+/** The options of the op, whose result must not be activated: differentiate that with `gradients`. */
 export type ConvGradOptions = Omit<ConvOptions, "activation">;
 export type DenseGradOptions = Omit<DenseOptions, "activation">;
 
@@ -49,13 +50,13 @@ export type DenseGradOptions = Omit<DenseOptions, "activation">;
  * that `f` calls on their engine. Tensors that ops make in `f` are disposed, all but the result. Throws ShapeError when the result does
  * not depend on a tensor of `wrt`, UnsupportedError where an op has no gradient (argMax) or calls are nested.
  */
-export function gradients(f: () => Tensor, wrt: readonly Tensor[], { dy }: GradientOptions = {}): Gradients {
+export function gradients(f: () => Tensor, wrt: readonly Tensor[], options: GradientOptions = {}): Gradients {
   const name = "gradients";
+  checkOptions(name, options, ["dy"]);
   if (!Array.isArray(wrt) || !wrt.length)
     throw new ShapeError(`${name}: wrt must be a list of tensors, of one at least`);
   wrt.forEach((tensor, i) => {
-    mustBeTensor(tensor, `${name}: wrt[${i}]`);
-    tensor.check(wrt[0].runtime, `${name}: wrt[${i}]`);
+    checkTensor(wrt[0]?.runtime, tensor, `wrt[${i}]`, name);
   });
   const { runtime } = wrt[0];
   if (recorders.has(runtime)) throw new UnsupportedError(`${name}: gradients of gradients are not offered`);
@@ -63,9 +64,8 @@ export function gradients(f: () => Tensor, wrt: readonly Tensor[], { dy }: Gradi
   recorders.set(runtime, tape);
   try {
     const value = f();
-    recorders.delete(runtime);
-    checkTensor(runtime, value, `${name}: what the function returns`);
-    const result = tape.gradients(name, value, wrt, dy);
+    checkTensor(runtime, value, "what the function returns", name);
+    const result = tape.gradients(name, value, wrt, options.dy);
     tape.dispose(value);
     return { value, gradients: result };
   } catch (error) {
@@ -163,7 +163,7 @@ function backward(
 ): Tensor[] {
   let upstream: Edge | undefined;
   if (dy) {
-    checkTensor(runtime, dy, `${name}: dy`);
+    checkTensor(runtime, dy, "dy", name);
     if (show(y.shape) !== show(dy.shape))
       throw new ShapeError(
         `${name}: dy has shape ${show(dy.shape)} but the output has shape ${show(y.shape)}`,
