@@ -246,8 +246,8 @@ export const COMBINE_PIXELS_X = 3;
 export const COMBINE_C = 4;
 export const COMBINE_ROW_TERMS = 5;
 
-// NormShape: how group statistics lie, read by norm_scale_f32: rows of a picture and of a chunk, channels, groups of
-// channels, and how many times the channels repeat themselves in a row and in the tables.
+// NormShape: statistics over groups of channels, read by norm.ts and norm-grad.ts. Rows of a slice and of a chunk, channels,
+// groups of channels, and pixels in a row.
 export const NORM_ROWS = 0;
 export const NORM_CHUNK = 1;
 export const NORM_C = 2;
@@ -262,10 +262,10 @@ export const SOFTMAX_BLOCK = 16;
 /** Floats in a unit of work of the kernels that map single values (activation.ts). */
 export const MAP_BLOCK = 64;
 
-// StridedRows: rows of contiguous floats with any strides in out and x, read by activation.ts.
+// StridedRows: rows of contiguous floats that lie with any strides in out and in x, read by activation.ts and norm.ts.
 /** Floats of a row. */
 export const ROWS_RUN = 0;
-/** The axes round the row, at least one, innermost first: how many, then size, bytes along it in out and in x of each. */
+/** The axes round a row, at least one, innermost first: how many, then size, byte strides in out and in x of each. */
 export const ROWS_AXES = 1;
 export const ROWS_DIMS = 2;
 
@@ -308,18 +308,19 @@ export const ACTIVATION_GELU = 17;
 /** x/2 · (1 + tanh(√(2/π) · (x + 0.044715 · x³))). Error <= 4 ulp above 0, more in the left tail. */
 export const ACTIVATION_GELU_TANH = 18;
 
-// Broadcast: two operands walked over one dense output, read by elementwise.ts. Everything counts floats.
-/** Floats of a run (the innermost axis of the output), and of the blocks it is cut into. */
+// BroadcastRows: two operands broadcast to the shape of out, read by elementwise.ts.
+/** Floats of a run (contiguous in out), and of the blocks it is cut into. */
 export const BROADCAST_RUN = 0;
 export const BROADCAST_BLOCK = 1;
-/** 1: the operand moves with the output along a run; 0: it stands still. */
+/** 1: the operand is contiguous along a run; 0: it is one value there. */
 export const BROADCAST_A_STEP = 2;
 export const BROADCAST_B_STEP = 3;
-/** How far the operand moves from one block of a run to the next. */
+/** Bytes from one block of a run to the next in each operand. */
 export const BROADCAST_A_BLOCK = 4;
 export const BROADCAST_B_BLOCK = 5;
-/** The axes round the run, at least one, innermost first: size, then how far a and b move along it. */
+/** The axes round the run, at least one, innermost first: how many, then size, byte strides in out, a and b of each. */
 export const BROADCAST_AXES = 6;
+export const BROADCAST_DIMS = 7;
 
 // Derivatives of activations (activation-grad.ts has the formulas): those that cost less than their loads, and from
 // GRAD_SOFTPLUS on the others.

@@ -1,19 +1,14 @@
-// out[i] = a[i] ∘ b[i], where a and b are broadcast to the shape of out (dense). The record (BROADCAST_* in
-// abi.ts) says how the operands move:
+// out[i] = a[i] ∘ b[i] on views, where a and b are broadcast to the shape of out. The record (BROADCAST_* in abi.ts) says how
+// out and the operands are walked:
 //
-//   out   |<----------- run ----------->|<----------- run ----------->| ...
-//         | block | block | block | rest| block | ...
+//   out   |<----------- run ----------->|   |<----------- run ----------->|   ...
+//         | block | block | block | rest|   | block | ...
 //
-// Along a run an operand moves with out or stands still; along the axes round the run it has any strides.
-// A unit is one block of a run. out may be a, or b, where that operand has the shape of out.
+// Along a run, out is contiguous, and an operand is contiguous too or one value (step 0); along the axes round the run each has
+// a stride of its own. Unit: a block of a run. out may be a, or b, where that operand has the shape and strides of out.
 import {
-  BROADCAST_A_BLOCK,
-  BROADCAST_A_STEP,
-  BROADCAST_AXES,
-  BROADCAST_B_BLOCK,
-  BROADCAST_B_STEP,
-  BROADCAST_BLOCK,
-  BROADCAST_RUN,
+  BROADCAST_A_BLOCK, BROADCAST_A_STEP, BROADCAST_AXES, BROADCAST_B_BLOCK, BROADCAST_B_STEP, BROADCAST_BLOCK,
+  BROADCAST_DIMS, BROADCAST_RUN,
 } from "./abi";
 import { field, load_tail, splat, store_tail } from "./simd";
 
@@ -27,7 +22,7 @@ const enum Kind {
   MAX,
   EQUAL,
   PRELU,
-  // Only from here on may a stand still: the kinds above commute, or (PRELU) have an a in the shape of out.
+  // Only from here on may a have step 0: the kinds above commute, or (PRELU) have an a in the shape of out.
   SUB,
   DIV,
   SHARE,
@@ -48,10 +43,10 @@ function apply(kind: Kind, a: v128, b: v128): v128 {
   return v128.bitselect(a, f32x4.mul(a, b), f32x4.gt(a, f32x4.splat(0)));
 }
 
-/** `count` floats of out. An operand that stands still (step false) is one float. */
+/** `count` contiguous floats of out. An operand without a step is one float. */
 // @ts-ignore: decorator
 @inline
-function block(kind: Kind, out: usize, a: usize, b: usize, count: i32, a_step: bool, b_step: bool): void {
+function apply_run(kind: Kind, out: usize, a: usize, b: usize, count: i32, a_step: bool, b_step: bool): void {
   const a0 = a_step ? f32x4.splat(0) : v128.load32_splat(a);
   const b0 = b_step ? f32x4.splat(0) : v128.load32_splat(b);
   let left = count;
@@ -78,118 +73,118 @@ function block(kind: Kind, out: usize, a: usize, b: usize, count: i32, a_step: b
     store_tail(out, apply(kind, a_step ? load_tail(a, left) : a0, b_step ? load_tail(b, left) : b0), left);
 }
 
-/** Walks the blocks `from` to `to`; `axes` axes lie round the run. */
+/** The blocks `from` to `to`; blocks of a run are numbered first, then runs with the innermost axis fastest. */
 // @ts-ignore: decorator
 @inline
-function broadcast(
-  kind: Kind, out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32,
-): void {
+function broadcast(kind: Kind, out: usize, a: usize, b: usize, record: usize, from: i32, to: i32): void {
   const run = field(record, BROADCAST_RUN);
   const size = field(record, BROADCAST_BLOCK);
   const blocks = (run + size - 1) / size;
   const a_step = field(record, BROADCAST_A_STEP);
   const b_step = field(record, BROADCAST_B_STEP);
-  const a_block = field(record, BROADCAST_A_BLOCK) << 2;
-  const b_block = field(record, BROADCAST_B_BLOCK) << 2;
-  const rows = field(record, BROADCAST_AXES);
-  const a_row = field(record, BROADCAST_AXES + 1) << 2;
-  const b_row = field(record, BROADCAST_AXES + 2) << 2;
+  const a_block = field(record, BROADCAST_A_BLOCK);
+  const b_block = field(record, BROADCAST_B_BLOCK);
+  const axes = field(record, BROADCAST_AXES);
+  const rows = field(record, BROADCAST_DIMS);
+  const out_row = field(record, BROADCAST_DIMS + 1);
+  const a_row = field(record, BROADCAST_DIMS + 2);
+  const b_row = field(record, BROADCAST_DIMS + 3);
   assert(axes >= 1 && run > 0 && size > 0 && (a_step | b_step) == 1);
   assert(kind >= Kind.SUB || a_step == 1);
 
   let unit = from;
   while (unit < to) {
-    // Where this unit lies: block k of the run `row` on the innermost axis; `rest` counts the other axes.
+    // Block `block` of row `row` on the innermost axis; `rest` counts the outer axes.
     const index = unit / blocks;
-    let k = unit - index * blocks;
+    let block = unit - index * blocks;
     let rest = index / rows;
     const row = index - rest * rows;
     const end = min(to, (rest + 1) * rows * blocks);
-    let pa = a + row * a_row;
-    let pb = b + row * b_row;
+    let out_run = out + row * out_row;
+    let a_run = a + row * a_row;
+    let b_run = b + row * b_row;
     for (let axis = 1; axis < axes; axis++) {
-      const entry = record + <usize>((BROADCAST_AXES + 3 * axis) << 2);
+      const entry = record + <usize>((BROADCAST_DIMS + 4 * axis) << 2);
       const next = rest / field(entry, 0);
       const i = rest - next * field(entry, 0);
-      pa += (i * field(entry, 1)) << 2;
-      pb += (i * field(entry, 2)) << 2;
+      out_run += i * field(entry, 1);
+      a_run += i * field(entry, 2);
+      b_run += i * field(entry, 3);
       rest = next;
     }
-    let to_out = out + ((<usize>index * run + k * size) << 2);
+    assert(rest == 0);
     for (; unit < end; unit++) {
-      const count = min(size, run - k * size);
-      const qa = pa + k * a_block;
-      const qb = pb + k * b_block;
-      if (a_step & b_step) block(kind, to_out, qa, qb, count, true, true);
-      else if (kind < Kind.SUB || a_step) block(kind, to_out, qa, qb, count, true, false);
-      else block(kind, to_out, qa, qb, count, false, true);
-      to_out += <usize>count << 2;
-      if (++k == blocks) {
-        k = 0;
-        pa += a_row;
-        pb += b_row;
+      const first = block * size;
+      const count = min(size, run - first);
+      const q = out_run + (<usize>first << 2);
+      const p_a = a_run + block * a_block;
+      const p_b = b_run + block * b_block;
+      if (a_step & b_step) apply_run(kind, q, p_a, p_b, count, true, true);
+      else if (kind < Kind.SUB || a_step) apply_run(kind, q, p_a, p_b, count, true, false);
+      else apply_run(kind, q, p_a, p_b, count, false, true);
+      if (++block == blocks) {
+        block = 0;
+        out_run += out_row;
+        a_run += a_row;
+        b_run += b_row;
       }
     }
   }
 }
 
 /** a + b. */
-export function add_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.ADD, out, a, b, record, axes, from, to);
+export function add_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.ADD, out, a, b, broadcastRows, from, to);
 }
 
 /** a · b. */
-export function mul_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.MUL, out, a, b, record, axes, from, to);
+export function mul_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.MUL, out, a, b, broadcastRows, from, to);
 }
 
-/** min(a, b), NaN if one is. */
-export function min_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.MIN, out, a, b, record, axes, from, to);
+/** min(a, b); NaN if either is. */
+export function min_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.MIN, out, a, b, broadcastRows, from, to);
 }
 
-/** max(a, b), NaN if one is. */
-export function max_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.MAX, out, a, b, record, axes, from, to);
+/** max(a, b); NaN if either is. */
+export function max_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.MAX, out, a, b, broadcastRows, from, to);
 }
 
 /** 1 where a and b are equal, 0 elsewhere. */
-export function equal_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.EQUAL, out, a, b, record, axes, from, to);
+export function equal_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.EQUAL, out, a, b, broadcastRows, from, to);
 }
 
 /** a - b. */
-export function sub_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.SUB, out, a, b, record, axes, from, to);
+export function sub_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.SUB, out, a, b, broadcastRows, from, to);
 }
 
 /** a / b. */
-export function div_f32(out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32): void {
-  broadcast(Kind.DIV, out, a, b, record, axes, from, to);
+export function div_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.DIV, out, a, b, broadcastRows, from, to);
 }
 
-/** What a has of max(a, b): 1, or 1/2 where they are equal, or 0 where b is larger. Where a NaN is, both have 1. */
-export function max_share_f32(
-  out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32,
-): void {
-  broadcast(Kind.SHARE, out, a, b, record, axes, from, to);
+/** The derivative of max(a, b) with respect to a: 1, or 1/2 where they are equal, or 0 where b is larger; 1 where either is NaN. */
+export function max_share_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.SHARE, out, a, b, broadcastRows, from, to);
 }
 
-/** a above 0, a · b below. */
-export function prelu_f32(
-  out: usize, a: usize, b: usize, record: usize, axes: i32, from: i32, to: i32,
-): void {
-  broadcast(Kind.PRELU, out, a, b, record, axes, from, to);
+/** a where a > 0, a · b elsewhere. */
+export function prelu_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
+  broadcast(Kind.PRELU, out, a, b, broadcastRows, from, to);
 }
 
-/** Writes every row of `count` floats `times` times, to be met by a longer run. A unit is a row of x. */
+/** Every row of `count` floats, `times` times in a row. Unit: a row of x. */
 export function repeat_f32(out: usize, x: usize, count: i32, times: i32, from: i32, to: i32): void {
   const bytes = <usize>count << 2;
-  const total = bytes * times;
+  const out_bytes = bytes * times;
   for (let row: usize = from; row < <usize>to; row++) {
-    const dst = out + row * total;
+    const dst = out + row * out_bytes;
     memory.copy(dst, x + row * bytes, bytes);
-    // Doubles what is there.
-    for (let done = bytes; done < total; done += done) memory.copy(dst + done, dst, min(done, total - done));
+    // What has been written is copied behind itself, twice as much each time.
+    for (let done = bytes; done < out_bytes; done += done) memory.copy(dst + done, dst, min(done, out_bytes - done));
   }
 }

@@ -1,16 +1,22 @@
 // Every kind against the oracle, at every tail; what is not a number; working in place; messages.
 import { describe, expect, test } from "vitest";
-import { denseValue, type Emitter, float32, type Op, sizeOf } from "../src/graph/op.ts";
+import { denseValue, float32, type Op, sizeOf } from "../src/graph/op.ts";
 import {
   type Activation,
   type ActivationKind,
-  activate,
   activation,
-  clampOf,
+  epilogueOf,
   prelu,
 } from "../src/ops/activation.ts";
 import { Address } from "../src/runtime/address.ts";
 import { Program } from "../src/runtime/program.ts";
+import {
+  ACTIVATION_ELU,
+  ACTIVATION_HARD_SIGMOID,
+  ACTIVATION_LEAKY_RELU,
+  ACTIVATION_NONE,
+  ACTIVATION_TANH,
+} from "../src/runtime/wasm.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectClose, expectEqual, expectWithin } from "./tolerance.ts";
@@ -159,28 +165,23 @@ function alphaAt(shape: readonly number[], alpha: Float32Array, i: number, c: nu
   return alpha[pixel * channels + (channels === 1 ? 0 : i % c)];
 }
 
-describe("fused into the op before", () => {
-  const y = denseValue(float32([2, 50]), Address.of(400, "run"));
-  const calls: unknown[][] = [];
-  const emitter = { call: (...call: unknown[]) => calls.push(call) } as unknown as Emitter;
+describe("fused into the op before, as fields of an epilogue", () => {
+  const none = { lo: -Infinity, hi: Infinity, activation: ACTIVATION_NONE, p: 0, q: 0 };
 
-  test("a clamp is left to the kernel that makes the result", () => {
-    expect(clampOf({ kind: "relu" })).toEqual([0, Infinity]);
-    expect(clampOf({ kind: "relu6" })).toEqual([0, 6]);
-    expect(clampOf({ kind: "tanh" })).toEqual([-Infinity, Infinity]);
-    expect(clampOf(undefined)).toEqual([-Infinity, Infinity]);
-    for (const kind of ["linear", "relu", "relu6"] as const) activate(emitter, y, { kind });
-    activate(emitter, y, undefined);
-    expect(calls).toEqual([]);
+  test("a clamp becomes limits", () => {
+    expect(epilogueOf(undefined)).toEqual(none);
+    expect(epilogueOf({ kind: "linear" })).toEqual(none);
+    expect(epilogueOf({ kind: "relu" })).toEqual({ ...none, lo: 0 });
+    expect(epilogueOf({ kind: "relu6" })).toEqual({ ...none, lo: 0, hi: 6 });
   });
 
-  test("the rest goes over the result in place", () => {
-    activate(emitter, y, { kind: "elu" });
-    activate(emitter, y, { kind: "leakyRelu", alpha: 0.2 });
-    expect(calls).toEqual([
-      ["elu_f32", 2, [y.base, y.base, 100, 1, 1]],
-      ["leaky_relu_f32", 2, [y.base, y.base, 100, 0.2]],
-    ]);
+  test("any other becomes a kind with its parameters", () => {
+    const of = (activation: number, p = 0, q = 0) => ({ ...none, activation, p, q });
+    expect(epilogueOf({ kind: "tanh" })).toEqual(of(ACTIVATION_TANH));
+    expect(epilogueOf({ kind: "elu" })).toEqual(of(ACTIVATION_ELU, 1, 1));
+    expect(epilogueOf({ kind: "elu", alpha: 0.5 })).toEqual(of(ACTIVATION_ELU, 0.5, 1));
+    expect(epilogueOf({ kind: "leakyRelu", alpha: 0.2 })).toEqual(of(ACTIVATION_LEAKY_RELU, 0.2));
+    expect(epilogueOf({ kind: "hardSigmoid" })).toEqual(of(ACTIVATION_HARD_SIGMOID, 1 / 6, 0.5));
   });
 });
 

@@ -1,10 +1,10 @@
-// Activations: one value in, one value out. PyTorch's definitions.
+// Activations, which map each value on its own, by PyTorch's definitions; and prelu, whose slope is a tensor.
 
 import { ShapeError } from "../errors.ts";
-import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
-import type { Address } from "../runtime/address.ts";
+import { float32, type Op } from "../graph/op.ts";
 import {
   ACTIVATION_ABS,
+  ACTIVATION_CLAMP,
   ACTIVATION_ELU,
   ACTIVATION_EXP,
   ACTIVATION_GELU,
@@ -14,17 +14,17 @@ import {
   ACTIVATION_LEAKY_RELU,
   ACTIVATION_MISH,
   ACTIVATION_NEG,
+  ACTIVATION_NONE,
   ACTIVATION_SIGMOID,
   ACTIVATION_SILU,
   ACTIVATION_SOFTPLUS,
   ACTIVATION_SOFTSIGN,
   ACTIVATION_SQRT,
   ACTIVATION_TANH,
-  type KernelName,
-  MAP_BLOCK,
 } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
+import { emitActivation } from "./rows.ts";
 
 export type ActivationKind =
   | "linear"
@@ -55,81 +55,75 @@ export interface Activation {
   alpha?: number;
 }
 
-interface Recipe {
-  kernel: KernelName;
-  /** The numbers the kernel takes. */
-  numbers?: readonly number[];
-  /** What alpha is where none is given; absent where there is none. Alpha goes before `numbers`. */
+/** How the kernel is asked for an activation: one of ACTIVATION_*, and its parameters. */
+interface KernelKind {
+  kind: number;
+  p?: number;
+  q?: number;
+  /** For those that take an alpha, which is p: its default. */
   alpha?: number;
 }
 
 // "Self-Normalizing Neural Networks", Klambauer et al. 2017.
-const SELU = [1.6732632423543772, 1.0507009873554805];
+const SELU = { alpha: 1.6732632423543772, scale: 1.0507009873554805 };
 
-const RECIPES: Readonly<Record<ActivationKind, Recipe>> = {
-  linear: { kernel: "clamp_f32", numbers: [-Infinity, Infinity] },
-  relu: { kernel: "clamp_f32", numbers: [0, Infinity] },
-  relu6: { kernel: "clamp_f32", numbers: [0, 6] },
-  leakyRelu: { kernel: "leaky_relu_f32", alpha: 0.01 },
-  elu: { kernel: "elu_f32", alpha: 1, numbers: [1] },
-  selu: { kernel: "elu_f32", numbers: SELU },
-  gelu: { kernel: "gelu_f32" },
-  geluTanh: { kernel: "gelu_tanh_f32" },
-  sigmoid: { kernel: "sigmoid_f32" },
-  tanh: { kernel: "tanh_f32" },
-  softplus: { kernel: "softplus_f32" },
-  silu: { kernel: "silu_f32" },
-  mish: { kernel: "mish_f32" },
-  hardSwish: { kernel: "hard_swish_f32" },
-  hardSigmoid: { kernel: "hard_sigmoid_f32", numbers: [1 / 6, 0.5] },
-  hardSigmoidKeras: { kernel: "hard_sigmoid_f32", numbers: [0.2, 0.5] },
-  exp: { kernel: "exp_f32" },
-  softsign: { kernel: "softsign_f32" },
-  abs: { kernel: "abs_f32" },
-  neg: { kernel: "neg_f32" },
-  sqrt: { kernel: "sqrt_f32" },
+const KERNEL_KINDS: Readonly<Record<ActivationKind, KernelKind>> = {
+  linear: { kind: ACTIVATION_CLAMP, p: -Infinity, q: Infinity },
+  relu: { kind: ACTIVATION_CLAMP, p: 0, q: Infinity },
+  relu6: { kind: ACTIVATION_CLAMP, p: 0, q: 6 },
+  leakyRelu: { kind: ACTIVATION_LEAKY_RELU, alpha: 0.01 },
+  elu: { kind: ACTIVATION_ELU, alpha: 1, q: 1 },
+  selu: { kind: ACTIVATION_ELU, p: SELU.alpha * SELU.scale, q: SELU.scale },
+  gelu: { kind: ACTIVATION_GELU },
+  geluTanh: { kind: ACTIVATION_GELU_TANH },
+  sigmoid: { kind: ACTIVATION_SIGMOID },
+  tanh: { kind: ACTIVATION_TANH },
+  softplus: { kind: ACTIVATION_SOFTPLUS },
+  silu: { kind: ACTIVATION_SILU },
+  mish: { kind: ACTIVATION_MISH },
+  hardSwish: { kind: ACTIVATION_HARD_SWISH },
+  hardSigmoid: { kind: ACTIVATION_HARD_SIGMOID, p: 1 / 6, q: 0.5 },
+  hardSigmoidKeras: { kind: ACTIVATION_HARD_SIGMOID, p: 0.2, q: 0.5 },
+  exp: { kind: ACTIVATION_EXP },
+  softsign: { kind: ACTIVATION_SOFTSIGN },
+  abs: { kind: ACTIVATION_ABS },
+  neg: { kind: ACTIVATION_NEG },
+  sqrt: { kind: ACTIVATION_SQRT },
 };
 
 /** Throws unless the kind exists and alpha is one it takes. */
 export function checkActivation({ kind, alpha }: Activation, where: string): void {
-  if (!Object.hasOwn(RECIPES, kind))
+  if (!Object.hasOwn(KERNEL_KINDS, kind))
     throw new ShapeError(
-      `${where}: activation is ${JSON.stringify(kind)} but must be one of ${Object.keys(RECIPES).join(", ")}`,
+      `${where}: activation is ${JSON.stringify(kind)} but must be one of ${Object.keys(KERNEL_KINDS).join(", ")}`,
     );
   if (alpha === undefined) return;
-  if (RECIPES[kind].alpha === undefined)
+  if (KERNEL_KINDS[kind].alpha === undefined)
     throw new ShapeError(
       `${where}: alpha is ${alpha} but activation "${kind}" takes none (leakyRelu and elu do)`,
     );
   finite(alpha, "alpha", where);
 }
 
-/** Kinds `clampOf` says all about. */
-const CLAMPS: ReadonlySet<ActivationKind> = new Set(["linear", "relu", "relu6"]);
-
-/** The bounds a kernel can apply while it writes its result; none for what is left to `activate`. */
-export function clampOf(activation: Activation | undefined): [number, number] {
-  if (activation?.kind === "relu") return [0, Infinity];
-  if (activation?.kind === "relu6") return [0, 6];
-  return [-Infinity, Infinity];
+function kernelOf({ kind, alpha }: Activation): { kind: number; p: number; q: number } {
+  const { kind: number, p = 0, q = 0, alpha: byDefault } = KERNEL_KINDS[kind];
+  return { kind: number, p: byDefault === undefined ? p : (alpha ?? byDefault), q };
 }
 
-/** Applies in place what `clampOf` could not say. */
-export function activate(e: Emitter, y: Value, activation: Activation | undefined): void {
-  if (!activation || CLAMPS.has(activation.kind)) return;
-  emitActivation(e, y.base, y.base, sizeOf(y.shape), activation);
+/** What kernels apply to a result while it is in cache: limits, or one of ACTIVATION_* with its parameters. */
+export interface Epilogue {
+  lo: number;
+  hi: number;
+  activation: number;
+  p: number;
+  q: number;
 }
 
-function emitActivation(
-  e: Emitter,
-  out: Address,
-  x: Address,
-  count: number,
-  { kind, alpha }: Activation,
-): void {
-  const { kernel, numbers = [], alpha: usual } = RECIPES[kind];
-  const all = usual === undefined ? numbers : [alpha ?? usual, ...numbers];
-  e.call(kernel, Math.ceil(count / MAP_BLOCK), [out, x, count, ...all]);
+/** An activation as fields of the `epilogue` record: a clamp as limits, any other by its kind; neither when there is none. */
+export function epilogueOf(activation: Activation | undefined): Epilogue {
+  const { kind, p, q } = kernelOf(activation ?? { kind: "linear" });
+  if (kind === ACTIVATION_CLAMP) return { lo: p, hi: q, activation: ACTIVATION_NONE, p: 0, q: 0 };
+  return { lo: -Infinity, hi: Infinity, activation: kind, p, q };
 }
 
 export const activation: Op<Activation> = {
@@ -141,12 +135,14 @@ export const activation: Op<Activation> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, [x], [out], params) {
-    emitActivation(e, out.base, x.base, sizeOf(x.shape), params);
+    const { kind, p, q } = kernelOf(params);
+    emitActivation(e, out, x, kind, p, q);
   },
   inPlace: true,
+  strided: { inputs: "all", outputs: true },
 };
 
-/** x above 0, alpha · x below, with an alpha that broadcasts to x: one in all, one per channel, or more. */
+/** x above 0, alpha · x below. alpha broadcasts to x: a single value, one per channel, or more. */
 export const prelu: Op<Record<string, never>> = {
   name: "prelu",
   infer(inputs, _, where) {
@@ -166,42 +162,5 @@ export const prelu: Op<Record<string, never>> = {
     emitBroadcast(e, "prelu_f32", out, x, alpha);
   },
   inPlace: true,
+  strided: { inputs: "all", outputs: true },
 };
-
-const EPILOGUES: Readonly<Partial<Record<ActivationKind, readonly [kind: number, p?: number, q?: number]>>> = {
-  leakyRelu: [ACTIVATION_LEAKY_RELU],
-  elu: [ACTIVATION_ELU, 1, 1],
-  selu: [ACTIVATION_ELU, SELU[0] * SELU[1], SELU[1]],
-  gelu: [ACTIVATION_GELU],
-  geluTanh: [ACTIVATION_GELU_TANH],
-  sigmoid: [ACTIVATION_SIGMOID],
-  tanh: [ACTIVATION_TANH],
-  softplus: [ACTIVATION_SOFTPLUS],
-  silu: [ACTIVATION_SILU],
-  mish: [ACTIVATION_MISH],
-  hardSwish: [ACTIVATION_HARD_SWISH],
-  hardSigmoid: [ACTIVATION_HARD_SIGMOID, 1 / 6, 0.5],
-  hardSigmoidKeras: [ACTIVATION_HARD_SIGMOID, 0.2, 0.5],
-  exp: [ACTIVATION_EXP],
-  softsign: [ACTIVATION_SOFTSIGN],
-  abs: [ACTIVATION_ABS],
-  neg: [ACTIVATION_NEG],
-  sqrt: [ACTIVATION_SQRT],
-};
-
-/** How a product ends that applies the activation: limits where they say all of it, else a kind and its numbers. */
-export function epilogueOf(activation: Activation | undefined): {
-  lo: number;
-  hi: number;
-  activation: number;
-  p: number;
-  q: number;
-} {
-  const [lo, hi] = clampOf(activation);
-  const none = { lo, hi, activation: 0, p: 0, q: 0 };
-  const found = activation && EPILOGUES[activation.kind];
-  if (!found) return none;
-  const [kind, p = 0, q = 0] = found;
-  const own = activation.kind === "leakyRelu" || activation.kind === "elu";
-  return { ...none, activation: kind, p: own ? (activation.alpha ?? RECIPES[activation.kind].alpha!) : p, q };
-}

@@ -34,7 +34,7 @@ export const dropout: Op<DropoutParams> = {
     const count = sizeOf(x.shape);
     // As an unsigned word, of which an i32 argument takes the bits.
     const threshold = Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1) | 0;
-    const numbers = [count, stream, threshold, 1 / (1 - rate)];
-    e.call("dropout_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, state.base, ...numbers]);
+    const units = Math.ceil(count / MAP_BLOCK);
+    e.call("dropout_f32", units, [out.base, x.base, state.base, count, stream, threshold, 1 / (1 - rate)]);
   },
 };

@@ -1,20 +1,13 @@
-// Two tensors value by value, with NumPy broadcasting; and x · scale + offset.
+// Arithmetic on two tensors, element by element with NumPy's broadcasting; and x · scale + offset.
 
 import { ShapeError } from "../errors.ts";
-import { type Emitter, fields, float32, type Op, type Shape, sizeOf, type Value } from "../graph/op.ts";
+import { type Emitter, float32, isDense, type Op, type Shape, sizeOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { BROADCAST } from "../runtime/plan.ts";
-import {
-  BROADCAST_A_BLOCK,
-  BROADCAST_A_STEP,
-  BROADCAST_AXES,
-  BROADCAST_B_BLOCK,
-  BROADCAST_B_STEP,
-  BROADCAST_BLOCK,
-  BROADCAST_RUN,
-  MAP_BLOCK,
-} from "../runtime/wasm.ts";
+import { broadcastRows } from "../runtime/records.ts";
+import { ACTIVATION_AFFINE } from "../runtime/wasm.ts";
 import { arity, checkShape, finite, requireFloats, show } from "./check.ts";
+import { collapseAxes, countRuns, dimsOf, emitActivation, type SharedAxis, type Walk } from "./rows.ts";
 
 export type BinaryKind = "add" | "sub" | "mul" | "div" | "min" | "max";
 
@@ -25,13 +18,6 @@ export interface BinaryParams {
 export interface AffineParams {
   scale: number;
   offset: number;
-}
-
-/** One axis of the output, and how many floats each operand moves along it: 0 where it is repeated. */
-interface Axis {
-  size: number;
-  a: number;
-  b: number;
 }
 
 const KERNELS = {
@@ -45,7 +31,7 @@ const KERNELS = {
 
 type BroadcastKernel = (typeof KERNELS)[BinaryKind] | "equal_f32" | "max_share_f32" | "prelu_f32";
 
-/** Kernels that take a repeated operand only as b: theirs may be swapped. */
+/** Kernels that commute: an operand that is repeated along a run is passed as b, the only place where they take one. */
 const COMMUTE: ReadonlySet<string> = new Set(["add_f32", "mul_f32", "min_f32", "max_f32", "equal_f32"]);
 
 /** The shape two shapes broadcast to, aligned at the end; a missing axis or one of size 1 is repeated. */
@@ -63,80 +49,75 @@ export function broadcastShape(a: Shape, b: Shape, where: string): number[] {
   });
 }
 
-/** The output's axes, innermost first; neighbours are joined where both operands move as along one axis. */
-function collapse(out: Shape, a: Shape, b: Shape): Axis[] {
-  const axes: Axis[] = [];
-  let stepA = 1;
-  let stepB = 1;
-  for (let i = 1; i <= out.length; i++) {
-    const [size, da, db] = [out, a, b].map((shape) => shape[shape.length - i] ?? 1);
-    if (size === 1) continue;
-    const axis = { size, a: da === 1 ? 0 : stepA, b: db === 1 ? 0 : stepB };
-    stepA *= da;
-    stepB *= db;
-    const inner = axes.at(-1);
-    if (inner && axis.a === inner.a * inner.size && axis.b === inner.b * inner.size) inner.size *= size;
-    else axes.push(axis);
-  }
-  return axes.length > 0 ? axes : [{ size: 1, a: 1, b: 1 }];
+/** The byte strides of an operand along the axes of the output; 0 where it is repeated. */
+function broadcastStrides({ shape, strides }: Value, rank: number): number[] {
+  const missing = rank - shape.length;
+  return Array.from({ length: rank }, (_, i) =>
+    i < missing || shape[i - missing] === 1 ? 0 : strides[i - missing],
+  );
 }
+
+/** Positions in the strides of a shared axis. */
+const OUT = 0;
+const A = 1;
+const B = 2;
 
 /** Writes the calls of `out = kernel(a, b)`; the shapes have passed `broadcastShape`. */
 export function emitBroadcast(e: Emitter, kernel: BroadcastKernel, out: Value, a: Value, b: Value): void {
-  let axes = collapse(out.shape, a.shape, b.shape);
-  if (axes[0].a === 0 && COMMUTE.has(kernel)) {
-    [a, b] = [b, a];
-    axes = axes.map((axis) => ({ ...axis, a: axis.b, b: axis.a }));
-  }
-  const [row, ...outer] = axes;
-  const run = {
-    size: row.size,
-    block: Math.min(row.size, BROADCAST.block),
-    aBlock: row.a * BROADCAST.block,
-    bBlock: row.b * BROADCAST.block,
+  const walk = (): Walk => {
+    const strides = [out.strides, ...[a, b].map((value) => broadcastStrides(value, out.shape.length))];
+    return collapseAxes(out.shape, strides);
   };
-  const buffers = { a: a.base, b: b.base };
+  let { run, outer } = walk();
+  if (run.strides[A] === 0 && COMMUTE.has(kernel)) {
+    [a, b] = [b, a];
+    ({ run, outer } = walk());
+  }
+  const addresses = [out.base, a.base, b.base];
+  let size = run.size;
+  let block = Math.min(size, BROADCAST.block);
+  const blockStrides = run.strides.map((stride) => stride * block);
 
   // [..., n, c] ∘ [..., c] with a small c: the n rows become one run, whose blocks meet a repeated [..., k · c].
-  const repeated = periodic(row, outer[0]);
-  if (repeated) {
-    const { size: n } = outer[0];
-    const times = timesOf(row.size);
-    const block = times * row.size;
-    if (n * row.size >= 4 * block) {
-      outer.shift();
-      buffers[repeated] = emitRepeat(e, repeated === "a" ? a : b, row.size, times);
-      for (const axis of outer) axis[repeated] *= times;
-      run.size = n * row.size;
-      run.block = block;
-      run.aBlock = repeated === "a" ? 0 : block;
-      run.bBlock = repeated === "b" ? 0 : block;
-    }
+  const repeated = repeatedOperand(run, outer[0]);
+  const times = timesOf(run.size);
+  if (repeated && isDense(repeated === A ? a : b) && outer[0].size >= 4 * times) {
+    addresses[repeated] = emitRepeat(e, repeated === A ? a : b, run.size, times);
+    size = outer[0].size * run.size;
+    block = times * run.size;
+    blockStrides.fill(block * 4);
+    blockStrides[repeated] = 0;
+    outer = outer.slice(1).map((axis) => ({
+      size: axis.size,
+      strides: axis.strides.map((stride, i) => (i === repeated ? stride * times : stride)),
+    }));
+    if (outer.length === 0) outer.push({ size: 1, strides: [0, 0, 0] });
   }
 
-  if (outer.length === 0) outer.push({ size: 1, a: 0, b: 0 });
-  const record = fields({
-    [BROADCAST_RUN]: [run.size],
-    [BROADCAST_BLOCK]: [run.block],
-    [BROADCAST_A_STEP]: [row.a],
-    [BROADCAST_B_STEP]: [row.b],
-    [BROADCAST_A_BLOCK]: [run.aBlock],
-    [BROADCAST_B_BLOCK]: [run.bBlock],
-    [BROADCAST_AXES]: outer.flatMap(({ size, a, b }) => [size, a, b]),
+  const record = broadcastRows({
+    run: size,
+    block,
+    aStep: Number(run.strides[A] > 0),
+    bStep: Number(run.strides[B] > 0),
+    aBlock: blockStrides[A],
+    bBlock: blockStrides[B],
+    ...dimsOf(outer),
   });
-  const units = outer.reduce((n, { size }) => n * size, Math.ceil(run.size / run.block));
-  e.call(kernel, units, [out.base, buffers.a, buffers.b, e.table(record), outer.length]);
+  const [q, p, r] = addresses;
+  e.call(kernel, countRuns(outer) * Math.ceil(size / block), [q, p, r, e.record(record)]);
 }
 
-/** The operand that is the same in every row, if the other runs on from row to row and the rows are short. */
-function periodic(row: Axis, rows: Axis | undefined): "a" | "b" | undefined {
-  if (!rows || row.size >= BROADCAST.shortRow || row.a === 0 || row.b === 0) return undefined;
-  if (rows.b === 0 && rows.a === row.size) return "b";
-  if (rows.a === 0 && rows.b === row.size) return "a";
+/** The operand that is the same in every row, if the rows of the other and of the output are contiguous and short. */
+function repeatedOperand(run: SharedAxis, rows: SharedAxis): typeof A | typeof B | undefined {
+  const contiguous = (i: number): boolean => rows.strides[i] === run.size * 4;
+  if (run.size >= BROADCAST.shortRow || !contiguous(OUT) || !run.strides[A] || !run.strides[B])
+    return undefined;
+  if (rows.strides[B] === 0 && contiguous(A)) return B;
+  if (rows.strides[A] === 0 && contiguous(B)) return A;
   return undefined;
 }
 
-/** How often `count` floats are to be repeated to make whole vectors and a block worth the call. */
+/** How often `count` floats are repeated to make whole vectors and a block worth the call. */
 function timesOf(count: number): number {
   let times = Math.ceil(BROADCAST.repeated / count);
   while ((times * count) % 4 !== 0) times++;
@@ -170,6 +151,7 @@ export const binary: Op<BinaryParams> = {
     emitBroadcast(e, KERNELS[kind], out, a, b);
   },
   inPlace: true,
+  strided: { inputs: "all", outputs: true },
 };
 
 /** x · scale + offset. */
@@ -183,8 +165,8 @@ export const affine: Op<AffineParams> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, [x], [out], { scale, offset }) {
-    const count = sizeOf(x.shape);
-    e.call("affine_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, count, scale, offset]);
+    emitActivation(e, out, x, ACTIVATION_AFFINE, scale, offset);
   },
   inPlace: true,
+  strided: { inputs: "all", outputs: true },
 };

@@ -1,11 +1,15 @@
-// Normalisation per channel and per group of channels, of [n, ...spatial, c].
+// Normalisation of [n, ...spatial, c] per channel and per group of channels: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta.
+
 import { ShapeError } from "../errors.ts";
-import { type Emitter, float32, type Op, sizeOf, type Value } from "../graph/op.ts";
+import { type Emitter, float32, type Op, type Value } from "../graph/op.ts";
+import { type Activation, checkActivation } from "./activation.ts";
 import { integer, show } from "./check.ts";
-import { checkNorm, copiesOf, emitMoments, normLayout, normRecord } from "./statistics.ts";
+import { checkNorm, copiesOf, emitChannelAffine, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
 export interface BatchNormParams {
   epsilon: number;
+  /** Applied to the result in the same pass. */
+  activation?: Activation;
 }
 
 export interface GroupNormParams {
@@ -13,34 +17,33 @@ export interface GroupNormParams {
   epsilon: number;
 }
 
-/** By mean and variance as given: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta. */
+export interface InstanceNormParams {
+  epsilon: number;
+}
+
+/** By given mean and variance: [x, gamma, beta, mean, variance], with [c] for all but x. */
 export const batchNorm: Op<BatchNormParams> = {
   name: "batchNorm",
   inPlace: true,
-  infer(inputs, { epsilon }, where) {
+  strided: { inputs: [0], outputs: true },
+  infer(inputs, { epsilon, activation }, where) {
     checkNorm(inputs, ["gamma", "beta", "mean", "variance"], epsilon, where);
+    if (activation) checkActivation(activation, where);
     return [float32(inputs[0].shape)];
   },
-  forward(e, [x, ...vectors], [out], { epsilon }) {
+  forward(e, [x, ...vectors], [out], { epsilon, activation }) {
     const c = x.shape[x.shape.length - 1];
     const copies = copiesOf(c);
-    const columns = copies * c;
-    const tables = e.packed(vectors, 3 * columns * 4, (packed) => {
-      const sources = vectors.map((v) => v.base);
-      e.call("batch_norm_scale_f32", c, [packed, ...sources, c, copies, epsilon]);
+    const tables = e.packed(vectors, 3 * copies * c * 4, (packed) => {
+      const [gamma, beta, mean, variance] = vectors.map((v) => v.base);
+      e.call("batch_norm_scale_f32", c, [packed, gamma, beta, mean, variance, c, copies, epsilon]);
     });
-    const pixels = sizeOf(x.shape) / c;
-    const rows = Math.floor(pixels / copies);
-    e.call("channel_affine_f32", rows, [out.base, x.base, tables, columns, columns, rows]);
-    const done = rows * columns * 4;
-    const rest = pixels - rows * copies;
-    if (rest)
-      e.call("channel_affine_f32", rest, [out.base.plus(done), x.base.plus(done), tables, c, columns, rest]);
+    emitChannelAffine(e, out, x, tables, { copies, slices: 1 }, activation);
   },
 };
 
-/** Statistics over all pixels of a picture and the channels of a group, then as batchNorm. */
-function normalise(
+/** By statistics over all pixels of an image and the channels of a group. */
+function emitGroupNorm(
   e: Emitter,
   [x, gamma, beta]: readonly Value[],
   out: Value,
@@ -48,14 +51,15 @@ function normalise(
   epsilon: number,
 ): void {
   const layout = normLayout(x.shape, x.shape[0]);
-  const { pictures, rows, columns } = layout;
+  const { slices, columns } = layout;
   const moments = emitMoments(e, x, layout);
-  const tables = e.scratch(pictures * 3 * columns * 4);
+  const tables = e.scratch(slices * 3 * columns * 4);
   const shape = normRecord(e, layout, groups);
-  e.call("norm_scale_f32", pictures * groups, [tables, moments, gamma.base, beta.base, shape, epsilon]);
-  e.call("channel_affine_f32", pictures * rows, [out.base, x.base, tables, columns, columns, rows]);
+  e.call("norm_scale_f32", slices * groups, [tables, moments, gamma.base, beta.base, shape, epsilon]);
+  emitChannelAffine(e, out, x, tables, layout);
 }
 
+/** [x, gamma, beta]: each image by the statistics of groups of neighbouring channels. */
 export const groupNorm: Op<GroupNormParams> = {
   name: "groupNorm",
   inPlace: true,
@@ -69,12 +73,12 @@ export const groupNorm: Op<GroupNormParams> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, inputs, [out], { groups, epsilon }) {
-    normalise(e, inputs, out, groups, epsilon);
+    emitGroupNorm(e, inputs, out, groups, epsilon);
   },
 };
 
-/** Every channel of every picture on its own. */
-export const instanceNorm: Op<BatchNormParams> = {
+/** [x, gamma, beta]: group norm with a group per channel. */
+export const instanceNorm: Op<InstanceNormParams> = {
   name: "instanceNorm",
   inPlace: true,
   infer(inputs, { epsilon }, where) {
@@ -82,6 +86,6 @@ export const instanceNorm: Op<BatchNormParams> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, inputs, [out], { epsilon }) {
-    normalise(e, inputs, out, out.shape[out.shape.length - 1], epsilon);
+    emitGroupNorm(e, inputs, out, out.shape[out.shape.length - 1], epsilon);
   },
 };

@@ -3,6 +3,7 @@
 import { ShapeError } from "../errors.ts";
 import { fields, float32, type Op, sizeOf } from "../graph/op.ts";
 import {
+  ACTIVATION_CLAMP,
   HYPER_RATE,
   HYPER_ROOT,
   HYPER_STEP,
@@ -20,6 +21,7 @@ import {
 import { checkOptions } from "../validate.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { reduceStretch } from "./reduce.ts";
+import { emitActivation } from "./rows.ts";
 
 export interface Sgd {
   kind: "sgd";
@@ -191,15 +193,15 @@ export const optimize: Op<Optimizer> = {
     const units = Math.ceil(count / MAP_BLOCK);
     const names = optimizerState(params);
     const state = (name: string) => rest[names.indexOf(name)] ?? 0;
-    const rule = [hyper, e.constant(ruleOf(params))];
+    const rule = e.constant(ruleOf(params));
     if (params.kind === "sgd") {
       const nesterov = Number(params.nesterov ?? false);
-      e.call("sgd_f32", units, [w, gradient, state("velocity"), ...rule, nesterov, count]);
+      e.call("sgd_f32", units, [w, gradient, state("velocity"), hyper, rule, nesterov, count]);
     } else if (params.kind === "adam" || params.kind === "adamW") {
-      e.call("adam_f32", units, [w, gradient, state("mean"), state("square"), ...rule, count]);
+      e.call("adam_f32", units, [w, gradient, state("mean"), state("square"), hyper, rule, count]);
     } else {
-      const buffers = [state("square"), state("mean"), state("velocity")];
-      e.call("rmsprop_f32", units, [w, gradient, ...buffers, ...rule, count]);
+      const [square, mean, velocity] = ["square", "mean", "velocity"].map(state);
+      e.call("rmsprop_f32", units, [w, gradient, square, mean, velocity, hyper, rule, count]);
     }
   },
 };
@@ -252,7 +254,6 @@ export const valueLimit: Op<LimitParams> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, [x], [out], { limit }) {
-    const count = sizeOf(x.shape);
-    e.call("clamp_f32", Math.ceil(count / MAP_BLOCK), [out.base, x.base, count, -limit, limit]);
+    emitActivation(e, out, x, ACTIVATION_CLAMP, -limit, limit);
   },
 };

@@ -47,10 +47,10 @@ export function reduceStretch(
   const chunk = reductionChunk(stretch.reduce, stretch.inner);
   const parts = Math.ceil(reduce / chunk);
   const to = parts === 1 ? out : e.scratch(outer * parts * inner * 4);
-  const sizes = [reduce, inner, chunk];
   const units = reduceUnits(stretch, chunk);
-  if (kind === "sum") e.call("reduce_sum_f32", units, [to, x, ...sizes, parts === 1 ? divisor : 1]);
-  else e.call(kind === "max" ? "reduce_max_f32" : "reduce_min_f32", units, [to, x, ...sizes]);
+  if (kind === "sum")
+    e.call("reduce_sum_f32", units, [to, x, reduce, inner, chunk, parts === 1 ? divisor : 1]);
+  else e.call(`reduce_${kind}_f32`, units, [to, x, reduce, inner, chunk]);
   if (parts > 1) reduceStretch(e, kind, out, to, { outer, reduce: parts, inner }, divisor);
 }
 

@@ -1,12 +1,14 @@
-// What normalisations share: the checks of their inputs, how the kernels see x, and its moments.
+// What normalisations share: the checks of their inputs, how the kernels see x, its moments, and the pass that applies tables.
 
 import { ShapeError } from "../errors.ts";
-import { type Emitter, fields, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
+import { type Emitter, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { MOMENTS_ROWS } from "../runtime/plan.ts";
-import { NORM_C, NORM_CHUNK, NORM_COPIES, NORM_GROUPS, NORM_ROWS } from "../runtime/wasm.ts";
+import { epilogue, normShape, stridedRows } from "../runtime/records.ts";
+import { type Activation, epilogueOf } from "./activation.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
 import { reduceUnits } from "./reduce.ts";
+import { collapseAxes, countRuns, dimsOf } from "./rows.ts";
 
 /** Checks [x, ...vectors of c] and gives c. */
 export function checkNorm(
@@ -35,64 +37,86 @@ export function checkNorm(
   return c;
 }
 
-/** How many pixels of c channels make whole vectors. */
-const wholeOf = (c: number): number => (c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4);
+/** The fewest pixels of c channels that make whole vectors. */
+const wholePixels = (c: number): number => (c % 4 === 0 ? 1 : c % 2 === 0 ? 2 : 4);
 
-/**
- * How often to repeat tables of c channels, so that a row of them is whole vectors and not too short.
- * Rows of 1, 2, 3, 5, ... floats would leave lanes empty.
- */
+/** Pixels in a row of a table, so that it is whole vectors and at least 32 floats: rows of 1, 2, 3, 5, ... would leave lanes empty. */
 export function copiesOf(c: number): number {
   if (c >= 32 || (c >= 16 && c % 4 === 0)) return 1;
-  const whole = wholeOf(c);
+  const whole = wholePixels(c);
   return whole * Math.ceil(32 / (whole * c));
 }
 
-/** How kernels see x: [pictures, rows, columns], every picture with statistics of its own, taken over chunks of rows. */
+/** How the kernels see a dense x: [slices, rows, columns], with statistics per slice, taken over chunks of rows. */
 export interface NormLayout {
-  pictures: number;
+  slices: number;
   rows: number;
   columns: number;
   c: number;
   /** Pixels in a row. */
   copies: number;
+  /** Rows of a chunk, and chunks of a slice. */
   chunk: number;
-  /** Chunks of a picture. */
   parts: number;
   /** Units of a kernel that walks all chunks. */
   units: number;
 }
 
-export function normLayout(shape: Shape, pictures: number): NormLayout {
+export function normLayout(shape: Shape, slices: number): NormLayout {
   const c = shape[shape.length - 1];
-  const pixels = sizeOf(shape) / (pictures * c);
-  // A table must serve whole rows of one picture, if need be of fewer copies.
+  const pixels = sizeOf(shape) / (slices * c);
+  // Rows must not cross slices: fewer copies where these do not divide the pixels of a slice.
   let copies = copiesOf(c);
-  while (copies > 1 && pixels % copies !== 0) copies = Math.max(copies - wholeOf(c), 1);
+  while (copies > 1 && pixels % copies !== 0) copies = Math.max(copies - wholePixels(c), 1);
   const rows = pixels / copies;
   const columns = copies * c;
   const chunk = Math.min(rows, MOMENTS_ROWS);
-  const units = reduceUnits({ outer: pictures, reduce: rows, inner: columns }, chunk);
-  return { pictures, rows, columns, c, copies, chunk, parts: Math.ceil(rows / chunk), units };
+  const units = reduceUnits({ outer: slices, reduce: rows, inner: columns }, chunk);
+  return { slices, rows, columns, c, copies, chunk, parts: Math.ceil(rows / chunk), units };
 }
 
 /** The record of a layout, for statistics over groups of channels. */
-export function normRecord(e: Emitter, { rows, chunk, c, copies }: NormLayout, groups: number): Address {
-  return e.table(
-    fields({
-      [NORM_ROWS]: [rows],
-      [NORM_CHUNK]: [chunk],
-      [NORM_C]: [c],
-      [NORM_GROUPS]: [groups],
-      [NORM_COPIES]: [copies],
-    }),
-  );
-}
+export const normRecord = (
+  e: Emitter,
+  { rows, chunk, c, copies }: NormLayout,
+  groups: number,
+): Address<"normShape"> => e.record(normShape({ rows, chunk, c, groups, copies }));
 
-/** The moments of every chunk. */
+/** The moments of every chunk, [slices, chunks, 3, columns]. */
 export function emitMoments(e: Emitter, x: Value, layout: NormLayout): Address {
-  const { pictures, rows, columns, chunk, parts, units } = layout;
-  const moments = e.scratch(pictures * parts * 3 * columns * 4);
+  const { slices, rows, columns, chunk, parts, units } = layout;
+  const moments = e.scratch(slices * parts * 3 * columns * 4);
   e.call("norm_moments_f32", units, [moments, x.base, rows, columns, chunk]);
   return moments;
+}
+
+/**
+ * Writes the calls of out = (x - centre) * scale + shift by a table per slice, with rows of `copies` pixels, and of the
+ * activation after it. With more than one slice x and out must be dense, and `copies` divide the pixels of a slice.
+ */
+export function emitChannelAffine(
+  e: Emitter,
+  out: Value,
+  x: Value,
+  tables: Address,
+  { copies, slices }: Pick<NormLayout, "copies" | "slices">,
+  activation?: Activation,
+): void {
+  const c = x.shape[x.shape.length - 1];
+  const columns = copies * c;
+  const end = e.record(epilogue({ accumulate: 0, ...epilogueOf(activation) }));
+  const { run, outer } = collapseAxes(out.shape, [out.strides, x.strides]);
+  /** `count` rows of `floats` each in every run, from `offset` on. */
+  const emitRows = (offset: number, floats: number, count: number): void => {
+    const axes = [{ size: count, strides: [floats * 4, floats * 4] }, ...outer].filter((a) => a.size > 1);
+    if (axes.length === 0) axes.push({ size: 1, strides: [0, 0] });
+    const rows = e.record(stridedRows({ run: floats, ...dimsOf(axes) }));
+    const units = countRuns(axes);
+    const [q, p] = [out, x].map((value) => value.base.plus(offset));
+    e.call("channel_affine_f32", units, [q, p, tables, rows, columns, units / slices, end]);
+  };
+  const whole = Math.floor(run.size / columns);
+  const rest = run.size - whole * columns;
+  if (whole > 0) emitRows(0, columns, whole);
+  if (rest > 0) emitRows(whole * columns * 4, c, rest / c);
 }

@@ -96,6 +96,9 @@ export interface Records {
   resizeShape: true;
   copyShape: true;
   combineShape: true;
+  stridedRows: true;
+  broadcastRows: true;
+  normShape: true;
 }
 
 /** A place among a kernel's arguments: any, or none (0); or, for a parameter named after a record, such a record. */

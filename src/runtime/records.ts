@@ -3,11 +3,17 @@
 import type { Records } from "./address.ts";
 import * as abi from "./wasm.ts";
 
-/** A field: its index; the first index and the number of a list of them; or the index of a float. */
-type Field = number | readonly [first: number, count: number] | { readonly f32: number };
+/** A field: its index; first index and length of a list; the first index of a list that ends the record; or the index of a float. */
+type Field =
+  | number
+  | readonly [first: number, count: number]
+  | { readonly rest: number }
+  | { readonly f32: number };
 
 type ValuesOf<Layout> = {
-  readonly [K in keyof Layout]: Layout[K] extends readonly [number, number] ? readonly number[] : number;
+  readonly [K in keyof Layout]: Layout[K] extends readonly [number, number] | { readonly rest: number }
+    ? readonly number[]
+    : number;
 };
 
 /** A record's content, as 4-byte words. */
@@ -21,16 +27,20 @@ function define<Name extends keyof Records, const Layout extends Readonly<Record
   layout: Layout,
 ): (values: ValuesOf<Layout>) => RecordData<Name> {
   const fields = Object.entries(layout as Readonly<Record<string, Field>>);
-  const end = ([, field]: [string, Field]): number =>
-    typeof field === "number" ? field + 1 : "f32" in field ? field.f32 + 1 : field[0] + field[1];
-  const length = Math.max(...fields.map(end));
+  const end = (field: Field, value: number | readonly number[]): number => {
+    if (typeof field === "number") return field + 1;
+    if ("f32" in field) return field.f32 + 1;
+    return "rest" in field ? field.rest + (value as readonly number[]).length : field[0] + field[1];
+  };
   return (values) => {
-    const words = new Int32Array(length);
+    const read = (key: string) => (values as Readonly<Record<string, number | readonly number[]>>)[key];
+    const words = new Int32Array(Math.max(...fields.map(([key, field]) => end(field, read(key)))));
     const floats = new Float32Array(words.buffer);
     for (const [key, field] of fields) {
-      const value = (values as Readonly<Record<string, number | readonly number[]>>)[key];
+      const value = read(key);
       if (typeof field === "number") words[field] = value as number;
       else if ("f32" in field) floats[field.f32] = value as number;
+      else if ("rest" in field) words.set(value as readonly number[], field.rest);
       else {
         if ((value as readonly number[]).length !== field[1])
           throw new Error(
@@ -175,4 +185,31 @@ export const combineShape = define("combineShape", {
   pixelsX: abi.COMBINE_PIXELS_X,
   c: abi.COMBINE_C,
   rowTerms: abi.COMBINE_ROW_TERMS,
+});
+
+/** Rows of `run` contiguous floats; `dims` holds size and byte strides in out and in x of each of `axes` axes, innermost first. */
+export const stridedRows = define("stridedRows", {
+  run: abi.ROWS_RUN,
+  axes: abi.ROWS_AXES,
+  dims: { rest: abi.ROWS_DIMS },
+});
+
+/** Two operands over runs of out, cut into blocks; `dims` holds size and byte strides in out, a and b of each axis. */
+export const broadcastRows = define("broadcastRows", {
+  run: abi.BROADCAST_RUN,
+  block: abi.BROADCAST_BLOCK,
+  aStep: abi.BROADCAST_A_STEP,
+  bStep: abi.BROADCAST_B_STEP,
+  aBlock: abi.BROADCAST_A_BLOCK,
+  bBlock: abi.BROADCAST_B_BLOCK,
+  axes: abi.BROADCAST_AXES,
+  dims: { rest: abi.BROADCAST_DIMS },
+});
+
+export const normShape = define("normShape", {
+  rows: abi.NORM_ROWS,
+  chunk: abi.NORM_CHUNK,
+  c: abi.NORM_C,
+  groups: abi.NORM_GROUPS,
+  copies: abi.NORM_COPIES,
 });
