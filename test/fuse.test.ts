@@ -13,7 +13,7 @@ import {
   reshape,
   silu,
 } from "../src/layers/index.ts";
-import type { Node } from "../src/layers/layer.ts";
+import type { SymbolicTensor } from "../src/layers/layer.ts";
 import { input, model } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
 import { type ConvParams, conv, convAdd } from "../src/ops/conv.ts";
@@ -159,13 +159,14 @@ describe.each(builds({ deterministic: true }))("fusion, $name build", ({ engine 
         return (state >>> 16) % n;
       };
       const x = input([4, 4, 3]);
-      const nodes: Node[] = [conv2d({ filters: 3, kernel: 1, name: "n0" })(x)];
+      const nodes: SymbolicTensor[] = [conv2d({ filters: 3, kernel: 1, name: "n0" })(x)];
       const name = () => `n${nodes.length}`;
-      const any = (): Node => nodes[nodes.length - 1 - chance(Math.min(nodes.length, 5))];
-      const square = (): Node => conv2d({ filters: 3, kernel: 3, padding: "same", name: name() })(any());
-      const one = (): Node => conv2d({ filters: 3, kernel: 1, bias: false, name: name() })(any());
-      const sum = (): Node => add({ name: name() })(any(), any());
-      const MAKE: (() => Node)[] = [
+      const any = (): SymbolicTensor => nodes[nodes.length - 1 - chance(Math.min(nodes.length, 5))];
+      const square = (): SymbolicTensor =>
+        conv2d({ filters: 3, kernel: 3, padding: "same", name: name() })(any());
+      const one = (): SymbolicTensor => conv2d({ filters: 3, kernel: 1, bias: false, name: name() })(any());
+      const sum = (): SymbolicTensor => add({ name: name() })(any(), any());
+      const MAKE: (() => SymbolicTensor)[] = [
         square,
         one,
         one,
@@ -174,20 +175,20 @@ describe.each(builds({ deterministic: true }))("fusion, $name build", ({ engine 
         sum,
         () => relu({ name: name() })(any()),
         () => depthwiseConv2d({ kernel: 1, name: name() })(any()),
-        () => reshape({ shape: [4, 4, 3], name: name() })(any()),
-        () => reshape({ shape: [4, 4, 3] })(flatten()(any())),
+        () => reshape({ shape: [0, 4, 4, 3], name: name() })(any()),
+        () => reshape({ shape: [0, 4, 4, 3] })(flatten()(any())),
         () => conv2d({ filters: 3, kernel: 1, name: name() })(concat()(any(), any())),
       ];
       for (let n = 6 + chance(14); n > 0; n--) nodes.push(MAKE[chance(MAKE.length)]());
       const last = add()(nodes.at(-1)!, nodes.at(-2)!);
       const whole = model({ inputs: x, outputs: last });
       const images = Float32Array.from({ length: 96 }, (_, i) => ((i * 7 + seed) % 5) - 2);
-      const probe = new Network(runtime, whole, { batch: 2, seed });
+      const probe = new Network(runtime, whole, { batchSize: 2, seed });
       // Small whole weights: no sum leaves the numbers a float32 holds exactly, so the order of a sum does not matter.
       const weights = Object.fromEntries(
         Object.entries(probe.weights).map(([key, data]) => [key, data.map((_, i) => ((i + seed) % 3) - 1)]),
       );
-      const net = new Network(runtime, whole, { batch: 2, weights });
+      const net = new Network(runtime, whole, { batchSize: 2, weights });
       fused += net
         .summary()
         .split("\n")
@@ -196,7 +197,7 @@ describe.each(builds({ deterministic: true }))("fusion, $name build", ({ engine 
       const reachable = new Set(whole.layers.map((l) => l.name));
       const kept = nodes.filter((_, i) => reachable.has(`n${i}`));
       const apart = new Network(runtime, model({ inputs: x, outputs: [...kept, last] }), {
-        batch: 2,
+        batchSize: 2,
         weights,
       });
       const want = apart.predict<Float32Array[]>(images).at(-1)!;

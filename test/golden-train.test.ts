@@ -7,7 +7,7 @@ import { batchNormTrain } from "../src/ops/batch-norm-train.ts";
 import {
   binaryCrossEntropyWithLogits,
   huber,
-  l1,
+  meanAbsoluteError,
   meanSquaredError,
   softmaxCrossEntropy,
 } from "../src/ops/loss.ts";
@@ -44,7 +44,7 @@ function boundOf(c: Pick<GoldenCase, "inputs" | "dy">, grad: Plain, gain: number
 const gainOf = (c: GoldenCase): number => (c.op.endsWith("Norm") ? 1 + largest(c.inputs[1].data) : 1);
 
 const LOSSES: Record<string, Op<object>> = {
-  ...{ meanSquaredError, huber, l1, binaryCrossEntropyWithLogits, softmaxCrossEntropy },
+  ...{ meanSquaredError, huber, l1: meanAbsoluteError, binaryCrossEntropyWithLogits, softmaxCrossEntropy },
 };
 
 const OPTIMIZERS: Record<string, Optimizer["kind"]> = {

@@ -376,7 +376,7 @@ for (const { name, engine } of builds())
   describe(`a thousand runs (${name})`, () => {
     it("leave linear memory as it was", async () => {
       const runtime = await engine;
-      const network = new Network(runtime, net, { batch: 2 });
+      const network = new Network(runtime, net, { batchSize: 2 });
       const images = new Float32Array(3 * 576).fill(0.5);
       const t = new Tensor(runtime, { shape: [3, 12, 12, 4], dtype: "float32" }, "test");
       network.predict(t).dispose();
@@ -437,7 +437,7 @@ describe("garbage", () => {
 
   it("is not made by run, whatever goes in and out", async () => {
     const runtime = await limited(20);
-    const network = new Network(runtime, tiny, { batch: 2 });
+    const network = new Network(runtime, tiny, { batchSize: 2 });
     const [image, into] = [new Float32Array(64).fill(1), new Float32Array(6)];
     const lists = [[image], [into]] as const;
     const [x, y] = [

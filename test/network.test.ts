@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { DisposedError, ShapeError } from "../src/errors.ts";
 import * as layers from "../src/layers/index.ts";
 import { type Initializer, initialize } from "../src/layers/initializers.ts";
-import type { Layer, Node } from "../src/layers/layer.ts";
+import type { Layer, SymbolicTensor } from "../src/layers/layer.ts";
 import { input, model, sequential } from "../src/model/build-model.ts";
 import type { Model } from "../src/model/schema.ts";
 import { type CompileOptions, Network } from "../src/network/network.ts";
@@ -98,7 +98,11 @@ function rowsOf(net: Network): Record<string, Record<string, string>> {
   );
 }
 
-for (const { name, engine } of builds())
+const BUILDS = builds();
+// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
+beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
+
+for (const { name, engine } of BUILDS)
   describe(`network (${name})`, () => {
     const back = async (test: (runtime: Runtime) => void): Promise<void> => {
       const runtime = await engine;
@@ -109,7 +113,7 @@ for (const { name, engine } of builds())
 
     it("predicts what its layers say", () =>
       back((runtime) => {
-        const net = compile(runtime, small, whole, { batch: 2 });
+        const net = compile(runtime, small, whole, { batchSize: 2 });
         const x = { shape: [2, 6, 5, 3], data: whole(180) };
         const w = (key: string, shape: number[]) => ({ shape, data: net.weights[key] });
         const [map] = oracle.conv([x, w("conv2d_1.kernel", [3, 3, 3, 4]), w("conv2d_1.bias", [4])], {
@@ -140,7 +144,7 @@ for (const { name, engine } of builds())
         const want = one.predict(images);
         expect(want).toHaveLength(49);
         for (const batch of [1, 2, 3, 7, 8]) {
-          const net = compile(runtime, small, whole, { batch });
+          const net = compile(runtime, small, whole, { batchSize: batch });
           for (const n of [1, 2, 3, 6, 7]) {
             expect(net.predict(images.slice(0, n * 90))).toEqual(want.slice(0, n * 7));
             expect(net.predict([...images.slice(0, n * 90)])).toEqual(want.slice(0, n * 7));
@@ -152,7 +156,7 @@ for (const { name, engine } of builds())
 
     it("gives tensors for tensors", () =>
       back((runtime) => {
-        const net = compile(runtime, small, whole, { batch: 2 });
+        const net = compile(runtime, small, whole, { batchSize: 2 });
         const images = whole(5 * 90);
         const x = tensor(runtime, [5, 6, 5, 3], images);
         const y = net.predict(x);
@@ -170,7 +174,7 @@ for (const { name, engine } of builds())
           inputs: [a, b],
           outputs: [relu()(b), relu()(a), argMax({ name: "best" })(a)],
         });
-        const net = new Network(runtime, described, { batch: 2 });
+        const net = new Network(runtime, described, { batchSize: 2 });
         const u = Float32Array.of(1, -2, 3, 9, 8, -7, -3, -2, -1);
         const v = whole(12);
         const want = [v.map((x) => Math.max(x, 0)), u.map((x) => Math.max(x, 0)), Int32Array.of(2, 0, 2)];
@@ -197,7 +201,7 @@ for (const { name, engine } of builds())
 
     it("runs into arrays of the caller's", () =>
       back((runtime) => {
-        const net = compile(runtime, small, whole, { batch: 2 });
+        const net = compile(runtime, small, whole, { batchSize: 2 });
         const images = whole(5 * 90);
         const want = net.predict(images);
         const out = new Float32Array(35).fill(Number.NaN);
@@ -215,7 +219,7 @@ for (const { name, engine } of builds())
         const y = conv2d({ filters: 3, kernel: 2 })(x);
         const described = model({ inputs: [x, z], outputs: [y, flatten()(y), identity()(z)] });
         const [last, first] = (["nhwc", "nchw"] as const).map((layout) =>
-          compile(runtime, described, whole, { layout, batch: 2 }),
+          compile(runtime, described, whole, { layout, batchSize: 2 }),
         );
         const toFirst = (data: Float32Array, [h, w, c]: number[]): Float32Array =>
           data.map((_, i) => {
@@ -258,10 +262,10 @@ for (const { name, engine } of builds())
           const x = input(shape);
           const product = layer({ name: "product" })(x);
           const normed = relu()(batchNorm({ name: "norm", epsilon: 0.25 })(product));
-          const folded = compile(runtime, model({ inputs: x, outputs: normed }), noise, { batch: 2 });
+          const folded = compile(runtime, model({ inputs: x, outputs: normed }), noise, { batchSize: 2 });
           // As an output of the network the product must stay as it is.
           const apart = compile(runtime, model({ inputs: x, outputs: [normed, product] }), noise, {
-            batch: 2,
+            batchSize: 2,
           });
           expect(folded.weights).toEqual(apart.weights);
           const images = noise(2 * sizeOf(shape), 7);
@@ -360,7 +364,7 @@ for (const { name, engine } of builds())
         const sum = add({ name: "sum" })(a, b, x);
         const described = model({
           inputs: [x, unused],
-          outputs: [x, a, sum, a, reshape({ shape: [2, 2], name: "square" })(a)],
+          outputs: [x, a, sum, a, reshape({ shape: [0, 2, 2], name: "square" })(a)],
         });
         const net = new Network(runtime, described);
         expect(net.outputShapes).toEqual({ x: [4], a: [4], sum: [4], square: [2, 2] });
@@ -385,9 +389,9 @@ for (const { name, engine } of builds())
         const a = tanh()(x);
         const described = model({
           inputs: x,
-          outputs: [a, identity()(x), reshape({ shape: [2, 2] })(a), relu()(sigmoid()(a)), a],
+          outputs: [a, identity()(x), reshape({ shape: [0, 2, 2] })(a), relu()(sigmoid()(a)), a],
         });
-        const net = new Network(runtime, described, { batch: 2 });
+        const net = new Network(runtime, described, { batchSize: 2 });
         for (const images of [2, 1, 5, 2, 4]) {
           const values = noise(images * 4, images);
           const want = outputsOf(net, values);
@@ -450,7 +454,7 @@ for (const { name, engine } of builds())
           const { x, nodes } = graph(seed);
           const images = noise(2 * 32, seed);
           // As outputs all values live to the end, each in a place of its own.
-          const all = compile(runtime, model({ inputs: x, outputs: nodes }), noise, { batch: 2 });
+          const all = compile(runtime, model({ inputs: x, outputs: nodes }), noise, { batchSize: 2 });
           const want = outputsOf(all, images);
           const picked = nodes
             .map((_, i) => i)
@@ -460,7 +464,7 @@ for (const { name, engine } of builds())
           const weights = Object.fromEntries(
             Object.entries(all.weights).filter(([key]) => held.has(key.split(".")[0])),
           );
-          const some = new Network(runtime, described, { batch: 2, weights });
+          const some = new Network(runtime, described, { batchSize: 2, weights });
           for (let again = 0; again < 2; again++)
             expect([seed, ...outputsOf(some, images)]).toEqual([seed, ...picked.map((i) => want[i])]);
           for (const net of [all, some]) net.dispose();
@@ -469,7 +473,7 @@ for (const { name, engine } of builds())
 
     it("refuses what it cannot take", () =>
       back((runtime) => {
-        const net = new Network(runtime, small, { batch: 2 });
+        const net = new Network(runtime, small, { batchSize: 2 });
         const other = tensor(runtime, [1, 5, 6, 3], new Float32Array(90));
         const integers = tensor(runtime, [1, 6, 5, 3], new Int32Array(90), "int32");
         const gone = tensor(runtime, [1, 6, 5, 3], new Float32Array(90));
@@ -537,8 +541,8 @@ for (const { name, engine } of builds())
             { weights: { "a.kernel": kernel, "a.bias": bias, "b.bias": bias } },
             'compile: weights hold "b.bias", which no layer takes',
           ],
-          [{ batch: 0 }, "compile: batch is 0 but must be an integer of at least 1"],
-          [{ batch: 1.5 }, "compile: batch is 1.5"],
+          [{ batchSize: 0 }, "compile: batchSize is 0 but must be an integer of at least 1"],
+          [{ batchSize: 1.5 }, "compile: batchSize is 1.5"],
           [{ seed: 0.5 }, "compile: seed is 0.5 but must be an integer"],
           [{ layout: "chwn" as "nchw" }, 'compile: layout is "chwn" but must be "nhwc" or "nchw"'],
         ];
@@ -582,15 +586,15 @@ for (const { name, engine } of builds())
   });
 
 /** A graph of twelve layers or so over maps of [2, 4, 4], wired by chance. */
-function graph(seed: number): { x: Node; nodes: Node[] } {
+function graph(seed: number): { x: SymbolicTensor; nodes: SymbolicTensor[] } {
   let i = 0;
   const chance = (n: number): number => scramble(i++, seed) % n;
   const x = input([2, 4, 4]);
-  const nodes: Node[] = [];
+  const nodes: SymbolicTensor[] = [];
   const name = (): string => `layer${nodes.length}`;
-  const any = (): Node =>
+  const any = (): SymbolicTensor =>
     chance(12) === 0 || !nodes.length ? x : nodes[nodes.length - 1 - Math.min(chance(4), nodes.length - 1)];
-  const MAKE: (() => Node)[] = [
+  const MAKE: (() => SymbolicTensor)[] = [
     () => conv2d({ name: name(), filters: 4, kernel: 3, padding: "same" })(any()),
     () => conv2d({ name: name(), filters: 4, kernel: 1, activation: "relu" })(any()),
     () => depthwiseConv2d({ name: name(), kernel: 3, padding: 1 })(any()),
@@ -603,7 +607,7 @@ function graph(seed: number): { x: Node; nodes: Node[] } {
     () => add()(any(), any()),
     () => sub()(any(), any(), any()),
     () => mul()(any(), any()),
-    () => reshape({ shape: [2, 4, 4] })(tanh()(flatten()(any()))),
+    () => reshape({ shape: [0, 2, 4, 4] })(tanh()(flatten()(any()))),
     () => identity()(any()),
     () =>
       concat({ axis: 1 })(
@@ -650,7 +654,7 @@ describe("a summary", () => {
 
   for (const batch of [1, 4])
     it(`says what every layer is, for a batch of ${batch}`, async () => {
-      const net = new Network(await builds()[0].engine, vgg, { batch });
+      const net = new Network(await builds()[0].engine, vgg, { batchSize: batch });
       const rows = rowsOf(net);
       expect(Object.keys(rows)).toEqual(WANT.map(([layer]) => layer));
       let total = 0;

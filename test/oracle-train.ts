@@ -55,7 +55,7 @@ const between =
   };
 
 export const meanSquaredError = between((x, t) => (x - t) ** 2);
-export const l1 = between((x, t) => Math.abs(x - t));
+export const meanAbsoluteError = between((x, t) => Math.abs(x - t));
 export const huber = between((x, t, delta) => {
   const d = Math.abs(x - t);
   return d < delta ? d ** 2 / 2 : delta * (d - delta / 2);

@@ -23,7 +23,7 @@ describe.each(builds())("net.profile(), $name build", ({ engine }) => {
   it("tells milliseconds, share, speed and algorithm of every layer", async () => {
     const runtime = await engine;
     const before = runtime.memory.use.live;
-    const network = new Network(runtime, net, { batch: 2 });
+    const network = new Network(runtime, net, { batchSize: 2 });
     const held = runtime.memory.use;
     const profile = network.profile(undefined, { runs: 5 });
     expect(runtime.memory.use).toEqual(held);
@@ -47,7 +47,7 @@ describe.each(builds())("net.profile(), $name build", ({ engine }) => {
 
   it("takes arrays and tensors, and leaves the network as it was", async () => {
     const runtime = await engine;
-    using network = new Network(runtime, net, { batch: 2 });
+    using network = new Network(runtime, net, { batchSize: 2 });
     const images = Float32Array.from({ length: 2 * 24 * 20 * 16 }, (_, i) => Math.sin(i));
     const answer = network.predict(images);
     using tensor = new Tensor(runtime, { shape: [2, 24, 20, 16], dtype: "float32" }, "test");

@@ -71,7 +71,7 @@ describe.each(builds().filter(({ name }) => !name.startsWith("checked")))(
         const programs = vi.spyOn(Program.prototype, "place");
         const compiled = engine.compile(sequential(net.input, net.layers), {
           seed: 1,
-          train: { loss: "softmaxCrossEntropy", optimizer: sgd({ learningRate: 0.1 }), batch: net.batch },
+          train: { loss: "softmaxCrossEntropy", optimizer: sgd({ learningRate: 0.1 }), batchSize: net.batch },
         });
         const at = graphs.mock.calls.findIndex(([graph]) =>
           graph.nodes.some((node) => node.layer === "loss"),
@@ -94,7 +94,7 @@ describe.each(builds().filter(({ name }) => !name.startsWith("checked")))(
       const before = engine.memory.live;
       const net = engine.compile(
         sequential([6, 6, 2], [...block(4), pool, flatten(), dropout({ rate: 0.2 }), dense({ units: 3 })]),
-        { seed: 1, train: { loss: "softmaxCrossEntropy", optimizer: adam(), batch: 8 } },
+        { seed: 1, train: { loss: "softmaxCrossEntropy", optimizer: adam(), batchSize: 8 } },
       );
       const x = Float32Array.from({ length: 8 * 72 }, (_, i) => ((i * 7) % 13) / 6 - 1);
       const y = Float32Array.from({ length: 8 }, (_, i) => i % 3);

@@ -1,7 +1,14 @@
 // Networks that learn: gradients of whole nets, the loop over batches, checkpoints, and what must not happen to a network.
 import { describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
-import { ConvolithError, DisposedError, FormatError, ShapeError, UnsupportedError } from "../src/errors.ts";
+import {
+  ArgumentError,
+  ConvolithError,
+  DisposedError,
+  FormatError,
+  ShapeError,
+  UnsupportedError,
+} from "../src/errors.ts";
 import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { float32 } from "../src/graph/op.ts";
@@ -20,6 +27,7 @@ import {
   model,
   type Network,
   relu,
+  resume,
   rmsprop,
   sequential,
   sgd,
@@ -162,7 +170,7 @@ describe.each(builds())("training, $name build", ({ engine: runtime }) => {
       await net.fit(
         { x, y },
         {
-          loss: "l1",
+          loss: "meanAbsoluteError",
           optimizer: rmsprop(),
           epochs: 100,
           batchSize: 4,
@@ -226,7 +234,7 @@ describe.each(builds())("training, $name build", ({ engine: runtime }) => {
           const bytes = first.save({ optimizer: true });
           using second = engine.compile(fromSafetensors(bytes));
           expect(second.predict(data.x)).toEqual(first.predict(data.x));
-          second.load(bytes);
+          resume(second, bytes);
           for (let i = 2; i < 4; i++) second.trainStep(part(i));
           expect(bits(second)).toEqual(bits(whole));
         }
@@ -332,7 +340,7 @@ describe("a training", () => {
     const x = Float32Array.of(1, -2, 3);
     const samples = { x, y: Float32Array.of(1, 0) };
     for (const trained of [false, true]) {
-      if (trained) await net.fit(samples, { loss: "l1", optimizer: sgd() });
+      if (trained) await net.fit(samples, { loss: "meanAbsoluteError", optimizer: sgd() });
       const before = net.weights;
       const answer = net.predict(x);
       before["o.kernel"].fill(0);
@@ -358,7 +366,8 @@ describe("a training", () => {
     const good = spots(8);
     const options = { ...crossEntropy, optimizer: adam() };
     const refused: [object, object, RegExp][] = [
-      [good, {}, /loss is undefined but must be one of softmaxCrossEntropy/],
+      [good, { optimizer: adam() }, /loss is undefined but must be one of softmaxCrossEntropy/],
+      [good, {}, /optimizer is undefined but must be one such as adam\(\)/],
       [good, crossEntropy, /optimizer is undefined but must be one such as adam\(\)/],
       [good, { ...options, optimizer: "adam" }, /optimizer is "adam" but must be one such as adam\(\)/],
       [good, { ...options, clipNorm: -1 }, /train: clipNorm is -1 but must be a number above 0/],
@@ -386,7 +395,7 @@ describe("a training", () => {
       [good, { ...options, freeze: ["z"] }, /freeze names "z", which is no layer/],
       [good, { ...options, batchSize: 0 }, /batchSize is 0/],
       [good, { ...options, validation: spots(2, 1).x }, /validation/],
-      [good, { ...options, optimizer: { kind: "adam", learningRate: Number.NaN } }, /learningRate is NaN/],
+      [good, { ...options, optimizer: { ...adam(), learningRate: Number.NaN } }, /learningRate is NaN/],
     ];
     for (const [data, o, message] of refused)
       await expect(net.fit(data as typeof good, o as typeof options)).rejects.toThrow(message);
@@ -412,11 +421,14 @@ describe("a training", () => {
 
   it("refuses checkpoints that are broken or another network's, and is of use afterwards", async () => {
     const engine = await engineOf();
-    using net = engine.compile(cnn, { seed: 1, train: { ...crossEntropy, optimizer: adam(), batch: 8 } });
+    using net = engine.compile(cnn, { seed: 1, train: { ...crossEntropy, optimizer: adam(), batchSize: 8 } });
     const data = spots(8);
     net.trainStep(data);
     const bytes = net.save({ optimizer: true });
-    using other = engine.compile(cnn, { seed: 2, train: { ...crossEntropy, optimizer: adam(), batch: 8 } });
+    using other = engine.compile(cnn, {
+      seed: 2,
+      train: { ...crossEntropy, optimizer: adam(), batchSize: 8 },
+    });
     const before = bits(other);
     for (const length of [0, 7, 100, bytes.length - 1])
       expect(() => other.load(bytes.subarray(0, length))).toThrow(FormatError);
@@ -426,13 +438,72 @@ describe("a training", () => {
     const without = Object.fromEntries(
       Object.entries(tensors).filter(([name]) => name !== "optimizer/c.bias:mean"),
     );
-    expect(() => other.load(writeSafetensors({ tensors: without, metadata }))).toThrow(
+    expect(() => resume(other, writeSafetensors({ tensors: without, metadata }))).toThrow(
       /holds no "c.bias:mean": its optimizer's state is another/,
     );
+    const training = (text: string) => ({ ...metadata, "convolith.training": text });
+    for (const [text, message] of [
+      ["{", /the metadata "convolith.training" is no JSON/],
+      ['{"options":null,"steps":1}', /resume: the file's training options cannot be used/],
+      ['{"options":{"optimizer":{"kind":"adamMax"}},"steps":1}', /optimizer is "adamMax" but must be one of/],
+      [metadata["convolith.training"].replace("softmaxCrossEntropy", "hinge"), /loss is "hinge"/],
+    ] as const) {
+      const broken = writeSafetensors({ tensors, metadata: training(text) });
+      expect(() => resume(other, broken)).toThrow(FormatError);
+      expect(() => resume(other, broken)).toThrow(message);
+    }
+    for (const length of [0, 7, 100, bytes.length - 1])
+      expect(() => resume(other, bytes.subarray(0, length))).toThrow(FormatError);
+    expect(() => resume(other, net.save())).toThrow(
+      /the file holds no optimizer; net.load takes its weights/,
+    );
+    expect(() => resume(small, bytes)).toThrow(/resume: the file holds no weight "h.kernel"/);
     expect(bits(other)).toEqual(before);
-    other.load(bytes);
+    resume(other, bytes);
     expect(bits(other)).toEqual(bits(net));
     other.trainStep(data);
+  });
+
+  it("loads weights alone, whatever optimizer the file holds, and goes on with its own", async () => {
+    const engine = await engineOf();
+    const data = spots(8);
+    using net = engine.compile(cnn, { seed: 1, train: { ...crossEntropy, optimizer: adam() } });
+    net.trainStep(data);
+    const bytes = net.save({ optimizer: true });
+    using untrained = engine.compile(cnn, { seed: 2 });
+    untrained.load(bytes);
+    expect(bits(untrained)).toEqual(bits(net));
+    expect(untrained.predict(data.x)).toEqual(net.predict(data.x));
+    expect(() => untrained.trainStep(data)).toThrow(ArgumentError);
+    using other = engine.compile(cnn, {
+      seed: 2,
+      train: { ...crossEntropy, optimizer: sgd({ learningRate: 0 }), batchSize: 8 },
+    });
+    other.load(bytes);
+    other.trainStep(data);
+    expect(other.weights["a.kernel"]).toEqual(net.weights["a.kernel"]);
+    expect(other.predict(data.x)).not.toEqual(net.predict(data.x));
+  });
+
+  it("refuses an optimizer that carries no trainer, everywhere, and takes one that was spread", async () => {
+    const engine = await engineOf();
+    const data = spots(8);
+    const optimizer = { kind: "adam", learningRate: 1e-3 } as unknown as ReturnType<typeof adam>;
+    const parsed = JSON.parse(JSON.stringify(adam())) as typeof optimizer;
+    for (const plainOne of [optimizer, parsed]) {
+      const train = { ...crossEntropy, optimizer: plainOne };
+      const message =
+        /^train: optimizer is \{.*\} but must be one such as adam\(\), imported from "convolith"/;
+      using net = engine.compile(cnn, { seed: 1 });
+      expect(() => engine.compile(cnn, { train })).toThrow(ArgumentError);
+      expect(() => engine.compile(cnn, { train })).toThrow(message);
+      await expect(net.fit(data, train)).rejects.toThrow(message);
+      expect(() => net.evaluate(data, train)).toThrow(message);
+      // Also beside a trainer of the very same numbers.
+      await net.fit(data, { ...crossEntropy, optimizer: { ...adam(), learningRate: 1e-3 } });
+      await expect(net.fit(data, train)).rejects.toThrow(message);
+      await net.fit(data, {});
+    }
   });
 
   it("shuffles every image once, another way each epoch", () => {

@@ -1,22 +1,22 @@
-// Networks as safetensors files: the weights, the description in the metadata, and what an optimizer needs to go on.
+// Networks as safetensors files: the weights, the description in the metadata, and what an optimizer needs to continue.
 
 import { FormatError } from "../errors.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Shape } from "../tensor.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
-/** Opens the names of an optimizer's state, so that they meet no weight's. */
+/** Prefix of the names of an optimizer's state, so that they never collide with a weight's. */
 const STATE = "optimizer/";
-/** Where in the metadata the description and the training stand, as JSON. */
+/** Keys of the metadata that hold the description and the training, as JSON. */
 const MODEL = "convolith.model";
 const TRAINING = "convolith.training";
 
-/** How far a training has come. */
+/** The progress of a training. */
 export interface Progress {
   /** The options of the training, as JSON. */
   readonly options: unknown;
   readonly steps: number;
-  /** What the optimizer keeps, by name. */
+  /** The optimizer's tensors by name. */
   readonly state: Weights;
 }
 
@@ -42,7 +42,7 @@ export function writeCheckpoint(
   return writeSafetensors({ tensors, metadata });
 }
 
-/** Throws FormatError for what is no such file; a file of bare weights has neither model nor progress. */
+/** Throws FormatError where the bytes are no such file. A file of bare weights has neither model nor progress. */
 export function readCheckpoint(bytes: Uint8Array): Checkpoint {
   const { tensors, metadata } = readSafetensors(bytes);
   const parse = (key: string): unknown => {

@@ -1,16 +1,20 @@
-// From a description to a graph of ops: sizes settled, weights found or made, layers written out as ops.
+// From a description to a graph of ops: shapes resolved, weights found or initialised, layers written out as ops.
 
-import { checkOptions, FormatError, ShapeError } from "../errors.ts";
+import { FormatError, ShapeError } from "../errors.ts";
 import { Edge, Graph, type Training } from "../graph/graph.ts";
 import * as registry from "../layers/index.ts";
 import { initialize } from "../layers/initializers.ts";
-import type { LayerDefinition, LayerFactory, Named } from "../layers/layer.ts";
+import { checkInputs, type LayerKind } from "../layers/layer.ts";
 import type { Model, ModelLayer, Weights } from "../model/schema.ts";
 import { checkShape, show } from "../ops/check.ts";
 import { float32, type Shape, sizeOf } from "../tensor.ts";
+import { checkOptions } from "../validate.ts";
 
-/** Fills in open sizes. */
-export function settle(model: Model, shape: Shape | Readonly<Record<string, Shape>> | undefined): Model {
+/** The model with the open sizes of its inputs filled in. */
+export function resolveShapes(
+  model: Model,
+  shape: Shape | Readonly<Record<string, Shape>> | undefined,
+): Model {
   const inputs = model.inputs.map(({ name, shape: declared }) => {
     const given = Array.isArray(shape)
       ? (shape as Shape)
@@ -19,20 +23,20 @@ export function settle(model: Model, shape: Shape | Readonly<Record<string, Shap
       throw new ShapeError(
         `compile: shape ${show(given)} does not fit input "${name}" of shape [${declared.map((d) => d ?? "?").join(",")}]`,
       );
-    const settled = given ?? declared;
-    settled.forEach((d, i) => {
+    const resolved = given ?? declared;
+    resolved.forEach((d, i) => {
       if (d === null)
         throw new ShapeError(
           `compile: input "${name}" leaves dimension ${i} open (shape [${declared.map((d) => d ?? "?").join(",")}]); give compile a shape`,
         );
     });
-    checkShape(settled as Shape, `input "${name}"`, "compile");
-    return { name, shape: [...(settled as Shape)] };
+    checkShape(resolved as Shape, `input "${name}"`, "compile");
+    return { name, shape: [...(resolved as Shape)] };
   });
   return { ...model, inputs };
 }
 
-/** A weight that stays a variable: what a network that is trained reads, and writes. */
+/** A weight that stays a variable: a network that is trained reads and writes it. */
 export interface Variable {
   readonly edge: Edge;
   /** The layer it belongs to. */
@@ -41,8 +45,9 @@ export interface Variable {
   readonly trainable: boolean;
 }
 
-/** Turns a description into a graph of ops, and finds or makes the weights. */
+/** Turns a description into a graph of ops, and finds or initialises the weights. */
 export class Builder {
+  readonly batchSize: number;
   readonly graph = new Graph();
   readonly inputs: Edge[];
   readonly outputs: Edge[];
@@ -50,17 +55,24 @@ export class Builder {
   readonly weightShapes: Record<string, Shape> = {};
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
-  /** Layers in order, with what a summary says of them. */
+  /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
 
-  /** With `training`, weights stay variables and layers do what they do while they learn. */
-  constructor(model: Model, batch: number, given: Weights | undefined, seed: number, training?: Training) {
+  /** With `training`, weights stay variables and layers are built as they are trained. */
+  constructor(
+    model: Model,
+    batchSize: number,
+    given: Weights | undefined,
+    seed: number,
+    training?: Training,
+  ) {
+    this.batchSize = batchSize;
     this.graph.training = training;
     if (!Number.isInteger(seed)) throw new ShapeError(`compile: seed is ${seed} but must be an integer`);
     const made = new Map<string, readonly Edge[]>();
     this.inputs = model.inputs.map(({ name, shape }) => {
-      const edge = new Edge(float32([batch, ...(shape as number[])]));
-      checkShape(edge.shape, `input "${name}" with a batch of ${batch}`, "compile");
+      const edge = new Edge(float32([batchSize, ...(shape as number[])]));
+      checkShape(edge.shape, `input "${name}" with a batch of ${batchSize}`, "compile");
       made.set(name, [edge]);
       return edge;
     });
@@ -87,11 +99,7 @@ export class Builder {
     const definition = definitionOf(layer.kind, where);
     const inputs = layer.inputs.map((ref) => find(ref, made, where));
     checkOptions(where, layer.config, { name: true, ...definition.options });
-    const [least, most] = definition.inputs ?? [1, 1];
-    if (inputs.length < least || inputs.length > most)
-      throw new ShapeError(
-        `${where}: takes ${least === most ? least : `at least ${least}`} inputs but got ${inputs.length}`,
-      );
+    checkInputs(definition, inputs, where);
     const owner = layer.shares ?? layer.name;
     this.graph.enter(layer.name, where, owner);
     const shapes = inputs.map((e) => e.shape);
@@ -123,6 +131,7 @@ export class Builder {
     const built = definition.build(this.graph, layer.config, inputs, own, where);
     const ops = this.graph.nodes.length - before;
     const outs = Array.isArray(built) ? (built as readonly Edge[]) : [built as Edge];
+    definition.checkLayer?.(layer.config, shapes[0], outs[0].shape, where);
     this.layers.push({ name: layer.name, kind: layer.kind, shape: outs[0].shape, parameters: count, ops });
     return outs;
   }
@@ -136,9 +145,9 @@ export class Builder {
 }
 
 /** The definition behind a kind's name. */
-function definitionOf(kind: string, where: string): LayerDefinition<Named> {
+function definitionOf(kind: string, where: string): LayerKind["definition"] {
   const factory = Object.hasOwn(registry, kind)
-    ? (registry as unknown as Record<string, LayerFactory>)[kind]
+    ? (registry as unknown as Record<string, LayerKind>)[kind]
     : undefined;
   if (!factory?.definition) throw new FormatError(`${where}: there is no layer kind "${kind}"`);
   return factory.definition;

@@ -1,66 +1,65 @@
-// A network with settled weights, ready to run: shapes resolved, algorithms picked, weights packed, every buffer placed.
+// A network with fixed weights, ready to run: shapes resolved, algorithms picked, weights packed, every buffer placed.
 
 import { ShapeError } from "../errors.ts";
 import { Lowering } from "../graph/lower.ts";
-import type { Model, Weights } from "../model/schema.ts";
+import type { Model } from "../model/schema.ts";
 import { show } from "../ops/check.ts";
 import { fuse } from "../passes/fuse.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Preference, Program } from "../runtime/program.ts";
-import type { Shape, Tensor } from "../tensor.ts";
-import { Builder } from "./graph-builder.ts";
-import { aim, give, type Outputs, Port, Ports, take, type Values } from "./io-binding.ts";
+import type { Tensor } from "../tensor.ts";
+import type { Builder } from "./graph-builder.ts";
+import { Binding, Bindings, type Outputs, type Values } from "./io-binding.ts";
 import { Profile } from "./profile.ts";
 import type { Row } from "./summary.ts";
 
 export interface InferenceOptions {
-  batch: number;
-  seed: number;
-  prefer: Preference | undefined;
+  readonly prefer?: Preference;
   /** Whether arrays are converted from and to channels first. */
-  channelsFirst: boolean;
+  readonly channelsFirst?: boolean;
 }
 
 export class Inference {
-  readonly weights: Weights;
-  readonly weightShapes: Readonly<Record<string, Shape>>;
-  readonly inputs: Ports;
-  readonly outputs: Ports;
+  readonly batchSize: number;
+  readonly inputs: Bindings;
+  readonly outputs: Bindings;
   readonly rows: readonly Row[];
-  readonly #runtime: Runtime;
   readonly #program: Program;
-  readonly #options: InferenceOptions;
+  readonly #channelsFirst: boolean;
 
-  constructor(runtime: Runtime, model: Model, weights: Weights | undefined, options: InferenceOptions) {
-    this.#runtime = runtime;
-    this.#options = options;
-    const { batch, seed, prefer } = options;
-    const build = new Builder(model, batch, weights, seed);
-    this.weights = build.weights;
-    this.weightShapes = build.weightShapes;
+  /** Keeps nothing of the graph and of the weights: they are in linear memory afterwards. */
+  constructor(
+    runtime: Runtime,
+    model: Model,
+    build: Builder,
+    { prefer, channelsFirst = false }: InferenceOptions = {},
+  ) {
+    this.batchSize = build.batchSize;
+    this.#channelsFirst = channelsFirst;
     fuse(build.graph, build.outputs);
 
-    this.#program = new Program(runtime, "compile", prefer);
-    const lowering = new Lowering(this.#program);
-    const ports = (edges: Builder["inputs"], names: readonly string[]): Ports =>
-      new Ports(edges.map((edge, i) => new Port(names[i], edge, lowering.valueOf(edge).base, this.#program)));
-    this.inputs = ports(
-      build.inputs,
-      model.inputs.map((x) => x.name),
-    );
-    for (const { base } of this.inputs.list) this.#program.input(base);
-    this.rows = lower(build, this.#program, lowering);
+    const program = new Program(runtime, "compile", prefer);
+    this.#program = program;
+    const lowering = new Lowering(program);
+    const bindings = (edges: Builder["inputs"], names: readonly string[]): Bindings =>
+      new Bindings(
+        edges.map((edge, i) => new Binding(names[i], edge, lowering.valueOf(edge).base, program, runtime)),
+      );
+    const names = model.inputs.map(({ name }) => name);
+    this.inputs = bindings(build.inputs, names);
+    for (const edge of build.inputs) program.input(lowering.valueOf(edge).base);
+    this.rows = lower(build, program, lowering);
     build.outputs.forEach(({ shape }, i) => {
-      if (shape[0] !== batch)
+      if (shape[0] !== this.batchSize)
         throw new ShapeError(
-          `compile: output "${model.outputs[i]}" has shape ${show(shape)}, whose first axis is not the batch of ${batch}`,
+          `compile: output "${model.outputs[i]}" has shape ${show(shape)}, whose first axis is not the batch of ${this.batchSize}`,
         );
     });
-    this.outputs = ports(build.outputs, model.outputs);
-    for (const { base } of this.outputs.list) this.#program.output(base);
-    Ports.share(this.inputs, this.outputs);
-    this.#program.place();
-    for (const row of this.rows) row.bytes = this.#program.keptBytes(row.calls);
+    this.outputs = bindings(build.outputs, model.outputs);
+    for (const edge of build.outputs) program.output(lowering.valueOf(edge).base);
+    Binding.findShared(...this.inputs.list, ...this.outputs.list);
+    program.place();
+    for (const row of this.rows) row.bytes = program.keptBytes(row.calls);
   }
 
   /** Bytes held in linear memory: weights and tables; activations and scratch. */
@@ -68,44 +67,56 @@ export class Inference {
     return this.#program.bytes;
   }
 
-  /** Any number of images; all of what is given has been checked. */
+  /** Any number of images; everything given has been checked. */
   run(from: readonly (Values | Tensor)[], to: readonly (Outputs | Tensor)[], images: number): void {
-    const inputs = this.inputs.list;
     const outputs = this.outputs.list;
-    const { batch, channelsFirst } = this.#options;
-    for (let n = 0; n < images; n += batch) {
-      const count = Math.min(batch, images - n);
-      for (let i = 0; i < inputs.length; i++)
-        give(inputs[i], from[i], n, count, this.#runtime, channelsFirst);
-      for (let i = 0; i < outputs.length; i++) aim(outputs[i], to[i], n, count);
+    for (let n = 0; n < images; n += this.batchSize) {
+      const count = Math.min(this.batchSize, images - n);
+      this.#copyIn(from, n, count);
+      for (let i = 0; i < outputs.length; i++) outputs[i].bindOutput(to[i], n, count);
       this.#program.run();
-      for (let i = 0; i < outputs.length; i++)
-        take(outputs[i], to[i], n, count, this.#runtime, channelsFirst);
+      for (let i = 0; i < outputs.length; i++) outputs[i].copyOut(to[i], n, count, this.#channelsFirst);
     }
+  }
+
+  /** The same into new arrays. */
+  predict(from: readonly (Values | Tensor)[], images: number): Outputs[] {
+    const { list } = this.outputs;
+    if (images > this.batchSize || this.#channelsFirst) {
+      const outs = list.map(({ size, integer }) => new (integer ? Int32Array : Float32Array)(images * size));
+      this.run(from, outs, images);
+      return outs;
+    }
+    this.#copyIn(from, 0, images);
+    for (const output of list) output.unbind();
+    this.#program.run();
+    return list.map(({ values, size }) => values.slice(0, images * size));
   }
 
   /** Times every call over so many runs with the first batch of what is given. */
   profile(from: readonly (Values | Tensor)[], images: number, runs: number): Profile {
-    const { batch, channelsFirst } = this.#options;
-    this.inputs.list.forEach((port, i) => {
-      give(port, from[i], 0, Math.min(images, batch), this.#runtime, channelsFirst);
-    });
-    for (const port of this.outputs.list) port.bind(0);
-    return new Profile(this.rows, this.#program.time(runs), batch);
+    this.#copyIn(from, 0, Math.min(images, this.batchSize));
+    for (const output of this.outputs.list) output.unbind();
+    return new Profile(this.rows, this.#program.time(runs), this.batchSize);
   }
 
   dispose(): void {
     this.#program.dispose();
   }
+
+  #copyIn(from: readonly (Values | Tensor)[], n: number, count: number): void {
+    const inputs = this.inputs.list;
+    for (let i = 0; i < inputs.length; i++) inputs[i].copyIn(from[i], n, count, this.#channelsFirst);
+  }
 }
 
 /** Writes every op's calls into the program, and one summary row per layer. */
 function lower(build: Builder, program: Program, lowering: Lowering): Row[] {
-  const left = new Set(build.graph.nodes.map((n) => n.layer));
+  const remaining = new Set(build.graph.nodes.map((n) => n.layer));
   const rows = new Map<string, Row>(
     build.layers.map(({ ops, ...l }) => {
-      // A layer that wrote ops and has none left was taken up by the one before it.
-      const algorithm = ops > 0 && !left.has(l.name) ? "fused" : "";
+      // A layer whose ops are all gone was fused into the one before it.
+      const algorithm = ops > 0 && !remaining.has(l.name) ? "fused" : "";
       return [l.name, { ...l, multiplyAdds: 0, algorithm, bytes: 0, calls: [] }];
     }),
   );

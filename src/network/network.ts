@@ -1,92 +1,60 @@
-// The compiled network as people see it. Running allocates nothing.
+// The compiled network: predicts, trains with the trainer that an optimizer brings, saves and loads. Running allocates nothing.
 
-import {
-  checkOptions,
-  DisposedError,
-  FormatError,
-  type Known,
-  ShapeError,
-  UnsupportedError,
-} from "../errors.ts";
+import { ArgumentError, DisposedError, FormatError, ShapeError, UnsupportedError } from "../errors.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
-import { trainerMaker } from "../learner.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Preference } from "../runtime/program.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor.ts";
-import type { Data, Samples } from "../training/data.ts";
-import type { Evaluation, Metric } from "../training/evaluate.ts";
-import type { EpochReport, FitOptions } from "../training/fit.ts";
-import type { TrainOptions } from "../training/objective.ts";
-import type { Trainer } from "../training/trainer.ts";
-import { settle } from "./graph-builder.ts";
+import { checkOptions } from "../validate.ts";
+import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { Builder, resolveShapes } from "./graph-builder.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Values } from "./io-binding.ts";
 import type { Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
+import {
+  createTrainer,
+  type Data,
+  type EpochReport,
+  type Evaluation,
+  FIT_OPTIONS,
+  type FitOptions,
+  type Metric,
+  type NetworkTrainer,
+  type Optimizer,
+  type OptimizerState,
+  type Samples,
+  TRAIN_OPTIONS,
+  type TrainerFactory,
+  type TrainOptions,
+} from "./trainer-interface.ts";
 
+export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs } from "./io-binding.ts";
 
-export interface CompileOptions {
-  /** Trained weights, all of them. Default: those of the model file, or freshly initialised ones. */
-  weights?: Weights;
-  /** Seed of initialisation, an integer. Default 0. */
-  seed?: number;
-  /** Images per run. Larger batches are cut, smaller ones filled up. Default 1. */
-  batch?: number;
-  /** Sizes for inputs that leave some open (null), without batch: a shape, or shapes by input name. */
-  shape?: Shape | Readonly<Record<string, Shape>>;
-  /** "memory" leaves out algorithms whose packed weights are larger than the weights. Default "speed". */
-  prefer?: Preference;
-  /** Layout of the arrays given to and taken from the network. Default "nhwc" (channels last); "nchw" is converted at the boundary. */
-  layout?: "nhwc" | "nchw";
-  /** Plans training at once: loss and optimizer, and images per step (default 32). Else `fit` plans it. */
-  train?: TrainOptions & { batch?: number };
+/** The training that a stored optimizer belongs to. */
+export interface StoredTraining extends OptimizerState {
+  readonly options: TrainOptions;
 }
 
-const COMPILE: Known<CompileOptions> = {
-  weights: true,
-  seed: true,
-  batch: true,
-  shape: true,
-  prefer: true,
-  layout: true,
-  train: true,
-};
-const TRAIN: Known<TrainOptions> = {
-  loss: true,
-  optimizer: true,
-  freeze: true,
-  clipNorm: true,
-  clipValue: true,
-  dropoutSeed: true,
-};
-const FIT: Known<FitOptions> = {
-  epochs: true,
-  batchSize: true,
-  validation: true,
-  metrics: true,
-  shuffle: true,
-  seed: true,
-  schedule: true,
-  earlyStopping: true,
-  stopOnNaN: true,
-  onBatch: true,
-  onEpoch: true,
-  signal: true,
-};
+/** The step of an inference whose weights are no longer the network's. */
+const OUT_OF_DATE = -1;
 
 export class Network {
-  /** The description, with every size settled. */
+  /** The description, with all shapes resolved. */
   readonly model: Model;
-  readonly batch: number;
+  /** Images per run. */
+  readonly batchSize: number;
   readonly #runtime: Runtime;
   readonly #options: InferenceOptions;
-  #inference: Inference;
-  #trainer: Trainer | undefined;
+  readonly #weightShapes: Readonly<Record<string, Shape>>;
+  /** The weights as they were given, of a network that is not trained; a trainer holds them otherwise. */
+  #given: Weights | undefined;
+  #trainer: NetworkTrainer | undefined;
   #trainOptions: TrainOptions | undefined;
-  /** How many steps the weights had learnt when the inference was built. */
-  #learnt = 0;
+  #inference: Inference;
+  /** The trainer's step after which the inference was built, 0 without a trainer. */
+  #inferenceStep = 0;
   #fitting = false;
   #disposed = false;
 
@@ -94,25 +62,20 @@ export class Network {
     const trained = typeof source === "object" && source !== null && "model" in source;
     const given = trained ? source : { model: source, weights: undefined };
     checkModel(given.model);
-    checkOptions("compile", options, COMPILE);
-    checkOptions("compile: train", options.train ?? {}, { ...TRAIN, batch: true });
+    checkCompileOptions(options);
     runtime.alive("compile");
     this.#runtime = runtime;
-    const { batch = 1, seed = 0, prefer, layout } = options;
-    if (!Number.isInteger(batch) || batch < 1)
-      throw new ShapeError(`compile: batch is ${batch} but must be an integer of at least 1`);
-    if (layout !== undefined && layout !== "nhwc" && layout !== "nchw")
-      throw new ShapeError(`compile: layout is ${JSON.stringify(layout)} but must be "nhwc" or "nchw"`);
-    if (prefer !== undefined && prefer !== "speed" && prefer !== "memory")
-      throw new ShapeError(`compile: prefer is ${JSON.stringify(prefer)} but must be "speed" or "memory"`);
-    this.batch = batch;
-    this.model = settle(given.model, options.shape);
-    this.#options = { batch, seed, prefer, channelsFirst: layout === "nchw" };
-    this.#inference = new Inference(runtime, this.model, options.weights ?? given.weights, this.#options);
-    if (options.train) {
+    const { batchSize = 1, seed = 0, prefer, layout, train } = options;
+    this.batchSize = batchSize;
+    this.model = resolveShapes(given.model, options.shape);
+    this.#options = { prefer, channelsFirst: layout === "nchw" };
+    const build = new Builder(this.model, batchSize, options.weights ?? given.weights, seed);
+    this.#given = build.weights;
+    this.#weightShapes = build.weightShapes;
+    this.#inference = new Inference(runtime, this.model, build, this.#options);
+    if (train) {
       try {
-        const trainer = this.#learn(options.train);
-        trainer.program(options.train.batch ?? 32, trainer.sizes.labels[0]);
+        this.#trainerFor(train).plan(train.batchSize ?? 32);
       } catch (error) {
         this.dispose();
         throw error;
@@ -125,40 +88,37 @@ export class Network {
    * changes those; changing a copy's values does not.
    */
   get weights(): Record<string, Float32Array> {
-    return assignable(this.#weights, (name, data) => {
+    const copies = this.#trainer ? this.#trainer.weights : {};
+    return assignable(this.#given ?? copies, copies, (name, data) => {
       this.weights = { [name]: data };
     });
   }
 
-  /** The same without copies, for reading. */
-  get #weights(): Weights {
-    return this.#trainer?.weights ?? this.#inference.weights;
-  }
-
   set weights(given: Weights) {
     this.#alive("weights");
-    const now = this.#weights;
     for (const [name, data] of Object.entries(given)) {
-      if (!now[name]) throw new ShapeError(`weights: no layer takes "${name}"`);
-      if (data?.length !== now[name].length)
-        throw new ShapeError(
-          `weights: "${name}" has ${data?.length} values but must have ${now[name].length}`,
-        );
+      if (!Object.hasOwn(this.#weightShapes, name)) throw new ShapeError(`weights: no layer takes "${name}"`);
+      const size = sizeOf(this.#weightShapes[name]);
+      if (data?.length !== size)
+        throw new ShapeError(`weights: "${name}" has ${data?.length} values but must have ${size}`);
     }
     if (this.#trainer) this.#trainer.weights = given;
-    this.#renew({ ...now, ...given });
+    else this.#given = { ...this.#given, ...given };
+    this.#inferenceStep = OUT_OF_DATE;
+    this.#current();
   }
 
   /**
-   * Learns from `data` for some epochs. Loss and optimizer are given here or to compile; given anew they begin anew. Resolves to a
-   * report per epoch. Rejects, with all that was learnt kept, when the signal aborts or a loss is no number and `stopOnNaN` is set.
+   * Trains on `data` for some epochs. Loss and optimizer are given here or to compile; other ones than before start anew. Resolves to
+   * a report per epoch. Rejects, with the weights trained so far kept, when the signal aborts or a loss is not finite and `stopOnNaN`
+   * is set.
    */
   async fit(data: Data, options: FitOptions & Partial<TrainOptions> = {}): Promise<EpochReport[]> {
     this.#alive("fit");
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
-    checkOptions("fit", options, { ...FIT, ...TRAIN });
-    const trainer = this.#learn(options);
+    checkOptions("fit", options, { ...FIT_OPTIONS, ...TRAIN_OPTIONS });
+    const trainer = this.#trainerFor(options);
     this.#fitting = true;
     try {
       return await trainer.fit(data, options);
@@ -167,22 +127,19 @@ export class Network {
     }
   }
 
-  /** One step on exactly these images; gives their mean loss before it. Needs `compile(model, { train })`, or a fit before. */
+  /** One step on exactly these images; their mean loss before it. Needs `compile(model, { train })`, or a fit before. */
   trainStep(samples: Samples): number {
     this.#alive("trainStep");
-    const trainer = this.#learn({});
-    const checked = trainer.check(samples, "trainStep");
-    return trainer.step(checked, undefined, 0, checked.images);
+    return this.#trainerFor({}).step(samples);
   }
 
-  /** Mean loss, and accuracy where y holds classes, over samples nothing is learnt from. */
+  /** Mean loss over samples, and accuracy where y holds class indices. The weights stay as they are. */
   evaluate(
     samples: Samples,
     options: Partial<TrainOptions> & { metrics?: readonly Metric[] } = {},
   ): Evaluation {
     this.#alive("evaluate");
-    const trainer = this.#learn(options);
-    return trainer.evaluate(trainer.check(samples, "evaluate"), options.metrics);
+    return this.#trainerFor(options).evaluate(samples, options.metrics);
   }
 
   /** Shapes of one image at each input, without batch. */
@@ -218,40 +175,44 @@ export class Network {
     const inference = this.#current();
     const list = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
     const tensors = list.some((x) => x instanceof Tensor);
-    const images = inference.inputs.images(list, this.#runtime, "predict");
-    const outs: (Outputs | Tensor)[] = [];
-    try {
-      for (const { shape, size, integer } of inference.outputs.list) {
-        const type = { shape: [images, ...shape.slice(1)], dtype: integer ? "int32" : "float32" } as const;
-        if (tensors) outs.push(new Tensor(this.#runtime, type, "predict"));
-        else outs.push(new (integer ? Int32Array : Float32Array)(images * size));
-      }
-      inference.run(list, outs, images);
-    } catch (error) {
-      for (const out of outs) if (out instanceof Tensor) out.dispose();
-      throw error;
-    }
+    const images = inference.inputs.imagesOf(list, this.#runtime, "predict");
+    const outs = tensors ? this.#predictTensors(inference, list, images) : inference.predict(list, images);
     return outs.length === 1 ? outs[0] : outs;
   }
 
+  #predictTensors(inference: Inference, list: readonly (Values | Tensor)[], images: number): Tensor[] {
+    const outs: Tensor[] = [];
+    try {
+      for (const { shape, integer } of inference.outputs.list) {
+        const type = { shape: [images, ...shape.slice(1)], dtype: integer ? "int32" : "float32" } as const;
+        outs.push(new Tensor(this.#runtime, type, "predict"));
+      }
+      inference.run(list, outs, images);
+      return outs;
+    } catch (error) {
+      for (const out of outs) out.dispose();
+      throw error;
+    }
+  }
+
   /**
-   * `predict` into arrays or tensors of the caller's. Makes no garbage when the number of images is `batch`; then tensors
-   * are read and written where they lie, too.
+   * `predict` into arrays or tensors of the caller's. Makes no garbage when the number of images is `batchSize`; tensors are then read
+   * and written where they lie.
    */
   run(inputs: Inputs<Values> | Inputs<Tensor>, outputs: Inputs<Outputs> | Inputs<Tensor>): void {
     this.#alive("run");
     const inference = this.#current();
     const from = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "run");
     const to = inference.outputs.order<Outputs | Tensor>(outputs as Inputs<Outputs | Tensor>, "run");
-    const images = inference.inputs.images(from, this.#runtime, "run");
-    inference.outputs.room(to, images, this.#runtime, "run");
-    inference.outputs.apart(to, from, "run");
+    const images = inference.inputs.imagesOf(from, this.#runtime, "run");
+    inference.outputs.checkTargets(to, images, this.#runtime, "run");
+    inference.outputs.checkDistinct(to, from, "run");
     inference.run(from, to, images);
   }
 
   /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
   summary(): string {
-    return summaryTable(this.#inference.rows, this.batch, this.bytes);
+    return summaryTable(this.#inference.rows, this.batchSize, this.bytes);
   }
 
   /**
@@ -263,9 +224,9 @@ export class Network {
     this.#alive("profile");
     if (!Number.isInteger(runs) || runs < 1)
       throw new ShapeError(`profile: runs is ${runs} but must be an integer of at least 1`);
-    const given = inputs ?? this.#inference.inputs.list.map(({ size }) => noise(size * this.batch));
+    const given = inputs ?? this.#inference.inputs.list.map(({ size }) => noise(size * this.batchSize));
     const list = this.#inference.inputs.order<Values | Tensor>(given as Inputs<Values | Tensor>, "profile");
-    const images = this.#inference.inputs.images(list, this.#runtime, "profile");
+    const images = this.#inference.inputs.imagesOf(list, this.#runtime, "profile");
     return this.#current().profile(list, images, runs);
   }
 
@@ -273,7 +234,7 @@ export class Network {
     return this.#disposed || this.#runtime.disposed;
   }
 
-  /** Gives the memory back. */
+  /** Frees the network's memory. */
   dispose(): void {
     if (!this.disposed) {
       this.#inference.dispose();
@@ -287,8 +248,9 @@ export class Network {
   }
 
   /**
-   * The weights as a safetensors file, the description in its metadata; with `optimizer` also what a training needs to go on where
-   * it was, bit for bit. `fromSafetensors` and `load` read it. Write it beside the old file and rename it, so that nothing is lost.
+   * The weights as a safetensors file, the description in its metadata; with `optimizer` also the optimizer's state. `load` and
+   * `fromSafetensors` read the weights, `resume` continues training, bit for bit. To lose nothing on a crash, write the file beside the
+   * old one and rename it.
    */
   save({ optimizer = false }: { optimizer?: boolean } = {}): Uint8Array<ArrayBuffer> {
     this.#alive("save");
@@ -297,66 +259,98 @@ export class Network {
     const progress = optimizer
       ? { options: this.#trainOptions, steps: this.#trainer!.steps, state: this.#trainer!.state }
       : undefined;
-    return writeCheckpoint(this.model, this.#weights, this.#inference.weightShapes, progress);
+    return writeCheckpoint(this.model, this.#weights, this.#weightShapes, progress);
   }
 
-  /** Takes up the weights of a file, all or nothing, and a training's progress if it holds one. Throws FormatError. */
+  /** Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. Throws FormatError. */
   load(bytes: Uint8Array): void {
     this.#alive("load");
-    const { weights, progress } = readCheckpoint(bytes);
-    const shapes = this.#inference.weightShapes;
-    for (const [name, shape] of Object.entries(shapes)) {
-      const length = weights[name]?.length;
-      if (length === undefined) throw new FormatError(`load: the file holds no weight "${name}"`);
-      if (length !== sizeOf(shape))
-        throw new FormatError(
-          `load: weight "${name}" has ${length} values in the file but the network's shape [${shape}] holds ${sizeOf(shape)}`,
-        );
-    }
-    const unknown = Object.keys(weights).find((name) => !shapes[name]);
-    if (unknown)
-      throw new FormatError(`load: the file holds "${unknown}", which no layer of the network takes`);
-    if (progress) this.#learn(progress.options as TrainOptions).resume(progress.state, progress.steps);
-    this.weights = weights;
-    this.#learnt = this.#trainer?.steps ?? 0;
+    this.restore(readCheckpoint(bytes).weights);
   }
 
-  /** The trainer for these options; those given before hold on. */
-  #learn(given: Partial<TrainOptions>): Trainer {
-    const names = Object.keys(TRAIN) as (keyof TrainOptions)[];
-    const wanted = Object.fromEntries(names.flatMap((k) => (given[k] === undefined ? [] : [[k, given[k]]])));
-    const options = { ...this.#trainOptions, ...wanted } as TrainOptions;
+  /** Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
+  restore(weights: Weights, training?: StoredTraining): void {
+    const what = training ? "resume" : "load";
+    this.#alive(what);
+    for (const [name, shape] of Object.entries(this.#weightShapes)) {
+      const length = weights[name]?.length;
+      if (length === undefined) throw new FormatError(`${what}: the file holds no weight "${name}"`);
+      if (length !== sizeOf(shape))
+        throw new FormatError(
+          `${what}: weight "${name}" has ${length} values in the file but the network's shape [${shape}] holds ${sizeOf(shape)}`,
+        );
+    }
+    const unknown = Object.keys(weights).find((name) => !Object.hasOwn(this.#weightShapes, name));
+    if (unknown)
+      throw new FormatError(`${what}: the file holds "${unknown}", which no layer of the network takes`);
+    if (!training) {
+      this.weights = weights;
+      return;
+    }
+    const trainer = this.#newTrainer(training.options, weights);
+    try {
+      trainer.restore(training);
+    } catch (error) {
+      trainer.dispose();
+      throw error;
+    }
+    this.#replaceTrainer(trainer, training.options, OUT_OF_DATE);
+    this.#current();
+  }
+
+  /** The weights as they are now, for reading. */
+  get #weights(): Weights {
+    return this.#trainer ? this.#trainer.weights : this.#given!;
+  }
+
+  /** The trainer for these options; those given before stay in force. */
+  #trainerFor(given: Partial<TrainOptions>): NetworkTrainer {
+    const names = Object.keys(TRAIN_OPTIONS) as (keyof TrainOptions)[];
+    const changed = Object.fromEntries(
+      names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
+    );
+    const options = { ...this.#trainOptions, ...changed } as TrainOptions;
+    trainerFactoryOf(options.optimizer);
+    if (this.#trainer && JSON.stringify(options) === JSON.stringify(this.#trainOptions)) return this.#trainer;
+    const trainer = this.#newTrainer(options, this.#weights);
+    const current = this.#inferenceStep === (this.#trainer?.steps ?? 0);
+    this.#replaceTrainer(trainer, options, current ? trainer.steps : OUT_OF_DATE);
+    return trainer;
+  }
+
+  #newTrainer(options: TrainOptions, weights: Weights): NetworkTrainer {
     if (this.#options.channelsFirst)
       throw new UnsupportedError(
         'train: layout "nchw" is converted for predict and run alone; compile without it, and give images as [h, w, c]',
       );
-    if (this.#trainer && JSON.stringify(options) === JSON.stringify(this.#trainOptions)) return this.#trainer;
-    const shapes = {
-      inputs: this.#inference.inputs.list.map(({ name, size }) => ({ name, size })),
-      output: this.#inference.outputs.list[0].shape.slice(1),
-    };
-    const trainer = trainerMaker()(this.#runtime, this.model, this.#weights, shapes, options);
-    this.#renew(this.#weights);
+    if (this.#fitting)
+      throw new UnsupportedError("train: this network is being fitted with other options; await that first");
+    const create = trainerFactoryOf(options.optimizer);
+    const inputs = this.#inference.inputs.list.map(({ name, size }) => ({ name, size }));
+    const ends = { inputs, output: this.#inference.outputs.list[0].shape.slice(1) };
+    return create(this.#runtime, this.model, weights, ends, options);
+  }
+
+  #replaceTrainer(trainer: NetworkTrainer, options: TrainOptions, inferenceStep: number): void {
     this.#trainer?.dispose();
     this.#trainer = trainer;
     this.#trainOptions = options;
-    this.#learnt = 0;
-    return trainer;
+    this.#given = undefined;
+    this.#inferenceStep = inferenceStep;
   }
 
   /** The inference with the weights as they are now. */
   #current(): Inference {
-    const steps = this.#trainer === undefined ? 0 : this.#trainer.steps;
-    if (steps !== this.#learnt) {
-      this.#renew(this.#weights);
-      this.#learnt = steps;
+    const step = this.#trainer ? this.#trainer.steps : 0;
+    if (this.#inferenceStep !== step) {
+      // Where building fails it stays out of date, and the next use tries again.
+      this.#inferenceStep = OUT_OF_DATE;
+      this.#inference.dispose();
+      const build = new Builder(this.model, this.batchSize, this.#weights, 0);
+      this.#inference = new Inference(this.#runtime, this.model, build, this.#options);
+      this.#inferenceStep = step;
     }
     return this.#inference;
-  }
-
-  #renew(weights: Weights): void {
-    this.#inference.dispose();
-    this.#inference = new Inference(this.#runtime, this.model, weights, this.#options);
   }
 
   #alive(what: string): void {
@@ -364,12 +358,25 @@ export class Network {
   }
 }
 
-/** An object that reads copies of values, and hands what is assigned to one of its names on. It takes no other names. */
+/** What makes the trainer that an optimizer carries. */
+function trainerFactoryOf(optimizer: Optimizer | undefined): TrainerFactory {
+  const create = optimizer?.[createTrainer];
+  if (typeof create !== "function")
+    throw new ArgumentError(
+      `train: optimizer is ${JSON.stringify(optimizer)} but must be one such as adam(), imported from "convolith": it carries the code that trains`,
+    );
+  return create;
+}
+
+/**
+ * An object that reads as copies of `values`, made when they are first read unless `copies` holds them, and hands on what is assigned
+ * to one of its names. It takes no other names.
+ */
 function assignable(
   values: Weights,
+  copies: Record<string, Float32Array>,
   assign: (name: string, data: Float32Array) => void,
 ): Record<string, Float32Array> {
-  const copies: Record<string, Float32Array> = {};
   const own = Object.keys(values).map((name): [string, PropertyDescriptor] => [
     name,
     {

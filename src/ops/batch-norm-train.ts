@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.ts";
 import type { Edge, Graph, Node } from "../graph/graph.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
 import { show } from "./check.ts";
-import { checkNorm, emitChannelAffine, emitMoments, normLayout, normRecord } from "./statistics.ts";
+import { checkNorm, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
 export interface BatchNormTrainParams {
   epsilon: number;
@@ -11,7 +11,7 @@ export interface BatchNormTrainParams {
 
 /**
  * Batch normalisation by the statistics of the batch: [x, gamma, beta] give y, the batch's mean and its variance (divided by
- * the count). Running averages of the two are `updateRunning`'s.
+ * the count). `updateRunning` keeps running averages of the two.
  */
 export const batchNormTrain: Op<BatchNormTrainParams> = {
   name: "batchNormTrain",
@@ -26,24 +26,24 @@ export const batchNormTrain: Op<BatchNormTrainParams> = {
   },
   forward(e, [x, gamma, beta], [y, mean, variance], { epsilon }) {
     const layout = normLayout(x.shape, 1);
-    const { c, copies, columns } = layout;
+    const { c, copies, rows, columns } = layout;
     const moments = emitMoments(e, x, layout);
     e.call("norm_statistics_f32", c, [mean.base, variance.base, moments, normRecord(e, layout, c)]);
     const tables = e.scratch(3 * columns * 4);
-    const [scale, shift] = [gamma.base, beta.base];
-    e.call("batch_norm_scale_f32", c, [tables, scale, shift, mean.base, variance.base, c, copies, epsilon]);
-    emitChannelAffine(e, y, x, tables, layout);
+    const vectors = [gamma.base, beta.base, mean.base, variance.base] as const;
+    e.call("batch_norm_scale_f32", c, [tables, ...vectors, c, copies, epsilon]);
+    e.call("channel_affine_f32", rows, [y.base, x.base, tables, columns, columns, rows]);
   },
 };
 
 export interface UpdateRunningParams {
-  /** The share of the new value. */
+  /** The weight of the new value, 0 to 1. */
   momentum: number;
   /** What the new value is multiplied by: count / (count - 1) makes a variance unbiased. */
   factor: number;
 }
 
-/** [running, batch]: running becomes (1 - momentum) · running + momentum · factor · batch, where it lies. */
+/** Of [running, batch], in place: running = (1 - momentum) · running + momentum · factor · batch. */
 export const updateRunning: Op<UpdateRunningParams> = {
   name: "updateRunning",
   alias: "update",

@@ -47,9 +47,8 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
   forward(e, [x, labels], [out], { labelSmoothing = 0 }) {
     const rows = rowsOf(x);
     const losses = e.scratch(rows * 4);
-    const c = x.shape[x.shape.length - 1];
-    const sparse = Number(labels.dtype === "int32");
-    e.call("cross_entropy_f32", rows, [losses, x.base, labels.base, c, sparse, labelSmoothing]);
+    const numbers = [x.shape[x.shape.length - 1], Number(labels.dtype === "int32"), labelSmoothing];
+    e.call("cross_entropy_f32", rows, [losses, x.base, labels.base, ...numbers]);
     reduceStretch(e, "sum", out.base, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
   },
 };
@@ -90,7 +89,7 @@ function between(name: string, kind: number): Op<LossParams> {
 export const meanSquaredError = between("meanSquaredError", LOSS_SQUARE);
 
 /** The mean of |x - target|. */
-export const l1 = between("l1", LOSS_L1);
+export const meanAbsoluteError = between("meanAbsoluteError", LOSS_L1);
 
 /** The mean of d² / 2 where d = |x - target| is at most delta, delta · (d - delta / 2) elsewhere. */
 export const huber = between("huber", LOSS_HUBER);
@@ -98,13 +97,13 @@ export const huber = between("huber", LOSS_HUBER);
 /** The mean cross-entropy of sigmoid(x) and a target from 0 to 1. */
 export const binaryCrossEntropyWithLogits = between("binaryCrossEntropyWithLogits", LOSS_LOGITS);
 
-export type LossKind = "softmaxCrossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "l1" | "huber";
+export type LossKind = "softmaxCrossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "meanAbsoluteError" | "huber";
 
 // biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
 export const LOSSES: Readonly<Record<LossKind, Op<any>>> = {
   softmaxCrossEntropy,
   binaryCrossEntropy: binaryCrossEntropyWithLogits,
   meanSquaredError,
-  l1,
+  meanAbsoluteError,
   huber,
 };

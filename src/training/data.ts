@@ -1,28 +1,16 @@
-// What a network learns from, batch by batch: arrays, shuffled by a seed, or batches from wherever they come.
+// Training data: arrays checked against the network's inputs, and the order in which images are drawn.
 import { ShapeError } from "../errors.ts";
+import type { Data, Numbers, Samples } from "../network/trainer-interface.ts";
 
-/** Values in a typed array or a list: of all images, one after the other. */
-export type Numbers = ArrayLike<number>;
-
-/** Images, and what is to be said of each: class indices, or values in the shape of the output. */
-export interface Samples {
-  /** One input, or several by name. */
-  readonly x: Numbers | Readonly<Record<string, Numbers>>;
-  readonly y: Numbers;
-}
-
-/** All at once, or batch after batch: an async iterable is read once per epoch, so it must be able to begin again. */
-export type Data = Samples | AsyncIterable<Samples> | Iterable<Samples>;
-
-/** How many numbers make one image, at every input and in the answer. */
-export interface Sizes {
+/** How many numbers make one image, at every input and among the labels. */
+export interface ImageSizes {
   readonly inputs: readonly { readonly name: string; readonly size: number }[];
-  /** Numbers per image: one class index, or as many values as the output has. */
+  /** Numbers of y per image that are accepted: one class index, or as many values as the output has. */
   readonly labels: readonly number[];
 }
 
-/** Checked samples: every input in the order of the network's, and how many images there are. */
-export interface Checked {
+/** Samples whose lengths have been checked: inputs in the network's order, and how many images there are. */
+export interface CheckedSamples {
   readonly inputs: readonly Numbers[];
   readonly y: Numbers;
   readonly images: number;
@@ -31,7 +19,7 @@ export interface Checked {
 }
 
 /** Throws ShapeError unless all arrays hold the same number of whole images. */
-export function checkSamples({ x, y }: Samples, sizes: Sizes, what: string): Checked {
+export function checkSamples({ x, y }: Samples, sizes: ImageSizes, what: string): CheckedSamples {
   const single = typeof x === "object" && x !== null && typeof (x as Numbers).length === "number";
   if (single && sizes.inputs.length > 1)
     throw new ShapeError(
@@ -69,8 +57,8 @@ export const isStream = (data: Data): data is AsyncIterable<Samples> | Iterable<
   typeof data === "object" && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data);
 
 /**
- * 0 .. n − 1 in an order that depends on the seed and the epoch alone: Fisher and Yates' shuffle over a 32-bit generator
- * (mulberry32), drawn without bias worth speaking of for n far below 2^32.
+ * 0 .. n − 1 in an order that depends on the seed and the epoch alone: a Fisher–Yates shuffle over a 32-bit generator (mulberry32),
+ * whose bias is negligible for n far below 2^32.
  */
 export function shuffled(n: number, seed: number, epoch: number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i);
@@ -83,4 +71,38 @@ export function shuffled(n: number, seed: number, epoch: number): Uint32Array {
     [order[i], order[j]] = [order[j], order[i]];
   }
   return order;
+}
+
+/** Images of some samples: `order[from]`, `order[from + 1]`, ..., or without an order `from`, `from + 1`, ... */
+export interface Batch {
+  readonly samples: CheckedSamples;
+  readonly order: Uint32Array | undefined;
+  readonly from: number;
+  readonly count: number;
+}
+
+/** All images of some samples, as they come. */
+export const wholeBatch = (samples: CheckedSamples): Batch => ({
+  samples,
+  order: undefined,
+  from: 0,
+  count: samples.images,
+});
+
+/** Copies the values of a batch's images one after the other into linear memory, from index `offset` on. `size`: values per image. */
+export function copyImages(
+  to: Float32Array | Int32Array,
+  offset: number,
+  values: Numbers,
+  size: number,
+  { order, from, count }: Batch,
+): void {
+  const copy = (image: number, images: number, target: number): void => {
+    const start = image * size;
+    if (ArrayBuffer.isView(values))
+      to.set((values as unknown as Float32Array).subarray(start, start + images * size), target);
+    else for (let i = 0; i < images * size; i++) to[target + i] = values[start + i];
+  };
+  if (order) for (let i = 0; i < count; i++) copy(order[from + i], 1, offset + i * size);
+  else copy(from, count, offset);
 }

@@ -1,8 +1,8 @@
-// How well answers fit: classification metrics over scores [n, classes] and class indices [n].
+// Classification metrics over scores [n, classes] and class indices [n].
 import { ShapeError } from "../errors.ts";
-import type { Numbers } from "./data.ts";
+import type { Numbers } from "../network/trainer-interface.ts";
 
-function count(scores: Numbers, labels: Numbers, what: string): number {
+function classesOf(scores: Numbers, labels: Numbers, what: string): number {
   const classes = scores.length / labels.length;
   if (!labels.length || !Number.isInteger(classes))
     throw new ShapeError(
@@ -12,41 +12,41 @@ function count(scores: Numbers, labels: Numbers, what: string): number {
 }
 
 /** The class with the highest score of image i; of equal ones the first. */
-function best(scores: Numbers, classes: number, i: number): number {
-  let at = 0;
-  for (let c = 1; c < classes; c++) if (scores[i * classes + c] > scores[i * classes + at]) at = c;
-  return at;
+function predictedClass(scores: Numbers, classes: number, i: number): number {
+  let highest = 0;
+  for (let c = 1; c < classes; c++) if (scores[i * classes + c] > scores[i * classes + highest]) highest = c;
+  return highest;
 }
 
-/** The part of images, 0 to 1, whose highest score is the right class's. */
+/** The part of images, 0 to 1, whose highest score is the labelled class's. */
 export function accuracy(scores: Numbers, labels: Numbers): number {
-  const classes = count(scores, labels, "accuracy");
-  let right = 0;
-  for (let i = 0; i < labels.length; i++) if (best(scores, classes, i) === labels[i]) right++;
-  return right / labels.length;
+  const classes = classesOf(scores, labels, "accuracy");
+  let correct = 0;
+  for (let i = 0; i < labels.length; i++) if (predictedClass(scores, classes, i) === labels[i]) correct++;
+  return correct / labels.length;
 }
 
-/** The part of images, 0 to 1, whose right class is among the k highest scores (fewer than k are higher than its own). */
+/** The part of images, 0 to 1, whose labelled class is among the k highest scores (fewer than k are higher than its own). */
 export function topK(scores: Numbers, labels: Numbers, k: number): number {
-  const classes = count(scores, labels, "topK");
+  const classes = classesOf(scores, labels, "topK");
   if (!Number.isInteger(k) || k < 1 || k > classes)
     throw new ShapeError(
       `topK: k is ${k} but must be an integer from 1 to ${classes}, the number of classes`,
     );
-  let right = 0;
+  let correct = 0;
   for (let i = 0; i < labels.length; i++) {
     const own = scores[i * classes + labels[i]];
     let higher = 0;
     for (let c = 0; c < classes; c++) if (scores[i * classes + c] > own) higher++;
-    if (higher < k) right++;
+    if (higher < k) correct++;
   }
-  return right / labels.length;
+  return correct / labels.length;
 }
 
-/** matrix[t][p]: how many images of class t were taken for class p. */
+/** matrix[t][p]: how many images of class t were predicted as class p. */
 export function confusionMatrix(scores: Numbers, labels: Numbers): number[][] {
-  const classes = count(scores, labels, "confusionMatrix");
+  const classes = classesOf(scores, labels, "confusionMatrix");
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let i = 0; i < labels.length; i++) matrix[labels[i]][best(scores, classes, i)]++;
+  for (let i = 0; i < labels.length; i++) matrix[labels[i]][predictedClass(scores, classes, i)]++;
   return matrix;
 }

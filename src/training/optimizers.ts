@@ -1,29 +1,34 @@
-// How networks learn, for those who want them to: importing an optimizer brings all the rest along.
-import { provideTrainer } from "../learner.ts";
-import type { Adagrad, Adam, RmsProp, Sgd } from "../ops/optimizer.ts";
-import { checked, type Optimizer, type Schedule } from "./objective.ts";
+// Optimizers and schedules. An optimizer carries its trainer along: importing one is what brings training into a bundle.
+import { createTrainer, type Optimizer, type Schedule } from "../network/trainer-interface.ts";
+import type { Adagrad, Adam, Optimizer as OptimizerFormula, RmsProp, Sgd } from "../ops/optimizer.ts";
+import { checkedOptimizer } from "./objective.ts";
 import { Trainer } from "./trainer.ts";
 
-provideTrainer((...args) => new Trainer(...args));
+type Options<O> = Omit<O, "kind"> & { learningRate?: number };
 
-type Given<O> = Omit<O, "kind"> & { learningRate?: number };
+/** The optimizer of these numbers. Throws where one of them is out of range. */
+export const optimizerOf = (formula: OptimizerFormula & { readonly learningRate: number }): Optimizer =>
+  checkedOptimizer({ ...formula, [createTrainer]: (...args) => new Trainer(...args) });
 
 /** Stochastic gradient descent. Defaults: learningRate 1e-3, momentum 0, nesterov false, weightDecay 0. */
-export const sgd = (o: Given<Sgd> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "sgd" });
+export const sgd = (o: Options<Sgd> = {}): Optimizer =>
+  optimizerOf({ learningRate: 1e-3, ...o, kind: "sgd" });
 
 /** Adam (Kingma and Ba, 2015). Defaults: learningRate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, weightDecay 0. */
-export const adam = (o: Given<Adam> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "adam" });
+export const adam = (o: Options<Adam> = {}): Optimizer =>
+  optimizerOf({ learningRate: 1e-3, ...o, kind: "adam" });
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019). Defaults: Adam's, weightDecay 0.01. */
-export const adamW = (o: Given<Adam> = {}): Optimizer => checked({ learningRate: 1e-3, ...o, kind: "adamW" });
+export const adamW = (o: Options<Adam> = {}): Optimizer =>
+  optimizerOf({ learningRate: 1e-3, ...o, kind: "adamW" });
 
 /** RMSprop (Hinton, 2012). Defaults: learningRate 1e-2, alpha 0.99, epsilon 1e-8, weightDecay 0, momentum 0, centered false. */
-export const rmsprop = (o: Given<RmsProp> = {}): Optimizer =>
-  checked({ learningRate: 1e-2, ...o, kind: "rmsprop" });
+export const rmsprop = (o: Options<RmsProp> = {}): Optimizer =>
+  optimizerOf({ learningRate: 1e-2, ...o, kind: "rmsprop" });
 
 /** Adagrad (Duchi, Hazan and Singer, 2011). Defaults: learningRate 1e-2, rateDecay 0, epsilon 1e-10, weightDecay 0. */
-export const adagrad = (o: Given<Adagrad> = {}): Optimizer =>
-  checked({ learningRate: 1e-2, ...o, kind: "adagrad" });
+export const adagrad = (o: Options<Adagrad> = {}): Optimizer =>
+  optimizerOf({ learningRate: 1e-2, ...o, kind: "adagrad" });
 
 /** From `from` to `to` along half a cosine over `steps`, then `to` (Loshchilov and Hutter, 2017), after a linear warm-up. */
 export const cosine =

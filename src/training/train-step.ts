@@ -1,127 +1,100 @@
 // One step of training as a program: forward, backward and update, planned once for a batch size. Running it allocates nothing.
 
-import { Edge } from "../graph/graph.ts";
+import { Edge, type Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
 import type { Model, Weights } from "../model/schema.ts";
 import { Builder } from "../network/graph-builder.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { fuseActivation } from "../passes/fuse.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
+import type { Address } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
-import { type Shape, sizeOf } from "../tensor.ts";
-import type { Checked } from "./data.ts";
-import type { Rule } from "./objective.ts";
+import { float32, sizeOf } from "../tensor.ts";
+import { type Batch, copyImages } from "./data.ts";
+import type { Objective } from "./objective.ts";
 import type { Variables } from "./variables.ts";
 
-export class Step {
-  readonly batch: number;
+/** The block that holds what the update reads besides weights and state, see `stepNumbers`; and its numbers. */
+export const HYPER = " hyper";
+export const HYPER_NUMBERS = 3;
+/** The block that holds the seed and the step, as dropout reads them: int32. */
+export const COUNTER = " counter";
+export const COUNTER_NUMBERS = 4;
+
+/** Where a value of a program lies, and how many numbers of it belong to one image. */
+interface Bound {
+  readonly base: Address;
+  readonly size: number;
+}
+
+export class TrainStep {
+  readonly batchSize: number;
   /** Bytes of tables, and of activations, gradients and scratch. */
   readonly bytes: { readonly kept: number; readonly run: number };
   readonly #runtime: Runtime;
   readonly #program: Program;
-  readonly #inputs: readonly { readonly place: () => number; readonly size: number }[];
-  readonly #labels: { readonly place: () => number; readonly size: number; readonly integer: boolean };
-  readonly #loss: () => number;
-  readonly #scores: { readonly place: () => number; readonly shape: Shape };
+  readonly #inputs: readonly Bound[];
+  readonly #labels: Bound & { readonly integer: boolean };
+  readonly #loss: Address;
+  readonly #scores: Bound;
 
-  /** `perImage`: numbers of y per image, which tells indices from values. */
-  /** Throws ShapeError, FormatError, UnsupportedError (an op without gradient) or MemoryError, and holds nothing then. */
+  /**
+   * `perImage`: numbers of y per image, which tells class indices from values. Throws ShapeError, FormatError, UnsupportedError (an
+   * op without gradient) or MemoryError, and holds nothing then.
+   */
   constructor(
     runtime: Runtime,
     model: Model,
     weights: Weights,
-    batch: number,
+    batchSize: number,
     perImage: number,
     variables: Variables,
-    rule: Rule,
+    objective: Objective,
   ) {
-    this.batch = batch;
+    this.batchSize = batchSize;
     this.#runtime = runtime;
-    const counter = new Edge({ shape: [4], dtype: "int32" });
-    const updates: Edge[] = [];
-    const build = new Builder(model, batch, weights, 0, {
-      counter,
-      updates,
-      frozen: rule.frozen,
-      streams: 0,
-    });
-    const { graph } = build;
-    const [scores] = build.outputs;
-    graph.enter("loss", `loss "${rule.loss.kind}"`);
-    const labels = new Edge(rule.labels(scores.shape, perImage));
-    const loss = rule.lossOf(graph, scores, labels);
-
-    const trained = [...build.variables].filter(
-      ([, { trainable, layer }]) => trainable && !rule.frozen.has(layer),
+    const { graph, inputs, labels, loss, scores, blocks } = trainingGraph(
+      model,
+      weights,
+      batchSize,
+      perImage,
+      objective,
     );
-    const gradients = differentiate(
-      graph,
-      loss,
-      trained.map(([, { edge }]) => edge),
-    );
-    const hyper = new Edge({ shape: [HYPER_NUMBERS], dtype: "float32" });
-    graph.enter("optimizer", `optimizer "${rule.optimizer.kind}"`);
-    const states: [Edge, string][] = [];
-    const all = trained.flatMap(([name, { edge }], i) => {
-      const gradient = gradients[i];
-      return gradient ? [{ name, edge, gradient }] : [];
-    });
-    const clipped = rule.clip(
-      graph,
-      all.map((v) => v.gradient),
-    );
-    all.forEach(({ name, edge }, i) => {
-      const own = rule.statesOf(name).map((state) => {
-        const e = new Edge({ shape: edge.shape, dtype: "float32" });
-        states.push([e, state]);
-        return e;
-      });
-      updates.push(rule.update(graph, edge, clipped[i], own, hyper));
-    });
-    const kept = [loss, scores, ...updates];
-    graph.prune(kept);
-    sinkActivationGradient(graph, kept);
-    fuseActivation(graph, kept);
-    graph.prune(kept);
-
     this.#program = new Program(runtime, "train");
     const lowering = new Lowering(this.#program);
-    for (const [name, { edge }] of build.variables) lowering.place(edge, variables.address(name));
-    for (const [edge, name] of states) lowering.place(edge, variables.address(name));
-    lowering.place(hyper, variables.address(HYPER));
-    lowering.place(counter, variables.address(COUNTER));
-    for (const edge of [...build.inputs, labels]) this.#program.input(lowering.valueOf(edge).base);
+    const addressOf = (edge: Edge): Address => lowering.valueOf(edge).base;
+    for (const [edge, name] of blocks) lowering.place(edge, variables.address(name));
+    for (const edge of [...inputs, labels]) this.#program.input(addressOf(edge));
     lowering.write(graph);
-    for (const edge of [loss, scores]) this.#program.output(lowering.valueOf(edge).base);
+    for (const edge of [loss, scores]) this.#program.output(addressOf(edge));
     this.#program.place();
     this.bytes = this.#program.bytes;
-    const placeOf = (edge: Edge) => () => lowering.valueOf(edge).base.value / 4;
-    this.#inputs = build.inputs.map((edge) => ({
-      place: placeOf(edge),
-      size: sizeOf(edge.shape.slice(1)),
-    }));
-    this.#labels = { place: placeOf(labels), size: perImage, integer: labels.dtype === "int32" };
-    this.#loss = placeOf(loss);
-    this.#scores = { place: placeOf(scores), shape: scores.shape };
+    const bound = (edge: Edge): Bound => ({ base: addressOf(edge), size: sizeOf(edge.shape) / batchSize });
+    this.#inputs = inputs.map(bound);
+    this.#labels = { ...bound(labels), integer: labels.dtype === "int32" };
+    this.#loss = addressOf(loss);
+    this.#scores = bound(scores);
   }
 
-  /** Takes the images `order[from]`, `order[from + 1]`, ... (or from, from + 1, ...) of `samples`; gives the mean loss before the update. */
-  run(samples: Checked, order: ArrayLike<number> | undefined, from: number): number {
-    const { floats, ints } = this.#runtime.memory;
-    this.#inputs.forEach(({ place, size }, i) => {
-      gather(floats, place(), samples.inputs[i], order, from, this.batch, size);
+  /** One step on a batch of `batchSize` images; their mean loss before the update. */
+  run(batch: Batch): number {
+    const { memory } = this.#runtime;
+    const { x, y } = { x: batch.samples.inputs, y: batch.samples.y };
+    this.#inputs.forEach(({ base, size }, i) => {
+      copyImages(memory.floats, base.value / 4, x[i], size, batch);
     });
-    const { place, size, integer } = this.#labels;
-    gather(integer ? ints : floats, place(), samples.y, order, from, this.batch, size);
+    const { base, size, integer } = this.#labels;
+    copyImages(integer ? memory.ints : memory.floats, base.value / 4, y, size, batch);
     this.#program.run();
-    return this.#runtime.memory.floats[this.#loss()];
+    return memory.floats[this.#loss.value / 4];
   }
 
-  /** A copy of what the network answered in the last run, before the update. */
+  /** A copy of the network's output in the last run, before the update. */
   scores(): Float32Array {
-    const at = this.#scores.place();
-    return this.#runtime.memory.floats.slice(at, at + sizeOf(this.#scores.shape));
+    const { base, size } = this.#scores;
+    const first = base.value / 4;
+    return this.#runtime.memory.floats.slice(first, first + size * this.batchSize);
   }
 
   dispose(): void {
@@ -129,25 +102,70 @@ export class Step {
   }
 }
 
-/** Learning rate and what goes with it, see `stepNumbers`. */
-export const HYPER_NUMBERS = 3;
-/** Names of the small blocks the host writes before each step. */
-export const HYPER = " hyper";
-export const COUNTER = " counter";
+interface TrainingGraph {
+  readonly graph: Graph;
+  readonly inputs: readonly Edge[];
+  readonly labels: Edge;
+  readonly loss: Edge;
+  readonly scores: Edge;
+  /** Edges that lie in named blocks of the variables. */
+  readonly blocks: readonly (readonly [edge: Edge, name: string])[];
+}
 
-/** Copies whole images one after the other into linear memory. */
-function gather(
-  to: Float32Array | Int32Array,
-  at: number,
-  from: ArrayLike<number>,
-  order: ArrayLike<number> | undefined,
-  first: number,
-  count: number,
-  size: number,
-): void {
-  for (let n = 0; n < count; n++) {
-    const source = (order ? order[first + n] : first + n) * size;
-    const target = at + n * size;
-    for (let i = 0; i < size; i++) to[target + i] = from[source + i];
-  }
+/** Forward, loss, gradients with respect to all weights that are not frozen, and their updates. */
+function trainingGraph(
+  model: Model,
+  weights: Weights,
+  batchSize: number,
+  perImage: number,
+  objective: Objective,
+): TrainingGraph {
+  const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
+  const hyper = new Edge(float32([HYPER_NUMBERS]));
+  const updates: Edge[] = [];
+  const { frozen } = objective;
+  const build = new Builder(model, batchSize, weights, 0, { counter, updates, frozen, streams: 0 });
+  const { graph, inputs } = build;
+  const [scores] = build.outputs;
+  const labels = new Edge(objective.labelType(scores.shape, perImage));
+  const loss = objective.lossOf(graph, scores, labels);
+
+  const variables = [...build.variables];
+  const trained = variables.filter(([, { trainable, layer }]) => trainable && !frozen.has(layer));
+  const gradients = differentiate(
+    graph,
+    loss,
+    trained.map(([, { edge }]) => edge),
+  );
+  graph.enter("optimizer", `optimizer "${objective.optimizer.kind}"`);
+  const updated = trained.flatMap(([name, { edge }], i) => {
+    const gradient = gradients[i];
+    return gradient ? [{ name, edge, gradient }] : [];
+  });
+  const clipped = objective.clip(
+    graph,
+    updated.map(({ gradient }) => gradient),
+  );
+  const states = updated.map(({ name, edge }) =>
+    objective.statesOf(name).map((state) => [new Edge(float32(edge.shape)), state] as const),
+  );
+  updated.forEach(({ edge }, i) => {
+    const own = states[i].map(([state]) => state);
+    updates.push(objective.update(graph, edge, clipped[i], own, hyper));
+  });
+
+  const outputs = [loss, scores, ...updates];
+  graph.prune(outputs);
+  sinkActivationGradient(graph, outputs);
+  fuseActivation(graph, outputs);
+  graph.prune(outputs);
+  const blocks = [
+    ...variables.map(([name, { edge }]) => [edge, name] as const),
+    ...states.flat(),
+    ...([
+      [hyper, HYPER],
+      [counter, COUNTER],
+    ] as const),
+  ];
+  return { graph, inputs, labels, loss, scores, blocks };
 }

@@ -1,41 +1,55 @@
-// What learns: the weights as variables, the optimizer's state beside them, and one program per batch size.
+// Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
 import { DisposedError, FormatError, ShapeError } from "../errors.ts";
 import type { Model, Weights } from "../model/schema.ts";
+import type {
+  Data,
+  Ends,
+  EpochReport,
+  Evaluation,
+  FitOptions,
+  Metric,
+  NetworkTrainer,
+  OptimizerState,
+  Samples,
+  TrainOptions,
+} from "../network/trainer-interface.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type Checked, checkSamples, type Data, type Samples, type Sizes } from "./data.ts";
-import { type Evaluation, evaluate, type Metric } from "./evaluate.ts";
-import { type EpochReport, type FitOptions, learn } from "./fit.ts";
+import { type Batch, type CheckedSamples, checkSamples, type ImageSizes, wholeBatch } from "./data.ts";
+import { evaluate } from "./evaluate.ts";
+import { trainEpochs } from "./fit.ts";
 import { accuracy } from "./metrics.ts";
-import { Rule, type Shapes, type TrainOptions } from "./objective.ts";
-import { COUNTER, HYPER, HYPER_NUMBERS, Step } from "./train-step.ts";
+import { Objective } from "./objective.ts";
+import { COUNTER, COUNTER_NUMBERS, HYPER, HYPER_NUMBERS, TrainStep } from "./train-step.ts";
 import { Variables } from "./variables.ts";
 
-export class Trainer {
-  readonly rule: Rule;
-  readonly sizes: Sizes;
-  /** Steps taken so far. */
+export class Trainer implements NetworkTrainer {
+  readonly objective: Objective;
   steps = 0;
   #disposed = false;
   readonly #runtime: Runtime;
   readonly #model: Model;
-  readonly #initial: Weights;
+  readonly #sizes: ImageSizes;
+  /** Names of the weights, and of the optimizer's state. */
+  readonly #weightNames: readonly string[];
+  readonly #stateNames: readonly string[];
   readonly #variables: Variables;
-  readonly #programs = new Map<string, Step>();
+  readonly #programs = new Map<string, TrainStep>();
 
-  constructor(runtime: Runtime, model: Model, weights: Weights, shapes: Shapes, options: TrainOptions) {
+  constructor(runtime: Runtime, model: Model, weights: Weights, ends: Ends, options: TrainOptions) {
     this.#runtime = runtime;
     this.#model = model;
-    this.#initial = weights;
-    this.rule = new Rule(model, shapes, options);
-    this.sizes = { inputs: shapes.inputs, labels: this.rule.labelSizes };
+    this.objective = new Objective(model, ends, options);
+    this.#sizes = { inputs: ends.inputs, labels: this.objective.labelSizes };
+    this.#weightNames = Object.keys(weights);
+    this.#stateNames = this.#weightNames.flatMap((name) => this.objective.statesOf(name));
     this.#variables = new Variables(runtime);
     try {
-      for (const [name, data] of Object.entries(weights)) this.#variables.add(name, data);
+      for (const name of this.#weightNames) this.#variables.add(name, weights[name]);
       this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
-      this.#variables.add(COUNTER, new Float32Array(4));
-      for (const name of Object.keys(weights))
-        for (const state of this.rule.statesOf(name))
+      this.#variables.add(COUNTER, new Float32Array(COUNTER_NUMBERS));
+      for (const name of this.#weightNames)
+        for (const state of this.objective.statesOf(name))
           this.#variables.add(state, new Float32Array(weights[name].length));
     } catch (error) {
       this.#variables.dispose();
@@ -43,101 +57,46 @@ export class Trainer {
     }
   }
 
-  /** Mean loss and metrics over samples, with the weights as they are. */
-  evaluate(samples: Checked, metrics: readonly Metric[] | undefined): Evaluation {
-    return evaluate(this.#runtime, this.#model, this.weights, this.rule, samples, metrics);
-  }
-
-  fit(data: Data, options: FitOptions): Promise<EpochReport[]> {
-    return learn(this, data, options);
-  }
-
-  check(samples: Samples, what: string): Checked {
-    const checked = checkSamples(samples, this.sizes, what);
-    this.rule.checkLabels(checked, what);
-    return checked;
-  }
-
-  /** One step on `count` images; the mean loss before it. */
-  step(
-    samples: Checked,
-    order: ArrayLike<number> | undefined,
-    from: number,
-    count: number,
-    learningRate = this.rule.optimizer.learningRate,
-  ): number {
-    if (this.#disposed || this.#runtime.disposed)
-      throw new DisposedError("train: the network has been disposed");
-    if (!(Number.isFinite(learningRate) && learningRate >= 0))
-      throw new ShapeError(
-        `fit: the schedule gives ${learningRate} for step ${this.steps} but must give a number of at least 0`,
-      );
-    const program = this.program(count, samples.perImage);
-    this.#variables.write(HYPER, this.rule.hyperAt(this.steps + 1, learningRate));
-    this.#variables.writeInts(COUNTER, [this.rule.seed, 0, this.steps, 0]);
-    const loss = program.run(samples, order, from);
-    this.steps++;
-    return loss;
-  }
-
-  /** The program for a batch size, planned when it is first asked for. */
-  program(batch: number, perImage: number): Step {
-    const key = `${batch} ${perImage}`;
-    let step = this.#programs.get(key);
-    if (!step) {
-      step = new Step(this.#runtime, this.#model, this.#initial, batch, perImage, this.#variables, this.rule);
-      this.#programs.set(key, step);
-    }
-    return step;
-  }
-
-  /** How many of the last step's images had their highest score at the right class. */
-  right(samples: Checked, order: ArrayLike<number> | undefined, from: number, count: number): number {
-    const scores = this.program(count, samples.perImage).scores();
-    const labels = Float64Array.from({ length: count * samples.perImage }, (_, i) => {
-      const image = from + Math.floor(i / samples.perImage);
-      return samples.y[(order ? order[image] : image) * samples.perImage + (i % samples.perImage)];
-    });
-    return (accuracy(scores, labels) * labels.length) / samples.perImage;
-  }
-
-  /** Names the first weight that holds what is no finite number, for a message. */
-  culprit(): string {
-    for (const [name, data] of Object.entries(this.weights))
-      if (data.some((v) => !Number.isFinite(v))) return `; "${name}" is the first weight that is not finite`;
-    return "";
-  }
-
-  /** The weights as they are now. */
   get weights(): Record<string, Float32Array> {
-    return Object.fromEntries(Object.keys(this.#initial).map((name) => [name, this.#variables.read(name)]));
+    return this.#read(this.#weightNames);
   }
 
-  /** Names and lengths have been checked by the network. */
   set weights(given: Weights) {
     for (const [name, data] of Object.entries(given)) this.#variables.write(name, data);
   }
 
-  /** The optimizer's state by name, to be stored beside the weights; its steps are in `steps`. */
   get state(): Record<string, Float32Array> {
-    const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
-    return Object.fromEntries(states.map((name) => [name, this.#variables.read(name)]));
+    return this.#read(this.#stateNames);
   }
 
-  /** Takes up a stored state, all of it or nothing. Throws FormatError. */
-  resume(stored: Readonly<Record<string, Float32Array>>, steps: number): void {
-    const states = Object.keys(this.#initial).flatMap((name) => this.rule.statesOf(name));
-    for (const name of states) {
-      const data = stored[name];
-      const bytes = this.#variables.bytes(name);
-      if (!data)
+  plan(batchSize: number): void {
+    this.#program(batchSize, this.objective.labelSizes[0]);
+  }
+
+  fit(data: Data, options: FitOptions): Promise<EpochReport[]> {
+    return trainEpochs(this, data, options);
+  }
+
+  step(samples: Samples): number {
+    return this.train(wholeBatch(this.check(samples, "trainStep")));
+  }
+
+  evaluate(samples: Samples, metrics: readonly Metric[] | undefined): Evaluation {
+    return this.measure(this.check(samples, "evaluate"), metrics);
+  }
+
+  restore({ state, steps }: OptimizerState): void {
+    for (const name of this.#stateNames) {
+      const length = state[name]?.length;
+      const wanted = this.#variables.bytes(name) / 4;
+      if (length === undefined)
         throw new FormatError(
-          `load: the file holds no "${name}": its optimizer's state is another optimizer's or another network's`,
+          `resume: the file holds no "${name}": its optimizer's state is another optimizer's or another network's`,
         );
-      if (data.length * 4 !== bytes)
-        throw new FormatError(`load: "${name}" has ${data.length} values but must have ${bytes / 4}`);
+      if (length !== wanted)
+        throw new FormatError(`resume: "${name}" has ${length} values but must have ${wanted}`);
     }
-    for (const name of states) this.#variables.write(name, stored[name]);
+    for (const name of this.#stateNames) this.#variables.write(name, state[name]);
     this.steps = steps;
   }
 
@@ -146,5 +105,72 @@ export class Trainer {
     for (const program of this.#programs.values()) program.dispose();
     this.#programs.clear();
     this.#variables.dispose();
+  }
+
+  /** Throws ShapeError where samples do not fit the network. `what` opens the message. */
+  check(samples: Samples, what: string): CheckedSamples {
+    const checked = checkSamples(samples, this.#sizes, what);
+    this.objective.checkLabels(checked, what);
+    return checked;
+  }
+
+  /** One step; the mean loss before it. */
+  train(batch: Batch, learningRate = this.objective.learningRate): number {
+    if (this.#disposed || this.#runtime.disposed)
+      throw new DisposedError("train: the network has been disposed");
+    if (!(Number.isFinite(learningRate) && learningRate >= 0))
+      throw new ShapeError(
+        `fit: the schedule gives ${learningRate} for step ${this.steps} but must give a number of at least 0`,
+      );
+    const program = this.#program(batch.count, batch.samples.perImage);
+    this.#variables.write(HYPER, this.objective.hyperAt(this.steps + 1, learningRate));
+    this.#variables.writeInts(COUNTER, [this.objective.seed, 0, this.steps, 0]);
+    const loss = program.run(batch);
+    this.steps++;
+    return loss;
+  }
+
+  /** How many images of the batch, the one trained on last, had their highest score at the labelled class. */
+  countCorrect({ samples: { y, perImage }, order, from, count }: Batch): number {
+    const scores = this.#program(count, perImage).scores();
+    const labels = Float64Array.from({ length: count * perImage }, (_, i) => {
+      const image = from + Math.floor(i / perImage);
+      return y[(order ? order[image] : image) * perImage + (i % perImage)];
+    });
+    return accuracy(scores, labels) * count;
+  }
+
+  /** Mean loss and metrics over samples, with the weights as they are. */
+  measure(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluation {
+    return evaluate(this.#runtime, this.#model, this.weights, this.objective, samples, metrics);
+  }
+
+  /** The name of the first weight that holds a value that is not finite. */
+  firstNonFiniteWeight(): string | undefined {
+    return this.#weightNames.find((name) => this.#variables.read(name).some((v) => !Number.isFinite(v)));
+  }
+
+  #read(names: readonly string[]): Record<string, Float32Array> {
+    return Object.fromEntries(names.map((name) => [name, this.#variables.read(name)]));
+  }
+
+  /** The program for a batch size, planned when it is first needed. */
+  #program(batchSize: number, perImage: number): TrainStep {
+    const key = `${batchSize} ${perImage}`;
+    let step = this.#programs.get(key);
+    if (!step) {
+      const { weights, objective } = this;
+      step = new TrainStep(
+        this.#runtime,
+        this.#model,
+        weights,
+        batchSize,
+        perImage,
+        this.#variables,
+        objective,
+      );
+      this.#programs.set(key, step);
+    }
+    return step;
   }
 }

@@ -1,4 +1,4 @@
-// The weights of a network that is trained, and what an optimizer keeps beside them: blocks of linear memory with names.
+// Named blocks of linear memory: the weights of a network that is trained, and what an optimizer keeps beside them.
 
 import { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
@@ -17,14 +17,6 @@ export class Variables {
     storage.address = this.#runtime.memory.allocate(data.byteLength, `train: "${name}"`);
     this.#blocks.set(name, storage);
     this.write(name, data);
-  }
-
-  has(name: string): boolean {
-    return this.#blocks.has(name);
-  }
-
-  get names(): string[] {
-    return [...this.#blocks.keys()];
   }
 
   address(name: string): Address {

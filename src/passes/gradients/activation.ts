@@ -25,30 +25,34 @@ import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 export interface Derivative {
   /** What the kernel makes the derivative from: the activation's input or its output. */
   from: "x" | "y";
-  /** One of the kernel's GRAD_ kinds, and its numbers p, q and r. */
+  /** One of the kernel's GRAD_ kinds, and its parameters. */
   kind: number;
-  numbers?: readonly number[];
+  numbers?: readonly [p: number, q: number, r: number];
 }
 
-/** A slope between 0 and `end`, another one outside. NaN is an end that no number reaches. */
-const steps = (inside: number, outside: number, end = NaN): Derivative => ({
+/** One slope between 0 and `end`, another outside; without `end` there is no upper end: no number is above NaN. */
+const piecewise = (inside: number, outside: number, end = NaN): Derivative => ({
   from: "y",
   kind: GRAD_CLIP,
   numbers: [inside, outside, end],
 });
-const polynomial = (...numbers: number[]): Derivative => ({ from: "y", kind: GRAD_POLYNOMIAL, numbers });
+const polynomial = (p: number, q: number, r: number): Derivative => ({
+  from: "y",
+  kind: GRAD_POLYNOMIAL,
+  numbers: [p, q, r],
+});
 const ofInput = (kind: number): Derivative => ({ from: "x", kind });
 
 const DERIVATIVES: Readonly<Partial<Record<ActivationKind, Derivative>>> = {
-  relu: steps(1, 0),
-  relu6: steps(1, 0, 6),
+  relu: piecewise(1, 0),
+  relu6: piecewise(1, 0, 6),
   selu: { from: "y", kind: GRAD_ELU, numbers: [1.7580993408473766, 1.0507009873554805, 0] },
   sigmoid: polynomial(0, 1, -1),
   tanh: polynomial(1, 0, -1),
   softplus: { from: "y", kind: GRAD_SOFTPLUS },
   softsign: { from: "y", kind: GRAD_SOFTSIGN },
-  hardSigmoid: steps(1 / 6, 0, 1),
-  hardSigmoidKeras: steps(0.2, 0, 1),
+  hardSigmoid: piecewise(1 / 6, 0, 1),
+  hardSigmoidKeras: piecewise(0.2, 0, 1),
   hardSwish: ofInput(GRAD_HARD_SWISH),
   silu: ofInput(GRAD_SILU),
   mish: ofInput(GRAD_MISH),
@@ -61,11 +65,11 @@ const DERIVATIVES: Readonly<Partial<Record<ActivationKind, Derivative>>> = {
 function derivativeOf({ kind, alpha }: Activation): Derivative {
   if (kind === "leakyRelu") {
     const below = alpha ?? 0.01;
-    return { ...steps(1, below), from: below < 0 ? "x" : "y" };
+    return { ...piecewise(1, below), from: below < 0 ? "x" : "y" };
   }
   if (kind === "elu") {
     const depth = alpha ?? 1;
-    const numbers = [depth, 1, 0];
+    const numbers = [depth, 1, 0] as const;
     return depth < 0 ? { from: "x", kind: GRAD_ELU_X, numbers } : { from: "y", kind: GRAD_ELU, numbers };
   }
   return DERIVATIVES[kind]!;
@@ -76,10 +80,10 @@ export const activationGrad: Op<Derivative> = {
   name: "activationGrad",
   inPlace: true,
   infer: ([dy]) => [float32(dy.shape)],
-  forward(e, [dy, v], [out], { kind, numbers = [0, 0, 0] }) {
+  forward(e, [dy, v], [out], { kind, numbers: [p, q, r] = [0, 0, 0] }) {
     const count = sizeOf(dy.shape);
     const units = Math.ceil(count / MAP_BLOCK);
-    e.call("activation_grad_f32", units, [out.base, dy.base, v.base, count, kind, ...numbers]);
+    e.call("activation_grad_f32", units, [out.base, dy.base, v.base, count, kind, p, q, r]);
   },
 };
 
@@ -90,8 +94,7 @@ const preluGrad: Op<Record<string, never>> = {
   forward(e, [dy, x, alpha], [out]) {
     const count = sizeOf(dy.shape);
     emitBroadcast(e, "mul_f32", out, dy, alpha);
-    const buffers = [out.base, dy.base, x.base, out.base];
-    e.call("select_f32", Math.ceil(count / MAP_BLOCK), [...buffers, count]);
+    e.call("select_f32", Math.ceil(count / MAP_BLOCK), [out.base, dy.base, x.base, out.base, count]);
   },
 };
 

@@ -7,7 +7,7 @@ import {
   type CrossEntropyParams,
   huber,
   type LossParams,
-  l1,
+  meanAbsoluteError,
   meanSquaredError,
   rowsOf,
   softmaxCrossEntropy,
@@ -90,7 +90,7 @@ export const lossGradients: readonly GradientEntry[] = [
     wanted[1] && labels.dtype === "float32" ? withRespectToTarget(g, x, dy, params) : undefined,
   ]),
   pointwise(meanSquaredError, LOSS_SQUARE),
-  pointwise(l1, LOSS_L1),
+  pointwise(meanAbsoluteError, LOSS_L1),
   pointwise(huber, LOSS_HUBER),
   pointwise(binaryCrossEntropyWithLogits, LOSS_LOGITS),
 ];

@@ -8,9 +8,9 @@ import { batchNorm, groupNorm, instanceNorm } from "../../ops/norm.ts";
 import { emitMoments, normLayout, normRecord } from "../../ops/statistics.ts";
 import { type GradientEntry, gradientOf, gradientOfOutputs, whereWanted } from "./rule.ts";
 
-/** Which values share a mean: those of one picture (or of all, when `pictures` is 1) and of one group of channels. */
+/** Which values share a mean: those of one image (or of all, when `images` is 1) and of one group of channels. */
 interface StatisticsParams {
-  pictures: number;
+  images: number;
   groups: number;
 }
 
@@ -18,57 +18,67 @@ interface NormGradParams extends StatisticsParams {
   epsilon: number;
 }
 
-/** Mean and variance (divided by the count) of every group, one number per channel: [pictures, c] each. */
+/** Mean and variance (divided by the count) of every group, one number per channel: [images, c] each. */
 const normStatistics: Op<StatisticsParams> = {
   name: "normStatistics",
-  infer([x], { pictures }) {
-    const shape = [pictures, x.shape[x.shape.length - 1]];
+  infer([x], { images }) {
+    const shape = [images, x.shape[x.shape.length - 1]];
     return [float32(shape), float32(shape)];
   },
-  forward(e, [x], [mean, variance], { pictures, groups }) {
-    const layout = normLayout(x.shape, pictures);
+  forward(e, [x], [mean, variance], { images, groups }) {
+    const layout = normLayout(x.shape, images);
     const moments = emitMoments(e, x, layout);
     const shape = normRecord(e, layout, groups);
-    e.call("norm_statistics_f32", pictures * groups, [mean.base, variance.base, moments, shape]);
+    e.call("norm_statistics_f32", images * groups, [mean.base, variance.base, moments, shape]);
   },
 };
 
-/**
- * From [dy, x, mean, variance]: the sums over chunks that dx is made from, and dgamma and dbeta.
- */
+/** From [dy, x, mean, variance]: the sums over chunks of rows that dx is computed from, and dgamma and dbeta. */
 const normGradSums: Op<NormGradParams> = {
   name: "normGradSums",
-  infer([dy], { pictures }) {
-    const { parts, columns, c } = normLayout(dy.shape, pictures);
-    return [float32([pictures, parts, 2, columns]), float32([c]), float32([c])];
+  infer([dy], { images }) {
+    const { parts, columns, c } = normLayout(dy.shape, images);
+    return [float32([images, parts, 2, columns]), float32([c]), float32([c])];
   },
-  forward(e, [dy, x, mean, variance], [sums, dgamma, dbeta], { pictures, groups, epsilon }) {
-    const { rows, columns, c, copies, chunk, units, ...layout } = normLayout(x.shape, pictures);
+  forward(e, [dy, x, mean, variance], [sums, dgamma, dbeta], { images, groups, epsilon }) {
+    const layout = normLayout(x.shape, images);
+    const { rows, columns, c, copies, chunk, units } = layout;
     let centre = mean.base;
     if (copies > 1) {
-      centre = e.scratch(pictures * columns * 4);
-      e.call("repeat_f32", pictures, [centre, mean.base, c, copies]);
+      centre = e.scratch(images * columns * 4);
+      e.call("repeat_f32", images, [centre, mean.base, c, copies]);
     }
-    const sizes = [rows, columns, chunk];
-    e.call("norm_grad_sums_f32", units, [sums.base, dy.base, x.base, centre, ...sizes]);
-    const shape = normRecord(e, { rows, columns, c, copies, chunk, units, ...layout }, groups);
-    const outs = [dgamma.base, dbeta.base];
-    e.call("norm_grad_channels_f32", c, [...outs, sums.base, variance.base, shape, pictures, epsilon]);
+    e.call("norm_grad_sums_f32", units, [sums.base, dy.base, x.base, centre, rows, columns, chunk]);
+    e.call("norm_grad_channels_f32", c, [
+      dgamma.base,
+      dbeta.base,
+      sums.base,
+      variance.base,
+      normRecord(e, layout, groups),
+      images,
+      epsilon,
+    ]);
   },
 };
 
-/** dx from [dy, x, sums, mean, variance, gamma], where x had a part in mean and variance. */
+/** dx from [dy, x, sums, mean, variance, gamma], where mean and variance are statistics of x. */
 const normGrad: Op<NormGradParams> = {
   name: "normGrad",
   infer: ([dy]) => [float32(dy.shape)],
-  forward(e, [dy, x, sums, ...vectors], [out], { pictures, groups, epsilon }) {
-    const layout = normLayout(x.shape, pictures);
+  forward(e, [dy, x, sums, mean, variance, gamma], [out], { images, groups, epsilon }) {
+    const layout = normLayout(x.shape, images);
     const { rows, columns } = layout;
-    const tables = e.scratch(pictures * 4 * columns * 4);
-    const sources = [sums, ...vectors].map((v) => v.base);
-    const shape = normRecord(e, layout, groups);
-    e.call("norm_grad_tables_f32", pictures * groups, [tables, ...sources, shape, epsilon]);
-    e.call("norm_grad_f32", pictures * rows, [out.base, dy.base, x.base, tables, columns, rows]);
+    const tables = e.scratch(images * 4 * columns * 4);
+    e.call("norm_grad_tables_f32", images * groups, [
+      tables,
+      sums.base,
+      mean.base,
+      variance.base,
+      gamma.base,
+      normRecord(e, layout, groups),
+      epsilon,
+    ]);
+    e.call("norm_grad_f32", images * rows, [out.base, dy.base, x.base, tables, columns, rows]);
   },
 };
 
@@ -98,7 +108,7 @@ function groupGradient(
   groups: number,
   epsilon: number,
 ): (Edge | undefined)[] {
-  const params = { pictures: inputs[0].shape[0], groups, epsilon };
+  const params = { images: inputs[0].shape[0], groups, epsilon };
   const statistics = g.apply(normStatistics, [inputs[0]], params);
   return ownStatisticsGradient(g, inputs, statistics, dy, wanted, params);
 }
@@ -122,7 +132,7 @@ function givenStatisticsGradient(
     deviation = g.op(activation, [shifted], { kind: "sqrt" });
     scale = divide(gamma, deviation);
   }
-  const params = { pictures: 1, groups: x.shape[x.shape.length - 1], epsilon };
+  const params = { images: 1, groups: x.shape[x.shape.length - 1], epsilon };
   const [, dgamma, dbeta] = wanted.slice(1).some(Boolean)
     ? g.apply(normGradSums, [dy, x, mean, variance], params)
     : [];
@@ -147,7 +157,7 @@ export const normGradients: readonly GradientEntry[] = [
   ),
   gradientOfOutputs(batchNormTrain, (g, { inputs, outputs, params: { epsilon } }, [dy, ...rest], wanted) => {
     if (!dy || rest.some(Boolean)) throw new Error("internal: batch statistics pass no gradient on");
-    const params = { pictures: 1, groups: outputs[1].shape[0], epsilon };
+    const params = { images: 1, groups: outputs[1].shape[0], epsilon };
     return ownStatisticsGradient(g, inputs, outputs.slice(1), dy, wanted, params);
   }),
 ];
