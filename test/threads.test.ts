@@ -21,9 +21,10 @@ import { Network } from "../src/network/network.ts";
 import { singleThread } from "../src/runtime/executor.ts";
 import { startWorker } from "../src/runtime/hosts/workers.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
+import { stridedRows } from "../src/runtime/records.ts";
 import { shareMemory } from "../src/runtime/shared-memory.ts";
 import { type HostWorker, loadShared, startThreads } from "../src/runtime/thread-pool.ts";
-import { hasRelaxedSimd, MAP_BLOCK } from "../src/runtime/wasm.ts";
+import { ACTIVATION_AFFINE, hasRelaxedSimd, MAP_BLOCK } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, threaded, WORKER } from "./harness.ts";
 
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));
@@ -79,20 +80,26 @@ describe("a network", () => {
 });
 
 describe("a thread pool", () => {
-  const affine = (runtime: Runtime, address: number, count: number, add: number) => ({
-    name: "affine_f32" as const,
-    kernel: runtime.kernels.affine_f32,
-    args: [address, address, count, 1, add],
-    units: Math.ceil(count / MAP_BLOCK),
-    index: 0,
-  });
+  const affine = (runtime: Runtime, address: number, count: number, add: number) => {
+    const { words } = stridedRows({ run: count, axes: 1, dims: [1, 0, 0] });
+    const rows = runtime.memory.allocate(words.byteLength, "test");
+    runtime.memory.ints.set(words, rows / 4);
+    return {
+      name: "activation_f32" as const,
+      kernel: runtime.kernels.activation_f32,
+      args: [address, address, rows, ACTIVATION_AFFINE, 1, add],
+      units: Math.ceil(count / MAP_BLOCK),
+      index: 0,
+    };
+  };
 
   it("does every unit of every call once", async () => {
     const runtime = await threaded("simd", 4);
     const count = 37 * MAP_BLOCK + 5;
     const address = runtime.memory.allocate(count * 4, "test");
     runtime.memory.floats.fill(0, address / 4, address / 4 + count);
-    for (let call = 1; call <= 3000; call++) runtime.executor.run(affine(runtime, address, count, 1));
+    const call = affine(runtime, address, count, 1);
+    for (let i = 1; i <= 3000; i++) runtime.executor.run(call);
     const wrong = runtime.memory.floats
       .subarray(address / 4, address / 4 + count)
       .findIndex((v) => v !== 3000);
@@ -104,9 +111,10 @@ describe("a thread pool", () => {
     const runtime = await threaded("simd", 3);
     const address = runtime.memory.allocate(64 * MAP_BLOCK * 4, "test");
     runtime.memory.floats.fill(0, address / 4, address / 4 + 64 * MAP_BLOCK);
-    for (let call = 0; call < 20; call++) {
+    const call = affine(runtime, address, 64 * MAP_BLOCK, 1);
+    for (let i = 0; i < 20; i++) {
       await new Promise((resolve) => setTimeout(resolve, 5));
-      runtime.executor.run(affine(runtime, address, 64 * MAP_BLOCK, 1));
+      runtime.executor.run(call);
     }
     expect(runtime.memory.floats[address / 4 + 63 * MAP_BLOCK]).toBe(20);
     runtime.dispose();
@@ -117,7 +125,8 @@ describe("a thread pool", () => {
     runtime.memory.allocate(40 << 20, "test");
     const address = runtime.memory.allocate(16 * MAP_BLOCK * 4, "test");
     runtime.memory.floats.fill(1, address / 4, address / 4 + 16 * MAP_BLOCK);
-    for (let call = 0; call < 100; call++) runtime.executor.run(affine(runtime, address, 16 * MAP_BLOCK, 1));
+    const call = affine(runtime, address, 16 * MAP_BLOCK, 1);
+    for (let i = 0; i < 100; i++) runtime.executor.run(call);
     expect(
       runtime.memory.floats.subarray(address / 4, address / 4 + 16 * MAP_BLOCK).every((v) => v === 101),
     ).toBe(true);

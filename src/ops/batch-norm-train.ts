@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.ts";
 import type { Edge, Graph, Node } from "../graph/graph.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
 import { show } from "./check.ts";
-import { checkNorm, emitMoments, normLayout, normRecord } from "./statistics.ts";
+import { checkNorm, emitChannelAffine, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
 export interface BatchNormTrainParams {
   epsilon: number;
@@ -26,13 +26,13 @@ export const batchNormTrain: Op<BatchNormTrainParams> = {
   },
   forward(e, [x, gamma, beta], [y, mean, variance], { epsilon }) {
     const layout = normLayout(x.shape, 1);
-    const { c, copies, rows, columns } = layout;
+    const { c, copies, columns } = layout;
     const moments = emitMoments(e, x, layout);
     e.call("norm_statistics_f32", c, [mean.base, variance.base, moments, normRecord(e, layout, c)]);
     const tables = e.scratch(3 * columns * 4);
     const vectors = [gamma.base, beta.base, mean.base, variance.base] as const;
     e.call("batch_norm_scale_f32", c, [tables, ...vectors, c, copies, epsilon]);
-    e.call("channel_affine_f32", rows, [y.base, x.base, tables, columns, columns, rows]);
+    emitChannelAffine(e, y, x, tables, layout);
   },
 };
 
