@@ -47,8 +47,9 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
   forward(e, [x, labels], [out], { labelSmoothing = 0 }) {
     const rows = rowsOf(x);
     const losses = e.scratch(rows * 4);
-    const numbers = [x.shape[x.shape.length - 1], Number(labels.dtype === "int32"), labelSmoothing];
-    e.call("cross_entropy_f32", rows, [losses, x.base, labels.base, ...numbers]);
+    const c = x.shape[x.shape.length - 1];
+    const sparse = Number(labels.dtype === "int32");
+    e.call("cross_entropy_f32", rows, [losses, x.base, labels.base, c, sparse, labelSmoothing]);
     reduceStretch(e, "sum", out.base, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
   },
 };
