@@ -86,8 +86,6 @@ export const GEMM_GROUP_OUT = 5;
 export const GEMM_MC = 6;
 export const GEMM_NC = 7;
 export const GEMM_K_BLOCKS = 8;
-/** 1: tiles of pixels outside, panels inside, because all panels fit L1. */
-export const GEMM_PIXELS_OUTER = 9;
 
 // FilterGrad: the outer product of two sets of pixels, read by grad.ts. Pixels in all, and in a block that is summed up alone;
 // channels of dy per group; strips of rows per group; groups.

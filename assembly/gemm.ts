@@ -9,27 +9,25 @@
 import { activate_run } from "./activation";
 import {
   EPILOGUE_ACCUMULATE, EPILOGUE_ACTIVATION, EPILOGUE_HI, EPILOGUE_LO, EPILOGUE_P, EPILOGUE_Q, GEMM_GROUP_IN, GEMM_GROUP_OUT, GEMM_GROUPS,
-  GEMM_K, GEMM_K_BLOCKS, GEMM_M, GEMM_MC, GEMM_N, GEMM_NC, GEMM_PIXELS_OUTER, GRID_D, GRID_H, GRID_IN_D, GRID_IN_H, GRID_IN_N, GRID_IN_W,
+  GEMM_K, GEMM_K_BLOCKS, GEMM_M, GEMM_MC, GEMM_N, GEMM_NC, GRID_D, GRID_H, GRID_IN_D, GRID_IN_H, GRID_IN_N, GRID_IN_W,
   GRID_N, GRID_OUT_D, GRID_OUT_FIRST, GRID_OUT_H, GRID_OUT_N, GRID_OUT_W, GRID_W, NR,
 } from "./abi";
 import { field, field_f32 } from "./simd";
 import { FROM_BIAS, FROM_BOTH, FROM_OUT, MR, MR_HALF } from "./tile";
-import { product_tile } from "./tiles.generated";
+import { product_tiles } from "./tiles.generated";
 
 /** Panels after which an activation is applied to what they made: 64 channels of a block's pixels are still in L2, at worst. */
 const ACTIVATE_PANELS = 8;
 
 /**
  * Unit: a block of MC pixels by NC panels of one group; blocks count group, then pixels, then panels (fastest). A panel's part of K
- * stays in L1 while the pixels of the block stream past it; where all panels together fit L1 (GEMM_PIXELS_OUTER) they stream past
- * a tile of pixels instead, so that each line of out is written once.
+ * stays in L1 while the pixels of the block stream past it.
  */
 export function gemm_f32(
   out: usize, x: usize, panels: usize, pixels: usize, runs: usize, gemmShape: usize, epilogue: usize, from: i32, to: i32,
 ): void {
   const M = field(gemmShape, GEMM_M), N = field(gemmShape, GEMM_N), K = field(gemmShape, GEMM_K);
   const MC = field(gemmShape, GEMM_MC), NC = field(gemmShape, GEMM_NC), kBlocks = field(gemmShape, GEMM_K_BLOCKS);
-  const pixelsOuter = field(gemmShape, GEMM_PIXELS_OUTER) != 0;
   const start = field(epilogue, EPILOGUE_ACCUMULATE) ? FROM_BOTH : FROM_BIAS;
   const activation = field(epilogue, EPILOGUE_ACTIVATION);
   const lo = field_f32(epilogue, EPILOGUE_LO), hi = field_f32(epilogue, EPILOGUE_HI);
@@ -37,7 +35,6 @@ export function gemm_f32(
   const panelBytes = <usize>(K + 1) * NR * 4;
   const across = (panelCount + NC - 1) / NC, down = (M + MC - 1) / MC;
   assert(0 <= from && from <= to && to <= across * down * field(gemmShape, GEMM_GROUPS));
-  assert(!pixelsOuter || kBlocks == 1);
 
   for (let block = from; block < to; block++) {
     const group = block / (across * down);
@@ -46,19 +43,6 @@ export function gemm_f32(
     const xg = x + <usize>group * <usize>field(gemmShape, GEMM_GROUP_IN);
     const og = out + <usize>group * <usize>field(gemmShape, GEMM_GROUP_OUT);
     const first = panels + <usize>(group * panelCount) * panelBytes;
-    if (pixelsOuter) {
-      const tiles = (m1 - m0 + MR - 1) / MR, short = (m1 - m0) / tiles, longer = (m1 - m0) % tiles;
-      for (let m = m0, i = 0; m < m1; i++) {
-        const rows = i < longer ? short + 1 : short;
-        const table = pixels + (<usize>m << 3);
-        let bias = first + <usize>n0 * panelBytes;
-        for (let n = n0; n < n1; n++, bias += panelBytes)
-          product_tile(rows, min(N - n * NR, NR), og + (<usize>n << 5), xg, bias + NR * 4, bias, table, runs, start, lo, hi);
-        m += rows;
-        if (activation) activate_pixels(activation, og, table, rows, n0, n1, N, epilogue);
-      }
-      continue;
-    }
     let table = runs;
     let k: usize = 0;
     for (let b = 0; b < kBlocks; b++) {
@@ -73,11 +57,10 @@ export function gemm_f32(
         // Rows are shared out evenly: a tile of five costs hardly more per row than one of six, a tile of one several times.
         const largest = columns > 4 ? MR : MR_HALF;
         const tiles = (m1 - m0 + largest - 1) / largest, short = (m1 - m0) / tiles, longer = (m1 - m0) % tiles;
-        for (let m = m0, i = 0; m < m1; i++) {
-          const rows = i < longer ? short + 1 : short;
-          product_tile(rows, columns, o, xg, panel, bias, pixels + (<usize>m << 3), table, b ? FROM_OUT : start, low, high);
-          m += rows;
-        }
+        const from_sum = b ? FROM_OUT : start;
+        const m = pixels + (<usize>m0 << 3), rest = m + (<usize>(longer * (short + 1)) << 3);
+        product_tiles(short + 1, longer, columns, o, xg, panel, bias, m, table, from_sum, low, high);
+        product_tiles(short, tiles - longer, columns, o, xg, panel, bias, rest, table, from_sum, low, high);
         if (activation && last && (n + 1 - done == ACTIVATE_PANELS || n + 1 == n1)) {
           activate_pixels(activation, og, pixels + (<usize>m0 << 3), m1 - m0, done, n + 1, N, epilogue);
           done = n + 1;

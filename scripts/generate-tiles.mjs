@@ -25,53 +25,63 @@ function product(name, rows, halves, part) {
       ? `store_some(${o} + ${16 * vector}, clamp(${c}, l, h), columns - ${4 * vector});`
       : `v128.store(${o}, clamp(${c}, l, h), ${16 * vector});`;
   const step = (s) => [
-    `const b0 = v128.load(panel, ${32 * s})${both ? `, b1 = v128.load(panel, ${32 * s + 16})` : ""};`,
+    `const b0 = v128.load(w, ${32 * s})${both ? `, b1 = v128.load(w, ${32 * s + 16})` : ""};`,
     ...each(rows, (i) =>
       both
         ? `{ const a = v128.load32_splat(p${i}, ${4 * s}); c${i}0 = madd(a, b0, c${i}0); c${i}1 = madd(a, b1, c${i}1); }`
         : `c${i}0 = madd(v128.load32_splat(p${i}, ${4 * s}), b0, c${i}0);`,
     ),
   ];
-  return [
-    `function ${name}(`,
-    "  out: usize, x: usize, panel: usize, bias: usize, pixels: usize, runs: usize, start: i32, columns: i32, lo: f32, hi: f32,",
-    "): void {",
-    ...each(rows, (i) => `  let p${i} = x + load<u32>(pixels, ${8 * i});`),
-    ...each(rows, (i) => `  let c${i}0 = v128.load(bias)${both ? `, c${i}1 = v128.load(bias, 16)` : ""};`),
-    "  if (start != FROM_BIAS) {",
+  const tile = [
+    ...each(rows, (i) => `let p${i} = x + load<u32>(pixels, ${8 * i});`),
+    ...each(rows, (i) => `let c${i}0 = v128.load(bias)${both ? `, c${i}1 = v128.load(bias, 16)` : ""};`),
+    "if (start != FROM_BIAS) {",
     ...each(rows, (i) => {
       const second = both ? ` c${i}1 = ${load(1, "o", 16)};` : "";
-      return `    { const o = out + load<u32>(pixels, ${8 * i + 4}); c${i}0 = ${load(0, "o", 0)};${second} }`;
+      return `  { const o = out + load<u32>(pixels, ${8 * i + 4}); c${i}0 = ${load(0, "o", 0)};${second} }`;
     }),
-    "    if (start == FROM_BOTH) {",
-    `      const b0 = v128.load(bias)${both ? ", b1 = v128.load(bias, 16)" : ""};`,
-    ...each(rows, (i) => `      c${i}0 = f32x4.add(c${i}0, b0);${both ? ` c${i}1 = f32x4.add(c${i}1, b1);` : ""}`),
-    "    }",
+    "  if (start == FROM_BOTH) {",
+    `    const b0 = v128.load(bias)${both ? ", b1 = v128.load(bias, 16)" : ""};`,
+    ...each(
+      rows,
+      (i) => `    c${i}0 = f32x4.add(c${i}0, b0);${both ? ` c${i}1 = f32x4.add(c${i}1, b1);` : ""}`,
+    ),
     "  }",
-    "  let moved: usize = 0; // how far the pointers have moved",
-    "  for (let n = load<i32>(runs); n > 0; n--) {",
-    "    const offset = <usize>load<i32>(runs, 4), length = load<i32>(runs, 8), move = offset - moved;",
-    "    runs += 8;",
-    ...each(rows, (i) => `    p${i} += move;`),
-    "    let left = length;",
-    `    for (; left > 0; left -= ${STEPS}) {`,
+    "}",
+    "let moved: usize = 0; // how far the pointers have moved",
+    "let w = panel, run = runs;",
+    "for (let n = load<i32>(runs); n > 0; n--) {",
+    "  const offset = <usize>load<i32>(run, 4), length = load<i32>(run, 8), move = offset - moved;",
+    "  run += 8;",
+    ...each(rows, (i) => `  p${i} += move;`),
+    "  let left = length;",
+    `  for (; left > 0; left -= ${STEPS}) {`,
     ...each(STEPS, (s) => [
-      "      {",
-      ...indent(step(s), 8),
-      "      }",
-      ...(s < STEPS - 1 ? [`      if (left == ${s + 1}) break;`] : []),
+      "    {",
+      ...indent(step(s), 6),
+      "    }",
+      ...(s < STEPS - 1 ? [`    if (left == ${s + 1}) break;`] : []),
     ]).flat(),
-    ...each(rows, (i) => `      p${i} += ${4 * STEPS};`),
-    `      panel += ${32 * STEPS};`,
-    "    }",
-    "    panel += <usize>left * 32;",
-    "    moved = offset + (<usize>(length - left) << 2);",
+    ...each(rows, (i) => `    p${i} += ${4 * STEPS};`),
+    `    w += ${32 * STEPS};`,
     "  }",
-    "  const l = f32x4.splat(lo), h = f32x4.splat(hi);",
+    "  w += <usize>left * 32;",
+    "  moved = offset + (<usize>(length - left) << 2);",
+    "}",
+    "const l = f32x4.splat(lo), h = f32x4.splat(hi);",
     ...each(rows, (i) => {
       const second = both ? ` ${store(1, "o", `c${i}1`)}` : "";
-      return `  { const o = out + load<u32>(pixels, ${8 * i + 4}); ${store(0, "o", `c${i}0`)}${second} }`;
+      return `{ const o = out + load<u32>(pixels, ${8 * i + 4}); ${store(0, "o", `c${i}0`)}${second} }`;
     }),
+  ];
+  return [
+    `function ${name}(`,
+    "  tiles: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, runs: usize, start: i32, columns: i32, lo: f32,",
+    "  hi: f32,",
+    "): void {",
+    `  for (; tiles > 0; tiles--, pixels += ${8 * rows}) {`,
+    ...indent(tile, 4),
+    "  }",
     "}",
     "",
   ];
@@ -84,7 +94,8 @@ function filterGrad(rows) {
     `const b0 = v128.load(dy, ${32 * s}), b1 = v128.load(dy, ${32 * s + 16});`,
     ...each(
       rows,
-      (i) => `{ const a = v128.load32_splat(p, ${4 * i}); c${i}0 = madd(a, b0, c${i}0); c${i}1 = madd(a, b1, c${i}1); }`,
+      (i) =>
+        `{ const a = v128.load32_splat(p, ${4 * i}); c${i}0 = madd(a, b0, c${i}0); c${i}1 = madd(a, b1, c${i}1); }`,
     ),
   ];
   return [
@@ -115,7 +126,7 @@ const dispatch = (most, largest, call) =>
     return `${i ? "else " : ""}${rows > 1 ? `if (${condition}) ` : ""}${call(rows)};`;
   });
 
-const productArguments = "out, x, panel, bias, pixels, runs, start, columns, lo, hi";
+const productArguments = "tiles, out, x, panel, bias, pixels, runs, start, columns, lo, hi";
 const gradArguments = "out, row, x, dy, pixels, length, add, columns";
 const counts = (most) => each(most, (i) => i + 1);
 
@@ -130,17 +141,26 @@ writeFileSync(
     ...counts(ROWS).flatMap((rows) => product(`product_${rows}`, rows, 2, -1)),
     ...counts(ROWS).flatMap((rows) => product(`product_${rows}_part`, rows, 2, 1)),
     ...counts(ROWS_HALF).flatMap((rows) => product(`product_${rows}_half`, rows, 1, 0)),
-    "/** One tile of `rows` pixels by `columns` channels (NR, or fewer in the last panel). */",
-    "export function product_tile(",
-    "  rows: i32, columns: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, runs: usize, start: i32, lo: f32,",
-    "  hi: f32,",
+    "/** `tiles` tiles, one after the other in the table, of `rows` pixels by `columns` channels (NR, or fewer in the last panel). */",
+    "export function product_tiles(",
+    "  rows: i32, tiles: i32, columns: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, runs: usize, start: i32,",
+    "  lo: f32, hi: f32,",
     "): void {",
     "  if (columns == NR) {",
-    ...indent(dispatch(ROWS, "MR", (rows) => `product_${rows}(${productArguments})`), 4),
+    ...indent(
+      dispatch(ROWS, "MR", (rows) => `product_${rows}(${productArguments})`),
+      4,
+    ),
     "  } else if (columns > 4) {",
-    ...indent(dispatch(ROWS, "MR", (rows) => `product_${rows}_part(${productArguments})`), 4),
+    ...indent(
+      dispatch(ROWS, "MR", (rows) => `product_${rows}_part(${productArguments})`),
+      4,
+    ),
     "  } else {",
-    ...indent(dispatch(ROWS_HALF, "MR_HALF", (rows) => `product_${rows}_half(${productArguments})`), 4),
+    ...indent(
+      dispatch(ROWS_HALF, "MR_HALF", (rows) => `product_${rows}_half(${productArguments})`),
+      4,
+    ),
     "  }",
     "}",
     "",
@@ -149,7 +169,10 @@ writeFileSync(
     "export function filter_grad_tile(",
     "  rows: i32, out: usize, row: usize, x: usize, dy: usize, pixels: usize, length: i32, add: bool, columns: i32,",
     "): void {",
-    ...indent(dispatch(ROWS, "MR", (rows) => `filter_grad_${rows}(${gradArguments})`), 2),
+    ...indent(
+      dispatch(ROWS, "MR", (rows) => `filter_grad_${rows}(${gradArguments})`),
+      2,
+    ),
     "}",
     "",
   ].join("\n"),

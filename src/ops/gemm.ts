@@ -43,8 +43,8 @@ export function packProduct(e: Emitter, product: Product): PackedProduct {
   const { panels, packedBytes } = planGemm(outputs, K, groups);
   const packed = e.packed(bias ? [filter, bias] : [filter], packedBytes, (to) =>
     e.call("pack_filter_f32", panels * groups, [
-      ...[to, filter.base, bias?.base ?? 0, e.table(taps.length ? taps : [0])] as const,
-      ...[taps.length, inputs, outputs, groups] as const,
+      ...([to, filter.base, bias?.base ?? 0, e.table(taps.length ? taps : [0])] as const),
+      ...([taps.length, inputs, outputs, groups] as const),
     ]),
   );
   return withPanels(e, product, packed);
@@ -54,7 +54,10 @@ export function packProduct(e: Emitter, product: Product): PackedProduct {
 export function withPanels(e: Emitter, product: Product, panels: Address): PackedProduct {
   const { kc } = planGemm(product.outputs, product.taps.length * product.inputs, product.groups);
   const blocks = cutRuns(product.runs, kc);
-  const table = blocks.flatMap((block) => [block.length, ...block.flatMap((run) => [run.offset, run.length])]);
+  const table = blocks.flatMap((block) => [
+    block.length,
+    ...block.flatMap((run) => [run.offset, run.length]),
+  ]);
   return { product, panels, runs: e.table(table), kBlocks: blocks.length };
 }
 
@@ -72,13 +75,12 @@ export function multiply(
   if (M === 0) return;
   const K = p.taps.length * p.inputs;
   const { panels } = planGemm(p.outputs, K, p.groups);
-  const { mc, nc, units, pixelsOuter } = cutGemm(M, panels, K, p.groups, e.threads);
+  const { mc, nc, units } = cutGemm(M, panels, K, p.groups, e.threads);
   const shape = e.record(
     gemmShape({
       ...{ M, N: p.outputs, K, groups: p.groups, mc, nc, kBlocks },
       groupIn: grid.groups?.[0] ?? p.inputs * 4,
       groupOut: grid.groups?.[1] ?? p.outputs * 4,
-      pixelsOuter: Number(pixelsOuter),
     }),
   );
   e.call("gemm_f32", units, [output, input, packed, table, runs, shape, epilogue]);
@@ -109,7 +111,15 @@ export function multiplyInChunks(
       if (axis < cut) return write(axis + 1, x, out);
       const part = sizes.map((size, i) => (i < cut ? 1 : i === cut ? count : size));
       const whole = sizes.map((size, i) => (i < cut ? 1 : i === cut ? perChunk : size));
-      multiply(e, packed, { ...grid, counts: part }, x, out, epilogue, pixelTable(e, { ...grid, counts: whole }));
+      multiply(
+        e,
+        packed,
+        { ...grid, counts: part },
+        x,
+        out,
+        epilogue,
+        pixelTable(e, { ...grid, counts: whole }),
+      );
     });
   write(0, input, output);
 }
@@ -120,8 +130,8 @@ const tables = new WeakMap<Emitter, Map<string, Address>>();
 /** The pixel table: two u32 byte offsets (input, output) per pixel. */
 export function pixelTable(e: Emitter, { counts, input, output, first }: Grid): Address {
   const key = [counts, input, output, first].join();
-  let own = tables.get(e);
-  if (!own) tables.set(e, (own = new Map()));
+  const own = tables.get(e) ?? new Map<string, Address>();
+  tables.set(e, own);
   let table = own.get(key);
   if (!table) {
     const [n, d, h, w] = counts;

@@ -1,5 +1,5 @@
 // Winograd's convolutions as calls: per chunk of tiles, inputs are transformed, multiplied point by point, and transformed back.
-import { epilogue, winogradShape } from "../runtime/records.ts";
+
 import type { Emitter, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import {
@@ -11,13 +11,22 @@ import {
   winogradTiles,
 } from "../runtime/plan.ts";
 import { forEachChunk } from "../runtime/program.ts";
+import { epilogue, winogradShape } from "../runtime/records.ts";
 import { multiply, pixelTable, withPanels } from "./gemm.ts";
 import type { Axis } from "./window.ts";
 
 /** The kernels of each algorithm. Two with the same number of interpolation points transform their inputs alike. */
 const KERNELS = {
-  winograd4: { pack: "winograd_pack_f4_f32", input: "winograd_input_f4_f32", output: "winograd_output_f4_f32" },
-  winograd2: { pack: "winograd_pack_f2_f32", input: "winograd_input_f2_f32", output: "winograd_output_f2_f32" },
+  winograd4: {
+    pack: "winograd_pack_f4_f32",
+    input: "winograd_input_f4_f32",
+    output: "winograd_output_f4_f32",
+  },
+  winograd2: {
+    pack: "winograd_pack_f2_f32",
+    input: "winograd_input_f2_f32",
+    output: "winograd_output_f2_f32",
+  },
   winograd2k5: {
     pack: "winograd_pack_f2k5_f32",
     input: "winograd_input_f4_f32",
@@ -55,9 +64,7 @@ export function prepareWinograd(
   const product = { inputs: c, outputs: oc, groups: points, filter: w, bias: undefined, taps: [0], runs };
   const factors = withPanels(e, product, packed);
   // Products of points are sums in the making: only the output transform ends them.
-  const none = e.record(
-    epilogue({ accumulate: 0, lo: -Infinity, hi: Infinity, activation: 0, p: 0, q: 0 }),
-  );
+  const none = e.record(epilogue({ accumulate: 0, lo: -Infinity, hi: Infinity, activation: 0, p: 0, q: 0 }));
   const tiles = tilesOfPhase(axes, m);
   const [, height, width] = axes;
   return (images, x, y) => {

@@ -3,11 +3,12 @@
 import { Edge, type Graph, type Node } from "../graph/graph.ts";
 import { type Activation, activation } from "../ops/activation.ts";
 import { accumulates, conv, convAdd } from "../ops/conv.ts";
-import type { ConvParams } from "../ops/conv-geometry.ts";
+import { type ConvParams, convGeometry } from "../ops/conv-geometry.ts";
 import { convTranspose } from "../ops/conv-transpose.ts";
 import { dense } from "../ops/dense.ts";
 import { type BinaryParams, binary } from "../ops/elementwise.ts";
 import { batchNorm } from "../ops/norm.ts";
+import { isSpatial, type PadParams, pad } from "../ops/pad.ts";
 
 /** Ops that take a filter whose last axis is the output channel, then maybe a bias, and can apply an activation. */
 const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
@@ -17,6 +18,7 @@ const ACTIVATE = new Set<unknown>([...PRODUCTS, convAdd]);
 /** Folds batch normalisation, the sum that ends a residual block, and activations into the product before them. */
 export function fuse(graph: Graph, outputs: Edge[]): void {
   graph.prune(outputs);
+  foldPad(graph, outputs);
   foldBatchNorm(graph, outputs);
   graph.prune(outputs);
   fuseSum(graph, outputs);
@@ -36,6 +38,24 @@ export function takeOver(node: Node, by: Node): void {
   by.outputs = node.outputs;
   by.outputs[0].node = by;
   node.outputs = [];
+}
+
+/** Zeros round the input of a convolution become padding of its own. */
+function foldPad(graph: Graph, outputs: Edge[]): void {
+  const uses = graph.uses(outputs);
+  for (const node of graph.nodes) {
+    const before = node.inputs[0]?.node;
+    if (node.op !== conv || before?.op !== pad || uses.get(node.inputs[0]) !== 1) continue;
+    const { pads, mode, value } = before.params as PadParams;
+    const p = node.params as ConvParams;
+    const { axes } = convGeometry(node.inputs, p, node.where);
+    const bare = axes.every((a) => a.before === 0 && a.after === 0);
+    if (mode !== "constant" || value !== 0 || !isSpatial(pads) || !(bare || p.paddingMode === "zeros"))
+      continue;
+    const padding = axes.map((a, i) => [a.before + pads[i + 1][0], a.after + pads[i + 1][1]] as const);
+    node.params = { ...p, padding, paddingMode: "zeros" };
+    node.inputs = [before.inputs[0], ...node.inputs.slice(1)];
+  }
 }
 
 /** gamma * (w·x + b − mean) / sqrt(var + eps) + beta is a product again: w * s and (b − mean) * s + beta, s = gamma / sqrt(var + eps). */
@@ -61,6 +81,7 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
 /** a + conv(x) becomes a convolution that adds to a where it lies, if nobody needs a afterwards. */
 function fuseSum(graph: Graph, outputs: Edge[]): void {
   const { nodes } = graph;
+  const positions = new Map(nodes.map((node, i) => [node, i]));
   const readers = new Map<Edge, number[]>();
   const read = (node: Node, i: number): void => {
     for (const edge of node.inputs) readers.set(edge, [...(readers.get(edge) ?? []), i]);
@@ -89,7 +110,7 @@ function fuseSum(graph: Graph, outputs: Edge[]): void {
     const [a, b] = node.inputs;
     if (a === b || String(a.shape) !== String(b.shape)) return;
     // Of two convolutions the later one adds to the result of the earlier one.
-    const place = (edge: Edge) => nodes.indexOf(edge.node!);
+    const place = (edge: Edge) => positions.get(edge.node!) ?? -1;
     const ways =
       place(a) > place(b)
         ? [
@@ -106,6 +127,7 @@ function fuseSum(graph: Graph, outputs: Edge[]): void {
     const joined: Node = { ...by, op: convAdd, inputs: [sum, ...by.inputs], outputs: node.outputs };
     joined.outputs[0].node = joined;
     nodes[i] = joined;
+    positions.set(joined, i);
     by.outputs = [];
     read(by, i);
     overwritten.add(sum);

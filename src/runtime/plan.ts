@@ -98,9 +98,6 @@ const KC = 768;
 /** Pixels of a block: enough to use a panel's block many times, few enough that their input stays in L2. */
 const MC = 192;
 
-/** Bytes of packed panels that stay in L1 beside a tile of pixels and what it writes. */
-const RESIDENT_BYTES = 16 * 1024;
-
 /** Pixels that a table of offsets covers at most: 256 KB. Larger products are done in chunks that share a table. */
 const TABLE_PIXELS = 32768;
 
@@ -132,8 +129,6 @@ export interface GemmBlocks {
   mc: number;
   nc: number;
   units: number;
-  /** Whether panels run inside tiles of pixels, rather than pixels inside panels. */
-  pixelsOuter: boolean;
 }
 
 /** Cuts a product of M pixels by so many panels per group: by pixels, and where those are few, for threads by panels too. */
@@ -144,9 +139,7 @@ export function cutGemm(M: number, panels: number, K: number, groups: number, th
   const wanted = threads === 1 ? 1 : (threads * BLOCKS) / (down * groups);
   const worth = (Math.min(M, mc) * panels * NR * K) / BLOCK_WORK;
   const nc = Math.ceil(panels / Math.max(1, Math.min(wanted, worth, panels)));
-  const bytes = panels * (K + 1) * NR * 4;
-  const pixelsOuter = panels > 1 && K <= KC && bytes <= RESIDENT_BYTES;
-  return { mc, nc, units: groups * down * Math.ceil(panels / nc), pixelsOuter };
+  return { mc, nc, units: groups * down * Math.ceil(panels / nc) };
 }
 
 /** Blocks of four channels, each with its bias and taps. */

@@ -92,7 +92,6 @@ export const gemmShape = define("gemmShape", {
   mc: abi.GEMM_MC,
   nc: abi.GEMM_NC,
   kBlocks: abi.GEMM_K_BLOCKS,
-  pixelsOuter: abi.GEMM_PIXELS_OUTER,
 });
 
 export const pixelGrid = define("pixelGrid", {
