@@ -21,8 +21,6 @@ import { deflateRawSync } from "node:zlib";
 process.chdir(fileURLToPath(new URL("..", import.meta.url)));
 const { values: flags } = parseArgs({ options: { wasm: { type: "boolean" }, test: { type: "boolean" } } });
 
-/** What every step depends on: how it is called, and the versions of the tools. */
-const TOOLS = ["scripts/build.mjs", "scripts/bundle.mjs", "package.json", "package-lock.json"];
 const RECORD = "build/steps.json";
 const record = existsSync(RECORD) ? JSON.parse(readFileSync(RECORD, "utf8")) : {};
 
@@ -33,19 +31,19 @@ const list = (folder, pattern) =>
     .filter((file) => pattern.test(file))
     .sort();
 
-function digest(files) {
-  const hash = createHash("sha256");
+function digest(files, code = "") {
+  const hash = createHash("sha256").update(code);
   for (const file of files) hash.update(`${file}\0`).update(existsSync(file) ? readFileSync(file) : "\0");
   return hash.digest("hex");
 }
 
 /**
- * Runs a step unless both its inputs and its outputs are those of the last time: a file may have been written by hand since.
+ * Runs a step unless its code, its inputs and its outputs are those of the last time: a file may have been written by hand since.
  * `outputs` lists files, or is a function that lists what is there.
  */
 async function step(name, { inputs, outputs, run }) {
   const written = () => (typeof outputs === "function" ? outputs() : outputs);
-  const given = digest([...TOOLS, ...inputs]);
+  const given = digest(inputs, String(run));
   if (record[name]?.inputs === given && record[name].outputs === digest(written())) return;
   const start = performance.now();
   for (const file of written()) rmSync(file, { force: true });
@@ -70,7 +68,7 @@ async function buildKernels() {
     outputs: ["assembly/tiles.generated.ts"],
     run: () => node("scripts/generate-tiles.mjs"),
   });
-  const kernels = ["asconfig.json", ...list("assembly", /\.ts$/)];
+  const kernels = ["asconfig.json", "node_modules/assemblyscript/package.json", ...list("assembly", /\.ts$/)];
   await Promise.all(
     ["simd", "relaxed", "checked"].map((target) =>
       step(`${target}.wasm`, {
@@ -98,7 +96,9 @@ async function buildKernels() {
     });
 }
 
-const sources = ["tsconfig.json", "assembly/abi.ts", ...list("src", /\.ts$/)];
+/** What the steps of bundle.mjs depend on; the lock file has the versions of the tools. */
+const bundling = ["scripts/bundle.mjs", "package-lock.json", "tsconfig.json"];
+const sources = [...bundling, "assembly/abi.ts", ...list("src", /\.ts$/)];
 
 async function buildWorker() {
   const { bundleWorker } = await import("./bundle.mjs");
@@ -123,7 +123,7 @@ async function buildPackage() {
     await step(to, { inputs: [from], outputs: [to], run: () => copyFileSync(from, to) });
   for (const build of ["simd", "relaxed"])
     await step(`dist/${build}.js`, {
-      inputs: [`build/${build}.deflate`],
+      inputs: ["scripts/bundle.mjs", `build/${build}.deflate`],
       outputs: [`dist/${build}.js`],
       run: () => inlineBinary(`build/${build}.deflate`, `dist/${build}.js`),
     });

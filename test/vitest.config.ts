@@ -8,6 +8,7 @@ export default defineConfig({
   root,
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: ["test/hosts/**"],
     testTimeout: 120_000,
     pool: "forks",
     // The second is what CI counts.

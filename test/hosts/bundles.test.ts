@@ -1,0 +1,53 @@
+// Programs bundled from the packed package by esbuild, Rollup and webpack: they run, and hold no more than they use.
+import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { gzipSync } from "node:zlib";
+import { beforeAll, describe, expect, inject, test } from "vitest";
+import { bundlers, emptyFolder } from "./bundlers.ts";
+
+const KB = 1024;
+const project = inject("project");
+const file = join(project, "net.safetensors");
+const nines = new Array(8).fill(9);
+const refused = expect.stringMatching(/^ArgumentError: .*adam\(\)/);
+
+interface Program {
+  readonly name: string;
+  readonly args?: readonly string[];
+  readonly prints: object;
+  /** Bytes of minified code that is loaded at once, gzipped; the binary is not among it. */
+  readonly limit: number;
+}
+
+const programs: readonly Program[] = [
+  { name: "eager", prints: { sum: [10], relu: [0, 0, 1, 2], json: [1, 2, 3, 4] }, limit: 32 * KB },
+  { name: "predict", prints: { described: nines, json: nines, refused }, limit: 32 * KB },
+  { name: "fit", prints: { learns: true, refused }, limit: 60 * KB },
+  { name: "safetensors", args: [file], prints: { layers: ["conv2d"], bias: [3, 4] }, limit: 4 * KB },
+  { name: "everything", prints: { value: [10], gradients: [[1, 2, 3, 4]] }, limit: 60 * KB },
+];
+
+beforeAll(async () => {
+  const entry = pathToFileURL(join(project, "node_modules/convolith/dist/index.js")).href;
+  const convolith = (await import(entry)) as typeof import("../../src/index.ts");
+  using engine = await convolith.createEngine();
+  const model = convolith.sequential([4, 4, 1], [convolith.conv2d({ filters: 2, kernel: 3, name: "c" })]);
+  const weights = { "c.kernel": new Float32Array(18).fill(1), "c.bias": new Float32Array([3, 4]) };
+  writeFileSync(file, engine.compile(model, { weights }).save());
+});
+
+describe.each(Object.entries(bundlers))("%s", (bundler, bundle) => {
+  test.each(programs)(
+    "bundles $name, which runs and is small",
+    async ({ name, args = [], prints, limit }) => {
+      const { entry, loaded } = await bundle(join(project, `${name}.js`), emptyFolder(project));
+      const bytes = gzipSync(loaded.join(""), { level: 9 }).length;
+      console.log(`${bundler}, ${name}: ${(bytes / KB).toFixed(1)} KB gzipped of at most ${limit / KB}`);
+      const printed = execFileSync(process.execPath, [entry, ...args], { encoding: "utf8" });
+      expect(JSON.parse(printed)).toEqual(prints);
+      expect(bytes).toBeLessThanOrEqual(limit);
+    },
+  );
+});

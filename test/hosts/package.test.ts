@@ -1,0 +1,91 @@
+// The packed package in Node and TypeScript, and as its linters see it.
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { transformSync } from "esbuild";
+import { expect, inject, test } from "vitest";
+
+const project = inject("project");
+const dist = join(project, "node_modules/convolith/dist");
+const root = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Without npm's settings for the script that runs this: npx would take them for its own. */
+const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+
+/** What a command prints; where it fails, what it printed is the error. */
+function run(command: string, ...args: string[]): string {
+  try {
+    return execFileSync(command, args, { cwd: project, encoding: "utf8", stdio: "pipe", env });
+  } catch (error) {
+    const { stdout, stderr } = error as { stdout: string; stderr: string };
+    throw new Error(`${command} ${args.join(" ")}\n${stdout}${stderr}`);
+  }
+}
+
+test.each([
+  ["5.4", join(project, "node_modules/typescript/bin/tsc")],
+  ["7", join(root, "node_modules/@typescript/native/bin/tsc")],
+])("TypeScript %s checks a program and every declaration of the package", (_, tsc) => {
+  const options =
+    "--strict --noEmit --target es2022 --module nodenext --lib es2023,esnext.disposable,dom --types node";
+  expect(run(process.execPath, tsc, ...options.split(" "), "use.ts")).toBe("");
+});
+
+test("declarations stand alone: they name no file outside dist and nothing internal", () => {
+  const files = (readdirSync(dist, { recursive: true }) as string[]).filter((name) => name.endsWith(".d.ts"));
+  expect(files.length).toBeLessThanOrEqual(4);
+  const text = files.map((name) => readFileSync(join(dist, name), "utf8")).join("\n");
+  expect(
+    [...text.matchAll(/from ["'](.*?)["']/g)].filter(([, from]) => !/^\.\.?\/\w+\.js$/.test(from)),
+  ).toEqual([]);
+  expect(
+    /\b(?:Runtime|Program|Address|Storage|Emitter|KernelArguments|Graph)\b/.exec(text)?.[0],
+  ).toBeUndefined();
+});
+
+test.each(["this Node", "22", "24"])("runs on Node: %s", (version) => {
+  const { code } = transformSync(readFileSync(join(project, "use.ts"), "utf8"), {
+    loader: "ts",
+    format: "esm",
+  });
+  writeFileSync(join(project, "use.mjs"), code);
+  const printed =
+    version === "this Node"
+      ? run(process.execPath, "use.mjs")
+      : run("npx", "--yes", `node@${version}`, "use.mjs");
+  const { said, build, ...answers } = JSON.parse(printed);
+  expect(answers).toEqual({
+    predicted: new Array(8).fill(9),
+    sum: 10,
+    value: 30,
+    gradient: [1, 2, 3, 4],
+    learns: true,
+    onnx: [8, 8], // field 1, the version of the format: 8
+    fromTfjs: "function",
+  });
+  // Not the name that minifying gave the class; nor, when it is not caught, a screen full of code.
+  expect(said).toMatch(/^ShapeError: /);
+  expect(said.length).toBeLessThan(2000);
+  if (version !== "this Node") expect(build).toBe("relaxed");
+});
+
+test("publint and are-the-types-wrong find nothing", () => {
+  const bin = join(root, "node_modules/.bin");
+  expect(run(join(bin, "publint"), "run", "--strict", inject("tarball"))).toContain("All good!");
+  const notModules = ["simd.wasm", "relaxed.wasm", "worker.js"];
+  const options = ["--profile", "esm-only", "--format", "ascii", "--exclude-entrypoints", ...notModules];
+  run(join(bin, "attw"), inject("tarball"), ...options);
+});
+
+test("the relaxed binary stays below 160 KB; a page without a bundler loads little more than 100 KB", () => {
+  const bytes = (...files: string[]): Buffer =>
+    Buffer.concat(files.map((name) => readFileSync(join(dist, name))));
+  expect(bytes("relaxed.wasm").length).toBeLessThanOrEqual(160 * 1024);
+  // The front door and what it imports, with all of training, and one binary, inlined.
+  const chunks = readdirSync(dist).filter((name) => /^chunk-.*\.js$/.test(name));
+  const wire = gzipSync(bytes("index.js", "relaxed.js", ...chunks), { level: 9 }).length;
+  console.log(`over the wire without a bundler: ${(wire / 1024).toFixed(1)} KB gzipped`);
+  expect(wire).toBeLessThanOrEqual(112 * 1024);
+});

@@ -1,0 +1,66 @@
+// The packed package in Cloudflare's runtime, where compiling bytes is forbidden and binaries arrive as modules.
+
+import { readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { build } from "esbuild";
+import { Miniflare } from "miniflare";
+import { expect, inject, test } from "vitest";
+
+const worker = `
+import { createEngine, sequential, conv2d, globalAvgPool } from "convolith";
+export default {
+  async fetch() {
+    const engine = await createEngine();
+    const x = engine.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
+    const w = engine.tensor([1, 1, 1, 1], [2, 2, 1, 1]);
+    const eager = Array.from(engine.conv2d(x, w).data());
+    const net = engine.compile(sequential([2, 2, 1], [conv2d({ filters: 1, kernel: 2, name: "c" }), globalAvgPool()]), {
+      weights: { "c.kernel": new Float32Array(4).fill(1), "c.bias": new Float32Array(1) },
+    });
+    return Response.json({
+      eager, net: Array.from(net.predict([1, 2, 3, 4])), info: engine.info, threaded: (await createEngine({ threads: 2 })).info,
+    });
+  },
+};`;
+
+test("loads and convolves in workerd", async () => {
+  const project = inject("project");
+  const bundle = await build({
+    stdin: { contents: worker, resolveDir: project },
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    // What wrangler asks for.
+    conditions: ["workerd", "worker", "browser"],
+    plugins: [
+      {
+        name: "wasm-modules",
+        setup({ onResolve }) {
+          onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: `./${basename(path)}`, external: true }));
+        },
+      },
+    ],
+  });
+  const binary = (name: string) => readFileSync(join(project, "node_modules/convolith/dist", name));
+  const flare = new Miniflare({
+    compatibilityDate: "2025-09-01",
+    modules: [
+      { type: "ESModule", path: "worker.mjs", contents: bundle.outputFiles[0].text },
+      { type: "CompiledWasm", path: "relaxed.wasm", contents: binary("relaxed.wasm") },
+      { type: "CompiledWasm", path: "simd.wasm", contents: binary("simd.wasm") },
+    ],
+  });
+  try {
+    const answer = await (await flare.dispatchFetch("http://localhost/")).json();
+    const info = { build: "relaxed", threads: 1 };
+    expect(answer).toEqual({
+      eager: [10],
+      net: [10],
+      info,
+      threaded: { ...info, fallback: "this runtime has no workers" },
+    });
+  } finally {
+    await flare.dispose();
+  }
+});
