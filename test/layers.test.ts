@@ -1,6 +1,7 @@
 // Every kind of layer against the oracle, and against the eager op of the same name.
 import { describe, expect, it } from "vitest";
-import { Engine } from "../src/engine/engine.ts";
+import { type EagerOps, Engine } from "../src/engine/engine.ts";
+import type * as registry from "../src/layers/index.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
 import { Network } from "../src/network/network.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
@@ -49,7 +50,9 @@ for (const { name, engine } of builds())
   });
 
 /** Kinds without an eager op: out of training both return their input. */
-const NO_OP = ["dropout", "identity"];
+const NO_OP = ["dropout", "identity"] as const;
+/** Eager ops without a layer. */
+const NO_LAYER: ("loss" | "im2col" | "col2im")[] = ["loss", "im2col", "col2im"];
 /** Eager ops that take weights in front of their options; the others take weights among them. */
 const WEIGHTS_IN_FRONT = /^(conv|depthwiseConv|separableConv|dense|prelu)/;
 /** Options that describe a layer's weights, or its training. */
@@ -77,22 +80,24 @@ const expectingOptions = (kind: string, options: readonly string[]): object => (
     const [, message, list] = /^(.*); there are (.*)$/.exec(error.message) ?? [];
     return (
       message === `${kind}: there is no option "nonsense"` &&
-      String(list.split(", ").sort()) === String(options)
+      String(list.split(", ").sort()) === String(options.length ? options : ["none"])
     );
   },
 });
 
 describe("layers and eager ops", () => {
   const [{ engine: loading }] = builds();
-  const kinds = factories.filter(([kind]) => !NO_OP.includes(kind));
+  const kinds = factories.filter(([kind]) => !NO_OP.some((name) => name === kind));
 
-  it("have the same names", async () => {
-    const engine = new Engine(await loading);
-    const names = new Set<string>();
-    for (let of = Object.getPrototypeOf(engine); of !== Object.prototype; of = Object.getPrototypeOf(of))
-      for (const name of Object.getOwnPropertyNames(of)) names.add(name);
+  it("have the same names", () => {
+    const names = new Set(Object.getOwnPropertyNames(Engine.prototype));
     expect(kinds.filter(([kind]) => !names.has(kind))).toEqual([]);
     expect(NO_OP.filter((kind) => names.has(kind))).toEqual([]);
+    // The compiler knows the same names: a layer without a line in the types of eager ops does not compile here.
+    const untyped: (typeof NO_OP)[number][] = [] as Exclude<keyof typeof registry, keyof EagerOps>[];
+    const others: typeof NO_LAYER = [] as Exclude<keyof EagerOps, keyof typeof registry>[];
+    expect([...untyped, ...others]).toEqual([]);
+    expect(NO_LAYER.filter((name) => !names.has(name))).toEqual([]);
   });
 
   it.each(kinds)("%s takes the same options in both", async (kind, factory) => {
@@ -107,8 +112,7 @@ describe("layers and eager ops", () => {
     const operands = operandsOf(kind, tensors[0], tensors[1]);
     const op = opOf(engine, kind);
     const options = [...own.filter((option) => !layerOnly(kind, option)), ...named].sort();
-    if (options.length === 0) expect(op.length).toBe(operands.length);
-    else expect(() => op(...operands, { nonsense: 1 })).toThrow(expectingOptions(kind, options));
+    expect(() => op(...operands, { nonsense: 1 })).toThrow(expectingOptions(kind, options));
   });
 
   for (const { name, engine: loading } of builds())

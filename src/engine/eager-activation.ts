@@ -1,8 +1,7 @@
-// Eager activations: one value in, one value out. The result has the shape of x.
-import * as layers from "../layers/activation.ts";
+// Types of eager activations: one value in, one value out. The result has the shape of x.
+import type * as layers from "../layers/activation.ts";
 import type { SharedOptions } from "../layers/layer.ts";
 import type { Tensor } from "../tensor.ts";
-import { EagerPool } from "./eager-pool.ts";
 
 export interface ActivationOptions extends SharedOptions<typeof layers.activation> {}
 
@@ -13,93 +12,49 @@ export interface AlphaOptions extends SharedOptions<typeof layers.leakyRelu> {}
 export interface SoftmaxOptions extends SharedOptions<typeof layers.softmax> {}
 
 /** Errors of all methods: ShapeError for options that do not fit, DisposedError, MemoryError. */
-export abstract class EagerActivation extends EagerPool {
+export interface ActivationOps {
   /** Any activation by name: `engine.activation(x, { activation: "geluTanh" })`. */
-  activation(x: Tensor, options: ActivationOptions): Tensor {
-    return this.one(layers.activation, x, options);
-  }
+  activation(x: Tensor, options: ActivationOptions): Tensor;
   /** max(x, 0) */
-  relu(x: Tensor): Tensor {
-    return this.one(layers.relu, x);
-  }
+  relu(x: Tensor): Tensor;
   /** min(max(x, 0), 6) */
-  relu6(x: Tensor): Tensor {
-    return this.one(layers.relu6, x);
-  }
+  relu6(x: Tensor): Tensor;
   /** x for x > 0, alpha * x below. */
-  leakyRelu(x: Tensor, options?: AlphaOptions): Tensor {
-    return this.one(layers.leakyRelu, x, options);
-  }
+  leakyRelu(x: Tensor, options?: AlphaOptions): Tensor;
   /** x for x > 0, alpha * (exp(x) − 1) below. */
-  elu(x: Tensor, options?: AlphaOptions): Tensor {
-    return this.one(layers.elu, x, options);
-  }
+  elu(x: Tensor, options?: AlphaOptions): Tensor;
   /** elu with the scale and alpha of "Self-Normalizing Neural Networks". */
-  selu(x: Tensor): Tensor {
-    return this.one(layers.selu, x);
-  }
+  selu(x: Tensor): Tensor;
   /** x * Phi(x), Phi the normal distribution function. */
-  gelu(x: Tensor): Tensor {
-    return this.one(layers.gelu, x);
-  }
+  gelu(x: Tensor): Tensor;
   /** 1 / (1 + exp(−x)) */
-  sigmoid(x: Tensor): Tensor {
-    return this.one(layers.sigmoid, x);
-  }
+  sigmoid(x: Tensor): Tensor;
   /** tanh(x) */
-  tanh(x: Tensor): Tensor {
-    return this.one(layers.tanh, x);
-  }
+  tanh(x: Tensor): Tensor;
   /** log(1 + exp(x)) */
-  softplus(x: Tensor): Tensor {
-    return this.one(layers.softplus, x);
-  }
+  softplus(x: Tensor): Tensor;
   /** x / (1 + |x|) */
-  softsign(x: Tensor): Tensor {
-    return this.one(layers.softsign, x);
-  }
+  softsign(x: Tensor): Tensor;
   /** x * sigmoid(x), also called swish. */
-  silu(x: Tensor): Tensor {
-    return this.one(layers.silu, x);
-  }
+  silu(x: Tensor): Tensor;
   /** x * tanh(softplus(x)) */
-  mish(x: Tensor): Tensor {
-    return this.one(layers.mish, x);
-  }
+  mish(x: Tensor): Tensor;
   /** x * hardSigmoid(x) */
-  hardSwish(x: Tensor): Tensor {
-    return this.one(layers.hardSwish, x);
-  }
+  hardSwish(x: Tensor): Tensor;
   /** clamp(x / 6 + 1/2, 0, 1) */
-  hardSigmoid(x: Tensor): Tensor {
-    return this.one(layers.hardSigmoid, x);
-  }
+  hardSigmoid(x: Tensor): Tensor;
   /** exp(x) */
-  exp(x: Tensor): Tensor {
-    return this.one(layers.exp, x);
-  }
+  exp(x: Tensor): Tensor;
   /** |x| */
-  abs(x: Tensor): Tensor {
-    return this.one(layers.abs, x);
-  }
+  abs(x: Tensor): Tensor;
   /** −x */
-  neg(x: Tensor): Tensor {
-    return this.one(layers.neg, x);
-  }
+  neg(x: Tensor): Tensor;
   /** The square root of x. */
-  sqrt(x: Tensor): Tensor {
-    return this.one(layers.sqrt, x);
-  }
+  sqrt(x: Tensor): Tensor;
   /** x for x > 0, alpha * x below. alpha is [c], [1], or another shape that broadcasts to x's. */
-  prelu(x: Tensor, alpha: Tensor): Tensor {
-    return this.one(layers.prelu, x, {}, alpha);
-  }
+  prelu(x: Tensor, alpha: Tensor): Tensor;
   /** exp(x) / sum of exp(x) along an axis. */
-  softmax(x: Tensor, options?: SoftmaxOptions): Tensor {
-    return this.one(layers.softmax, x, options);
-  }
+  softmax(x: Tensor, options?: SoftmaxOptions): Tensor;
   /** The logarithm of softmax along an axis. */
-  logSoftmax(x: Tensor, options?: SoftmaxOptions): Tensor {
-    return this.one(layers.logSoftmax, x, options);
-  }
+  logSoftmax(x: Tensor, options?: SoftmaxOptions): Tensor;
 }

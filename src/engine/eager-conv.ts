@@ -1,19 +1,9 @@
-// Eager convolutions, dense layers and patches. All tensors are channels last, filters [k..., in / groups, out].
-import * as layers from "../layers/conv.ts";
-import { dense } from "../layers/dense.ts";
-import {
-  given,
-  type LayerDefinition,
-  type PerAxis,
-  required,
-  type SharedOptions,
-  spatialAxes,
-} from "../layers/layer.ts";
-import { perAxis } from "../ops/check.ts";
-import { col2im, im2col } from "../ops/im2col.ts";
+// Types of eager convolutions, dense layers and patches. All tensors are channels last, filters [k..., in / groups, out].
+import type * as layers from "../layers/conv.ts";
+import type { dense } from "../layers/dense.ts";
+import type { PerAxis, SharedOptions } from "../layers/layer.ts";
 import type { Padding } from "../ops/window.ts";
-import type { Tensor, TensorType } from "../tensor.ts";
-import { EagerBase } from "./eager.ts";
+import type { Tensor } from "../tensor.ts";
 
 interface BiasOption {
   /** [out]. Default: none is added. */
@@ -52,97 +42,38 @@ export interface ImageOptions extends PatchOptions {
 }
 
 /** Errors of all methods: ShapeError for tensors, sizes and options that do not fit, DisposedError, MemoryError. */
-export abstract class EagerConv extends EagerBase {
+export interface ConvOps {
   /** x [n, w, c] with w [k, c / groups, out] gives [n, ow, out]. */
-  conv1d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor {
-    return this.one(layers.conv1d, x, options, w);
-  }
+  conv1d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor;
   /** x [n, h, w, c] with w [kh, kw, c / groups, out] gives [n, oh, ow, out]. */
-  conv2d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor {
-    return this.one(layers.conv2d, x, options, w);
-  }
+  conv2d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor;
   /** x [n, d, h, w, c] with w [kd, kh, kw, c / groups, out] gives [n, od, oh, ow, out]. */
-  conv3d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor {
-    return this.one(layers.conv3d, x, options, w);
-  }
+  conv3d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor;
 
   /** Each channel on its own: x [n, w, c] with w [k, 1, c * multiplier] gives [n, ow, c * multiplier]. */
-  depthwiseConv1d(x: Tensor, w: Tensor, options?: DepthwiseConvOptions): Tensor {
-    return this.one(layers.depthwiseConv1d, x, options, w);
-  }
+  depthwiseConv1d(x: Tensor, w: Tensor, options?: DepthwiseConvOptions): Tensor;
   /** Each channel on its own: x [n, h, w, c] with w [kh, kw, 1, c * multiplier] gives [n, oh, ow, c * multiplier]. */
-  depthwiseConv2d(x: Tensor, w: Tensor, options?: DepthwiseConvOptions): Tensor {
-    return this.one(layers.depthwiseConv2d, x, options, w);
-  }
+  depthwiseConv2d(x: Tensor, w: Tensor, options?: DepthwiseConvOptions): Tensor;
   /** Each channel on its own: x [n, d, h, w, c] with w [kd, kh, kw, 1, c * multiplier]. */
-  depthwiseConv3d(x: Tensor, w: Tensor, options?: DepthwiseConvOptions): Tensor {
-    return this.one(layers.depthwiseConv3d, x, options, w);
-  }
+  depthwiseConv3d(x: Tensor, w: Tensor, options?: DepthwiseConvOptions): Tensor;
 
   /** Depthwise, then 1x1: x [n, w, c] with depthwise [k, 1, m] and pointwise [1, m, out] gives [n, ow, out]. */
-  separableConv1d(x: Tensor, depthwise: Tensor, pointwise: Tensor, options?: SeparableConvOptions): Tensor {
-    return this.one(layers.separableConv1d, x, options, depthwise, pointwise);
-  }
+  separableConv1d(x: Tensor, depthwise: Tensor, pointwise: Tensor, options?: SeparableConvOptions): Tensor;
   /** Depthwise, then 1x1: x [n, h, w, c] with depthwise [kh, kw, 1, m] and pointwise [1, 1, m, out] gives [n, oh, ow, out]. */
-  separableConv2d(x: Tensor, depthwise: Tensor, pointwise: Tensor, options?: SeparableConvOptions): Tensor {
-    return this.one(layers.separableConv2d, x, options, depthwise, pointwise);
-  }
+  separableConv2d(x: Tensor, depthwise: Tensor, pointwise: Tensor, options?: SeparableConvOptions): Tensor;
 
   /** The adjoint of conv1d: x [n, w, c] with w [k, c / groups, out]. */
-  convTranspose1d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor {
-    return this.one(layers.convTranspose1d, x, options, w);
-  }
+  convTranspose1d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor;
   /** The adjoint of conv2d: x [n, h, w, c] with w [kh, kw, c / groups, out]. */
-  convTranspose2d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor {
-    return this.one(layers.convTranspose2d, x, options, w);
-  }
+  convTranspose2d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor;
   /** The adjoint of conv3d: x [n, d, h, w, c] with w [kd, kh, kw, c / groups, out]. */
-  convTranspose3d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor {
-    return this.one(layers.convTranspose3d, x, options, w);
-  }
+  convTranspose3d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor;
 
   /** x [..., in] with w [in, out] gives [..., out]. */
-  dense(x: Tensor, w: Tensor, options?: DenseOptions): Tensor {
-    return this.one(dense, x, options, w);
-  }
+  dense(x: Tensor, w: Tensor, options?: DenseOptions): Tensor;
 
   /** The patch under every window: x [n, h, w, c] gives [n, oh, ow, kh * kw * c]. One to three spatial axes. */
-  im2col(x: Tensor, options: PatchOptions): Tensor {
-    return this.one(PATCHES, x, options);
-  }
+  im2col(x: Tensor, options: PatchOptions): Tensor;
   /** The adjoint of im2col: adds patches [n, oh, ow, kh * kw * c] into images [n, ...outputSize, c]. */
-  col2im(x: Tensor, options: ImageOptions): Tensor {
-    return this.one(IMAGES, x, options);
-  }
+  col2im(x: Tensor, options: ImageOptions): Tensor;
 }
-
-const WINDOW = { kernel: true, stride: true, padding: true, dilation: true } as const;
-
-function windowOf(c: PatchOptions, x: TensorType, where: string) {
-  const axes = spatialAxes(x);
-  return {
-    kernel: required(c.kernel, axes, "kernel", where),
-    stride: perAxis(c.stride ?? 1, axes, "stride", where, 1),
-    dilation: perAxis(c.dilation ?? 1, axes, "dilation", where, 1),
-    padding: c.padding ?? "valid",
-  };
-}
-
-// Patches are no layers, but are defined like them.
-
-const PATCHES = {
-  kind: "im2col",
-  definition: {
-    options: WINDOW,
-    build: (g, c, [x], _, where) => g.op(im2col, [x], windowOf(c, x, where)),
-  } satisfies LayerDefinition<PatchOptions>,
-};
-
-const IMAGES = {
-  kind: "col2im",
-  definition: {
-    options: { ...WINDOW, outputSize: true },
-    build: (g, c, [x], _, where) =>
-      g.op(col2im, [x], { ...windowOf(c, x, where), size: given(c.outputSize, "outputSize", where) }),
-  } satisfies LayerDefinition<ImageOptions>,
-};

@@ -1,9 +1,8 @@
-// Eager pooling and normalisation: statistics over windows, maps or groups of channels.
+// Types of eager pooling and normalisation: statistics over windows, maps or groups of channels.
 import type { SharedOptions } from "../layers/layer.ts";
-import * as norms from "../layers/norm.ts";
-import * as pools from "../layers/pool.ts";
+import type * as norms from "../layers/norm.ts";
+import type * as pools from "../layers/pool.ts";
 import type { Tensor } from "../tensor.ts";
-import { EagerConv } from "./eager-conv.ts";
 
 /** stride as size, padding "valid", dilation 1, ceilMode false by default. */
 export interface MaxPoolOptions extends SharedOptions<typeof pools.maxPool2d> {}
@@ -36,50 +35,28 @@ export interface GroupNormOptions extends SharedOptions<typeof norms.groupNorm>,
 export interface InstanceNormOptions extends SharedOptions<typeof norms.instanceNorm>, AffineOptions {}
 
 /** Errors of all methods: ShapeError for tensors, sizes and options that do not fit, DisposedError, MemoryError. */
-export abstract class EagerPool extends EagerConv {
+export interface PoolOps {
   /** The largest value of each window: [n, w, c] to [n, ow, c]. */
-  maxPool1d(x: Tensor, options: MaxPoolOptions): Tensor {
-    return this.one(pools.maxPool1d, x, options);
-  }
+  maxPool1d(x: Tensor, options: MaxPoolOptions): Tensor;
   /** The largest value of each window: [n, h, w, c] to [n, oh, ow, c]. */
-  maxPool2d(x: Tensor, options: MaxPoolOptions): Tensor {
-    return this.one(pools.maxPool2d, x, options);
-  }
+  maxPool2d(x: Tensor, options: MaxPoolOptions): Tensor;
   /** The largest value of each window: [n, d, h, w, c] to [n, od, oh, ow, c]. */
-  maxPool3d(x: Tensor, options: MaxPoolOptions): Tensor {
-    return this.one(pools.maxPool3d, x, options);
-  }
+  maxPool3d(x: Tensor, options: MaxPoolOptions): Tensor;
   /** The mean of each window: [n, w, c] to [n, ow, c]. */
-  avgPool1d(x: Tensor, options: AvgPoolOptions): Tensor {
-    return this.one(pools.avgPool1d, x, options);
-  }
+  avgPool1d(x: Tensor, options: AvgPoolOptions): Tensor;
   /** The mean of each window: [n, h, w, c] to [n, oh, ow, c]. */
-  avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor {
-    return this.one(pools.avgPool2d, x, options);
-  }
+  avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor;
   /** The mean of each window: [n, d, h, w, c] to [n, od, oh, ow, c]. */
-  avgPool3d(x: Tensor, options: AvgPoolOptions): Tensor {
-    return this.one(pools.avgPool3d, x, options);
-  }
+  avgPool3d(x: Tensor, options: AvgPoolOptions): Tensor;
   /** The largest value of each channel: [n, ..., c] to [n, c], or [n, 1, ..., c] with keepDims. */
-  globalMaxPool(x: Tensor, options?: GlobalPoolOptions): Tensor {
-    return this.one(pools.globalMaxPool, x, options);
-  }
+  globalMaxPool(x: Tensor, options?: GlobalPoolOptions): Tensor;
   /** The mean of each channel: [n, ..., c] to [n, c], or [n, 1, ..., c] with keepDims. */
-  globalAvgPool(x: Tensor, options?: GlobalPoolOptions): Tensor {
-    return this.one(pools.globalAvgPool, x, options);
-  }
+  globalAvgPool(x: Tensor, options?: GlobalPoolOptions): Tensor;
 
   /** (x − mean) / sqrt(variance + epsilon) * gamma + beta, per channel of x [n, ..., c]. */
-  batchNorm(x: Tensor, options: BatchNormOptions): Tensor {
-    return this.one(norms.batchNorm, x, options);
-  }
+  batchNorm(x: Tensor, options: BatchNormOptions): Tensor;
   /** Normalises each group of channels of each image of x [n, ..., c] over its pixels, then applies gamma and beta. */
-  groupNorm(x: Tensor, options: GroupNormOptions): Tensor {
-    return this.one(norms.groupNorm, x, options);
-  }
+  groupNorm(x: Tensor, options: GroupNormOptions): Tensor;
   /** Normalises each channel of each image of x [n, ..., c] over its pixels, then applies gamma and beta. */
-  instanceNorm(x: Tensor, options: InstanceNormOptions): Tensor {
-    return this.one(norms.instanceNorm, x, options);
-  }
+  instanceNorm(x: Tensor, options: InstanceNormOptions): Tensor;
 }

@@ -1,9 +1,8 @@
-// Eager ops that move values and change shapes. Axes count the batch; the result is always a copy.
+// Types of eager ops that move values and change shapes. Axes count the batch; the result is always a copy.
 import type { SharedOptions } from "../layers/layer.ts";
-import * as sizes from "../layers/resize.ts";
-import * as layers from "../layers/shape.ts";
+import type * as sizes from "../layers/resize.ts";
+import type * as layers from "../layers/shape.ts";
 import type { Tensor } from "../tensor.ts";
-import { EagerElementwise } from "./eager-elementwise.ts";
 
 export interface ReshapeOptions extends SharedOptions<typeof layers.reshape> {}
 
@@ -32,53 +31,29 @@ export interface ResizeOptions extends SharedOptions<typeof sizes.resize> {}
 export interface UpsampleOptions extends SharedOptions<typeof sizes.upsample> {}
 
 /** Errors of all methods: ShapeError and ArgumentError for options that do not fit, DisposedError, MemoryError. */
-export abstract class EagerShape extends EagerElementwise {
+export interface ShapeOps {
   /** The same values under another shape: 0 keeps x's size on that axis, one −1 takes what is left. */
-  reshape(x: Tensor, options: ReshapeOptions): Tensor {
-    return this.one(layers.reshape, x, options);
-  }
+  reshape(x: Tensor, options: ReshapeOptions): Tensor;
   /** [n, ...] to [n, m]. */
-  flatten(x: Tensor): Tensor {
-    return this.one(layers.flatten, x);
-  }
+  flatten(x: Tensor): Tensor;
   /** Axis i of the result is axis perm[i] of x. */
-  transpose(x: Tensor, options: TransposeOptions): Tensor {
-    return this.one(layers.transpose, x, options);
-  }
+  transpose(x: Tensor, options: TransposeOptions): Tensor;
   /** Joins tensors along an axis. */
-  concat(xs: readonly Tensor[], options?: ConcatOptions): Tensor {
-    return this.one(layers.concat, xs, options);
-  }
+  concat(xs: readonly Tensor[], options?: ConcatOptions): Tensor;
   /** Cuts along an axis into parts of the given sizes. */
-  split(x: Tensor, options: SplitOptions): Tensor[] {
-    return this.all(layers.split, x, options);
-  }
+  split(x: Tensor, options: SplitOptions): Tensor[];
   /** A part of each axis, from `begin` on; a size of −1 takes all that is left. */
-  slice(x: Tensor, options: SliceOptions): Tensor {
-    return this.one(layers.slice, x, options);
-  }
+  slice(x: Tensor, options: SliceOptions): Tensor;
   /** Adds a border: pairs [before, after], one per spatial axis or one per axis. */
-  pad(x: Tensor, options: PadOptions): Tensor {
-    return this.one(layers.pad, x, options);
-  }
+  pad(x: Tensor, options: PadOptions): Tensor;
   /** Cuts a border off: pairs [before, after], one per spatial axis or one per axis. */
-  crop(x: Tensor, options: CropOptions): Tensor {
-    return this.one(layers.crop, x, options);
-  }
+  crop(x: Tensor, options: CropOptions): Tensor;
   /** Interpolates to `size` pixels per spatial axis. */
-  resize(x: Tensor, options: ResizeOptions): Tensor {
-    return this.one(sizes.resize, x, options);
-  }
+  resize(x: Tensor, options: ResizeOptions): Tensor;
   /** Interpolates to `factor` times as many pixels per spatial axis. */
-  upsample(x: Tensor, options: UpsampleOptions): Tensor {
-    return this.one(sizes.upsample, x, options);
-  }
+  upsample(x: Tensor, options: UpsampleOptions): Tensor;
   /** [n, h, w, c] to [n, h * block, w * block, c / block²]. */
-  depthToSpace(x: Tensor, options: BlockOptions): Tensor {
-    return this.one(layers.depthToSpace, x, options);
-  }
+  depthToSpace(x: Tensor, options: BlockOptions): Tensor;
   /** [n, h, w, c] to [n, h / block, w / block, c * block²]. */
-  spaceToDepth(x: Tensor, options: BlockOptions): Tensor {
-    return this.one(layers.spaceToDepth, x, options);
-  }
+  spaceToDepth(x: Tensor, options: BlockOptions): Tensor;
 }

@@ -8,13 +8,13 @@ import { Program } from "../runtime/program.ts";
 import { mustBeTensor, Tensor } from "../tensor.ts";
 import { checkOptions } from "../validate.ts";
 
-/** Appends the ops of one call to a graph, in which `edgeOf` gives the edge of a tensor, and returns the edges of its results. */
-export type Call = (graph: Graph, edgeOf: (tensor: Tensor) => Edge) => Edge[];
+/** Appends the ops of one call to a graph, in which `edgeOf` gives the edge of a tensor: the edge of the result, or of each. */
+export type Call = (graph: Graph, edgeOf: (tensor: Tensor) => Edge) => Edge | readonly Edge[];
 
 /** Follows the calls that ran. */
 export interface Recorder {
-  /** `outputs` are the results of the call. */
-  record(call: Call, outputs: readonly Tensor[]): void;
+  /** `results` are what the call returned. */
+  record(call: Call, results: readonly Tensor[]): void;
 }
 
 /** Who follows the calls of an engine at present. */
@@ -32,39 +32,54 @@ export function checkTensor(
 }
 
 /**
- * The call of a layer's definition. Weights are `weights`, in the definition's order, and after those the options of the same names.
- * Throws for options that the layer does not share with its eager op, and for what is no tensor of this engine.
+ * A call of a layer's definition on tensors. Arguments are the inputs, or one list of them; the operands; the options, among them the
+ * other weights. Throws for options that the layer does not share with its eager op, and for what is no tensor of this engine.
  */
 export function layerCall(
   runtime: Runtime,
   name: string,
   { definition }: LayerKind,
-  inputs: readonly Tensor[],
-  weights: readonly Tensor[],
-  options: object = {},
+  args: readonly unknown[],
 ): Call {
-  const { weights: names = [], options: shared } = definition;
-  const named = names.slice(weights.length);
-  checkOptions(name, options, [...named, ...Object.keys(shared).filter((option) => shared[option])]);
+  const { inputs: [count] = [1], weights: names = [], operands = 0, options: shared } = definition;
+  const inputs = args.slice(0, count).flat() as Tensor[];
+  const options = args[count + operands] === undefined ? {} : (args[count + operands] as object);
+  const known = Object.keys(shared).filter((option) => shared[option]);
+  checkOptions(name, options, [...names.slice(operands), ...known]);
   inputs.forEach((x, i) => {
     checkTensor(runtime, x, `input ${i}`, name);
   });
   checkInputs(definition, inputs, name);
   const config = { ...options } as Record<string, unknown>;
-  const given: Record<string, Tensor> = {};
+  const weights: [string, Tensor][] = [];
   names.forEach((weight, i) => {
-    const tensor = i < weights.length ? weights[i] : config[weight];
+    const tensor = i < operands ? args[count + i] : config[weight];
     delete config[weight];
     if (tensor === undefined && weight === "bias") return;
     checkTensor(runtime, tensor, weight, name);
-    given[weight] = tensor;
+    weights.push([weight, tensor]);
   });
   return (graph, edgeOf) => {
     graph.enter(name, name);
-    const xs = inputs.map(edgeOf);
-    const ws = Object.fromEntries(Object.entries(given).map(([key, tensor]) => [key, edgeOf(tensor)]));
-    return [definition.build(graph, config, xs, ws, name)].flat() as Edge[];
+    const edges = inputs.map(edgeOf);
+    const weightEdges = Object.fromEntries(weights.map(([weight, tensor]) => [weight, edgeOf(tensor)]));
+    return definition.build(graph, config, edges, weightEdges, name);
   };
+}
+
+/** Runs a layer's definition on tensors at once. See `layerCall`. */
+export function runLayer(runtime: Runtime, layer: LayerKind, args: readonly unknown[]): Tensor | Tensor[] {
+  const name = layer.kind;
+  runtime.alive(name);
+  const call = layerCall(runtime, name, layer, args);
+  const graph = new Graph();
+  const edges = new Map<Tensor, Edge>();
+  const built = call(graph, edgesIn(edges));
+  const results = [built].flat() as Edge[];
+  fuse(graph, results);
+  const outs = runGraph(runtime, name, graph, placesOf(edges), results);
+  recorders.get(runtime)?.record(call, outs);
+  return Array.isArray(built) ? outs : outs[0];
 }
 
 /** Gives each tensor one edge, and notes it in `edges`. */
@@ -114,44 +129,5 @@ export function runGraph(
     throw error;
   } finally {
     program.dispose();
-  }
-}
-
-/** What every family of eager ops builds on. */
-export abstract class EagerBase {
-  protected readonly runtime: Runtime;
-
-  constructor(runtime: Runtime) {
-    this.runtime = runtime;
-  }
-
-  /** The results of a layer's definition on tensors. `weights` come before those among the options. */
-  protected all(
-    layer: LayerKind,
-    x: Tensor | readonly Tensor[],
-    options?: object,
-    ...weights: Tensor[]
-  ): Tensor[] {
-    const { runtime } = this;
-    const name = layer.kind;
-    runtime.alive(name);
-    const call = layerCall(runtime, name, layer, [x].flat() as Tensor[], weights, options);
-    const graph = new Graph();
-    const edges = new Map<Tensor, Edge>();
-    const results = call(graph, edgesIn(edges));
-    fuse(graph, results);
-    const outs = runGraph(runtime, name, graph, placesOf(edges), results);
-    recorders.get(runtime)?.record(call, outs);
-    return outs;
-  }
-
-  /** The same for a layer with one output. */
-  protected one(
-    layer: LayerKind,
-    x: Tensor | readonly Tensor[],
-    options?: object,
-    ...weights: Tensor[]
-  ): Tensor {
-    return this.all(layer, x, options, ...weights)[0];
   }
 }

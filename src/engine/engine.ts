@@ -1,10 +1,20 @@
-// The engine: tensors, ops that run at once (eager-*.ts), and `compile` for whole networks.
+// The engine: tensors, ops that run at once, and `compile` for whole networks.
+import { ShapeError } from "../errors.ts";
+import * as layers from "../layers/index.ts";
+import type { LayerKind } from "../layers/layer.ts";
 import type { Model, TrainedModel } from "../model/schema.ts";
 import { type CompileOptions, Network } from "../network/network.ts";
 import { checkShape } from "../ops/check.ts";
+import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkLength, type DType, type Shape, Tensor } from "../tensor.ts";
-import { EagerShape } from "./eager-shape.ts";
+import { col2im, im2col, loss } from "./definitions.ts";
+import { runLayer } from "./eager.ts";
+import type { ActivationOps } from "./eager-activation.ts";
+import type { ConvOps } from "./eager-conv.ts";
+import type { ElementwiseOps, LossOptions } from "./eager-elementwise.ts";
+import type { PoolOps } from "./eager-pool.ts";
+import type { ShapeOps } from "./eager-shape.ts";
 
 export interface EngineInfo {
   /** The build that runs: "checked" is the test build, which traps on broken preconditions. */
@@ -15,34 +25,33 @@ export interface EngineInfo {
   readonly fallback?: string;
 }
 
-/**
- * Owns one WebAssembly instance and its memory. Tensors and networks live in it; disposing it frees everything.
- * All tensors are channels last: [n, w, c], [n, h, w, c] or [n, d, h, w, c]. Every layer has an op of the same name and the same
- * options, which runs at once: `engine.conv2d(x, w, { stride: 2 })`.
- */
-export class Engine extends EagerShape {
+/** The ops that run at once. Every layer has one of the same name, with the same options: `engine.conv2d(x, w, { stride: 2 })`. */
+export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps {}
+
+class EngineClass {
   readonly info: EngineInfo;
+  readonly #runtime: Runtime;
 
   /** Use `createEngine`. */
   constructor(runtime: Runtime, fallback?: string) {
-    super(runtime);
+    this.#runtime = runtime;
     const build = runtime.checked ? "checked" : runtime.relaxed ? "relaxed" : "simd";
     this.info = { build, threads: runtime.executor.threads, ...(fallback === undefined ? {} : { fallback }) };
   }
 
   /** Bytes: `live` allocated now, `peak` the most ever, `capacity` held from the host. */
   get memory(): { readonly live: number; readonly peak: number; readonly capacity: number } {
-    this.runtime.alive("memory");
-    return this.runtime.memory.use;
+    this.#runtime.alive("memory");
+    return this.#runtime.memory.use;
   }
 
   get disposed(): boolean {
-    return this.runtime.disposed;
+    return this.#runtime.disposed;
   }
 
   /** Frees the engine's memory, with all tensors and networks. */
   dispose(): void {
-    this.runtime.dispose();
+    this.#runtime.dispose();
   }
 
   [Symbol.dispose](): void {
@@ -51,17 +60,52 @@ export class Engine extends EagerShape {
 
   /** Resolves shapes, picks algorithms, packs weights and places every buffer of a network. */
   compile(model: Model | TrainedModel, options: CompileOptions = {}): Network {
-    this.runtime.alive("compile");
-    return new Network(this.runtime, model, options);
+    this.#runtime.alive("compile");
+    return new Network(this.#runtime, model, options);
   }
 
   /** A tensor holding a copy of `data`, row-major. Throws ShapeError where `data` does not fill the shape. */
   tensor(data: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor {
-    this.runtime.alive("tensor");
+    this.#runtime.alive("tensor");
     checkShape(shape, "the tensor", "tensor");
     checkLength(data, shape);
-    const tensor = new Tensor(this.runtime, { shape: [...shape], dtype }, "tensor");
+    const tensor = new Tensor(this.#runtime, { shape: [...shape], dtype }, "tensor");
     tensor.write(data);
     return tensor;
   }
+
+  loss(x: Tensor, target: Tensor, options: LossOptions): Tensor {
+    if (options?.kind === "softmaxCrossEntropy" && x instanceof Tensor && target?.dtype === "int32")
+      checkClasses(target, x);
+    return runLayer(this.#runtime, loss, [x, target, options]) as Tensor;
+  }
+
+  // The other ops: one for every layer, made of its definition.
+  static {
+    for (const layer of [...Object.values(layers), im2col, col2im] as LayerKind[])
+      if (layer.definition.eager !== false)
+        Object.assign(EngineClass.prototype, {
+          [layer.kind](this: EngineClass, ...args: unknown[]) {
+            return runLayer(this.#runtime, layer, args);
+          },
+        });
+  }
 }
+
+/** Throws unless every label is a class of x's last axis: kernels do not check. */
+function checkClasses(target: Tensor, { shape }: Tensor): void {
+  const classes = shape[shape.length - 1];
+  const labels = target.data("int32");
+  const i = wrongClass(labels, classes);
+  if (i >= 0)
+    throw new ShapeError(
+      `loss: target[${i}] is ${labels[i]} but must be a class from 0 to ${classes - 1}: x has shape [${shape.join(",")}]`,
+    );
+}
+
+/**
+ * Owns one WebAssembly instance and its memory. Tensors and networks live in it; disposing it frees everything.
+ * All tensors are channels last: [n, w, c], [n, h, w, c] or [n, d, h, w, c].
+ */
+export type Engine = EngineClass & EagerOps;
+export const Engine = EngineClass as new (...args: ConstructorParameters<typeof EngineClass>) => Engine;

@@ -108,16 +108,16 @@ function productGradients(
   mustBeTensor(x, `${name}: input 0`);
   const { runtime } = x;
   runtime.alive(name);
-  const call = layerCall(runtime, name, layer, [x], [w], options);
+  const call = layerCall(runtime, name, layer, [x, w, options]);
   mustBeTensor(dy, `${name}: dy`);
   // An edge for every operand, even where one tensor is given twice: these are derivatives with respect to operands.
   const places = new Map<Edge, Tensor>();
   const graph = new Graph();
-  const [y] = call(graph, (tensor) => {
+  const y = call(graph, (tensor) => {
     const edge = new Edge(tensor);
     places.set(edge, tensor);
     return edge;
-  });
+  }) as Edge;
   const [dx, dw, dbias] = backward(runtime, name, graph, y, [...places.keys()], dy, places);
   return { dx, dw, dbias };
 }
@@ -130,7 +130,7 @@ class Tape implements Recorder {
   readonly #made = new Set<Tensor>();
 
   record(call: Call, outputs: readonly Tensor[]): void {
-    const edges = call(this.#graph, this.#edgeOf);
+    const edges = [call(this.#graph, this.#edgeOf)].flat();
     outputs.forEach((tensor, i) => {
       this.#edges.set(tensor, edges[i]);
       this.#made.add(tensor);

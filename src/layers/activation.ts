@@ -83,6 +83,7 @@ export interface PReluConfig extends Named {
 export const prelu = defineSimpleLayer<PReluConfig, "shared" | "shape" | "initializer">("prelu", {
   options: { shared: false, shape: false, initializer: false },
   weights: ["alpha"],
+  operands: 1,
   parameters: (c, [x]) => [
     {
       name: "alpha",

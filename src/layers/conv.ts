@@ -135,6 +135,7 @@ const convLayer = (axes: number) =>
     options: { ...BASE, filters: false, paddingMode: true, groups: true },
     axes,
     weights: WEIGHTS,
+    operands: 1,
     parameters: (c, [x], where) => grouped(c, axes, x, where),
     build: (g, c, [x], w, where) =>
       applyActivation(g, convolve(g, c, axes, c.groups ?? 1, operands(x, w), where), c.activation),
@@ -145,6 +146,7 @@ const depthwiseLayer = (axes: number) =>
     options: { ...BASE, multiplier: false, paddingMode: true },
     axes,
     weights: WEIGHTS,
+    operands: 1,
     parameters: (c, [x], where) => filterAndBias(c, axes, 1, channels(x) * (c.multiplier ?? 1), where),
     build: (g, c, [x], w, where) =>
       applyActivation(g, convolve(g, c, axes, channels(x.shape), operands(x, w), where), c.activation),
@@ -155,6 +157,7 @@ const separableLayer = (axes: number) =>
     options: { ...BASE, filters: false, multiplier: false, paddingMode: true },
     axes,
     weights: ["depthwise", "pointwise", "bias"],
+    operands: 2,
     parameters(c, [x], where) {
       const middle = channels(x) * (c.multiplier ?? 1);
       const [depthwise] = filterAndBias({ ...c, bias: false }, axes, 1, middle, where);
@@ -173,6 +176,7 @@ const transposeLayer = (axes: number) =>
     options: { ...BASE, filters: false, groups: true, outputPadding: true },
     axes,
     weights: WEIGHTS,
+    operands: 1,
     parameters: (c, [x], where) => grouped(c, axes, x, where),
     build(g, c, [x], w, where) {
       const outputPadding = perAxis(c.outputPadding ?? 0, axes, "outputPadding", where, 0);

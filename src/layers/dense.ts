@@ -29,6 +29,7 @@ export const dense = defineLayer<DenseConfig, "units" | "bias" | "kernelInitiali
       biasInitializer: false,
     },
     weights: ["kernel", "bias"],
+    operands: 1,
     parameters(c, [x]) {
       const kernel = {
         name: "kernel",

@@ -46,7 +46,7 @@ export const rescale = defineLayer<RescaleConfig>("rescale", {
   build: (g, c, [x]) => g.op(affine, [x], { scale: c.scale ?? 1, offset: c.offset ?? 0 }),
 });
 
-// The last two have no eager op: out of training both return their input.
+// dropout and identity have no eager op: out of training both return their input.
 
 export interface DropoutConfig extends Named {
   /** The probability with which a value is dropped in training. */
@@ -56,6 +56,7 @@ export interface DropoutConfig extends Named {
 /** In training, sets values to 0 at random and scales the others by 1 / (1 − rate); otherwise returns its input. */
 export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
   options: { rate: false },
+  eager: false,
   build(g, { rate }, [x]) {
     const { learning } = g;
     return learning ? g.op(dropoutOp, [x, learning.counter], { rate, stream: learning.streams++ }) : x;
@@ -63,4 +64,8 @@ export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
 });
 
 /** Returns its input. */
-export const identity = defineSimpleLayer<Named>("identity", { options: {}, build: (_g, _c, [x]) => x });
+export const identity = defineSimpleLayer<Named>("identity", {
+  options: {},
+  eager: false,
+  build: (_g, _c, [x]) => x,
+});

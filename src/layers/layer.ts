@@ -1,5 +1,5 @@
 // What a layer is: a config, parameters and calls to ops. Calling a layer on symbolic tensors writes a call into a model.
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { arity, perAxis, rank } from "../ops/check.ts";
 import type { Shape, TensorType } from "../tensor.ts";
@@ -19,10 +19,14 @@ interface DefinitionParts<C> {
   readonly inputs?: readonly [least: number, most: number];
   /** Spatial axes of the input, between batch and channels; absent where any rank will do. */
   readonly axes?: number;
-  /** The names of its weights, in the order in which the eager op takes them. Only "bias" may be left out. */
+  /** Names of its weights. Its eager op takes them as tensors; only "bias" may be left out. */
   readonly weights?: readonly string[];
-  /** Whether x became y with the batch, axis 0, as it was: what a layer must do and its eager op need not. Absent: always. */
-  keepsBatch?(config: C, x: Shape, y: Shape): boolean;
+  /** How many of the weights the eager op takes in front of its options, rather than among them. Default 0. */
+  readonly operands?: number;
+  /** False where there is no eager op. */
+  readonly eager?: false;
+  /** Throws where a layer, of x to y, must not do what its eager op may: images of a batch are independent of each other. */
+  checkLayer?(config: C, x: Shape, y: Shape, where: string): void;
   /** The weights it makes for inputs of these shapes (batch first). */
   parameters?(config: C, inputs: readonly Shape[], where: string): Parameter[];
   /** Appends its ops. `weights` holds an edge for each parameter. */
@@ -138,6 +142,11 @@ export function checkInputs(
   arity(inputs, least, most, where);
   if (axes !== undefined)
     rank(inputs[0], axes + 2, `[n, ${"d, h, w, ".slice(9 - 3 * axes)}c]`, "input", where);
+}
+
+/** Throws unless a layer keeps axis 0 as it is. */
+export function checkBatch(kept: boolean, where: string): void {
+  if (!kept) throw new ArgumentError(`${where}: a layer must keep the batch, axis 0, in place and whole`);
 }
 
 /** The channel count of an input. */

@@ -6,7 +6,7 @@ export type { ReduceKind };
 
 export interface ReduceConfig extends Named {
   kind: ReduceKind;
-  /** Axes of the tensor, batch counted; negative from the back. */
+  /** Axes of the tensor, batch counted; negative from the back. The eager op has a default: all. */
   axes: readonly number[];
   /** Keep the axes, with size 1. Default false. */
   keepDims?: boolean;
@@ -15,8 +15,11 @@ export interface ReduceConfig extends Named {
 /** Sum, mean, largest or smallest value over some axes. */
 export const reduce = defineLayer<ReduceConfig>("reduce", {
   options: { kind: true, axes: true, keepDims: true },
-  build: (g, { kind, axes, keepDims = false }, [x], _, where) =>
-    g.op(reduceOp, [x], { kind, axes: [...given(axes, "axes", where)], keepDims }),
+  checkLayer({ axes }, _x, _y, where) {
+    given(axes, "axes", where);
+  },
+  build: (g, { kind, axes, keepDims = false }, [x]) =>
+    g.op(reduceOp, [x], { kind, axes: axes ?? x.shape.map((_, i) => i), keepDims }),
 });
 
 export interface ArgMaxConfig extends Named {

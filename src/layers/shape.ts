@@ -12,7 +12,7 @@ import {
   transpose as transposeOp,
 } from "../ops/shape.ts";
 import type { Shape, TensorType } from "../tensor.ts";
-import { defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
+import { checkBatch, defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
 
 export type { PadMode };
 
@@ -49,7 +49,7 @@ export interface TransposeConfig extends Named {
 /** Axes in another order: `transpose({ perm: [0, 2, 1, 3] })`. */
 export const transpose = defineLayer<TransposeConfig>("transpose", {
   options: { perm: true },
-  keepsBatch: ({ perm }) => perm[0] === 0,
+  checkLayer: ({ perm }, _x, _y, where) => checkBatch(perm[0] === 0, where),
   build: (g, { perm }, [x], _, where) => g.op(transposeOp, [x], { perm: given(perm, "perm", where) }),
 });
 
@@ -86,7 +86,7 @@ export interface SliceConfig extends Named {
 /** A part of each axis: `slice({ begin: [0, 1, 1, 0], size: [-1, 3, 3, -1] })`. A layer must keep the whole batch. */
 export const slice = defineLayer<SliceConfig>("slice", {
   options: { begin: true, size: true },
-  keepsBatch: sameBatch,
+  checkLayer: checkSameBatch,
   build(g, c, [x], _, where) {
     const begin = listOf(c.begin, "begin", where);
     const size = listOf(c.size, "size", where);
@@ -108,7 +108,7 @@ export interface PadConfig extends Named {
 /** Adds a border. A layer must not add to the batch. */
 export const pad = defineLayer<PadConfig>("pad", {
   options: { padding: true, mode: true, value: true },
-  keepsBatch: sameBatch,
+  checkLayer: checkSameBatch,
   build(g, { padding, mode = "constant", value = 0 }, [x], _, where) {
     return g.op(padOp, [x], { pads: pairsOf(padding, x, where), mode, value });
   },
@@ -121,7 +121,7 @@ export interface CropConfig extends Named {
 /** Cuts a border off. A layer must not cut the batch. */
 export const crop = defineLayer<CropConfig>("crop", {
   options: { cropping: true },
-  keepsBatch: sameBatch,
+  checkLayer: checkSameBatch,
   build(g, { cropping }, [x], _, where) {
     const pairs = pairsOf(cropping, x, where);
     const size = x.shape.map((d, i) => d - pairs[i][0] - pairs[i][1]);
@@ -143,8 +143,8 @@ function pairsOf(pairs: AxisPairs, { shape }: TensorType, where: string): AxisPa
 
 const NO_PAIR = [0, 0] as const;
 
-function sameBatch(_: unknown, x: Shape, y: Shape): boolean {
-  return x[0] === y[0];
+function checkSameBatch(_: unknown, x: Shape, y: Shape, where: string): void {
+  checkBatch(x[0] === y[0], where);
 }
 
 function listOf(value: readonly number[], name: string, where: string): readonly number[] {
