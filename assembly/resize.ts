@@ -96,34 +96,31 @@ export function resize_linear_f32(
   }
 }
 
-/** The `count` floats at `p`, mixed from one, two or four rows, `below` and `behind` bytes apart. */
+/**
+ * Four floats, mixed from one, two or four rows, `below` and `behind` bytes apart: the first `count` at `p`, or where that is
+ * GATHER four pixels of one channel, at four byte offsets from `p`.
+ */
 // @ts-ignore: decorator
 @inline
 function mix_rows(
   rows: i32, p: usize, below: usize, sy: v128, ty: v128, behind: usize, sz: v128, tz: v128, count: i32,
+  offsets: v128 = i32x4.splat(0),
 ): v128 {
-  let v = load_lanes(p, count);
-  if (rows > 1) v = mix(v, load_lanes(p + below, count), sy, ty);
+  let v = load_pixels(p, count, offsets);
+  if (rows > 1) v = mix(v, load_pixels(p + below, count, offsets), sy, ty);
   if (rows > 2) {
     const q = p + behind;
-    v = mix(v, mix(load_lanes(q, count), load_lanes(q + below, count), sy, ty), sz, tz);
+    v = mix(v, mix(load_pixels(q, count, offsets), load_pixels(q + below, count, offsets), sy, ty), sz, tz);
   }
   return v;
 }
 
-/** The same for four pixels of one channel, at four byte offsets from `p`. */
+const GATHER = 0;
+
 // @ts-ignore: decorator
 @inline
-function mix_gathered(
-  rows: i32, p: usize, below: usize, sy: v128, ty: v128, behind: usize, sz: v128, tz: v128, offsets: v128,
-): v128 {
-  let v = gather(p, offsets);
-  if (rows > 1) v = mix(v, gather(p + below, offsets), sy, ty);
-  if (rows > 2) {
-    const q = p + behind;
-    v = mix(v, mix(gather(q, offsets), gather(q + below, offsets), sy, ty), sz, tz);
-  }
-  return v;
+function load_pixels(p: usize, count: i32, offsets: v128): v128 {
+  return count == GATHER ? gather(p, offsets) : load_lanes(p, count);
 }
 
 /** One row of out from `rows` rows of x. */
@@ -142,8 +139,8 @@ function linear_line(
       const t = v128.load(wx), here = v128.load(ix);
       // A comparison that holds is −1: the neighbour is one further where there is a weight.
       const mixed = f32x4.ne(t, zero), next = i32x4.sub(here, mixed);
-      const a = mix_gathered(rows, line, below, sy, ty, behind, sz, tz, i32x4.shl(here, 2));
-      const b = mix_gathered(rows, line, below, sy, ty, behind, sz, tz, i32x4.shl(next, 2));
+      const a = mix_rows(rows, line, below, sy, ty, behind, sz, tz, GATHER, i32x4.shl(here, 2));
+      const b = mix_rows(rows, line, below, sy, ty, behind, sz, tz, GATHER, i32x4.shl(next, 2));
       v128.store(out, v128.bitselect(mix(a, b, f32x4.sub(one, t), t), a, mixed));
     }
   }

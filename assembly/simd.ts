@@ -1,6 +1,6 @@
-// The vector words every kernel speaks. The only room that knows relaxed SIMD exists.
-// Vector constants must come from memory or a splatted load, made before the loop: V8 13 and later
-// re-materialise a v128.const at every use inside a loop.
+// Vector primitives that all kernels share. The only file that knows relaxed SIMD.
+// Load vector constants from memory, or splat a loaded scalar, before the loop: V8 13 and later re-materialise a v128.const at
+// every use inside a loop.
 
 /** a * b + c: fused (one rounding) in the relaxed build where the machine can, two roundings in the baseline build. */
 // @ts-ignore: decorator
@@ -10,7 +10,7 @@ export function madd(a: v128, b: v128, c: v128): v128 {
   return f32x4.add(f32x4.mul(a, b), c);
 }
 
-/** Limits every lane to [lo, hi]. A NaN stays NaN, as in PyTorch's clamp: pmax and pmin, an instruction each, keep x then. */
+/** Limits every lane to [lo, hi]. NaN propagates, as in PyTorch's clamp: pmax and pmin, one instruction each, keep x then. */
 // @ts-ignore: decorator
 @inline
 export function clamp(x: v128, lo: v128, hi: v128): v128 {
@@ -46,7 +46,7 @@ export function field_f32(p: usize, index: i32): f32 {
   return load<f32>(p + (<usize>index << 2));
 }
 
-/** Loads the first `count` (1 to 3) floats at `p`; the other lanes are zero. Reads not one byte further. */
+/** Loads the first `count` (1 to 3) floats at `p`; the other lanes are zero. Reads nothing past them. */
 // @ts-ignore: decorator
 @inline
 export function load_tail(p: usize, count: i32): v128 {
@@ -56,7 +56,7 @@ export function load_tail(p: usize, count: i32): v128 {
   return v128.load_lane<f32>(p + 8, low, 2);
 }
 
-/** Stores the first `count` (1 to 3) lanes of `x` at `p`. Writes not one byte further. */
+/** Stores the first `count` (1 to 3) lanes of `x` at `p`. Writes nothing past them. */
 // @ts-ignore: decorator
 @inline
 export function store_tail(p: usize, x: v128, count: i32): void {
@@ -83,7 +83,7 @@ export function store_lanes(p: usize, x: v128, count: i32): void {
   else store_tail(p, x, count);
 }
 
-/** What there is of four floats at `p` when `count` are left, be it none or more. */
+/** The first min(count, 4) floats at `p`, none where `count` is 0 or less; the other lanes are zero. */
 // @ts-ignore: decorator
 @inline
 export function load_some(p: usize, count: i32): v128 {
@@ -91,14 +91,14 @@ export function load_some(p: usize, count: i32): v128 {
   return load_lanes(p, min(count, 4));
 }
 
-/** Stores what there is room for when `count` places are left, be it none or more. */
+/** Stores the first min(count, 4) lanes, none where `count` is 0 or less. */
 // @ts-ignore: decorator
 @inline
 export function store_some(p: usize, x: v128, count: i32): void {
   if (count > 0) store_lanes(p, x, min(count, 4));
 }
 
-// The same two, smaller: what is rare is out of line, and stays there because it calls itself.
+// The same two in less code: the rare case is out of line, and being recursive it is not inlined.
 
 function load_rest(p: usize, left: i32): v128 {
   const x = left > 1 ? load_rest(p + 4, left - 1) : f32x4.splat(0);
@@ -110,14 +110,14 @@ function store_rest(p: usize, x: v128, left: i32): void {
   if (left > 1) store_rest(p + 4, v128.shuffle<f32>(x, x, 1, 2, 3, 3), left - 1);
 }
 
-/** Four floats at `p`, or what there is of them when `left` (at least one) are; zero in the other lanes. */
+/** The first min(left, 4) floats at `p`, for `left` of at least 1; the other lanes are zero. */
 // @ts-ignore: decorator
 @inline
 export function load_next(p: usize, left: i32): v128 {
   return left >= 4 ? v128.load(p) : load_rest(p, left);
 }
 
-/** Stores four lanes, or the first `left` (at least one). */
+/** Stores the first min(left, 4) lanes, for `left` of at least 1. */
 // @ts-ignore: decorator
 @inline
 export function store_next(p: usize, x: v128, left: i32): void {
@@ -133,14 +133,14 @@ function load_last(p: usize, count: i32): v128 {
   return v128.bitselect(load_tail(p, count), splat(MINUS_INFINITY), v128.load(MASKS + ((3 - count) << 2)));
 }
 
-/** Four floats at `p`, or what there is of them when `count` (at least one) are left; -Infinity in the other lanes. */
+/** The first min(count, 4) floats at `p`, for `count` of at least 1; the other lanes are -Infinity. */
 // @ts-ignore: decorator
 @inline
 export function load_piece(p: usize, count: i32): v128 {
   return count >= 4 ? v128.load(p) : load_last(p, count);
 }
 
-// Four of these, pairs of two rows and then halves of two pairs, turn four rows into four columns.
+// A 4 x 4 block is transposed by four of these for pairs of rows, then four for halves of pairs.
 
 /** Lanes 0 and 1 of both: a0 b0 a1 b1. */
 // @ts-ignore: decorator

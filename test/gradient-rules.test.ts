@@ -30,7 +30,13 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
   "softmax-grad": ["softmax", "logSoftmax"],
   "norm-grad": ["batchNorm", "batchNormTrain", "groupNorm", "instanceNorm"],
   dropout: ["dropout"],
-  loss: ["softmaxCrossEntropy", "meanSquaredError", "meanAbsoluteError", "huber", "binaryCrossEntropyWithLogits"],
+  loss: [
+    "softmaxCrossEntropy",
+    "meanSquaredError",
+    "meanAbsoluteError",
+    "huber",
+    "binaryCrossEntropyWithLogits",
+  ],
   // The adjoint of summing: tested by reduce and binary.
   reduce: ["broadcastTo"],
 };

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "../src/ops/pool.ts";
 import type { Padding } from "../src/ops/window.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
@@ -118,7 +118,11 @@ const title = (w: Window): string =>
   `[${w.size}] by [${w.kernel}], stride ${w.stride}, padding ${JSON.stringify(w.padding)}` +
   `${w.dilation ? `, dilation ${w.dilation}` : ""}${w.ceilMode ? ", ceil" : ""}`;
 
-for (const { name, engine } of builds())
+const BUILDS = builds();
+// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
+beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
+
+for (const { name, engine } of BUILDS)
   describe(`pooling (${name})`, () => {
     for (const w of WINDOWS) {
       const ceilMode = w.ceilMode ?? false;
@@ -259,6 +263,19 @@ describe("pooling refuses", () => {
   it("a window larger than the input", () => {
     expect(() => maxPool.infer(of([1, 1, 4, 3]), max, "maxPool")).toThrow(
       "the kernel does not fit the height",
+    );
+  });
+
+  it("coordinates beyond 32 bits", () => {
+    const far = 2 ** 31 - 1;
+    expect(() => maxPool.infer(of([1, 4, 4, 3]), { ...max, stride: [2, far] }, "maxPool")).toThrow(
+      `maxPool: the width with input 4, padding 0 + 0, stride ${far}, kernel 2 and dilation 1 spans ${far + 6} pixels but may ` +
+        `span at most ${far}`,
+    );
+    const wide = { ...max, kernel: [2 ** 30, 2], dilation: [2, 1], padding: "half" as const };
+    expect(() => maxPool.infer(of([1, 4, 4, 3]), wide, "maxPool")).toThrow("the height with input 4");
+    expect(maxPool.infer(of([1, 4, 4, 3]), { ...max, stride: [far - 6, 1] }, "maxPool")).toEqual(
+      of([1, 1, 3, 3]),
     );
   });
 
