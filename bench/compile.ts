@@ -1,15 +1,18 @@
 // What compiling takes: `npm run bench -- compile [part of a name]`. Milliseconds of the first compilation and of later ones, weights
-// given; then, per byte of weights, what the compiled network holds in linear memory and on the JavaScript heap (garbage collected,
-// the caller's own weights let go of).
+// given; then, per byte of weights, what the compiled network holds in linear memory and in JavaScript arrays after the garbage has been
+// collected and the caller has let go of the weights.
+import { setTimeout } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
+import type { Engine, Network } from "../src/index.ts";
 import { conv2d } from "../src/layers/index.ts";
 import { sequential } from "../src/model/build-model.ts";
+import { Builder } from "../src/network/graph-builder.ts";
 import { type Net, nets } from "./nets.ts";
 import { load } from "./ours.ts";
 import { describeHost } from "./roof.ts";
 import { figure, median, table } from "./table.ts";
-import { named, netTask } from "./task.ts";
+import { named } from "./task.ts";
 
 const REPEATS = 7;
 
@@ -26,41 +29,57 @@ const subjects = [256, 512, 1024].map(eight).concat(nets.filter(({ name }) => na
 setFlagsFromString("--expose-gc");
 const collect = runInNewContext("gc") as () => void;
 
-/** Bytes on the JavaScript heap and in array buffers, which do not count WebAssembly's memories. */
-function heap(): number {
-  collect();
+/** Bytes of arrays (WebAssembly's memories are not counted among them) and of other objects. */
+async function heap(): Promise<{ arrays: number; objects: number }> {
+  // Buffers are counted until the collector has swept them, which it does in the background.
+  for (let i = 0; i < 3; i++) {
+    collect();
+    await setTimeout(20);
+  }
   const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
+  return { arrays: arrayBuffers, objects: heapUsed };
+}
+
+/** A network compiled with weights that nobody else keeps, the milliseconds that took, and the bytes of those weights. */
+function compile(engine: Engine, { model }: Pick<Net, "model">): { net: Network; ms: number; bytes: number } {
+  const { weights } = new Builder(model, 1, undefined, 1);
+  const start = performance.now();
+  const net = engine.compile(model, { weights });
+  const ms = performance.now() - start;
+  return { net, ms, bytes: Object.values(weights).reduce((sum, data) => sum + data.byteLength, 0) };
+}
+
+/** In a new engine, whose memory has not grown yet, as in a program that compiles one network. */
+async function measure(subject: Omit<Net, "parameters">): Promise<string[]> {
+  const { createEngine } = await load();
+  const engine = await createEngine();
+  const milliseconds = Array.from({ length: REPEATS }, () => {
+    const { net, ms } = compile(engine, subject);
+    net.dispose();
+    return ms;
+  });
+  const before = await heap();
+  const { net, bytes } = compile(engine, subject);
+  const after = await heap();
+  const line = [
+    subject.name,
+    ...[milliseconds[0], median(milliseconds.slice(1)), bytes / 1e6].map(figure),
+    ...[net.bytes.kept / bytes, (after.arrays - before.arrays) / bytes].map(figure),
+    ...[(after.objects - before.objects) / 1e6, net.bytes.run / 1e6].map(figure),
+  ];
+  engine.dispose();
+  return line;
 }
 
 export async function run(args: readonly string[]): Promise<void> {
-  const { createEngine } = await load();
   const lines: string[][] = [];
-  for (const net of named(subjects, args.join(" "))) {
-    // A new engine each: its memory has not grown yet, as in a program that compiles one network.
-    const engine = await createEngine();
-    const milliseconds: number[] = [];
-    const compile = () => {
-      const { model, weights } = netTask(net).net;
-      const start = performance.now();
-      const compiled = engine.compile(model, { weights });
-      milliseconds.push(performance.now() - start);
-      const bytes = Object.values(weights).reduce((sum, data) => sum + data.byteLength, 0);
-      return { compiled, bytes };
-    };
-    for (let i = 0; i < REPEATS; i++) compile().compiled.dispose();
-    const before = heap();
-    const { compiled, bytes } = compile();
-    const held = heap() - before;
-    lines.push([
-      net.name,
-      ...[milliseconds[0], median(milliseconds.slice(1)), bytes / 1e6].map(figure),
-      ...[compiled.bytes.kept / bytes, held / bytes, compiled.bytes.run / 1e6].map(figure),
-    ]);
-    compiled.dispose();
-    engine.dispose();
-  }
-  const perByte = ["linear memory per weight byte", "heap per weight byte"];
+  for (const subject of named(subjects, args.join(" "))) lines.push(await measure(subject));
+  const perByte = ["linear memory per weight byte", "JS arrays per weight byte"];
   console.log(`${await describeHost()}\n`);
-  console.log(table(["net", "first ms", "median ms", "weights MB", ...perByte, "activations MB"], lines));
+  console.log(
+    table(
+      ["net", "first ms", "median ms", "weights MB", ...perByte, "JS objects MB", "activations MB"],
+      lines,
+    ),
+  );
 }
