@@ -28,16 +28,20 @@ export interface Node {
   readonly where: string;
 }
 
-/** What layers of a network that is trained can count on. */
+/** How layers are built in training where that differs from predicting. The ops it appends are not needed to predict. */
 export interface Training {
-  /** What the host writes before each step, int32 [4]: a seed and the step, two words each. See dropout. */
-  readonly counter: Edge;
-  /** Dropouts so far: each draws from a stream of its own. */
-  streams: number;
-  /** Edges nobody reads that must be made all the same: averages moved in place. */
-  readonly updates: Edge[];
-  /** Layers that are to stay as they are. */
+  /** Names of layers whose weights stay as they are: they are built as for predicting. */
   readonly frozen: ReadonlySet<string>;
+  /** Normalises x by the statistics of the batch, and updates the running averages among the weights. */
+  batchNorm(
+    g: Graph,
+    x: Edge,
+    weights: Readonly<Record<string, Edge>>,
+    epsilon: number,
+    momentum: number,
+  ): Edge;
+  /** Sets values of x to 0 with the probability `rate`, and scales the others to keep the mean. */
+  dropout(g: Graph, x: Edge, rate: number): Edge;
 }
 
 export class Graph {

@@ -1,5 +1,4 @@
 // Layers that combine values one by one.
-import { dropout as dropoutOp } from "../ops/dropout.ts";
 import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
@@ -57,10 +56,7 @@ export interface DropoutConfig extends Named {
 export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
   options: { rate: false },
   eager: false,
-  build(g, { rate }, [x]) {
-    const { learning } = g;
-    return learning ? g.op(dropoutOp, [x, learning.counter], { rate, stream: learning.streams++ }) : x;
-  },
+  build: (g, { rate }, [x]) => g.learning?.dropout(g, x, rate) ?? x,
 });
 
 /** Returns its input. */

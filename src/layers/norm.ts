@@ -1,5 +1,4 @@
 // Normalisation layers.
-import { batchNormTrain, updateStatistics } from "../ops/batch-norm-train.ts";
 import {
   batchNorm as batchNormOp,
   groupNorm as groupNormOp,
@@ -63,13 +62,9 @@ export const batchNorm = defineSimpleLayer<BatchNormConfig, BatchNormLayerOnly>(
     { name: "mean", shape: [channels(x)], init: c.meanInitializer ?? "zeros", trainable: false },
     { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones", trainable: false },
   ],
-  build(g, { epsilon = 1e-5, momentum = 0.1 }, [x], w) {
-    const { learning } = g;
-    if (!learning) return g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon });
-    const [y] = g.apply(batchNormTrain, [x, w.gamma, w.beta], { epsilon });
-    learning.updates.push(...updateStatistics(g, y.node!, { mean: w.mean, variance: w.variance }, momentum));
-    return y;
-  },
+  build: (g, { epsilon = 1e-5, momentum = 0.1 }, [x], w) =>
+    g.learning?.batchNorm(g, x, w, epsilon, momentum) ??
+    g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon }),
 });
 
 export interface GroupNormConfig extends NormConfig {

@@ -29,17 +29,7 @@ export interface ReshapeConfig extends Named {
 /** The same values under another shape: `reshape({ shape: [0, 7, 7, -1] })`. */
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
   options: { shape: true },
-  build(g, { shape }, [x], _, where) {
-    const kept = listOf(shape, "shape", where).map((size, i) => {
-      if (size !== 0) return size;
-      if (i >= x.shape.length)
-        throw new ArgumentError(
-          `${where}: shape[${i}] is 0, which keeps the input's axis ${i}, but the input has rank ${x.shape.length}`,
-        );
-      return x.shape[i];
-    });
-    return g.op(reshapeOp, [x], { shape: kept });
-  },
+  build: (g, { shape }, [x], _, where) => g.op(reshapeOp, [x], { shape: listOf(shape, "shape", where) }),
 });
 
 export interface TransposeConfig extends Named {
@@ -87,11 +77,8 @@ export interface SliceConfig extends Named {
 export const slice = defineLayer<SliceConfig>("slice", {
   options: { begin: true, size: true },
   checkLayer: checkSameBatch,
-  build(g, c, [x], _, where) {
-    const begin = listOf(c.begin, "begin", where);
-    const size = listOf(c.size, "size", where);
-    return g.op(sliceOp, [x], { begin, size: size.map((s, i) => (s === -1 ? x.shape[i] - begin[i] : s)) });
-  },
+  build: (g, { begin, size }, [x], _, where) =>
+    g.op(sliceOp, [x], { begin: listOf(begin, "begin", where), size: listOf(size, "size", where) }),
 });
 
 /** Pairs [before, after]: one per spatial axis, or one per axis of the tensor. */

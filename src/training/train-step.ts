@@ -13,6 +13,7 @@ import { Program } from "../runtime/program.ts";
 import { float32, sizeOf } from "../tensor.ts";
 import { type Batch, copyImages } from "./data.ts";
 import type { Objective } from "./objective.ts";
+import { trainingLayers } from "./training-layers.ts";
 import type { Variables } from "./variables.ts";
 
 /** The block that holds what the update reads besides weights and state, see `stepNumbers`; and its numbers. */
@@ -124,7 +125,7 @@ function trainingGraph(
   const hyper = new Edge(float32([HYPER_NUMBERS]));
   const updates: Edge[] = [];
   const { frozen } = objective;
-  const build = new Builder(model, batchSize, weights, 0, { counter, updates, frozen, streams: 0 });
+  const build = new Builder(model, batchSize, weights, 0, trainingLayers(frozen, counter, updates));
   const { graph, inputs } = build;
   const [scores] = build.outputs;
   const labels = new Edge(objective.labelType(scores.shape, perImage));
