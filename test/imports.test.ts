@@ -1,205 +1,186 @@
-// The floor plan of src/ and assembly/: which room may import from which. Type imports count too.
+// The architecture of src/ and assembly/, held against the real module graph: which room may import from which, no circles, who
+// alone sees binaries and WebAssembly, how long a file may be. Type imports count.
 import { readdirSync, readFileSync } from "node:fs";
-import { describe, expect, it } from "vitest";
+import { cruise, type ICruiseResult, type IRegularForbiddenRuleType as Rule } from "dependency-cruiser";
+import ts from "typescript";
+import { beforeAll, describe, expect, it } from "vitest";
 
-/**
- * A room is a folder of src/ or a file at its root. Arrows point down: nobody imports from a room above.
- * `engine` names WebAssembly and the seam; `io` is read by nobody but the front door.
- */
+/** What a room (a folder of src/, or a file at its root) may import from, besides itself. No room leads back up the list. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
   index: [
-    "io",
     "image",
+    "worker",
+    "engine",
     "training",
-    "create",
-    "checkpoint",
-    "eager",
-    "options",
-    "model",
     "network",
-    "profile",
-    "description",
+    "formats",
+    "model",
     "layers",
     "ops",
     "tensor",
-    "train",
     "errors",
   ],
-  io: ["model", "build", "description", "layers", "ops", "tensor", "errors"],
-  image: ["eager", "ops", "tensor", "errors"],
-  training: ["learner", "train", "ops"],
-  create: ["eager", "engine", "errors"],
-  eager: ["methods", "tape", "compiler", "network", "description", "ops", "tensor", "engine", "errors"],
-  methods: ["options", "ops", "tensor", "errors"],
-  options: ["ops", "tensor", "errors"],
-  model: ["compiler", "network", "description", "layers", "errors"],
-  compiler: ["network", "description", "engine", "errors"],
-  network: [
-    "learner",
-    "checkpoint",
-    "train",
-    "inference",
-    "build",
-    "ports",
-    "profile",
-    "summary",
-    "description",
+  image: ["engine", "ops", "tensor", "validate", "errors"],
+  worker: ["engine", "network", "model", "tensor", "validate", "errors"],
+  engine: ["network", "passes", "model", "layers", "ops", "graph", "tensor", "runtime", "validate", "errors"],
+  training: [
+    "network",
+    "formats",
+    "passes",
+    "model",
+    "ops",
+    "graph",
     "tensor",
-    "engine",
+    "runtime",
+    "validate",
     "errors",
   ],
-  // Types alone: who trains is given by training.ts.
-  learner: ["train", "description", "engine", "errors"],
-  checkpoint: ["safetensors", "description", "tensor", "errors"],
-  train: ["inference", "build", "description", "ops", "tensor", "engine", "errors"],
-  inference: ["build", "ports", "profile", "summary", "description", "ops", "tensor", "engine", "errors"],
-  build: ["description", "layers", "ops", "tensor", "errors"],
-  ports: ["ops", "tensor", "engine", "errors"],
-  profile: ["summary", "table"],
-  summary: ["table", "tensor"],
-  table: [],
-  description: ["errors"],
-  layers: ["ops", "tensor", "errors"],
-  tape: ["ops", "tensor", "engine", "errors"],
-  ops: ["tensor", "engine", "errors"],
-  tensor: ["engine", "errors"],
-  engine: ["errors"],
-  safetensors: ["errors"],
+  network: [
+    "formats",
+    "passes",
+    "model",
+    "layers",
+    "ops",
+    "graph",
+    "tensor",
+    "runtime",
+    "validate",
+    "errors",
+  ],
+  formats: ["model", "layers", "ops", "graph", "tensor", "validate", "errors"],
+  passes: ["ops", "graph", "tensor", "runtime", "errors"],
+  model: ["layers", "ops", "graph", "tensor", "validate", "errors"],
+  layers: ["ops", "graph", "tensor", "validate", "errors"],
+  ops: ["graph", "tensor", "runtime", "validate", "errors"],
+  graph: ["tensor", "runtime", "errors"],
+  tensor: ["runtime", "validate", "errors"],
+  runtime: ["errors"],
+  validate: ["errors"],
   errors: [],
 };
 
-/** What may be imported from outside src/, and by which file alone. */
-const OUTSIDE: readonly (readonly [from: RegExp, by: RegExp])[] = [
-  [/^assembly\/abi\.ts$/, /^src\/engine\/wasm\.ts$/],
-  [/^build\/\w+\.js$/, /^src\/engine\/wasm\.ts$/],
-  [/^@assemblyscript\/loader$/, /^src\/engine\/wasm\.ts$/],
-  // The binaries themselves, and what picks one of the files that hold them.
-  [/\.(wasm|deflate)$/, /^src\/engine\/host\.\w+\.ts$/],
-  [/^#host$/, /^src\/create\.ts$/],
+/** A room's files, as a pattern. */
+const room = (name: string): string => `^src/${name}(/|\\.ts$)`;
+
+/** What may be imported from outside src/, and by whom alone. */
+const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
+  ["numbers shared with kernels", "^assembly/abi\\.ts$", "^src/runtime/wasm\\.ts$"],
+  ["types of kernels", "^build/(simd\\.(js|d\\.ts)|kernels\\.d\\.ts)$", "^src/runtime/wasm\\.ts$"],
+  ["the loader", "@assemblyscript/loader", "^src/runtime/wasm\\.ts$"],
+  ["binaries", "\\.(wasm|deflate)$", "^src/runtime/hosts/"],
 ];
 
-const BINARY = /\.(wasm|deflate)$/;
+const RULES: readonly Rule[] = [
+  { name: "no circles", from: {}, to: { circular: true } },
+  ...Object.entries(ROOMS).map(([name, allowed]) => ({
+    name: `${name} imports from ${allowed.join(", ") || "no room"} alone`,
+    from: { path: room(name) },
+    to: { path: "^src/", pathNot: [name, ...allowed].map(room) },
+  })),
+  ...DOORS.map(([what, to, by]) => ({
+    name: `${what}: for ${by} alone`,
+    from: { path: "^src/", pathNot: by },
+    to: { path: to },
+  })),
+  {
+    name: "nothing else from outside src",
+    from: { path: "^src/" },
+    to: { pathNot: ["^src/", ...DOORS.map(([, to]) => to)] },
+  },
+  { name: "kernels stay in assembly", from: { path: "^assembly/" }, to: { pathNot: "^assembly/" } },
+  {
+    name: "imports name files that exist",
+    from: {},
+    to: { couldNotResolve: true, pathNot: "\\.wasm$" }, // beside the file only once they are packed
+  },
+];
 
 const root = new URL("../", import.meta.url);
-
-function filesOf(folder: string): string[] {
-  return (readdirSync(new URL(folder, root), { recursive: true }) as string[])
-    .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
-    .filter((name) => name.endsWith(".ts") && !name.endsWith(".d.ts"));
-}
-
 const read = (file: string): string => readFileSync(new URL(file, root), "utf8");
+const filesOf = (folder: string, pattern: RegExp): string[] =>
+  (readdirSync(new URL(folder, root), { recursive: true }) as string[])
+    .map((name) => `${folder}/${name.replaceAll("\\", "/")}`)
+    .filter((name) => pattern.test(name) && !/node_modules|\/out\/|\.generated\./.test(name));
 
-/** Code without its comments. Strings that hold // or /* would fool it; imports have none. */
-const code = (file: string): string =>
-  read(file)
-    .replace(/\/\*[\s\S]*?\*\//g, "")
-    .replace(/(^|[^:"'`])\/\/.*$/gm, "$1");
+let graph: ICruiseResult;
 
-/** What a file imports or re-exports, as it writes it: statements, `import()`, `import("...")` in types. */
-function importsOf(source: string): string[] {
-  const statements = source.matchAll(
-    /(?:^|[\n;])\s*(?:import|export)\s(?:[^"';]*?\sfrom\s*)?["']([^"']+)["']/g,
-  );
-  const calls = source.matchAll(/\bimport\s*\(\s*["']([^"']+)["']\s*\)/g);
-  return [...statements, ...calls].map(([, from]) => from);
-}
+beforeAll(async () => {
+  const { output } = await cruise(["src", "assembly"], {
+    baseDir: new URL(".", root).pathname,
+    // Before compiling: type imports are gone afterwards.
+    tsPreCompilationDeps: true,
+    doNotFollow: { path: ["node_modules", "^build/"] },
+    enhancedResolveOptions: { extensions: [".ts", ".d.ts", ".js"], conditionNames: ["import"] },
+    validate: true,
+    ruleSet: { forbidden: RULES.map((rule) => ({ severity: "error", ...rule })) },
+  });
+  graph = output as ICruiseResult;
+}, 120_000);
 
-/** A relative import as a path from the project's root; others as they are. */
-function resolve(file: string, from: string): string {
-  return from.startsWith(".") ? new URL(from, new URL(file, root)).href.slice(root.href.length) : from;
-}
-
-const roomOf = (path: string): string | undefined => /^src\/(\w+)(?:\.ts$|\/)/.exec(path)?.[1];
-
-const sources = filesOf("src");
-const imports = sources.flatMap((file) =>
-  importsOf(code(file)).map((from) => ({ file, to: resolve(file, from) })),
-);
-
-describe("the parser of this test", () => {
-  it("finds every form of import", () => {
-    const source = [
-      'import a from "a";',
-      'import type { B } from "./b.ts"',
-      "import {\n  c,\n  type C,\n} from './c.ts';",
-      'export * from "d"; export { e } from "./e.ts";',
-      'import "f";',
-      'const g = await import("g");',
-      'type H = import("./h.ts").H;',
-      'export const text = "from";',
-      'const other = "import";',
-    ].join("\n");
-    expect(importsOf(source).sort()).toEqual(["./b.ts", "./c.ts", "./e.ts", "./h.ts", "a", "d", "f", "g"]);
+describe("the module graph", () => {
+  it("is complete: every file, and every form of import", () => {
+    const sources = new Set(graph.modules.map(({ source }) => source));
+    const files = [...filesOf("src", /\.ts$/), ...filesOf("assembly", /\.ts$/)];
+    expect(files.filter((file) => !sources.has(file))).toEqual([]);
+    const arrow = (from: string, to: string) =>
+      graph.modules
+        .find(({ source }) => source === from)
+        ?.dependencies.find(({ resolved }) => resolved === to)
+        ?.dependencyTypes.join(" ");
+    expect(arrow("src/engine/create.ts", "src/runtime/instance.ts")).toMatch(/\bimport$/);
+    expect(arrow("src/engine/create.ts", "src/runtime/thread-pool.ts")).toContain("dynamic-import");
+    expect(arrow("src/runtime/wasm.ts", "build/kernels.d.ts")).toContain("type-only");
+    expect(arrow("src/index.ts", "src/layers/index.ts")).toContain("export");
+    expect(arrow("assembly/gemm.ts", "assembly/simd.ts")).toContain("import");
   });
 
-  it("finds files and imports", () => {
-    expect(sources).toContain("src/engine/wasm.ts");
-    expect(imports).toContainEqual({ file: "src/tensor.ts", to: "src/engine/program.ts" });
-    expect(imports).toContainEqual({ file: "src/ops/conv.ts", to: "src/ops/window.ts" });
-    expect(imports.length).toBeGreaterThan(100);
-  });
-});
-
-describe("imports", () => {
-  it("go down: the table of rooms has no way back up", () => {
+  it("knows every room, and the table of rooms has no way back up", () => {
+    const rooms = filesOf("src", /\.ts$/).map((file) => /^src\/(\w+)(?:\.ts$|\/)/.exec(file)?.[1] ?? file);
+    expect([...new Set(rooms)].filter((name) => !(name in ROOMS))).toEqual([]);
     const order = Object.keys(ROOMS);
-    for (const [room, allowed] of Object.entries(ROOMS))
+    for (const [name, allowed] of Object.entries(ROOMS))
       for (const to of allowed)
-        expect(order.indexOf(to), `${room} → ${to}`).toBeGreaterThan(order.indexOf(room));
+        expect(order.indexOf(to), `${name} → ${to}`).toBeGreaterThan(order.indexOf(name));
   });
 
-  it("stay within what their room may read", () => {
-    const wrong = imports.filter(({ file, to }) => {
-      const [from, into] = [roomOf(file)!, roomOf(to)];
-      return into !== undefined && !BINARY.test(to) && from !== into && !ROOMS[from]?.includes(into);
-    });
-    expect(wrong.map(({ file, to }) => `${file} → ${to}`)).toEqual([]);
-  });
-
-  it("know every room", () => {
-    expect([...new Set(sources.map(roomOf))].filter((room) => !room || !(room in ROOMS))).toEqual([]);
-  });
-
-  it("lead out of src through one door each, and never into Node's modules", () => {
-    const wrong = imports.filter(
-      ({ file, to }) =>
-        (roomOf(to) === undefined || BINARY.test(to)) &&
-        !OUTSIDE.some(([from, by]) => from.test(to) && by.test(file)),
-    );
-    expect(wrong.map(({ file, to }) => `${file} → ${to}`)).toEqual([]);
-  });
-
-  it("inside src name files that exist, with their ending", () => {
-    const wrong = imports.filter(
-      ({ to }) => to.startsWith("src/") && !BINARY.test(to) && !sources.includes(to),
-    );
-    expect(wrong.map(({ file, to }) => `${file} → ${to}`)).toEqual([]);
-  });
-
-  it("of file formats are nobody's but the front door's", () => {
-    const readers = imports
-      .filter(({ file, to }) => roomOf(to) === "io" && roomOf(file) !== "io")
-      .map(({ file }) => file);
-    expect(readers.filter((file) => file !== "src/index.ts")).toEqual([]);
-  });
-
-  it("of kernels stay in assembly/", () => {
-    const wrong = filesOf("assembly").flatMap((file) =>
-      importsOf(code(file))
-        .filter((from) => !/^\.\/[\w-]+$/.test(from))
-        .map((from) => `${file} → ${from}`),
-    );
+  it.each(RULES.map(({ name }) => name!))("%s", (name) => {
+    const wrong = graph.summary.violations
+      .filter(({ rule }) => rule.name === name)
+      .map(({ from, to, cycle }) => (cycle ? cycle.map((step) => step.name).join(" → ") : `${from} → ${to}`));
     expect(wrong).toEqual([]);
   });
 });
 
-describe("WebAssembly", () => {
-  it("is a word of src/engine alone", () => {
-    const speakers = sources.filter((file) =>
-      /\bWebAssembly\b/.test(code(file).replace(/(["'`])(?:\\.|(?!\1).)*\1/g, "")),
+describe("files", () => {
+  it("beside the rooms are the four of the front door", () => {
+    const files = readdirSync(new URL("src", root), { withFileTypes: true }).filter((entry) =>
+      entry.isFile(),
     );
-    expect(speakers.filter((file) => roomOf(file) !== "engine")).toEqual([]);
-    expect(speakers).toContain("src/engine/wasm.ts");
+    const expected = ["README.md", "errors.ts", "index.ts", "tensor.ts", "tsconfig.json", "validate.ts"];
+    expect(files.map(({ name }) => name).sort()).toEqual(expected);
+  });
+
+  it("have 400 lines at most", () => {
+    const long = (folders: readonly string[]) =>
+      folders
+        .flatMap((folder) => filesOf(folder, /\.(ts|mjs)$/))
+        .map((file) => ({ file, lines: read(file).split("\n").length - 1 }))
+        .filter(({ lines }) => lines > 400);
+    const tests = long(["test"]);
+    if (tests.length)
+      console.log(`tests above 400 lines: ${tests.map(({ file, lines }) => `${file} ${lines}`).join(", ")}`);
+    expect(long(["src", "assembly", "bench", "scripts"])).toEqual([]);
+  });
+});
+
+describe("WebAssembly", () => {
+  it("is a word of src/runtime alone", () => {
+    const names = (node: ts.Node): boolean =>
+      (ts.isIdentifier(node) && node.text === "WebAssembly") || (ts.forEachChild(node, names) ?? false);
+    const speakers = filesOf("src", /\.ts$/).filter((file) =>
+      names(ts.createSourceFile(file, read(file), ts.ScriptTarget.Latest)),
+    );
+    expect(speakers.filter((file) => !file.startsWith("src/runtime/"))).toEqual([]);
+    expect(speakers).toContain("src/runtime/wasm.ts");
   });
 });
