@@ -294,7 +294,10 @@ describe("what shape ops refuse", () => {
     expect(() => reshape.infer([x], { shape: [-1, 7] }, where)).toThrow("need a multiple of 7");
     expect(() => reshape.infer([x], { shape: [-1, -1] }, where)).toThrow("more than one -1");
     expect(() => reshape.infer([x], { shape: [2, 3, 4, 8, 0] }, where)).toThrow(
-      "is 0 but must be an integer of at least 1",
+      "shape[4] is 0, which keeps the input's axis 4, but the input has rank 4",
+    );
+    expect(() => reshape.infer([x], { shape: [-2, 96] }, where)).toThrow(
+      "is -2 but must be an integer of at least 1",
     );
     expect(reshape.infer([x], { shape: [0, 6, -1] }, where)).toEqual([float(2, 6, 16)]);
     expect(reshape.infer([x], { shape: [0, 0, 32] }, where)).toEqual([float(2, 3, 32)]);

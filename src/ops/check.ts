@@ -66,9 +66,9 @@ export function axisOf(axis: number, rank: number, where: string): number {
 }
 
 /** The number of inputs an op takes. */
-export function arity(inputs: readonly TensorType[], least: number, most: number, where: string): void {
-  if (inputs.length < least || inputs.length > most) {
-    const range = least === most ? least : most === Infinity ? `at least ${least}` : `${least} to ${most}`;
+export function arity(inputs: readonly TensorType[], min: number, max: number, where: string): void {
+  if (inputs.length < min || inputs.length > max) {
+    const range = min === max ? min : max === Infinity ? `at least ${min}` : `${min} to ${max}`;
     throw new ShapeError(`${where}: takes ${range} inputs but got ${inputs.length}`);
   }
 }

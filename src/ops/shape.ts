@@ -1,5 +1,5 @@
 // Ops that move values or give them another shape.
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
 import { arity, axisList, axisOf, checkShape, integer, oneOf, rank, show } from "./check.ts";
 import { copyValue, partOf, stridedCopy } from "./strided.ts";
@@ -22,7 +22,13 @@ export const reshape: Op<ReshapeParams> = {
       throw new ShapeError(
         `${where}: shape ${show(shape)} has more than one -1, but only one dimension can be inferred`,
       );
-    const sizes = shape.map((d, i) => (d === 0 && i < x.shape.length ? x.shape[i] : d));
+    const sizes = shape.map((d, i) => {
+      if (d === 0 && i >= x.shape.length)
+        throw new ArgumentError(
+          `${where}: shape[${i}] is 0, which keeps the input's axis ${i}, but the input has rank ${x.shape.length}`,
+        );
+      return d === 0 ? x.shape[i] : d;
+    });
     const known = sizes.filter((d) => d !== -1);
     for (const d of known) integer(d, `a dimension of shape ${show(shape)}`, where, 1);
     const have = sizeOf(x.shape);

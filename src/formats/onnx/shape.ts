@@ -57,13 +57,13 @@ const writeConcat: Translation<ConcatParams> = (g, { inputs, outputs: [y], param
   g.define(y, g.emit("Concat", values, { axis }), layout);
 };
 
-const writeSlice: Translation<SliceParams> = (g, { inputs: [x], outputs: [y], params: { begin, size } }) => {
+const writeSlice: Translation<SliceParams> = (g, { inputs: [x], outputs: [y], params: { begin } }) => {
   const layout = g.layout(x);
   const rank = x.shape.length;
-  const cut = range(rank).filter((axis) => size[axis] !== x.shape[axis]);
+  const cut = range(rank).filter((axis) => y.shape[axis] !== x.shape[axis]);
   if (!cut.length) return g.alias(y, x);
   const starts = g.ints(cut.map((axis) => begin[axis]));
-  const ends = g.ints(cut.map((axis) => begin[axis] + size[axis]));
+  const ends = g.ints(cut.map((axis) => begin[axis] + y.shape[axis]));
   const axes = g.ints(cut.map((axis) => axisIn(layout, axis, rank)));
   g.define(y, g.emit("Slice", [g.value(x, layout), starts, ends, axes]), layout);
 };
