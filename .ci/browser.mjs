@@ -42,7 +42,7 @@ async function learn({ createEngine, sequential, conv2d, batchNorm, relu, maxPoo
 }
 
 const page = `<!doctype html><title>convolith</title>
-<script type="importmap">{ "imports": { "convolith": "/dist/index.js", "#host": "/dist/host.js" } }</script>
+<script type="importmap">{ "imports": { "convolith": "/dist/index.js" } }</script>
 <script type="module">
 const report = (what) => fetch("/report", { method: "POST", body: JSON.stringify(what) });
 try {
