@@ -2,7 +2,7 @@
 
 // The engine and its tensors
 
-export { createEngine, type EngineOptions } from "./engine/create.ts";
+export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
 export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./engine/eager-activation.ts";
 export type {
   ConvOptions,
@@ -40,7 +40,7 @@ export type {
   TransposeOptions,
   UpsampleOptions,
 } from "./engine/eager-shape.ts";
-export type { Engine, EngineInfo } from "./engine/engine.ts";
+export type { EagerOps, Engine, EngineInfo } from "./engine/engine.ts";
 export type { DType, Shape, Tensor } from "./tensor.ts";
 
 // Gradients of eager ops
@@ -53,7 +53,7 @@ export {
   type DenseGradOptions,
   denseGrad,
   type GradientOptions,
-  type Gradients,
+  type GradientResult,
   gradients,
   type ProductGradients,
 } from "./engine/gradients.ts";

@@ -6,6 +6,8 @@ import { hasRelaxedSimd, load, settle, type WasmSource } from "../runtime/wasm.t
 import { checkOptions, type Known } from "../validate.ts";
 import { Engine } from "./engine.ts";
 
+export type { WasmSource };
+
 export interface EngineOptions {
   /** The WebAssembly binary, from anywhere: a compiled module, its bytes, a Response, or a URL to fetch. */
   wasm?: WasmSource | Promise<WasmSource>;

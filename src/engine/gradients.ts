@@ -26,7 +26,7 @@ export interface GradientOptions {
   dy?: Tensor;
 }
 
-export interface Gradients {
+export interface GradientResult {
   /** What the function returned. */
   value: Tensor;
   /** One per tensor of `wrt`, of its shape. */
@@ -50,7 +50,11 @@ export type DenseGradOptions = Omit<DenseOptions, "activation">;
  * that `f` calls on their engine. Tensors that ops make in `f` are disposed, all but the result. Throws ShapeError when the result does
  * not depend on a tensor of `wrt`, UnsupportedError where an op has no gradient (argMax) or calls are nested.
  */
-export function gradients(f: () => Tensor, wrt: readonly Tensor[], options: GradientOptions = {}): Gradients {
+export function gradients(
+  f: () => Tensor,
+  wrt: readonly Tensor[],
+  options: GradientOptions = {},
+): GradientResult {
   const name = "gradients";
   checkOptions(name, options, ["dy"]);
   if (!Array.isArray(wrt) || !wrt.length)

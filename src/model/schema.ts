@@ -1,7 +1,7 @@
 // What a model description is: plain JSON that knows no WebAssembly.
 import { FormatError } from "../errors.ts";
 
-/** Shape of an input without its batch, channels last; null for sizes settled when the model is compiled. */
+/** Shape of an input without its batch, channels last; null for sizes resolved when the model is compiled. */
 export type InputShape = readonly (number | null)[];
 
 export interface ModelLayer {
