@@ -7,7 +7,7 @@ import { runInNewContext } from "node:vm";
 import type { Engine, Network } from "../src/index.ts";
 import { conv2d } from "../src/layers/index.ts";
 import { sequential } from "../src/model/build-model.ts";
-import { Builder } from "../src/network/graph-builder.ts";
+import { Builder } from "../src/model/graph-builder.ts";
 import { type Net, nets } from "./nets.ts";
 import { load } from "./ours.ts";
 import { describeHost } from "./roof.ts";

@@ -2,8 +2,8 @@
 
 import { conv2d, depthwiseConv2d } from "../src/layers/index.ts";
 import { sequential } from "../src/model/build-model.ts";
+import { Builder } from "../src/model/graph-builder.ts";
 import type { TrainedModel } from "../src/model/schema.ts";
-import { Builder } from "../src/network/graph-builder.ts";
 import { sizeOf } from "../src/tensor.ts";
 import type { Net } from "./nets.ts";
 import { noise, operandsOf, type Row } from "./rows.ts";

@@ -2,8 +2,8 @@
 // activations fused where the library's ops can.
 import type { Library, Tensor } from "@tensorflow/tfjs-core";
 import type { Edge, Node } from "../../src/graph/graph.ts";
+import { Builder } from "../../src/model/graph-builder.ts";
 import type { TrainedModel } from "../../src/model/schema.ts";
-import { Builder } from "../../src/network/graph-builder.ts";
 import { type Activation, activation } from "../../src/ops/activation.ts";
 import { conv } from "../../src/ops/conv.ts";
 import type { ConvParams } from "../../src/ops/conv-geometry.ts";

@@ -2,13 +2,13 @@
 
 import { ShapeError } from "../errors.ts";
 import { Lowering } from "../graph/lower.ts";
+import type { Builder } from "../model/graph-builder.ts";
 import type { Model } from "../model/schema.ts";
 import { show } from "../ops/check.ts";
 import { fuse } from "../passes/fuse.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Preference, Program } from "../runtime/program.ts";
 import type { Tensor } from "../tensor.ts";
-import type { Builder } from "./graph-builder.ts";
 import { Binding, Bindings, type Outputs, type Values } from "./io-binding.ts";
 import { Profile } from "./profile.ts";
 import type { Row } from "./summary.ts";

@@ -2,12 +2,12 @@
 
 import { ArgumentError, DisposedError, FormatError, ShapeError, UnsupportedError } from "../errors.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
+import { Builder, resolveShapes } from "../model/graph-builder.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
-import { Builder, resolveShapes } from "./graph-builder.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Values } from "./io-binding.ts";
 import type { Profile } from "./profile.ts";

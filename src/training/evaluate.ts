@@ -3,8 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import { Edge, Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
+import { Builder } from "../model/graph-builder.ts";
 import type { Model, Weights } from "../model/schema.ts";
-import { Builder } from "../network/graph-builder.ts";
 import { Inference } from "../network/inference.ts";
 import type { Evaluation, Metric, Numbers } from "../network/trainer-interface.ts";
 import type { Runtime } from "../runtime/instance.ts";

@@ -2,8 +2,8 @@
 
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
+import { Builder } from "../model/graph-builder.ts";
 import type { Model, Weights } from "../model/schema.ts";
-import { Builder } from "../network/graph-builder.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { fuseActivation } from "../passes/fuse.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";

@@ -2,8 +2,8 @@
 
 import { ShapeError, UnsupportedError } from "../../errors.ts";
 import type { Edge } from "../../graph/graph.ts";
+import { Builder } from "../../model/graph-builder.ts";
 import type { Model, TrainedModel } from "../../model/schema.ts";
-import { Builder } from "../../network/graph-builder.ts";
 import { OnnxGraph } from "./graph.ts";
 import { encodeModel } from "./proto.ts";
 import { MAX_BYTES } from "./protobuf.ts";

@@ -5,10 +5,10 @@ import { Edge, Graph, type Training } from "../graph/graph.ts";
 import * as registry from "../layers/index.ts";
 import { initialize } from "../layers/initializers.ts";
 import { checkInputs, type LayerKind } from "../layers/layer.ts";
-import type { Model, ModelLayer, Weights } from "../model/schema.ts";
 import { checkShape, show } from "../ops/check.ts";
 import { float32, type Shape, sizeOf } from "../tensor.ts";
 import { checkOptions } from "../validate.ts";
+import type { Model, ModelLayer, Weights } from "./schema.ts";
 
 /** The model with the open sizes of its inputs filled in. */
 export function resolveShapes(
