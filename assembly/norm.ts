@@ -78,8 +78,8 @@ export function channel_affine_f32(
         const act_p = field_f32(epilogue, EPILOGUE_P), act_q = field_f32(epilogue, EPILOGUE_Q);
         if (out_row == <usize>run << 2) activate_run(activation, q, q, count * run, act_p, act_q);
         else
-          for (let r = q, last = q + <usize>count * out_row; r != last; r += out_row)
-            activate_run(activation, r, r, run, act_p, act_q);
+          for (let r = 0, row_q = q; r < count; r++, row_q += out_row)
+            activate_run(activation, row_q, row_q, run, act_p, act_q);
       }
       q += <usize>count * out_row;
       p += <usize>count * x_row;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { activation } from "../src/ops/activation.ts";
 import { batchNorm, groupNorm, instanceNorm } from "../src/ops/norm.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
@@ -49,6 +50,21 @@ function statistics({ shape, data }: Plain, groups: number): { mean: Float64Arra
 
 for (const { name, engine } of builds())
   describe(`normalisation (${name})`, () => {
+    it("batch norm and an activation are one pass, with the bits of two", async () => {
+      for (const c of [1, 3, 4, 16, 17, 33, 67])
+        for (const pixels of [1, 7, 8, 19]) {
+          const x = noise([2, pixels, c], 1, 3);
+          const vectors = [noise([c], 2), noise([c], 3), noise([c], 4), noise([c], 5, 0.9, 1)];
+          const [two] = await evaluate(engine, batchNorm, [x, ...vectors], { epsilon });
+          for (const kind of ["linear", "relu", "relu6", "tanh", "leakyRelu", "gelu"] as const) {
+            const params = { epsilon, activation: { kind } };
+            const [y] = await evaluate(engine, batchNorm, [x, ...vectors], params);
+            const [want] = await evaluate(engine, activation, [two], { kind });
+            expectEqual(y.data, want.data as Float32Array);
+          }
+        }
+    });
+
     it("batch norm with every number of channels", async () => {
       for (const c of CHANNELS)
         for (const spatial of SPATIAL) {
