@@ -56,7 +56,7 @@ export interface DropoutConfig extends Named {
 export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
   options: { rate: false },
   eager: false,
-  build: (g, { rate }, [x]) => g.learning?.dropout(g, x, rate) ?? x,
+  build: (g, { rate }, [x]) => g.activeTraining?.dropout(g, x, rate) ?? x,
 });
 
 /** Returns its input. */

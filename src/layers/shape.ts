@@ -1,5 +1,5 @@
 // Layers that move values and change shapes. Shapes and axes count the batch.
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ShapeError } from "../errors.ts";
 import { type PadMode, pad as padOp } from "../ops/pad.ts";
 import {
   concat as concatOp,
@@ -29,7 +29,7 @@ export interface ReshapeConfig extends Named {
 /** The same values under another shape: `reshape({ shape: [0, 7, 7, -1] })`. */
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
   options: { shape: true },
-  build: (g, { shape }, [x], _, where) => g.op(reshapeOp, [x], { shape: listOf(shape, "shape", where) }),
+  build: (g, { shape }, [x], _, where) => g.op(reshapeOp, [x], { shape: given(shape, "shape", where) }),
 });
 
 export interface TransposeConfig extends Named {
@@ -78,7 +78,7 @@ export const slice = defineLayer<SliceConfig>("slice", {
   options: { begin: true, size: true },
   checkLayer: checkSameBatch,
   build: (g, { begin, size }, [x], _, where) =>
-    g.op(sliceOp, [x], { begin: listOf(begin, "begin", where), size: listOf(size, "size", where) }),
+    g.op(sliceOp, [x], { begin: given(begin, "begin", where), size: given(size, "size", where) }),
 });
 
 /** Pairs [before, after]: one per spatial axis, or one per axis of the tensor. */
@@ -132,12 +132,6 @@ const NO_PAIR = [0, 0] as const;
 
 function checkSameBatch(_: unknown, x: Shape, y: Shape, where: string): void {
   checkBatch(x[0] === y[0], where);
-}
-
-function listOf(value: readonly number[], name: string, where: string): readonly number[] {
-  if (!Array.isArray(value))
-    throw new ArgumentError(`${where}: ${name} is ${JSON.stringify(value)} but must be a list of numbers`);
-  return value;
 }
 
 export interface BlockConfig extends Named {
