@@ -16,7 +16,8 @@ import {
 import type { SymbolicTensor } from "../src/layers/layer.ts";
 import { input, model } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
-import { type ConvParams, conv, convAdd } from "../src/ops/conv.ts";
+import { conv, convAdd } from "../src/ops/conv.ts";
+import type { ConvParams } from "../src/ops/conv-geometry.ts";
 import { convAlgorithm } from "../src/runtime/plan.ts";
 import { builds, evaluate } from "./harness.ts";
 import * as oracle from "./oracle.ts";

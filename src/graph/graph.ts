@@ -1,7 +1,7 @@
-// A graph of ops: what layers write, fusion rewrites and a network lowers into a program. No memory, no kernels yet.
+// A graph of ops: layers write it, passes rewrite it, and it is lowered into a program. It knows no memory and no kernels.
 import type { Op, TensorType } from "./op.ts";
 
-/** A tensor that flows between ops: an input, a constant (it has data), or an op's output (it has a node). */
+/** A tensor between ops: an input, a constant (it has data), or an op's output (it has a node). */
 export class Edge implements TensorType {
   readonly shape: TensorType["shape"];
   readonly dtype: TensorType["dtype"];
@@ -9,7 +9,7 @@ export class Edge implements TensorType {
   constructor(
     type: TensorType,
     readonly data: Float32Array | undefined = undefined,
-    /** The op that makes it; fusion may hand an edge over to another node. */
+    /** The node whose output it is; fusion may hand an edge over to another node. */
     public node: Node | undefined = undefined,
   ) {
     this.shape = type.shape;
@@ -46,25 +46,25 @@ export interface Training {
 
 export class Graph {
   nodes: Node[] = [];
-  /** Set while a network is built to be trained: layers then take batch statistics, drop values, and move averages. */
+  /** Set where a network is built to be trained. */
   training: Training | undefined;
   #layer = "";
   #owner = "";
   #where = "";
 
-  /** Whether the layer being built learns: then it keeps batch statistics, drops values. */
-  get learning(): Training | undefined {
+  /** The training, unless the layer being built is frozen. */
+  get activeTraining(): Training | undefined {
     return this.training && !this.training.frozen.has(this.#owner) ? this.training : undefined;
   }
 
-  /** Everything that follows belongs to this layer, whose weights may be another's. */
+  /** The ops that follow belong to this layer, whose weights may be those of another, its owner. */
   enter(layer: string, where: string, owner = layer): void {
     this.#layer = layer;
     this.#owner = owner;
     this.#where = where;
   }
 
-  /** Appends an op; shapes are inferred, and refused, here. */
+  /** Appends an op; its shapes are inferred, which throws where they do not fit. */
   apply<P>(op: Op<P>, inputs: readonly Edge[], params: P): Edge[] {
     const types = op.infer(inputs, params, this.#where);
     const node: Node = {
@@ -89,25 +89,28 @@ export class Graph {
     return new Edge({ shape, dtype: "float32" }, data);
   }
 
-  /** Drops every node that no output needs; what is given need not be made. */
+  /** Removes every node that no output needs. Edges of `given` need not be computed. */
   prune(outputs: readonly Edge[], given: ReadonlySet<Edge> = new Set()): void {
     const needed = new Set(outputs);
-    // Nodes stand in an order in which everything is made before it is read.
-    this.nodes = this.nodes
-      .reverse()
-      .filter((node) => {
-        if (!node.outputs.some((edge) => needed.has(edge) && !given.has(edge))) return false;
-        for (const edge of node.inputs) needed.add(edge);
-        return true;
-      })
-      .reverse();
+    const kept: Node[] = [];
+    // Every edge is made before it is read, so that readers are seen first from the end.
+    for (let i = this.nodes.length - 1; i >= 0; i--) {
+      const node = this.nodes[i];
+      if (!node.outputs.some((edge) => needed.has(edge) && !given.has(edge))) continue;
+      for (const edge of node.inputs) needed.add(edge);
+      kept.push(node);
+    }
+    this.nodes = kept.reverse();
   }
 
   /** How many inputs of ops, and outputs of the graph, read each edge. */
   uses(outputs: readonly Edge[]): Map<Edge, number> {
     const uses = new Map<Edge, number>();
-    for (const edge of [...this.nodes.flatMap((n) => n.inputs), ...outputs])
+    const count = (edge: Edge): void => {
       uses.set(edge, (uses.get(edge) ?? 0) + 1);
+    };
+    for (const node of this.nodes) node.inputs.forEach(count);
+    outputs.forEach(count);
     return uses;
   }
 }

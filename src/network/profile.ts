@@ -1,17 +1,17 @@
-// What `net.profile()` tells: where the time of a run goes.
-import { type Row, short } from "./summary.ts";
-import { table } from "./text-table.ts";
+// The time of a run, layer by layer: what `net.profile()` returns.
+import { type Row, shortNumber } from "./summary.ts";
+import { textTable } from "./text-table.ts";
 
 export interface LayerProfile {
   name: string;
   kind: string;
-  /** How it is computed; "fused" where the layer before it does its work. */
+  /** The algorithm; "fused" where the layer before it computes it too. */
   algorithm: string;
   /** Milliseconds of one run over the batch. */
   ms: number;
-  /** Part of the whole run, 0 to 1. */
+  /** Fraction of the whole run, 0 to 1. */
   share: number;
-  /** Floating-point operations of the formula (a multiply-add is two) per nanosecond; Winograd needs fewer than it counts. */
+  /** Floating-point operations of the formula (a multiply-add is two) per nanosecond; Winograd executes fewer than are counted. */
   gflops: number;
 }
 
@@ -19,13 +19,13 @@ export class Profile {
   readonly layers: readonly LayerProfile[];
   /** Milliseconds of all layers together. */
   readonly ms: number;
-  readonly #batch: number;
+  readonly #batchSize: number;
 
-  /** `times`: milliseconds of every call of the program. */
-  constructor(rows: readonly Row[], times: ArrayLike<number>, batch: number) {
+  /** @internal `times`: milliseconds of every call of the program. */
+  constructor(rows: readonly Row[], times: ArrayLike<number>, batchSize: number) {
     const own = rows.map((row) => row.calls.reduce((sum, call) => sum + times[call], 0));
     this.ms = own.reduce((sum, ms) => sum + ms, 0);
-    this.#batch = batch;
+    this.#batchSize = batchSize;
     this.layers = rows.map(({ name, kind, algorithm, multiplyAdds }, i) => ({
       name,
       kind,
@@ -36,7 +36,7 @@ export class Profile {
     }));
   }
 
-  /** A table, a layer a line. */
+  /** A table of the layers. */
   toString(): string {
     const body = this.layers.map((l) => [
       l.name,
@@ -48,12 +48,12 @@ export class Profile {
     ]);
     const flops = this.layers.reduce((sum, l) => sum + l.gflops * l.ms * 1e6, 0);
     const speed = this.ms > 0 ? flops / this.ms / 1e6 : 0;
-    return table(
+    return textTable(
       ["layer", "kind", "algorithm", "ms", "share", "GFLOP/s"],
       body,
       [false, false, false, true, true, true],
       [
-        `${this.ms.toFixed(3)} ms for a batch of ${this.#batch}, ${short(flops)}FLOP by the formulas, ${speed.toFixed(1)} GFLOP/s`,
+        `${this.ms.toFixed(3)} ms for a batch of ${this.#batchSize}, ${shortNumber(flops)}FLOP by the formulas, ${speed.toFixed(1)} GFLOP/s`,
       ],
     );
   }

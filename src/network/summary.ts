@@ -1,7 +1,7 @@
-// The table `net.summary()` prints.
+// The table that `net.summary()` returns.
 
 import type { Shape } from "../tensor.ts";
-import { table } from "./text-table.ts";
+import { textTable } from "./text-table.ts";
 
 export interface Row {
   name: string;
@@ -13,14 +13,14 @@ export interface Row {
   algorithm: string;
   /** Bytes its weights and tables take in linear memory. */
   bytes: number;
-  /** Indices of its calls in the program. */
+  /** Indices of its kernel calls in the program. */
   calls: number[];
 }
 
 const UNITS = ["", "k", "M", "G", "T"];
 
 /** 1234567 as "1.23 M". */
-export function short(value: number): string {
+export function shortNumber(value: number): string {
   let unit = 0;
   let v = value;
   while (v >= 1000 && unit < UNITS.length - 1) {
@@ -33,7 +33,7 @@ export function short(value: number): string {
 
 export function summaryTable(
   rows: readonly Row[],
-  batch: number,
+  batchSize: number,
   bytes: { kept: number; run: number },
 ): string {
   const body = rows.map((r) => [
@@ -41,19 +41,19 @@ export function summaryTable(
     r.kind,
     r.shape.slice(1).join(" × ") || "1",
     r.parameters ? r.parameters.toLocaleString("en-US") : "",
-    r.multiplyAdds ? short(r.multiplyAdds) : "",
+    r.multiplyAdds ? shortNumber(r.multiplyAdds) : "",
     r.algorithm,
-    r.bytes ? short(r.bytes) : "",
+    r.bytes ? shortNumber(r.bytes) : "",
   ]);
   const parameters = rows.reduce((n, r) => n + r.parameters, 0);
   const multiplyAdds = rows.reduce((n, r) => n + r.multiplyAdds, 0);
-  return table(
+  return textTable(
     ["layer", "kind", "output", "parameters", "multiply-adds", "algorithm", "bytes"],
     body,
     [false, false, false, true, true, false, true],
     [
-      `${parameters.toLocaleString("en-US")} parameters, ${short(multiplyAdds)} multiply-adds for a batch of ${batch}`,
-      `${short(bytes.kept)}B of weights and tables, ${short(bytes.run)}B of activations and scratch`,
+      `${parameters.toLocaleString("en-US")} parameters, ${shortNumber(multiplyAdds)} multiply-adds for a batch of ${batchSize}`,
+      `${shortNumber(bytes.kept)}B of weights and tables, ${shortNumber(bytes.run)}B of activations and scratch`,
     ],
   );
 }

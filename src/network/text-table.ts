@@ -1,16 +1,16 @@
-// Tables for people, in plain text.
+// Tables in plain text.
 
-/** Columns under their heads, between two rules, then the closing lines. `right` says which columns are numbers. */
-export function table(
+/** Columns under their heads, between two rules, then the closing lines. `alignRight`: which columns hold numbers. */
+export function textTable(
   head: readonly string[],
   body: readonly (readonly string[])[],
-  right: readonly boolean[],
+  alignRight: readonly boolean[],
   closing: readonly string[],
 ): string {
   const widths = head.map((h, i) => Math.max(h.length, ...body.map((row) => row[i].length)));
   const line = (cells: readonly string[]) =>
     cells
-      .map((cell, i) => (right[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
+      .map((cell, i) => (alignRight[i] ? cell.padStart(widths[i]) : cell.padEnd(widths[i])))
       .join("  ")
       .trimEnd();
   const rule = widths.map((w) => "─".repeat(w)).join("  ");

@@ -5,23 +5,30 @@ import { activationGrad } from "./gradients/activation.ts";
 import { maxPoolGrad, maxPoolPairsGrad } from "./gradients/pool.ts";
 
 /**
- * An activation's gradient after max pooling's becomes one before it, on as many values as there are windows: where the window's
- * largest value lies the activation's output is that value, and elsewhere the gradient is 0. The pool may then overwrite its input.
+ * Moves an activation's gradient from after max pooling's gradient to before it, onto as many values as there are windows: where the
+ * largest value of a window lies the activation's output is that value, and elsewhere the gradient is 0. The pool's gradient may then
+ * overwrite its input.
  */
 export function sinkActivationGradient(graph: Graph, outputs: readonly Edge[]): void {
   const uses = graph.uses(outputs);
-  for (const node of [...graph.nodes]) {
+  /** By the pool's gradient, the activation's that is now computed before it. */
+  const moved = new Map<Node, Node>();
+  for (const node of graph.nodes) {
     if (node.op !== activationGrad) continue;
     const [from, v] = node.inputs;
     const pool = from.node;
     if (pool?.op !== maxPoolGrad && pool?.op !== maxPoolPairsGrad) continue;
     const [x, dy, y] = pool.inputs;
     if (v !== x || uses.get(from) !== 1) continue;
-    const gate: Node = { ...node, inputs: [dy, y], outputs: [new Edge(dy)] };
-    gate.outputs[0].node = gate;
-    graph.nodes.splice(graph.nodes.indexOf(pool), 0, gate);
-    pool.inputs = [x, gate.outputs[0], y];
+    const before: Node = { ...node, inputs: [dy, y], outputs: [new Edge(dy)] };
+    before.outputs[0].node = before;
+    pool.inputs = [x, before.outputs[0], y];
     takeOver(node, pool);
+    moved.set(pool, before);
   }
+  graph.nodes = graph.nodes.flatMap((node) => {
+    const before = moved.get(node);
+    return before ? [before, node] : [node];
+  });
   graph.prune(outputs);
 }
