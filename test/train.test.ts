@@ -416,6 +416,7 @@ describe("a training", () => {
     first.dispose();
     net.dispose();
     expect(() => net.trainStep(good)).toThrow(DisposedError);
+    expect(() => net.weights).toThrow(DisposedError);
     await expect(net.fit(good, options)).rejects.toThrow(DisposedError);
   });
 

@@ -1,6 +1,7 @@
 // The compiled network: predicts, trains with the trainer that an optimizer brings, saves and loads. Running allocates nothing.
 
 import { ArgumentError, DisposedError, FormatError, ShapeError, UnsupportedError } from "../errors.ts";
+import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
@@ -58,6 +59,7 @@ export class Network {
   #fitting = false;
   #disposed = false;
 
+  /** @internal Use `engine.compile`. */
   constructor(runtime: Runtime, source: Model | TrainedModel, options: CompileOptions = {}) {
     const trained = typeof source === "object" && source !== null && "model" in source;
     const given = trained ? source : { model: source, weights: undefined };
@@ -88,6 +90,7 @@ export class Network {
    * changes those; changing a copy's values does not.
    */
   get weights(): Record<string, Float32Array> {
+    if (this.#trainer) this.#alive("weights");
     const copies = this.#trainer ? this.#trainer.weights : {};
     return assignable(this.#given ?? copies, copies, (name, data) => {
       this.weights = { [name]: data };
@@ -157,7 +160,7 @@ export class Network {
     return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
   }
 
-  /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
+  /** FileBytes this network holds in linear memory: weights and tables; activations and scratch. */
   get bytes(): { readonly kept: number; readonly run: number } {
     return this.#inference.bytes;
   }
@@ -252,7 +255,7 @@ export class Network {
    * `fromSafetensors` read the weights, `resume` continues training, bit for bit. To lose nothing on a crash, write the file beside the
    * old one and rename it.
    */
-  save({ optimizer = false }: { optimizer?: boolean } = {}): Uint8Array<ArrayBuffer> {
+  save({ optimizer = false }: { optimizer?: boolean } = {}): FileBytes {
     this.#alive("save");
     if (optimizer && !this.#trainer)
       throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
@@ -268,7 +271,7 @@ export class Network {
     this.restore(readCheckpoint(bytes).weights);
   }
 
-  /** Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
+  /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
   restore(weights: Weights, training?: StoredTraining): void {
     const what = training ? "resume" : "load";
     this.#alive(what);

@@ -1,9 +1,33 @@
 // The loop over epochs and batches: shuffles, steps, measures, and yields to the host's event loop.
 import { ConvolithError, ShapeError } from "../errors.ts";
-import type { Data, EpochReport, FitOptions, Samples } from "../network/trainer-interface.ts";
+import type {
+  Data,
+  EpochReport,
+  Evaluation,
+  FitOptions,
+  Metric,
+  Samples,
+} from "../network/trainer-interface.ts";
 import { type Batch, type CheckedSamples, isStream, shuffled } from "./data.ts";
 import { checkMetrics } from "./evaluate.ts";
-import type { Trainer } from "./trainer.ts";
+import type { Objective } from "./objective.ts";
+
+/** What the loop asks of a trainer. */
+interface BatchTrainer {
+  readonly objective: Objective;
+  /** Steps taken so far. */
+  readonly steps: number;
+  /** Throws ShapeError where samples do not fit the network. `what` opens the message. */
+  check(samples: Samples, what: string): CheckedSamples;
+  /** One step; the mean loss before it. */
+  train(batch: Batch, learningRate?: number): number;
+  /** How many images of the batch, the one trained on last, had their highest score at the labelled class. */
+  countCorrect(batch: Batch): number;
+  /** Mean loss and metrics over samples, with the weights as they are. */
+  measure(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluation;
+  /** The name of the first weight that holds a value that is not finite. */
+  firstNonFiniteWeight(): string | undefined;
+}
 
 /** Milliseconds of computing after which the host gets a turn: a page then still responds within a frame or two. */
 const MAX_BLOCKING_MS = 24;
@@ -21,7 +45,11 @@ const yieldToHost = (): Promise<void> =>
   });
 
 /** Trains for some epochs; a report for each. */
-export async function trainEpochs(trainer: Trainer, data: Data, options: FitOptions): Promise<EpochReport[]> {
+export async function trainEpochs(
+  trainer: BatchTrainer,
+  data: Data,
+  options: FitOptions,
+): Promise<EpochReport[]> {
   const { epochs = 1, batchSize = 32, earlyStopping } = options;
   for (const [name, value] of Object.entries({ epochs, batchSize }))
     if (!Number.isInteger(value) || value < 1)
@@ -61,7 +89,7 @@ function* batchesOf(
 
 /** Samples as they come, those of more than a batch cut into several. */
 async function* streamedBatches(
-  trainer: Trainer,
+  trainer: BatchTrainer,
   data: AsyncIterable<Samples>,
   batchSize: number,
 ): AsyncGenerator<Batch> {
@@ -79,7 +107,7 @@ function* cut(samples: CheckedSamples, batchSize: number, order: Uint32Array | u
 }
 
 async function trainEpoch(
-  trainer: Trainer,
+  trainer: BatchTrainer,
   epoch: number,
   batches: Iterable<Batch> | AsyncIterable<Batch>,
   all: CheckedSamples | undefined,
@@ -127,7 +155,7 @@ async function trainEpoch(
   };
 }
 
-function notFinite(trainer: Trainer, epoch: number, batch: number, loss: number): ConvolithError {
+function notFinite(trainer: BatchTrainer, epoch: number, batch: number, loss: number): ConvolithError {
   const weight = trainer.firstNonFiniteWeight();
   const named = weight === undefined ? "" : `; "${weight}" is the first weight that is not finite`;
   return new ConvolithError(

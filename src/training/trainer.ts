@@ -107,14 +107,14 @@ export class Trainer implements NetworkTrainer {
     this.#variables.dispose();
   }
 
-  /** Throws ShapeError where samples do not fit the network. `what` opens the message. */
+  // What the loop of fit.ts asks for.
+
   check(samples: Samples, what: string): CheckedSamples {
     const checked = checkSamples(samples, this.#sizes, what);
     this.objective.checkLabels(checked, what);
     return checked;
   }
 
-  /** One step; the mean loss before it. */
   train(batch: Batch, learningRate = this.objective.learningRate): number {
     if (this.#disposed || this.#runtime.disposed)
       throw new DisposedError("train: the network has been disposed");
@@ -130,7 +130,6 @@ export class Trainer implements NetworkTrainer {
     return loss;
   }
 
-  /** How many images of the batch, the one trained on last, had their highest score at the labelled class. */
   countCorrect({ samples: { y, perImage }, order, from, count }: Batch): number {
     const scores = this.#program(count, perImage).scores();
     const labels = Float64Array.from({ length: count * perImage }, (_, i) => {
@@ -140,12 +139,10 @@ export class Trainer implements NetworkTrainer {
     return accuracy(scores, labels) * count;
   }
 
-  /** Mean loss and metrics over samples, with the weights as they are. */
   measure(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluation {
     return evaluate(this.#runtime, this.#model, this.weights, this.objective, samples, metrics);
   }
 
-  /** The name of the first weight that holds a value that is not finite. */
   firstNonFiniteWeight(): string | undefined {
     return this.#weightNames.find((name) => this.#variables.read(name).some((v) => !Number.isFinite(v)));
   }
