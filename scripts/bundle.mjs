@@ -117,7 +117,7 @@ export async function writeModules() {
   await bundle.close();
 }
 
-/** From the declarations that tsc wrote: one file per entry, and one for what entries share. */
+/** From the declarations that tsc wrote: one file per entry, and those that entries share. */
 export async function bundleDeclarations(folder) {
   const input = Object.entries(ENTRIES).map(([name, file]) => [
     name,
@@ -128,7 +128,7 @@ export async function bundleDeclarations(folder) {
     dir: "dist",
     format: "es",
     entryFileNames: "[name].d.ts",
-    chunkFileNames: "shared.d.ts",
+    chunkFileNames: ({ name }) => `shared/${name.replace(/\.d$/, "")}.d.ts`,
   });
   await bundle.close();
 }

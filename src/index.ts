@@ -69,6 +69,7 @@ export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks
 
+export type { FileBytes } from "./formats/bytes.ts";
 export { fromSafetensors } from "./formats/checkpoint.ts";
 export type { CompileOptions, Inputs, Network } from "./network/network.ts";
 export type { LayerProfile, Profile } from "./network/profile.ts";

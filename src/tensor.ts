@@ -48,7 +48,7 @@ export class Tensor implements TensorType {
   readonly runtime: Runtime;
   #address: number;
 
-  /** Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
+  /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
   constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
     this.runtime = runtime;
     this.shape = shape;
@@ -91,14 +91,14 @@ export class Tensor implements TensorType {
     this.dispose();
   }
 
-  /** Byte address in linear memory. */
+  /** @internal Byte address in linear memory. */
   address(what: string): number {
     if (this.disposed)
       throw new DisposedError(`${what}: the tensor [${this.shape.join(",")}] has been disposed`);
     return this.#address;
   }
 
-  /** Throws unless the tensor is alive and lives in that engine. */
+  /** @internal Throws unless the tensor is alive and lives in that engine. */
   check(runtime: Runtime, what: string): void {
     this.address(what);
     if (runtime !== this.runtime)
@@ -107,7 +107,7 @@ export class Tensor implements TensorType {
       );
   }
 
-  /** The tensor as a program of that engine sees it. */
+  /** @internal The tensor as a program of that engine sees it. */
   addressFor(runtime: Runtime, what: string): Address {
     this.check(runtime, what);
     const storage = new Storage(this.size * 4, "fixed");

@@ -32,7 +32,7 @@ class EngineClass {
   readonly info: EngineInfo;
   readonly #runtime: Runtime;
 
-  /** Use `createEngine`. */
+  /** @internal Use `createEngine`. */
   constructor(runtime: Runtime, fallback?: string) {
     this.#runtime = runtime;
     const build = runtime.checked ? "checked" : runtime.relaxed ? "relaxed" : "simd";

@@ -1,6 +1,12 @@
 // Raw bytes: views of them, pieces joined, and the 16-bit floats that JavaScript has no typed arrays for.
 // Typed arrays are used as little-endian, as they are wherever WebAssembly SIMD is found.
 
+/**
+ * The bytes of a file, in a buffer of their own: `Uint8Array<ArrayBuffer>`, and plain `Uint8Array` before TypeScript 5.7, which does not
+ * tell kinds of buffers apart.
+ */
+export type FileBytes = ReturnType<typeof Uint8Array.from>;
+
 /** A view of raw bytes; undefined for anything else. */
 export function asBytes(value: unknown): Uint8Array | undefined {
   if (value instanceof ArrayBuffer) return new Uint8Array(value);
@@ -13,7 +19,7 @@ export const bytesOf = ({ buffer, byteOffset, byteLength }: ArrayBufferView): Ui
   new Uint8Array(buffer, byteOffset, byteLength);
 
 /** All pieces, one after the other. */
-export function concatBytes(pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+export function concatBytes(pieces: readonly Uint8Array[]): FileBytes {
   const bytes = new Uint8Array(pieces.reduce((length, piece) => length + piece.length, 0));
   let offset = 0;
   for (const piece of pieces) {

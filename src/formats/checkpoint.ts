@@ -3,6 +3,7 @@
 import { FormatError } from "../errors.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Shape } from "../tensor.ts";
+import type { FileBytes } from "./bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
 /** Prefix of the names of an optimizer's state, so that they never collide with a weight's. */
@@ -32,7 +33,7 @@ export function writeCheckpoint(
   weights: Weights,
   shapes: Readonly<Record<string, Shape>>,
   progress: Progress | undefined,
-): Uint8Array<ArrayBuffer> {
+): FileBytes {
   const tensors: Record<string, StoredTensor> = {};
   for (const [name, data] of Object.entries(weights)) tensors[name] = { shape: shapes[name], data };
   for (const [name, data] of Object.entries(progress?.state ?? {}))

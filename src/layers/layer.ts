@@ -29,7 +29,7 @@ interface DefinitionParts<C> {
   checkLayer?(config: C, x: Shape, y: Shape, where: string): void;
   /** The weights it makes for inputs of these shapes (batch first). */
   parameters?(config: C, inputs: readonly Shape[], where: string): Parameter[];
-  /** Appends its ops. `weights` holds an edge for each parameter. */
+  /** @internal Appends its ops. `weights` holds an edge for each parameter. */
   build(
     g: Graph,
     config: C,

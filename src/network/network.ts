@@ -160,7 +160,7 @@ export class Network {
     return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
   }
 
-  /** FileBytes this network holds in linear memory: weights and tables; activations and scratch. */
+  /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
   get bytes(): { readonly kept: number; readonly run: number } {
     return this.#inference.bytes;
   }

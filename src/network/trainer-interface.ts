@@ -170,11 +170,9 @@ export interface NetworkTrainer extends OptimizerState {
   dispose(): void;
 }
 
-/** Throws, and holds nothing then, where the options do not fit the model. */
-export type TrainerFactory = (
-  runtime: Runtime,
-  model: Model,
-  weights: Weights,
-  ends: Ends,
-  options: TrainOptions,
-) => NetworkTrainer;
+/** Makes a trainer. What it takes and gives is no part of the published declarations. */
+export interface TrainerFactory {
+  /** @internal Throws, and holds nothing then, where the options do not fit the model. */
+  // biome-ignore lint/style/useShorthandFunctionType: a member can be internal
+  (runtime: Runtime, model: Model, weights: Weights, ends: Ends, options: TrainOptions): NetworkTrainer;
+}

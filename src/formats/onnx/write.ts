@@ -4,6 +4,7 @@ import { ShapeError, UnsupportedError } from "../../errors.ts";
 import type { Edge } from "../../graph/graph.ts";
 import { Builder } from "../../model/graph-builder.ts";
 import type { Model, TrainedModel } from "../../model/schema.ts";
+import type { FileBytes } from "../bytes.ts";
 import { OnnxGraph } from "./graph.ts";
 import { encodeModel } from "./proto.ts";
 import { MAX_BYTES } from "./protobuf.ts";
@@ -22,7 +23,7 @@ import { translationOf } from "./translations.ts";
  * @throws ShapeError for a model that leaves sizes open, and for weights that do not fit it.
  * @throws UnsupportedError for a layer that ONNX has no equivalent for, which is named, and for files of more than 2 GiB.
  */
-export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): Uint8Array<ArrayBuffer> {
+export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): FileBytes {
   const { model, weights, batchSize = 1 } = net;
   checkSizes(model);
   const source = new Builder(model, batchSize, weights, 0);
