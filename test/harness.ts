@@ -1,5 +1,6 @@
 // Runs one op in every build, whole and cut into odd pieces, with its weights constant and not.
 import { readFileSync } from "node:fs";
+import { beforeAll } from "vitest";
 import { denseValue, type Op, sizeOf, type TensorType, type Value } from "../src/graph/op.ts";
 import { Address } from "../src/runtime/address.ts";
 import { type BoundCall, type Executor, runRange } from "../src/runtime/executor.ts";
@@ -56,10 +57,13 @@ export async function threaded(
  * the formula's own sums, so that whole numbers come out exactly.
  */
 export function builds(options: RuntimeOptions = {}): { name: string; engine: Promise<Runtime> }[] {
-  return BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).flatMap((name) => [
+  const all = BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).flatMap((name) => [
     { name, engine: load(binary(name)).then((instance) => new Runtime(instance, options)) },
     { name: `${name}, 2 threads`, engine: threaded(name, 2, options) },
   ]);
+  // Workers must have started before the first test: tests block the event loop for longer than workers may take to start.
+  beforeAll(() => Promise.all(all.map(({ engine }) => engine)).then(() => {}));
+  return all;
 }
 
 /**

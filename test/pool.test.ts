@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { avgPool, globalAvgPool, globalMaxPool, maxPool } from "../src/ops/pool.ts";
 import type { Padding } from "../src/ops/window.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
@@ -118,11 +118,7 @@ const title = (w: Window): string =>
   `[${w.size}] by [${w.kernel}], stride ${w.stride}, padding ${JSON.stringify(w.padding)}` +
   `${w.dilation ? `, dilation ${w.dilation}` : ""}${w.ceilMode ? ", ceil" : ""}`;
 
-const BUILDS = builds();
-// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
-beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
-
-for (const { name, engine } of BUILDS)
+for (const { name, engine } of builds())
   describe(`pooling (${name})`, () => {
     for (const w of WINDOWS) {
       const ceilMode = w.ceilMode ?? false;

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import {
   linearIndices,
   nearestIndices,
@@ -43,11 +43,7 @@ function noise(shape: readonly number[]): Plain & { data: Float32Array } {
   return { shape, data: Float32Array.from({ length: sizeOf(shape) }, value) };
 }
 
-const BUILDS = builds();
-// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
-beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
-
-for (const { name, engine } of BUILDS)
+for (const { name, engine } of builds())
   describe(`resize (${name})`, () => {
     for (const coordinates of COORDINATES)
       for (const { from, to } of SIZES) {

@@ -1,5 +1,5 @@
 // Ops on parts of wider tensors and on images with a border round them: the same bits as on dense values, and nothing else touched.
-import { beforeAll, describe, expect, it } from "vitest";
+import { describe, expect, it } from "vitest";
 import { type Border, denseValue, type Op, sizeOf } from "../src/graph/op.ts";
 import { emitBorder, zeroBorder } from "../src/ops/border.ts";
 import { copy } from "../src/ops/copy.ts";
@@ -142,11 +142,7 @@ const CASES: Case[] = [
   },
 ];
 
-const BUILDS = builds();
-// Workers must have started before the first test: these tests block the event loop for longer than workers may take to start.
-beforeAll(() => Promise.all(BUILDS.map(({ engine }) => engine)));
-
-for (const { name: build, engine } of BUILDS)
+for (const { name: build, engine } of builds())
   describe(`views (${build})`, () => {
     for (const kind of [
       "maxPool",

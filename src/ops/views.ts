@@ -1,6 +1,5 @@
 // Ops that need no kernel, or less of one, once the layout pass has decided where values lie.
 import type { Op } from "../graph/op.ts";
-import { axisOf } from "./check.ts";
 import { copyValue, partOf } from "./strided.ts";
 
 /** A slice, a split or a concatenation whose outputs lie where they should already. */
@@ -17,7 +16,7 @@ export const view: Op<object> = {
 
 /** A concatenation along an axis (counted from the front) of which some inputs were written where they belong; the others, listed by number, are copied. */
 export const concatRest: Op<{ axis: number; copied: readonly number[] }> = {
-  name: "concat",
+  name: "concatRest",
   strided: { inputs: "all", outputs: true },
   infer: view.infer,
   forward(e, inputs, [out], { axis, copied }) {
