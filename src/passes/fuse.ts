@@ -13,9 +13,9 @@ import { isSpatial, type PadParams, pad } from "../ops/pad.ts";
 /** Ops that take a filter whose last axis is the output channel, then maybe a bias, and can apply an activation. */
 const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
 /** Ops that can apply an activation to their result. */
-const ACTIVATE = new Set<unknown>([...PRODUCTS, convAdd]);
+const ACTIVATE = new Set<unknown>([...PRODUCTS, convAdd, batchNorm]);
 
-/** Folds batch normalisation, the sum that ends a residual block, and activations into the product before them. */
+/** Folds batch normalisation, the sum that ends a residual block, and activations into the op before them, and zeros round an input into the convolution after them. */
 export function fuse(graph: Graph, outputs: Edge[]): void {
   graph.prune(outputs);
   foldPad(graph, outputs);

@@ -16,9 +16,9 @@ export function planLayout(
   plan: PlanOptions,
 ): Map<Edge, Layout> {
   const layout = new LayoutPass(graph, inputs, outputs);
+  layout.borders(plan);
   for (const node of [...graph.nodes].reverse()) if (node.op === concat) layout.concat(node);
   for (const node of graph.nodes) if (node.op === slice || node.op === split) layout.parts(node);
-  layout.borders(plan);
   return layout.layouts;
 }
 
@@ -58,10 +58,11 @@ class LayoutPass {
   #sharing = (edge: Edge): readonly Edge[] => this.#same.get(this.#rootOf(edge)) ?? [edge];
 
   /** Where an edge lies: as decided, or dense. */
-  #layoutOf(edge: Edge): Pick<Layout, "owner" | "offset" | "strides" | "bytes"> {
+  #layoutOf(edge: Edge): Omit<Layout, "border"> {
     const root = this.#rootOf(edge);
-    const strides = denseStrides(root.shape);
-    return this.layouts.get(root) ?? { owner: root, offset: 0, strides, bytes: bytesOf(root.shape) };
+    const dense = { owner: root, offset: 0, strides: denseStrides(root.shape), bytes: bytesOf(root.shape) };
+    const { owner, offset, strides, bytes } = this.layouts.get(root) ?? dense;
+    return { owner, offset, strides, bytes };
   }
 
   /** Whether an edge may lie anywhere: all that write and read it can, but for one reader that will not need to. */
