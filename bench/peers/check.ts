@@ -11,6 +11,7 @@ import { nets } from "../nets.ts";
 import { load } from "../ours.ts";
 import { noise } from "../rows.ts";
 import { table } from "../table.ts";
+import { named } from "../task.ts";
 import { installPeers } from "./install.ts";
 
 /** How far an answer may be from ours, relative to the largest value. */
@@ -27,6 +28,7 @@ interface Subject {
 }
 
 const any = { batchSize: BATCH, fill: (shape: readonly number[], seed: number) => values(shape, seed).data };
+const positive: typeof any = { ...any, fill: (shape, seed) => any.fill(shape, seed).map(Math.abs) };
 // What the nets' batch norms have been told to expect.
 const picture = {
   batchSize: 1,
@@ -37,7 +39,7 @@ const subjects: Subject[] = [
   ...factories.flatMap(([kind, factory]) =>
     [TABLE[kind] ?? []].flat().map((row, i): Subject => {
       const { model, weights } = exampleOf(factory, row);
-      return { name: `${kind} ${i + 1}`, model, weights, ...any };
+      return { name: `${kind} ${i + 1}`, model, weights, ...(row.positive ? positive : any) };
     }),
   ),
   ...cases.map(({ name, model, weights }): Subject => ({ name, model, weights, ...any })),
@@ -78,10 +80,10 @@ async function check({
   return { error: errors.length === ours.length ? Math.max(...errors) : Number.NaN, bytes: bytes.length };
 }
 
-const wanted = (process.argv[2] ?? "").toLowerCase();
+const part = process.argv.slice(2).join(" ");
 const lines: string[][] = [];
 let wrong = 0;
-for (const subject of subjects.filter(({ name }) => name.toLowerCase().includes(wanted))) {
+for (const subject of named(subjects, part)) {
   let line: string[];
   try {
     const { error, bytes } = await check(subject);
@@ -94,7 +96,6 @@ for (const subject of subjects.filter(({ name }) => name.toLowerCase().includes(
   }
   lines.push([subject.name, ...line]);
 }
-if (!lines.length) throw new Error(`no name contains "${wanted}"`);
 console.log(table(["layer, case or net", "difference", "bytes", ""], lines));
 console.log(
   `\n${lines.length - wrong} of ${lines.length} agree with onnxruntime-web to ${TOLERANCE} of the largest value`,
