@@ -44,7 +44,7 @@ export function writeCheckpoint(
 }
 
 /** Throws FormatError where the bytes are no such file. A file of bare weights has neither model nor progress. */
-export function readCheckpoint(bytes: Uint8Array): Checkpoint {
+export function readCheckpoint(bytes: Uint8Array | ArrayBuffer): Checkpoint {
   const { tensors, metadata } = readSafetensors(bytes);
   const parse = (key: string): unknown => {
     if (metadata[key] === undefined) return undefined;
@@ -74,7 +74,7 @@ export function readCheckpoint(bytes: Uint8Array): Checkpoint {
  * Reads a network that `net.save()` wrote: its description and its weights, for `engine.compile`. Throws FormatError for a file
  * that holds no description; weights alone are for `net.load`.
  */
-export function fromSafetensors(bytes: Uint8Array): TrainedModel {
+export function fromSafetensors(bytes: Uint8Array | ArrayBuffer): TrainedModel {
   const { model, weights } = readCheckpoint(bytes);
   if (!model)
     throw new FormatError(

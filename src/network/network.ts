@@ -266,7 +266,7 @@ export class Network {
   }
 
   /** Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. Throws FormatError. */
-  load(bytes: Uint8Array): void {
+  load(bytes: Uint8Array | ArrayBuffer): void {
     this.#alive("load");
     this.restore(readCheckpoint(bytes).weights);
   }

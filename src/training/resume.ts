@@ -10,7 +10,7 @@ import { optimizerOf } from "./optimizers.ts";
  * training continues where it was, bit for bit; all or nothing. Throws FormatError where the file is damaged, another network's, or
  * holds no optimizer.
  */
-export function resume(net: Network, bytes: Uint8Array): void {
+export function resume(net: Network, bytes: Uint8Array | ArrayBuffer): void {
   const { weights, progress } = readCheckpoint(bytes);
   if (!progress)
     throw new FormatError("resume: the file holds no optimizer; net.load takes its weights alone");
