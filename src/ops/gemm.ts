@@ -1,8 +1,8 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
 import type { Emitter, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
+import { type Chunk, forEachChunk } from "../runtime/chunks.ts";
 import { cutGemm, pixelsPerTable, planGemm } from "../runtime/plan.ts";
-import { type Chunk, forEachChunk } from "../runtime/program.ts";
 import { gemmShape, pixelGrid } from "../runtime/records.ts";
 import type { Run } from "./conv-geometry.ts";
 

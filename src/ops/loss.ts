@@ -98,7 +98,12 @@ export const huber = between("huber", LOSS_HUBER);
 /** The mean cross-entropy of sigmoid(x) and a target from 0 to 1. */
 export const binaryCrossEntropyWithLogits = between("binaryCrossEntropyWithLogits", LOSS_LOGITS);
 
-export type LossKind = "softmaxCrossEntropy" | "binaryCrossEntropy" | "meanSquaredError" | "meanAbsoluteError" | "huber";
+export type LossKind =
+  | "softmaxCrossEntropy"
+  | "binaryCrossEntropy"
+  | "meanSquaredError"
+  | "meanAbsoluteError"
+  | "huber";
 
 // biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
 export const LOSSES: Readonly<Record<LossKind, Op<any>>> = {

@@ -1,7 +1,7 @@
 // Images with a border round them: as they lie where there is one already, else as padded copies, a few images at a time.
 import { type Emitter, sizeOf, type Value } from "../graph/op.ts";
+import { type Chunk, forEachChunk } from "../runtime/chunks.ts";
 import { imagesPerChunk } from "../runtime/plan.ts";
-import { type Chunk, forEachChunk } from "../runtime/program.ts";
 import { emitPad } from "./pad.ts";
 import { densePixelStrides, type Images, type PaddingMode, pixelStrides } from "./window.ts";
 

@@ -2,6 +2,7 @@
 
 import type { Emitter, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
+import { forEachChunk } from "../runtime/chunks.ts";
 import {
   planGemm,
   WINOGRAD,
@@ -10,7 +11,6 @@ import {
   winogradStep,
   winogradTiles,
 } from "../runtime/plan.ts";
-import { forEachChunk } from "../runtime/program.ts";
 import { epilogue, winogradShape } from "../runtime/records.ts";
 import { multiply, pixelTable, withPanels } from "./gemm.ts";
 import type { Axis } from "./window.ts";

@@ -11,6 +11,7 @@ import { reduce } from "../../ops/reduce.ts";
 import { type Axis, densePixelStrides, type PaddingMode, pixelStrides, threeAxes } from "../../ops/window.ts";
 import { tilesOfPhase } from "../../ops/winograd.ts";
 import type { Address } from "../../runtime/address.ts";
+import { type Chunk, forEachChunk } from "../../runtime/chunks.ts";
 import {
   convAlgorithm,
   filterGradBlock,
@@ -22,7 +23,6 @@ import {
   winogradGradChunk,
   winogradStep,
 } from "../../runtime/plan.ts";
-import { type Chunk, forEachChunk } from "../../runtime/program.ts";
 import { filterGradShape, winogradShape } from "../../runtime/records.ts";
 import { DEPTHWISE_GRAD_BLOCK } from "../../runtime/wasm.ts";
 
