@@ -82,7 +82,27 @@ describe("README.md and docs/", () => {
     expect([...new Set(named)].filter((script) => !(script in scripts))).toEqual([]);
   });
 
-  it("give the same figures", () => {
+  it("and src/README.md quotes the code as it is", () => {
+    const quotes = codeBlocks("src/README.md", read("src/README.md"));
+    expect(quotes.length).toBeGreaterThan(3);
+    for (const { code } of quotes) {
+      const [, file, quoted] = /^\/\/ (.+)\n([\s\S]+)$/.exec(code)!;
+      for (const part of quoted.split(/\n *\/\/ \.\.\.\n/)) expect(read(`src/${file}`)).toContain(part);
+    }
+  });
+
+  it("name everything the package exports", async () => {
+    const code = pages.flatMap((page) => read(page).match(/```[\s\S]*?```|`[^`\n]+`/g) ?? []).join("\n");
+    const words = new Set(code.match(/\w+/g));
+    const exported = ["index.js", "formats/tfjs.js", "formats/onnx.js"].map(async (file) =>
+      Object.keys(await import(new URL(`dist/${file}`, root).href)),
+    );
+    const names = (await Promise.all(exported)).flat();
+    expect(names.length).toBeGreaterThan(50);
+    expect(names.filter((name) => !words.has(name))).toEqual([]);
+  });
+
+  it("give the same figures, and draw them", async () => {
     const [head, ...nets] = tableBelow(read("docs/performance.md"), "## Whole networks");
     const [shown, ...rows] = tableBelow(read("README.md"), "## Performance");
     expect(rows.length).toBeGreaterThan(3);
@@ -90,5 +110,7 @@ describe("README.md and docs/", () => {
       const net = nets.find(([name]) => name === row[0])!;
       expect(row).toEqual(shown.map((title) => net[head.indexOf(title)]));
     }
+    const { chartOf } = await import(new URL("docs/chart.mjs", root).href);
+    expect(read("docs/speed.svg"), "run node docs/chart.mjs").toBe(chartOf(read("docs/performance.md")));
   });
 });
