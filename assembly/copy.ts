@@ -73,6 +73,8 @@ function copy_rows(out: usize, x: usize, out_stride: usize, x_stride: usize, row
 }
 
 /** Copies pixels of `c` floats that lie `out_pixel` and `x_pixel` bytes apart: in one go where both sides are dense. */
+// @ts-ignore: decorator
+@inline
 export function copy_pixels(out: usize, x: usize, pixels: i32, c: i32, out_pixel: usize, x_pixel: usize): void {
   const bytes = <usize>c << 2;
   if (out_pixel == bytes && x_pixel == bytes) copy_floats(out, x, pixels * c);
@@ -109,10 +111,16 @@ function fill_long(out: usize, value: f32, bytes: usize): void {
   v128.store(out + last, v);
 }
 
+function fill_rows(out: usize, value: f32, stride: usize, rows: i32, count: i32): void {
+  for (; rows > 0; --rows, out += stride) fill_floats(out, value, count);
+}
+
 /** Writes `value` to pixels of `c` floats that lie `stride` bytes apart: in one go where they are dense. */
+// @ts-ignore: decorator
+@inline
 export function fill_pixels(out: usize, value: f32, pixels: i32, c: i32, stride: usize): void {
   if (stride == <usize>c << 2) fill_floats(out, value, pixels * c);
-  else for (; pixels > 0; --pixels, out += stride) fill_floats(out, value, c);
+  else fill_rows(out, value, stride, pixels, c);
 }
 
 /** Fills `count` floats. Unit: a vector of four floats; the last one may be cut short by `count`. */
