@@ -6,6 +6,7 @@ import type { Builder } from "../model/graph-builder.ts";
 import type { Model } from "../model/schema.ts";
 import { show } from "../ops/check.ts";
 import { fuse } from "../passes/fuse.ts";
+import { planLayout } from "../passes/layout.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Preference, Program } from "../runtime/program.ts";
 import type { Tensor } from "../tensor.ts";
@@ -40,7 +41,8 @@ export class Inference {
 
     const program = new Program(runtime, "compile", prefer);
     this.#program = program;
-    const lowering = new Lowering(program);
+    const layouts = planLayout(build.graph, build.inputs, build.outputs, program);
+    const lowering = new Lowering(program, layouts);
     const bindings = (edges: Builder["inputs"], names: readonly string[]): Bindings =>
       new Bindings(
         edges.map((edge, i) => new Binding(names[i], edge, lowering.valueOf(edge).base, program, runtime)),
