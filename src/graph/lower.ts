@@ -66,7 +66,7 @@ export class Lowering {
         throw new Error(`internal: ${where}: "${op.name}" cannot write its output where it is to lie`);
       program.lastAlgorithm = "";
       op.forward(program, ins, outs, params);
-      if (op.inPlace && program.length === from + 1 && isDense(ins[0]) && isDense(outs[0]))
+      if (op.inPlace && program.length === from + 1 && isWhole(ins[0]) && isWhole(outs[0]))
         program.overlay(outs[0].base, ins[0].base);
       each(node, from, program.length);
     }
@@ -89,3 +89,6 @@ export class Lowering {
     return { shape, dtype, base, strides: denseStrides(shape) };
   }
 }
+
+/** Whether a value is all of its storage. */
+const isWhole = ({ shape, base }: Value): boolean => base.storage.bytes === sizeOf(shape) * 4;

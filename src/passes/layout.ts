@@ -156,7 +156,7 @@ class LayoutPass {
         );
         wanted.set(root, widest);
       });
-    const after = new Map<Node, Node>();
+    const zeros = new Map<Node, Node[]>();
     for (const [edge, border] of wanted) {
       if (!edge.node || !this.#movable(edge)) continue;
       const whole = edge.shape.map((size, i) => size + (border[i - 1]?.[0] ?? 0) + (border[i - 1]?.[1] ?? 0));
@@ -164,12 +164,10 @@ class LayoutPass {
       const offset = border.reduce((sum, [before], i) => sum + before * strides[i + 1], 0);
       this.layouts.set(edge, { owner: edge, offset, strides, border, bytes: bytesOf(whole) });
       const { layer, where } = edge.node;
-      after.set(edge.node, { op: zeroBorder, params: {}, inputs: [edge], outputs: [], layer, where });
+      const fill: Node = { op: zeroBorder, params: {}, inputs: [edge], outputs: [], layer, where };
+      zeros.set(edge.node, [...(zeros.get(edge.node) ?? []), fill]);
     }
-    this.#graph.nodes = this.#graph.nodes.flatMap((node) => {
-      const zeros = after.get(node);
-      return zeros ? [node, zeros] : [node];
-    });
+    this.#graph.nodes = this.#graph.nodes.flatMap((node) => [node, ...(zeros.get(node) ?? [])]);
   }
 }
 
