@@ -252,12 +252,12 @@ export const NORM_C = 2;
 export const NORM_GROUPS = 3;
 export const NORM_COPIES = 4;
 
-/** Columns of one unit of a reduction (reduce.ts), and of argmax and softmax where they do not run along the last axis. */
+/** Columns of a unit of work: of reductions, and of argmax and softmax along any axis but the last. */
 export const REDUCE_BLOCK = 64;
 export const ARGMAX_BLOCK = 16;
 export const SOFTMAX_BLOCK = 16;
 
-/** Floats in a unit of work of the kernels that map single values (activation.ts). */
+/** Floats in a unit of work of element-wise kernels. */
 export const MAP_BLOCK = 64;
 
 // StridedRows: rows of contiguous floats that lie with any strides in out and in x, read by activation.ts and norm.ts.
@@ -320,7 +320,7 @@ export const BROADCAST_B_BLOCK = 5;
 export const BROADCAST_AXES = 6;
 export const BROADCAST_DIMS = 7;
 
-// Derivatives of activations (activation-grad.ts has the formulas): those that cost less than their loads, and from
+// Derivatives of activations (activation-grad.ts has the formulas): first those that cost less than their loads, from
 // GRAD_SOFTPLUS on the others.
 export const GRAD_CLIP = 0;
 export const GRAD_POLYNOMIAL = 1;
@@ -336,19 +336,19 @@ export const GRAD_MISH = 10;
 export const GRAD_GELU = 11;
 export const GRAD_GELU_TANH = 12;
 
-// Losses value by value (loss.ts), and the square of x alone.
+// Terms of losses between x and a target t (loss.ts); LOSS_POWER is x² and takes no target.
 export const LOSS_SQUARE = 0;
-export const LOSS_L1 = 1;
+export const LOSS_ABSOLUTE = 1;
 export const LOSS_HUBER = 2;
 export const LOSS_LOGITS = 3;
 export const LOSS_POWER = 4;
 
-// What the host writes before each step of an optimizer, three floats: the learning rate, and Adam's corrections.
+// Hyper-parameters of a step of an optimizer that the host writes before it, three floats: learning rate, bias corrections.
 export const HYPER_RATE = 0;
 export const HYPER_STEP = 1;
 export const HYPER_ROOT = 2;
 
-// The numbers of an optimizer that stay, eight floats (optimizer.ts has the formulas).
+// Constants of an optimizer, eight floats (optimizer.ts has the formulas).
 export const RULE_DECAY = 0;
 export const RULE_SHRINK = 1;
 export const RULE_MOMENTUM = 2;

@@ -1,27 +1,19 @@
-// out[i] = dy[i] · f'(x[i]) over `count` floats, with the derivative taken from v: y = f(x) where the formula allows, else x.
-// Lanes are neighbouring floats. out may be dy, or v. A unit is a block of MAP_BLOCK floats; the last may be partial.
-import { GRAD_ELU_X, GRAD_GELU, GRAD_GELU_TANH, GRAD_MISH, GRAD_PRELU, GRAD_SOFTPLUS, MAP_BLOCK } from "./abi";
+// Gradients of activations: out[i] = dy[i] · f'(x[i]) over `count` contiguous floats. The derivative is computed from v, which
+// is y = f(x) where the formula allows, else x. out may be dy, or v. Unit: a block of MAP_BLOCK floats; the last may be partial.
+import {
+  GRAD_ABS, GRAD_CLIP, GRAD_ELU, GRAD_ELU_X, GRAD_GELU, GRAD_GELU_TANH, GRAD_HARD_SWISH, GRAD_MISH, GRAD_POLYNOMIAL,
+  GRAD_PRELU, GRAD_SOFTPLUS, GRAD_SOFTSIGN, MAP_BLOCK,
+} from "./abi";
 import { exp_negative_f32x4, exp_normal_f32x4, expm1_f32x4, normal_tail_f32x4 } from "./exp";
 import { load_next, madd, splat, store_next } from "./simd";
-
-// The first GRAD_* once more, as literals, for which the compiler makes loops of their own.
-const enum Cheap {
-  CLIP,
-  POLYNOMIAL,
-  ELU,
-  SOFTSIGN,
-  ABS,
-  HARD_SWISH,
-  PRELU,
-}
 
 const NUMBERS: usize = memory.data<f32>([
   1, 2, 3, 4, 0.5, 0.33333334,
   // 2·√(2/π), that times 0.044715, and three times that
   1.5957691216057308, 0.07135481627260025, 0.21406444881780074,
-  // from here on tanh(softplus(x)) is 1
+  // above it, tanh(softplus(x)) is 1
   30,
-  // from here on a · Φ(-a) is 0
+  // above it, a · Φ(-a) is 0
   14.5,
   // 1 / √(2π)
   0.3989422804014327, -0.5,
@@ -40,39 +32,39 @@ const GELU_MAX: usize = NUMBERS + 40;
 const DENSITY: usize = NUMBERS + 44;
 const MINUS_HALF: usize = NUMBERS + 48;
 
-/** The derivatives that cost less than their loads. */
+/** Derivatives that cost less than their loads. `kind` is a literal in the loops, so that only its branch is compiled. */
 // @ts-ignore: decorator
 @inline
 function cheap(kind: i32, dy: v128, v: v128, p: v128, q: v128, r: v128): v128 {
   const zero = f32x4.splat(0);
-  // p between 0 and r, q outside; no upper end when r is NaN
-  if (kind == Cheap.CLIP) {
+  // p between 0 and r, q outside; r = NaN: no upper limit
+  if (kind == GRAD_CLIP) {
     const outside = v128.or(f32x4.le(v, zero), f32x4.ge(v, r));
     return v128.bitselect(f32x4.mul(dy, q), f32x4.mul(dy, p), outside);
   }
   // p + y · (q + r · y)
-  if (kind == Cheap.POLYNOMIAL) return f32x4.mul(dy, madd(v, madd(v, r, q), p));
+  if (kind == GRAD_POLYNOMIAL) return f32x4.mul(dy, madd(v, madd(v, r, q), p));
   // q above 0, y + p below
-  if (kind == Cheap.ELU) return f32x4.mul(dy, v128.bitselect(q, f32x4.add(v, p), f32x4.gt(v, zero)));
+  if (kind == GRAD_ELU) return f32x4.mul(dy, v128.bitselect(q, f32x4.add(v, p), f32x4.gt(v, zero)));
   // the sign of x, 0 at 0
-  if (kind == Cheap.ABS) {
-    const turned = v128.bitselect(f32x4.neg(dy), dy, f32x4.lt(v, zero));
-    return v128.and(turned, f32x4.ne(v, zero));
+  if (kind == GRAD_ABS) {
+    const signed = v128.bitselect(f32x4.neg(dy), dy, f32x4.lt(v, zero));
+    return v128.and(signed, f32x4.ne(v, zero));
   }
-  // 0 above 0, x below: what a slope of prelu meets
-  if (kind == Cheap.PRELU) return v128.andnot(f32x4.mul(dy, v), f32x4.gt(v, zero));
+  // 0 above 0, x below: prelu with respect to its slope
+  if (kind == GRAD_PRELU) return v128.andnot(f32x4.mul(dy, v), f32x4.gt(v, zero));
   // (1 - |y|)²
-  if (kind == Cheap.SOFTSIGN) {
+  if (kind == GRAD_SOFTSIGN) {
     const t = f32x4.sub(splat(ONE), f32x4.abs(v));
     return f32x4.mul(dy, f32x4.mul(t, t));
   }
-  // HARD_SWISH: 0 up to -3, 1 from 3 on, x / 3 + 1/2 between
+  // HARD_SWISH: 0 up to -3, x / 3 + 1/2 between, 1 from 3 on
   const three = splat(THREE);
   const slope = v128.bitselect(splat(ONE), madd(v, splat(THIRD), splat(HALF)), f32x4.ge(v, three));
   return v128.andnot(f32x4.mul(dy, slope), f32x4.le(v, f32x4.neg(three)));
 }
 
-/** The others. Which it is, is asked at run time: it costs next to nothing beside them. */
+/** The other derivatives. Branching on `kind` at run time costs next to nothing beside them. */
 // @ts-ignore: decorator
 @inline
 function costly(kind: i32, dy: v128, v: v128, p: v128, q: v128): v128 {
@@ -106,7 +98,7 @@ function costly(kind: i32, dy: v128, v: v128, p: v128, q: v128): v128 {
     a = f32x4.mul(v, madd(square, splat(GELU_3), splat(GELU_1)));
     slope = f32x4.mul(v, madd(square, splat(GELU_9), splat(GELU_1)));
   }
-  // By e^-|a|, which is accurate on either side of 0: σ = 1 / (1 + e) or e / (1 + e), σ · (1 - σ) = e / (1 + e)².
+  // From e^-|a|, which is accurate on both sides of 0: σ = 1 / (1 + e) or e / (1 + e), σ · (1 - σ) = e / (1 + e)².
   const e = exp_negative_f32x4(f32x4.neg(f32x4.abs(a)));
   const u = f32x4.div(one, f32x4.add(e, one));
   const eu = f32x4.mul(e, u);
@@ -128,84 +120,72 @@ function pairs(kind: i32, out: usize, dy: usize, v: usize, left: i32, p: v128, q
   }
 }
 
-// Functions of their own, because the optimiser takes loops that are alike and side by side for one loop with a switch in it.
+// A function per kind: the optimiser merges loops that differ in a literal alone and lie side by side in one function.
 
 function clip_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.CLIP, out, dy, v, left, p, q, r);
+  pairs(GRAD_CLIP, out, dy, v, left, p, q, r);
 }
 
 function polynomial_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.POLYNOMIAL, out, dy, v, left, p, q, r);
+  pairs(GRAD_POLYNOMIAL, out, dy, v, left, p, q, r);
 }
 
 function elu_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.ELU, out, dy, v, left, p, q, r);
+  pairs(GRAD_ELU, out, dy, v, left, p, q, r);
 }
 
 function softsign_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.SOFTSIGN, out, dy, v, left, p, q, r);
+  pairs(GRAD_SOFTSIGN, out, dy, v, left, p, q, r);
 }
 
 function abs_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.ABS, out, dy, v, left, p, q, r);
+  pairs(GRAD_ABS, out, dy, v, left, p, q, r);
 }
 
 function hard_swish_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.HARD_SWISH, out, dy, v, left, p, q, r);
+  pairs(GRAD_HARD_SWISH, out, dy, v, left, p, q, r);
 }
 
 function prelu_pairs(out: usize, dy: usize, v: usize, left: i32, p: v128, q: v128, r: v128): void {
-  pairs(Cheap.PRELU, out, dy, v, left, p, q, r);
+  pairs(GRAD_PRELU, out, dy, v, left, p, q, r);
 }
 
-/** `kind` is one of GRAD_*; p, q and r are its numbers, if it has any. */
+/** `kind` is one of GRAD_*; p, q and r are its parameters, if it has any. */
 export function activation_grad_f32(
   out: usize, dy: usize, v: usize, count: i32, kind: i32, p: f32, q: f32, r: f32, from: i32, to: i32,
 ): void {
-  assert(Cheap.PRELU == GRAD_PRELU && GRAD_PRELU + 1 == GRAD_SOFTPLUS);
   assert(from >= 0 && to <= (count + MAP_BLOCK - 1) / MAP_BLOCK);
   const pv = f32x4.splat(p), qv = f32x4.splat(q), rv = f32x4.splat(r);
   let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
-  let at = <usize>from * MAP_BLOCK << 2;
+  let i = <usize>from * MAP_BLOCK << 2;
   if (kind < GRAD_SOFTPLUS) {
-    if (kind == Cheap.CLIP) clip_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    else if (kind == Cheap.POLYNOMIAL) polynomial_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    else if (kind == Cheap.ELU) elu_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    else if (kind == Cheap.SOFTSIGN) softsign_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    else if (kind == Cheap.ABS) abs_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    else if (kind == Cheap.HARD_SWISH) hard_swish_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    else prelu_pairs(out + at, dy + at, v + at, left, pv, qv, rv);
-    at += <usize>(left & ~7) << 2;
+    if (kind == GRAD_CLIP) clip_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    else if (kind == GRAD_POLYNOMIAL) polynomial_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    else if (kind == GRAD_ELU) elu_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    else if (kind == GRAD_SOFTSIGN) softsign_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    else if (kind == GRAD_ABS) abs_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    else if (kind == GRAD_HARD_SWISH) hard_swish_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    else prelu_pairs(out + i, dy + i, v + i, left, pv, qv, rv);
+    i += <usize>(left & ~7) << 2;
     left &= 7;
   }
-  for (; left > 0; left -= 4, at += 16) {
-    const d = load_next(dy + at, left);
-    const w = load_next(v + at, left);
-    store_next(out + at, kind < GRAD_SOFTPLUS ? any_cheap(kind, d, w, pv, qv, rv) : costly(kind, d, w, pv, qv), left);
+  for (; left > 0; left -= 4, i += 16) {
+    const d = load_next(dy + i, left);
+    const w = load_next(v + i, left);
+    store_next(out + i, kind < GRAD_SOFTPLUS ? any_cheap(kind, d, w, pv, qv, rv) : costly(kind, d, w, pv, qv), left);
   }
 }
 
-/** The rest of a run: not worth a loop of its own. */
+/** One vector of any kind, for the remainder of a run. */
 function any_cheap(kind: i32, dy: v128, v: v128, p: v128, q: v128, r: v128): v128 {
   return cheap(kind, dy, v, p, q, r);
 }
 
-/** out[i] = x[i] > 0 ? dy[i] : scaled[i]. out may be any of them. */
-export function select_f32(
-  out: usize, dy: usize, x: usize, scaled: usize, count: i32, from: i32, to: i32,
-): void {
-  const first = from * MAP_BLOCK;
-  const at = <usize>first << 2;
-  out += at;
-  dy += at;
-  x += at;
-  scaled += at;
-  for (let left = min(to * MAP_BLOCK, count) - first; left > 0; left -= 4) {
-    const above = f32x4.gt(load_next(x, left), f32x4.splat(0));
-    store_next(out, v128.bitselect(load_next(dy, left), load_next(scaled, left), above), left);
-    out += 16;
-    dy += 16;
-    x += 16;
-    scaled += 16;
+/** out[i] = x[i] > 0 ? dy[i] : scaled[i]. out may be any input. Unit: a block of MAP_BLOCK floats. */
+export function select_f32(out: usize, dy: usize, x: usize, scaled: usize, count: i32, from: i32, to: i32): void {
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK; left > 0; left -= 4, i += 16) {
+    const positive = f32x4.gt(load_next(x + i, left), f32x4.splat(0));
+    store_next(out + i, v128.bitselect(load_next(dy + i, left), load_next(scaled + i, left), positive), left);
   }
 }

@@ -1,22 +1,21 @@
-// The place of the largest value along one stretch of axes: x is [outer, reduce, inner], dense, out [outer, inner] of i32.
-//   out[o, i] = the smallest r whose x[o, r, i] is the largest
+// The index of the maximum along an axis: x is [outer, reduce, inner], dense, and out [outer, inner] of i32.
+//
+//   out[o, i] = the smallest r for which x[o, r, i] is the maximum over r; a NaN is greater than any number
+//
+// Unit: a row where inner = 1; else ARGMAX_BLOCK columns: outer * ceil(inner / ARGMAX_BLOCK) in all.
 import { ARGMAX_BLOCK } from "./abi";
 import { high_halves, high_pairs, load_lanes, load_piece, low_halves, low_pairs, splat, store_lanes } from "./simd";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
 const ONE: usize = memory.data<i32>([1]);
 
-/** Where x beats `best`: it is larger, or it is the first NaN. */
+/** Where x replaces `best`: it is greater, or the first NaN. */
 // @ts-ignore: decorator
 @inline
-function beats(x: v128, best: v128): v128 {
+function exceeds(x: v128, best: v128): v128 {
   return v128.andnot(f32x4.eq(best, best), f32x4.le(x, best));
 }
 
-/**
- * out[o, i] = the smallest r whose x[o, r, i] is the largest (a NaN is larger than any number), as i32.
- * Unit: a row where inner = 1; else ARGMAX_BLOCK columns: outer * ceil(inner / ARGMAX_BLOCK) in all.
- */
 export function argmax_f32(out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
   assert(reduce > 0 && inner > 0);
   if (inner == 1) {
@@ -63,24 +62,24 @@ function argmax_columns(vectors: i32, count: i32, q: usize, p: usize, rows: i32,
   let i0 = i32x4.splat(0), i1 = i0, i2 = i0, i3 = i0;
   for (let r = 1; r < rows; r++) {
     p += stride;
-    const here = i32x4.splat(r);
+    const index = i32x4.splat(r);
     let x = load_lanes(p, count);
-    let wins = beats(x, b0);
-    b0 = v128.bitselect(x, b0, wins);
-    i0 = v128.bitselect(here, i0, wins);
+    let greater = exceeds(x, b0);
+    b0 = v128.bitselect(x, b0, greater);
+    i0 = v128.bitselect(index, i0, greater);
     if (vectors == 4) {
       x = v128.load(p, 16);
-      wins = beats(x, b1);
-      b1 = v128.bitselect(x, b1, wins);
-      i1 = v128.bitselect(here, i1, wins);
+      greater = exceeds(x, b1);
+      b1 = v128.bitselect(x, b1, greater);
+      i1 = v128.bitselect(index, i1, greater);
       x = v128.load(p, 32);
-      wins = beats(x, b2);
-      b2 = v128.bitselect(x, b2, wins);
-      i2 = v128.bitselect(here, i2, wins);
+      greater = exceeds(x, b2);
+      b2 = v128.bitselect(x, b2, greater);
+      i2 = v128.bitselect(index, i2, greater);
       x = v128.load(p, 48);
-      wins = beats(x, b3);
-      b3 = v128.bitselect(x, b3, wins);
-      i3 = v128.bitselect(here, i3, wins);
+      greater = exceeds(x, b3);
+      b3 = v128.bitselect(x, b3, greater);
+      i3 = v128.bitselect(index, i3, greater);
     }
   }
   store_lanes(q, i0, count);
@@ -92,8 +91,8 @@ function argmax_columns(vectors: i32, count: i32, q: usize, p: usize, rows: i32,
 }
 
 /**
- * Up to four contiguous rows, a lane for each. Where there are fewer, the last stands for those that are missing.
- * Rows end in -Infinity, which beats nothing.
+ * Up to four contiguous rows at once, with one lane each; where there are fewer, the last is read again for those that are
+ * missing. Partial vectors are padded with -Infinity, which exceeds nothing.
  */
 function argmax_rows(q: usize, p: usize, n: i32, rows: i32): void {
   const row = <usize>n << 2;
@@ -102,30 +101,30 @@ function argmax_rows(q: usize, p: usize, n: i32, rows: i32): void {
   const four = rows > 3 ? row + (row << 1) : three;
   const one = splat(ONE);
   let best = splat(MINUS_INFINITY);
-  let place = i32x4.splat(0);
+  let index = i32x4.splat(0);
   for (let left = n; left > 0; left -= 4) {
     const a = load_piece(p, left), b = load_piece(p + two, left);
     const c = load_piece(p + three, left), d = load_piece(p + four, left);
     const ab = low_pairs(a, b), cd = low_pairs(c, d);
     const ab_high = high_pairs(a, b), cd_high = high_pairs(c, d);
-    // The four columns among themselves first: one comparison of four has to wait for the last block's.
+    // The four columns are compared with each other first, so that one comparison alone depends on the last block.
     let x = low_halves(ab, cd);
     let y = high_halves(ab, cd);
-    let wins = beats(y, x);
-    x = v128.bitselect(y, x, wins);
-    let at = v128.and(wins, one);
+    let greater = exceeds(y, x);
+    x = v128.bitselect(y, x, greater);
+    let index_x = v128.and(greater, one);
     y = low_halves(ab_high, cd_high);
     const z = high_halves(ab_high, cd_high);
-    wins = beats(z, y);
-    y = v128.bitselect(z, y, wins);
-    const at_y = i32x4.sub(i32x4.add(one, one), wins);
-    wins = beats(y, x);
-    x = v128.bitselect(y, x, wins);
-    at = i32x4.add(v128.bitselect(at_y, at, wins), i32x4.splat(n - left));
-    wins = beats(x, best);
-    best = v128.bitselect(x, best, wins);
-    place = v128.bitselect(at, place, wins);
+    greater = exceeds(z, y);
+    y = v128.bitselect(z, y, greater);
+    const index_y = i32x4.sub(i32x4.add(one, one), greater);
+    greater = exceeds(y, x);
+    x = v128.bitselect(y, x, greater);
+    index_x = i32x4.add(v128.bitselect(index_y, index_x, greater), i32x4.splat(n - left));
+    greater = exceeds(x, best);
+    best = v128.bitselect(x, best, greater);
+    index = v128.bitselect(index_x, index, greater);
     p += 16;
   }
-  store_lanes(q, place, min(rows, 4));
+  store_lanes(q, index, min(rows, 4));
 }

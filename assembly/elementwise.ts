@@ -167,7 +167,7 @@ export function div_f32(out: usize, a: usize, b: usize, broadcastRows: usize, fr
   broadcast(Kind.DIV, out, a, b, broadcastRows, from, to);
 }
 
-/** The derivative of max(a, b) with respect to a: 1, or 1/2 where they are equal, or 0 where b is larger; 1 where either is NaN. */
+/** The derivative of max(a, b) with respect to a: 1, 1/2 where a = b, 0 where a < b. 1 where either is NaN. */
 export function max_share_f32(out: usize, a: usize, b: usize, broadcastRows: usize, from: i32, to: i32): void {
   broadcast(Kind.SHARE, out, a, b, broadcastRows, from, to);
 }

@@ -1,21 +1,20 @@
 // Four values at a time: e^x, e^x - 1, ln x, ln(1 + x), tanh x and the tail of the normal distribution.
-// Constants lie in memory and are loaded where they are used (an L1 hit each): see simd.ts for why they are
-// not v128.const. Work on two vectors in one turn of a loop, and the two share their loads.
-// An ulp below is that of the exact result; 2^-149 where the result is below 2^-126. Errors are the
-// largest found in dense sweeps of the arguments against float64, rounded up.
+// Constants lie in memory and are loaded where they are used (an L1 hit each), see simd.ts for why; vectors that one iteration
+// of a loop processes share the loads. Errors are the largest found in dense sweeps of the arguments against float64, rounded
+// up, in ulps of the exact result (2^-149 where it is below 2^-126).
 import { madd, splat } from "./simd";
 
 // e^x = 2^n · e^r with n = round(x / ln 2) and |r| <= ln 2 / 2.
 const EXP: usize = memory.data<f32>([
-  // below -104 every result is 0, above 89 every result is Infinity; below -20 e^x - 1 is -1
+  // e^x is 0 below -104 and Infinity above 89; e^x - 1 is -1 below -20
   -104, 89, -20,
   // 1 / ln 2, and -ln 2 in two parts, the first of 9 bits so that its product with n is exact (Cephes)
   1.4426950408889634, -0.693359375, 0.000212194440054690581,
-  // 1.5 · 2^23 plus 254 or 127: the sum holds n plus that much in its low bits
+  // 1.5 · 2^23 plus 254 or 127: added to n, its low bits are n plus 254 or 127
   12583166, 12583039,
   // e^r = 1 + r + r² · (c2 + c3·r + … + c6·r⁴), c6 first: minimax, relative error 3.2e-9
   0.001382073387503624, 0.008368677459657192, 0.04166826605796814, 0.1666652113199234, 0.4999999403953552, 1,
-  // below -88 n is -127, whose bits make a factor of 0
+  // below -88, n is -127, which as a biased exponent makes the factor 0
   -88, 2,
 ]);
 
@@ -37,31 +36,31 @@ function reduce(x: v128, n: v128): v128 {
 }
 
 /**
- * e^x. -Infinity gives 0, NaN stays NaN. Error <= 1.00 ulp, 1.04 in the relaxed build, results below 2^-126
+ * e^x. -Infinity gives 0, NaN propagates. Error <= 1.00 ulp, 1.04 in the relaxed build, results below 2^-126
  * included (every float was tried).
  */
 // @ts-ignore: decorator
 @inline
 export function exp_f32x4(x: v128): v128 {
-  // x stands first: pmax and pmin return their first argument when one is NaN.
+  // pmax and pmin return their first argument when either is NaN.
   const y = f32x4.pmin(f32x4.pmax(x, splat(EXP)), splat(EXP + 4));
   const magic = splat(EXP + 24);
   const t = madd(y, splat(EXP + 12), magic);
   const q = expm1_core(reduce(y, f32x4.sub(t, magic)));
-  // 2^n in two factors: results below 2^-126 are rounded once, and results up to the largest float exist.
+  // 2^n in two factors: results below 2^-126 are rounded once, and those up to the largest float do not overflow.
   const half = i32x4.shr_u(t, 1);
   const power = i32x4.shl(half, 23);
   return f32x4.mul(madd(power, q, power), i32x4.shl(i32x4.sub(t, half), 23));
 }
 
-/** The same, but results below 2^-126 are 0, and from 2^127.5 on Infinity. */
+/** e^x, but 0 below 2^-126 and Infinity from 2^127.5 on. */
 // @ts-ignore: decorator
 @inline
 export function exp_normal_f32x4(x: v128): v128 {
   return exp_normal(x, false);
 }
 
-/** 1 + e^x. */
+/** 1 + e^x, from e^x as in `exp_normal_f32x4`. */
 // @ts-ignore: decorator
 @inline
 export function one_plus_exp_f32x4(x: v128): v128 {
@@ -76,12 +75,12 @@ function exp_normal(x: v128, plus_one: bool): v128 {
   const t = madd(y, splat(EXP + 12), magic);
   const one = splat(EXP + 52);
   const e = f32x4.add(expm1_core(reduce(y, f32x4.sub(t, magic))), one);
-  // The factor may be Infinity: nothing but the product may meet it.
+  // The factor may be Infinity, which only the product may be multiplied by.
   const power = i32x4.shl(t, 23);
   return plus_one ? madd(e, power, one) : f32x4.mul(e, power);
 }
 
-/** e^(x + low) for x <= 0 and a |low| below 0.05 that would be lost in the sum; results below 2^-126 are 0. */
+/** e^(x + low) for x <= 0 and |low| < 0.05, more accurate than of the rounded sum; results below 2^-126 are 0. */
 // @ts-ignore: decorator
 @inline
 function exp_split(x: v128, low: v128, split: bool): v128 {
@@ -94,14 +93,14 @@ function exp_split(x: v128, low: v128, split: bool): v128 {
   return madd(power, expm1_core(r), power);
 }
 
-/** e^x for x <= 0, otherwise as `exp_normal_f32x4`. */
+/** e^x for x <= 0, with the error and limits of `exp_normal_f32x4`. */
 // @ts-ignore: decorator
 @inline
 export function exp_negative_f32x4(x: v128): v128 {
   return exp_split(x, x, false);
 }
 
-/** e^x - 1 for x <= 0; without meaning above. Error <= 1.0 ulp in both builds, however near 0. */
+/** e^x - 1 for x <= 0 only. Error <= 1.0 ulp in both builds, however near 0. */
 // @ts-ignore: decorator
 @inline
 export function expm1_f32x4(x: v128): v128 {
@@ -152,7 +151,7 @@ function log1p_core(f: v128): v128 {
 /** The bits of √½. */
 const ROOT_HALF: usize = memory.data<i32>([0x3f3504f3]);
 
-/** ln x for a finite x of at least 2^-126; NaN stays NaN. Error <= 0.9 ulp in both builds. */
+/** ln x for finite x of at least 2^-126; NaN propagates. Error <= 0.9 ulp in both builds. */
 // @ts-ignore: decorator
 @inline
 export function log_f32x4(x: v128): v128 {
@@ -160,7 +159,7 @@ export function log_f32x4(x: v128): v128 {
   const n = f32x4.convert_i32x4_s(power);
   const f = f32x4.sub(i32x4.sub(x, i32x4.shl(power, 23)), splat(LOG + 8));
   const low = madd(n, splat(LOG + 4), log1p_core(f));
-  // The bits of a NaN have been taken apart: x - x brings it back.
+  // x - x restores NaN, whose bits have been split.
   return f32x4.add(madd(n, splat(LOG), f32x4.add(f, low)), f32x4.sub(x, x));
 }
 
@@ -175,7 +174,7 @@ export function log1p_f32x4(u: v128): v128 {
   return f32x4.add(v128.and(far, splat(LOG)), f32x4.add(f, low));
 }
 
-// Φ(-a) = e^(-a²/2) · P(a) / Q(a) for a in [0, 14.5]: minimax, relative error 8e-9. Every coefficient is
+// Φ(-a) = e^(-a²/2) · P(a) / Q(a) for a in [0, 14.5]: minimax, relative error 8e-9. All coefficients are
 // positive, so that nothing cancels.
 const TAIL: usize = memory.data<f32>([
   -0.5,
@@ -184,7 +183,7 @@ const TAIL: usize = memory.data<f32>([
 ]);
 
 /**
- * Φ(-a) = erfc(a / √2) / 2, a normal variable's chance to lie below -a, for a in [0, 14.5]; from 13.25 on it is 0.
+ * Φ(-a) = erfc(a / √2) / 2, the probability that a normal variable is below -a, for a in [0, 14.5]; 0 from 13.25 on.
  * Error <= 7.5 ulp, 6.3 in the relaxed build.
  */
 // @ts-ignore: decorator
@@ -199,7 +198,7 @@ export function normal_tail_f32x4(a: v128): v128 {
   q = madd(q, a, splat(TAIL + 36));
   q = madd(q, a, splat(TAIL + 40));
   q = madd(q, a, splat(TAIL + 44));
-  // a² = top² + (a - top) · (a + top), where top has 12 bits and an exact square.
+  // a² = top² + (a - top) · (a + top), where top has 12 bits, so that its square is exact.
   const top = i32x4.shl(i32x4.shr_u(a, 12), 12);
   const half = splat(TAIL);
   const rest = f32x4.mul(f32x4.mul(f32x4.sub(a, top), f32x4.add(a, top)), half);

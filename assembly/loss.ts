@@ -1,9 +1,11 @@
 // Losses and their gradients.
-//   softmax cross-entropy over rows of c classes, target t = one hot or given, t' = (1 - s) · t + s / c:
-//     out[row] = Σ t' · (log Σ e^x - x)       dx = (softmax(x) · Σ t' - t') · dy · factor
-//   between x and t, value by value: squares, distances, Huber's mixture, and the cross-entropy of sigmoid(x)
-// dy is one float, in memory because another kernel makes it.
-import { LOSS_L1, LOSS_LOGITS, LOSS_POWER, LOSS_SQUARE, MAP_BLOCK } from "./abi";
+//
+//   softmax cross-entropy over rows of c classes, with target t (one-hot or given) smoothed to t' = (1 - s) · t + s / c:
+//     out[row] = Σ t' · (log Σ e^x - x)     dx = (softmax(x) · Σ t' - t') · dy · factor
+//   element-wise losses between x and t, summed by blocks: squared, absolute, Huber, and the cross-entropy of sigmoid(x)
+//
+// dy is one float in memory, because another kernel computes it.
+import { LOSS_ABSOLUTE, LOSS_LOGITS, LOSS_POWER, LOSS_SQUARE, MAP_BLOCK } from "./abi";
 import { exp_negative_f32x4, log1p_f32x4, log_f32x4 } from "./exp";
 import { load_next, madd, splat, store_next, sum_lanes } from "./simd";
 
@@ -16,7 +18,7 @@ const LANES: usize = memory.data<i32>([0, 1, 2, 3]);
 
 // --- Softmax cross-entropy ---
 
-/** The largest of a row in all lanes. */
+/** The maximum of a row in all lanes. */
 function row_max(p: usize, n: i32): v128 {
   let a = splat(MINUS_INFINITY);
   for (; n > 0; n -= 4, p += 16) a = f32x4.pmax(a, logits(p, n));
@@ -24,23 +26,23 @@ function row_max(p: usize, n: i32): v128 {
   return f32x4.pmax(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
 }
 
-/** A vector of a row, or what there is of it; -Infinity, which adds nothing, in the other lanes. */
+/** The first min(left, 4) floats of a row; -Infinity, whose exponential is 0, in the other lanes. */
 // @ts-ignore: decorator
 @inline
 function logits(p: usize, left: i32): v128 {
-  return v128.bitselect(load_next(p, left), splat(MINUS_INFINITY), some(left));
+  return v128.bitselect(load_next(p, left), splat(MINUS_INFINITY), lanes_in(left));
 }
 
-/** All lanes while four are left, else those that are. */
+/** A mask of the first min(left, 4) lanes. */
 // @ts-ignore: decorator
 @inline
-function some(left: i32): v128 {
+function lanes_in(left: i32): v128 {
   return i32x4.lt_s(v128.load(LANES), i32x4.splat(left));
 }
 
 /**
- * Per row the loss; NaN where a label is none of 0 to c - 1. `target` holds labels (i32, one per row) when `sparse`, else
- * c floats per row. Unit: one row.
+ * The loss of each row; NaN where a label is not in 0 to c - 1. `target` holds labels (i32, one per row) when `sparse`, else c
+ * floats per row. Unit: one row.
  */
 export function cross_entropy_f32(
   out: usize, x: usize, target: usize, c: i32, sparse: i32, smoothing: f32, from: i32, to: i32,
@@ -50,13 +52,13 @@ export function cross_entropy_f32(
     const p = x + ((<usize>from * c) << 2);
     const t = target + ((<usize>from * c) << 2);
     const max = row_max(p, c);
-    // Sums of e^(x - max), of max - x, and of the target and of what it gives max - x.
+    // Σ e^(x - max), Σ (max - x), Σ t and Σ t · (max - x).
     let exps = f32x4.splat(0), all = exps, weights = exps, given = exps;
     let i: usize = 0;
     for (let left = c; left > 0; left -= 4, i += 16) {
       const d = f32x4.sub(logits(p + i, left), max);
       exps = f32x4.add(exps, exp_negative_f32x4(d));
-      const below = v128.and(f32x4.neg(d), some(left));
+      const below = v128.and(f32x4.neg(d), lanes_in(left));
       all = f32x4.add(all, below);
       if (!sparse) {
         const weight = load_next(t + i, left);
@@ -79,7 +81,7 @@ export function cross_entropy_f32(
   }
 }
 
-/** The gradient; NaN in the rows whose label is none of 0 to c - 1. out may be x. Unit: one row. */
+/** The gradient with respect to x; NaN in rows whose label is not in 0 to c - 1. out may be x. Unit: one row. */
 export function cross_entropy_grad_f32(
   out: usize, x: usize, target: usize, dy: usize, c: i32, sparse: i32, smoothing: f32, factor: f32, from: i32, to: i32,
 ): void {
@@ -112,16 +114,16 @@ export function cross_entropy_grad_f32(
       store_next(q + i, d, left);
     }
     if (sparse && <u32>label < <u32>c) {
-      const at = q + (<usize>label << 2);
-      store<f32>(at, load<f32>(at) - own * (1 - smoothing));
+      const target_q = q + (<usize>label << 2);
+      store<f32>(target_q, load<f32>(target_q) - own * (1 - smoothing));
     }
   }
 }
 
-// --- Value by value ---
-// Which loss it is, is asked at run time: outputs are few, beside what made them.
+// --- Element-wise losses ---
+// `kind` is a run-time parameter: outputs of a network are few, and so is the work of its loss.
 
-/** The term of four values. */
+/** The terms of four values. */
 // @ts-ignore: decorator
 @inline
 function term(kind: i32, x: v128, t: v128, delta: v128): v128 {
@@ -135,13 +137,13 @@ function term(kind: i32, x: v128, t: v128, delta: v128): v128 {
   const d = f32x4.sub(x, t);
   if (kind == LOSS_SQUARE) return f32x4.mul(d, d);
   const a = f32x4.abs(d);
-  if (kind == LOSS_L1) return a;
-  // d² / 2 up to delta, delta · (|d| - delta / 2) from there on
+  if (kind == LOSS_ABSOLUTE) return a;
+  // d² / 2 where |d| <= delta, delta · (|d| - delta / 2) elsewhere
   const m = f32x4.pmin(a, delta);
   return f32x4.mul(m, madd(m, f32x4.neg(splat(HALF)), a));
 }
 
-/** The derivative by x. */
+/** The derivative with respect to x. */
 // @ts-ignore: decorator
 @inline
 function slope(kind: i32, x: v128, t: v128, delta: v128): v128 {
@@ -154,20 +156,20 @@ function slope(kind: i32, x: v128, t: v128, delta: v128): v128 {
   }
   const d = f32x4.sub(x, t);
   if (kind == LOSS_SQUARE) return f32x4.add(d, d);
-  if (kind == LOSS_L1) return v128.and(v128.bitselect(d, one, splat(SIGN)), f32x4.ne(d, zero));
+  if (kind == LOSS_ABSOLUTE) return v128.and(v128.bitselect(d, one, splat(SIGN)), f32x4.ne(d, zero));
   return f32x4.pmin(f32x4.pmax(d, f32x4.neg(delta)), delta);
 }
 
-/** Sums of MAP_BLOCK terms each, the last of what is left. `kind` is one of LOSS_*. Unit: one sum. */
-export function loss_f32(
-  out: usize, x: usize, t: usize, count: i32, kind: i32, delta: f32, from: i32, to: i32,
-): void {
-  const edge = f32x4.splat(delta);
+/** Sums of MAP_BLOCK terms each, of which the last may have fewer. `kind` is one of LOSS_*. Unit: one sum. */
+export function loss_f32(out: usize, x: usize, t: usize, count: i32, kind: i32, delta: f32, from: i32, to: i32): void {
+  const deltas = f32x4.splat(delta);
   for (; from < to; from++) {
     let sum = f32x4.splat(0);
     let i = <usize>from * MAP_BLOCK << 2;
-    for (let left = min(MAP_BLOCK, count - from * MAP_BLOCK); left > 0; left -= 4, i += 16)
-      sum = f32x4.add(sum, v128.and(term(kind, load_next(x + i, left), load_next(t + i, left), edge), some(left)));
+    for (let left = min(MAP_BLOCK, count - from * MAP_BLOCK); left > 0; left -= 4, i += 16) {
+      const terms = term(kind, load_next(x + i, left), load_next(t + i, left), deltas);
+      sum = f32x4.add(sum, v128.and(terms, lanes_in(left)));
+    }
     store<f32>(out + (<usize>from << 2), sum_lanes(sum));
   }
 }
@@ -176,11 +178,11 @@ export function loss_f32(
 export function loss_grad_f32(
   out: usize, x: usize, t: usize, dy: usize, count: i32, kind: i32, delta: f32, factor: f32, from: i32, to: i32,
 ): void {
-  const edge = f32x4.splat(delta);
+  const deltas = f32x4.splat(delta);
   const scale = f32x4.splat(load<f32>(dy) * factor);
   let i = <usize>from * MAP_BLOCK << 2;
   for (let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK; left > 0; left -= 4, i += 16) {
-    const d = slope(kind, load_next(x + i, left), load_next(t + i, left), edge);
+    const d = slope(kind, load_next(x + i, left), load_next(t + i, left), deltas);
     store_next(out + i, f32x4.mul(d, scale), left);
   }
 }

@@ -144,8 +144,8 @@ function channel_sum(p: usize, chunks: i32, copies: i32, c: i32): f64 {
 
 /** dgamma and dbeta, summed over all slices; variance is [slices, c]. Unit: one channel. */
 export function norm_grad_channels_f32(
-  dgamma: usize, dbeta: usize, sums: usize, variance: usize, normShape: usize, slices: i32, epsilon: f32,
-  from: i32, to: i32,
+  dgamma: usize, dbeta: usize, sums: usize, variance: usize, normShape: usize, slices: i32, epsilon: f32, from: i32,
+  to: i32,
 ): void {
   const c = field(normShape, NORM_C);
   const copies = field(normShape, NORM_COPIES);
@@ -169,8 +169,8 @@ export function norm_grad_channels_f32(
 
 /** The tables of dx; mean and variance are [slices, c]. Unit: one group of one slice. */
 export function norm_grad_tables_f32(
-  tables: usize, sums: usize, mean: usize, variance: usize, gamma: usize, normShape: usize, epsilon: f32,
-  from: i32, to: i32,
+  tables: usize, sums: usize, mean: usize, variance: usize, gamma: usize, normShape: usize, epsilon: f32, from: i32,
+  to: i32,
 ): void {
   const rows = field(normShape, NORM_ROWS);
   const c = field(normShape, NORM_C);

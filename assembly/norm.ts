@@ -1,4 +1,4 @@
-// Normalisation: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, where mean and variance are given (batch norm) or are
+// Normalisation: y = (x - mean) / sqrt(variance + epsilon) * gamma + beta, where mean and variance are given (batch norm) or
 // those of a group of channels (group norm). It is applied as
 //
 //   y = (x - centre) * scale + shift,   scale = gamma / sqrt(variance + epsilon),   shift = beta - (mean - centre) * scale
@@ -29,8 +29,7 @@ const PASS: i32 = 8;
  * Unit: one row.
  */
 export function channel_affine_f32(
-  out: usize, x: usize, tables: usize, stridedRows: usize, columns: i32, rows: i32, epilogue: usize,
-  from: i32, to: i32,
+  out: usize, x: usize, tables: usize, stridedRows: usize, columns: i32, rows: i32, epilogue: usize, from: i32, to: i32,
 ): void {
   const run = field(stridedRows, ROWS_RUN);
   const axes = field(stridedRows, ROWS_AXES);
@@ -150,8 +149,8 @@ function affine(clamps: bool, x: v128, centre: v128, scale: v128, shift: v128, l
 
 /** The tables of batch norm (one slice), repeated for `copies` pixels per row. Unit: one channel. */
 export function batch_norm_scale_f32(
-  tables: usize, gamma: usize, beta: usize, mean: usize, variance: usize, c: i32, copies: i32, epsilon: f32,
-  from: i32, to: i32,
+  tables: usize, gamma: usize, beta: usize, mean: usize, variance: usize, c: i32, copies: i32, epsilon: f32, from: i32,
+  to: i32,
 ): void {
   for (; from < to; from++) {
     const i = <usize>from << 2;

@@ -1,8 +1,10 @@
-// One step of an optimizer over the `count` weights of a block, in place on weights and state. PyTorch's formulas.
-// `hyper` holds the f32 numbers that change from step to step (HYPER_*); `rule` those that stay (RULE_*).
+// One step of an optimizer over the `count` weights of a tensor, in place on weights and state, by PyTorch's formulas.
+// `hyper` holds the f32 numbers that change from step to step (HYPER_*), `rule` those that do not (RULE_*).
 // Unit: MAP_BLOCK floats.
-import { HYPER_RATE, HYPER_ROOT, HYPER_STEP, MAP_BLOCK, RULE_DECAY, RULE_EPSILON, RULE_KEEP, RULE_KEEP_SQUARE } from "./abi";
-import { RULE_MOMENTUM, RULE_SHRINK, RULE_TAKE, RULE_TAKE_SQUARE } from "./abi";
+import {
+  HYPER_RATE, HYPER_ROOT, HYPER_STEP, MAP_BLOCK, RULE_DECAY, RULE_EPSILON, RULE_KEEP, RULE_KEEP_SQUARE, RULE_MOMENTUM,
+  RULE_SHRINK, RULE_TAKE, RULE_TAKE_SQUARE,
+} from "./abi";
 import { load_next, madd, splat, store_next } from "./simd";
 
 // @ts-ignore: decorator
@@ -11,23 +13,23 @@ function number(record: usize, index: i32): v128 {
   return splat(record + (<usize>index << 2));
 }
 
-/** Four floats, or what is left of them. */
+/** Four floats, or the first `left` where the vector is not whole. */
 // @ts-ignore: decorator
 @inline
-function get(whole: bool, p: usize, left: i32): v128 {
+function load_vector(whole: bool, p: usize, left: i32): v128 {
   return whole ? v128.load(p) : load_next(p, left);
 }
 
 // @ts-ignore: decorator
 @inline
-function put(whole: bool, p: usize, x: v128, left: i32): void {
+function store_vector(whole: bool, p: usize, x: v128, left: i32): void {
   if (whole) v128.store(p, x);
   else store_next(p, x, left);
 }
 
 /**
- * g = grad + decay · w; v = momentum · v + g; w -= rate · v, with Nesterov rate · (g + momentum · v). Without a `velocity`
- * (0) w -= rate · g.
+ * g = grad + decay · w; v = momentum · v + g; w -= rate · v, with Nesterov's momentum rate · (g + momentum · v). Without
+ * `velocity` (0): w -= rate · g.
  */
 export function sgd_f32(
   w: usize, grad: usize, velocity: usize, hyper: usize, rule: usize, nesterov: i32, count: i32, from: i32, to: i32,
@@ -43,17 +45,17 @@ export function sgd_f32(
 // @ts-ignore: decorator
 @inline
 function sgd(
-  whole: bool, w: usize, grad: usize, velocity: usize, i: usize, left: i32,
-  nesterov: i32, rate: v128, momentum: v128, decay: v128,
+  whole: bool, w: usize, grad: usize, velocity: usize, i: usize, left: i32, nesterov: i32, rate: v128, momentum: v128,
+  decay: v128,
 ): void {
-  const value = get(whole, w + i, left);
-  let g = madd(value, decay, get(whole, grad + i, left));
+  const value = load_vector(whole, w + i, left);
+  let g = madd(value, decay, load_vector(whole, grad + i, left));
   if (velocity) {
-    const v = madd(get(whole, velocity + i, left), momentum, g);
-    put(whole, velocity + i, v, left);
+    const v = madd(load_vector(whole, velocity + i, left), momentum, g);
+    store_vector(whole, velocity + i, v, left);
     g = nesterov ? madd(v, momentum, g) : v;
   }
-  put(whole, w + i, madd(g, rate, value), left);
+  store_vector(whole, w + i, madd(g, rate, value), left);
 }
 
 /**
@@ -69,34 +71,34 @@ export function adam_f32(
   if (left > 0) adam(false, w, grad, mean, square, i, left, hyper, rule);
 }
 
-// The numbers are loaded where they are used, an L1 hit each: there are more of them than registers.
+// Constants are loaded where they are used, an L1 hit each: there are more of them than registers.
 
 // @ts-ignore: decorator
 @inline
 function adam(
   whole: bool, w: usize, grad: usize, mean: usize, square: usize, i: usize, left: i32, hyper: usize, rule: usize,
 ): void {
-  const value = get(whole, w + i, left);
-  const g = madd(value, number(rule, RULE_DECAY), get(whole, grad + i, left));
-  const m = madd(get(whole, mean + i, left), number(rule, RULE_KEEP), f32x4.mul(g, number(rule, RULE_TAKE)));
+  const value = load_vector(whole, w + i, left);
+  const g = madd(value, number(rule, RULE_DECAY), load_vector(whole, grad + i, left));
+  const m = madd(load_vector(whole, mean + i, left), number(rule, RULE_KEEP), f32x4.mul(g, number(rule, RULE_TAKE)));
   const taken = f32x4.mul(f32x4.mul(g, g), number(rule, RULE_TAKE_SQUARE));
-  const s = madd(get(whole, square + i, left), number(rule, RULE_KEEP_SQUARE), taken);
-  put(whole, mean + i, m, left);
-  put(whole, square + i, s, left);
+  const s = madd(load_vector(whole, square + i, left), number(rule, RULE_KEEP_SQUARE), taken);
+  store_vector(whole, mean + i, m, left);
+  store_vector(whole, square + i, s, left);
   const root = madd(f32x4.sqrt(s), number(hyper, HYPER_ROOT), number(rule, RULE_EPSILON));
   const shrink = f32x4.mul(number(hyper, HYPER_RATE), number(rule, RULE_SHRINK));
   const kept = madd(f32x4.neg(shrink), value, value);
-  put(whole, w + i, f32x4.sub(kept, f32x4.div(f32x4.mul(m, number(hyper, HYPER_STEP)), root)), left);
+  store_vector(whole, w + i, f32x4.sub(kept, f32x4.div(f32x4.mul(m, number(hyper, HYPER_STEP)), root)), left);
 }
 
 /**
  * g = grad + decay · w; s = keep2 · s + take2 · g²; d = g / (√s + epsilon), centred by m = keep2 · m + take2 · g:
- * d = g / (√(s - m²) + epsilon); v = momentum · v + d; w -= rate · v. `mean` and `velocity` may be 0: none.
- * keep2 = take2 = 1 and neither of them is Adagrad.
+ * d = g / (√(s - m²) + epsilon); v = momentum · v + d; w -= rate · v. `mean` and `velocity` may be 0 (none).
+ * Adagrad is keep2 = take2 = 1 without mean and velocity.
  */
 export function rmsprop_f32(
-  w: usize, grad: usize, square: usize, mean: usize, velocity: usize, hyper: usize, rule: usize, count: i32,
-  from: i32, to: i32,
+  w: usize, grad: usize, square: usize, mean: usize, velocity: usize, hyper: usize, rule: usize, count: i32, from: i32,
+  to: i32,
 ): void {
   let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
   let i = <usize>from * MAP_BLOCK << 2;
@@ -107,33 +109,33 @@ export function rmsprop_f32(
 // @ts-ignore: decorator
 @inline
 function rmsprop(
-  whole: bool, w: usize, grad: usize, square: usize, mean: usize, velocity: usize, i: usize, left: i32,
-  hyper: usize, rule: usize,
+  whole: bool, w: usize, grad: usize, square: usize, mean: usize, velocity: usize, i: usize, left: i32, hyper: usize,
+  rule: usize,
 ): void {
-  const value = get(whole, w + i, left);
-  const g = madd(value, number(rule, RULE_DECAY), get(whole, grad + i, left));
+  const value = load_vector(whole, w + i, left);
+  const g = madd(value, number(rule, RULE_DECAY), load_vector(whole, grad + i, left));
   const keep = number(rule, RULE_KEEP_SQUARE), take = number(rule, RULE_TAKE_SQUARE);
-  let s = madd(get(whole, square + i, left), keep, f32x4.mul(f32x4.mul(g, g), take));
-  put(whole, square + i, s, left);
+  let s = madd(load_vector(whole, square + i, left), keep, f32x4.mul(f32x4.mul(g, g), take));
+  store_vector(whole, square + i, s, left);
   if (mean) {
-    const m = madd(get(whole, mean + i, left), keep, f32x4.mul(g, take));
-    put(whole, mean + i, m, left);
+    const m = madd(load_vector(whole, mean + i, left), keep, f32x4.mul(g, take));
+    store_vector(whole, mean + i, m, left);
     s = f32x4.pmax(f32x4.sub(s, f32x4.mul(m, m)), f32x4.splat(0));
   }
   let d = f32x4.div(g, f32x4.add(f32x4.sqrt(s), number(rule, RULE_EPSILON)));
   if (velocity) {
-    d = madd(get(whole, velocity + i, left), number(rule, RULE_MOMENTUM), d);
-    put(whole, velocity + i, d, left);
+    d = madd(load_vector(whole, velocity + i, left), number(rule, RULE_MOMENTUM), d);
+    store_vector(whole, velocity + i, d, left);
   }
-  put(whole, w + i, madd(f32x4.neg(number(hyper, HYPER_RATE)), d, value), left);
+  store_vector(whole, w + i, madd(f32x4.neg(number(hyper, HYPER_RATE)), d, value), left);
 }
 
-/** From a sum of squares what limits its root: scale = min(1, limit / (norm + 1e-6)), norm = √total. One unit. */
-export function norm_limit_f32(scale: usize, norm: usize, total: usize, limit: f32, from: i32, to: i32): void {
+/** norm = √sum, of a sum of squares, and scale = min(1, limit / (norm + 1e-6)), which clips a gradient. One unit. */
+export function norm_limit_f32(scale: usize, norm: usize, sum: usize, limit: f32, from: i32, to: i32): void {
   if (from >= to) return;
-  const root = sqrt(load<f32>(total));
-  const by = limit / (root + 0.000001);
-  // A NaN stays one.
-  store<f32>(scale, by >= 1 ? 1 : by);
+  const root = sqrt(load<f32>(sum));
+  const factor = limit / (root + 0.000001);
+  // NaN propagates.
+  store<f32>(scale, factor >= 1 ? 1 : factor);
   store<f32>(norm, root);
 }

@@ -1,12 +1,14 @@
-// Reductions of one stretch of axes: x is [outer, reduce, inner], dense.
-//   out[o, k, i] = combine of x[o, r, i] over the rows r of chunk k, that is k * chunk <= r < (k + 1) * chunk
-// A long reduction runs twice, first into chunks and then over them: every thread gets its share, the
-// rounding error of a sum stays small, and the result does not depend on how the work is cut.
+// Reductions over neighbouring axes: x is [outer, reduce, inner], dense, and out [outer, chunks, inner].
+//
+//   out[o, k, i] = Σ (or max, or min) of x[o, r, i] over the rows k * chunk <= r < (k + 1) * chunk
+//
+// A long reduction runs twice, first into chunks and then over them: all threads have work, the rounding error of a sum stays
+// small, and the result does not depend on how the range is cut.
 // Unit: REDUCE_BLOCK columns of one chunk: outer * ceil(reduce / chunk) * ceil(inner / REDUCE_BLOCK) in all.
 import { REDUCE_BLOCK } from "./abi";
 import { load_lanes, load_tail, splat, store_lanes, store_tail } from "./simd";
 
-// What is combined: the sum, the largest, the smallest.
+// Kinds of reduction, as literals.
 // @ts-ignore: decorator
 @inline const SUM: i32 = 0;
 // @ts-ignore: decorator
@@ -23,17 +25,13 @@ export function reduce_sum_f32(
   each_unit(SUM, out, x, reduce, inner, chunk, divisor, from, to);
 }
 
-/** Largest values; NaN where there is one. */
-export function reduce_max_f32(
-  out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
-): void {
+/** Maxima. NaN propagates. */
+export function reduce_max_f32(out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32): void {
   each_unit(MAX, out, x, reduce, inner, chunk, 1, from, to);
 }
 
-/** Smallest values; NaN where there is one. */
-export function reduce_min_f32(
-  out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32,
-): void {
+/** Minima. NaN propagates. */
+export function reduce_min_f32(out: usize, x: usize, reduce: i32, inner: i32, chunk: i32, from: i32, to: i32): void {
   each_unit(MIN, out, x, reduce, inner, chunk, 1, from, to);
 }
 
@@ -98,9 +96,9 @@ function min_narrow(q: usize, p: usize, rows: i32, inner: i32): void {
   extreme_narrow(MIN, q, p, rows, inner);
 }
 
-// --- Words ---
+// --- Helpers ---
 
-/** Two results in one. */
+/** The reduction of two partial results. */
 // @ts-ignore: decorator
 @inline
 function merge(kind: i32, a: v128, b: v128): v128 {
@@ -109,7 +107,7 @@ function merge(kind: i32, a: v128, b: v128): v128 {
   return f32x4.add(a, b);
 }
 
-/** Twelve results, the j-th of column j % inner, brought to the first `inner` (1 to 3) lanes of one. */
+/** Twelve partial results, where j is of column j % inner, reduced to the first `inner` (1 to 3) lanes. */
 // @ts-ignore: decorator
 @inline
 function fold(kind: i32, a: v128, b: v128, c: v128, inner: i32): v128 {
@@ -129,23 +127,23 @@ function fold(kind: i32, a: v128, b: v128, c: v128, inner: i32): v128 {
 @inline
 function add_wide(q: usize, p: usize, rows: i32, inner: i32, width: i32, divisor: f32): void {
   const stride = <usize>inner << 2;
-  const by = f32x4.splat(divisor);
+  const divisors = f32x4.splat(divisor);
   for (; width >= 16; width -= 16) {
-    add_columns(q, p, rows, stride, by);
+    add_columns(q, p, rows, stride, divisors);
     q += 64;
     p += 64;
   }
   for (; width > 0; width -= 4) {
-    add_column(q, p, rows, stride, min(4, width), by);
+    add_column(q, p, rows, stride, min(4, width), divisors);
     q += 16;
     p += 16;
   }
 }
 
-/** Sixteen columns, two rows at a time. */
+/** Sixteen columns, with two rows at a time. */
 // @ts-ignore: decorator
 @inline
-function add_columns(q: usize, p: usize, rows: i32, stride: usize, by: v128): void {
+function add_columns(q: usize, p: usize, rows: i32, stride: usize, divisors: v128): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   let b0 = a0, b1 = a0, b2 = a0, b3 = a0;
   for (; rows >= 2; rows -= 2) {
@@ -166,16 +164,16 @@ function add_columns(q: usize, p: usize, rows: i32, stride: usize, by: v128): vo
     a2 = f32x4.add(a2, v128.load(p, 32));
     a3 = f32x4.add(a3, v128.load(p, 48));
   }
-  v128.store(q, f32x4.div(f32x4.add(a0, b0), by));
-  v128.store(q, f32x4.div(f32x4.add(a1, b1), by), 16);
-  v128.store(q, f32x4.div(f32x4.add(a2, b2), by), 32);
-  v128.store(q, f32x4.div(f32x4.add(a3, b3), by), 48);
+  v128.store(q, f32x4.div(f32x4.add(a0, b0), divisors));
+  v128.store(q, f32x4.div(f32x4.add(a1, b1), divisors), 16);
+  v128.store(q, f32x4.div(f32x4.add(a2, b2), divisors), 32);
+  v128.store(q, f32x4.div(f32x4.add(a3, b3), divisors), 48);
 }
 
-/** One to four columns, four rows at a time. */
+/** One to four columns, with four rows at a time. */
 // @ts-ignore: decorator
 @inline
-function add_column(q: usize, p: usize, rows: i32, stride: usize, count: i32, by: v128): void {
+function add_column(q: usize, p: usize, rows: i32, stride: usize, count: i32, divisors: v128): void {
   let a0 = f32x4.splat(0), a1 = a0, a2 = a0, a3 = a0;
   for (; rows >= 4; rows -= 4) {
     const half = p + 2 * stride;
@@ -190,10 +188,10 @@ function add_column(q: usize, p: usize, rows: i32, stride: usize, count: i32, by
     p += stride;
   }
   const sum = f32x4.add(f32x4.add(a0, a1), f32x4.add(a2, a3));
-  store_lanes(q, f32x4.div(sum, by), count);
+  store_lanes(q, f32x4.div(sum, divisors), count);
 }
 
-/** One to three columns: the rows are one run of floats, read in twelves: every lane keeps its column. */
+/** One to three columns: rows are read as one run, twelve floats at a time, in which every lane keeps its column. */
 // @ts-ignore: decorator
 @inline
 function add_narrow(q: usize, p: usize, rows: i32, inner: i32, divisor: f32): void {
@@ -224,8 +222,8 @@ function add_narrow(q: usize, p: usize, rows: i32, inner: i32, divisor: f32): vo
   store_tail(q, f32x4.div(sum, f32x4.splat(divisor)), inner);
 }
 
-// --- Extremes ---
-// pmax and pmin are one instruction but lose a NaN: NaNs are gathered beside them and laid over the result.
+// --- Maxima and minima ---
+// pmax and pmin are one instruction but drop NaNs: a mask collects these and is or-ed into the result.
 
 // @ts-ignore: decorator
 @inline
@@ -233,16 +231,16 @@ function extreme(kind: i32, best: v128, x: v128): v128 {
   return kind == MAX ? f32x4.pmax(best, x) : f32x4.pmin(best, x);
 }
 
-/** `bad` with all ones (which is a NaN) in the lanes where x is NaN. */
+/** Adds to a mask the lanes where x is NaN: all ones, which is a NaN. */
 // @ts-ignore: decorator
 @inline
-function gather(bad: v128, x: v128): v128 {
-  return v128.or(bad, f32x4.ne(x, x));
+function add_nans(nans: v128, x: v128): v128 {
+  return v128.or(nans, f32x4.ne(x, x));
 }
 
 // @ts-ignore: decorator
 @inline
-function worst(kind: i32): v128 {
+function identity(kind: i32): v128 {
   return splat(kind == MAX ? LIMITS : LIMITS + 4);
 }
 
@@ -266,7 +264,7 @@ function extreme_wide(kind: i32, q: usize, p: usize, rows: i32, inner: i32, widt
 // @ts-ignore: decorator
 @inline
 function extreme_columns(kind: i32, q: usize, p: usize, rows: i32, stride: usize): void {
-  let a0 = worst(kind), a1 = a0, a2 = a0, a3 = a0;
+  let a0 = identity(kind), a1 = a0, a2 = a0, a3 = a0;
   let n0 = f32x4.splat(0), n1 = n0, n2 = n0, n3 = n0;
   for (; rows > 0; rows--) {
     const x0 = v128.load(p);
@@ -277,10 +275,10 @@ function extreme_columns(kind: i32, q: usize, p: usize, rows: i32, stride: usize
     a1 = extreme(kind, a1, x1);
     a2 = extreme(kind, a2, x2);
     a3 = extreme(kind, a3, x3);
-    n0 = gather(n0, x0);
-    n1 = gather(n1, x1);
-    n2 = gather(n2, x2);
-    n3 = gather(n3, x3);
+    n0 = add_nans(n0, x0);
+    n1 = add_nans(n1, x1);
+    n2 = add_nans(n2, x2);
+    n3 = add_nans(n3, x3);
     p += stride;
   }
   v128.store(q, v128.or(a0, n0));
@@ -289,33 +287,33 @@ function extreme_columns(kind: i32, q: usize, p: usize, rows: i32, stride: usize
   v128.store(q, v128.or(a3, n3), 48);
 }
 
-/** One to four columns, two rows at a time. */
+/** One to four columns, with two rows at a time. */
 // @ts-ignore: decorator
 @inline
 function extreme_column(kind: i32, q: usize, p: usize, rows: i32, stride: usize, count: i32): void {
-  let a = worst(kind), b = a;
-  let bad = f32x4.splat(0);
+  let a = identity(kind), b = a;
+  let nans = f32x4.splat(0);
   for (; rows >= 2; rows -= 2) {
     const x = load_lanes(p, count);
     const y = load_lanes(p + stride, count);
     a = extreme(kind, a, x);
     b = extreme(kind, b, y);
-    bad = gather(gather(bad, x), y);
+    nans = add_nans(add_nans(nans, x), y);
     p += 2 * stride;
   }
   if (rows) {
     const x = load_lanes(p, count);
     a = extreme(kind, a, x);
-    bad = gather(bad, x);
+    nans = add_nans(nans, x);
   }
-  store_lanes(q, v128.or(extreme(kind, a, b), bad), count);
+  store_lanes(q, v128.or(extreme(kind, a, b), nans), count);
 }
 
-/** One to three columns, as in `add_narrow`. */
+/** One to three columns, read as in `add_narrow`. */
 // @ts-ignore: decorator
 @inline
 function extreme_narrow(kind: i32, q: usize, p: usize, rows: i32, inner: i32): void {
-  let a = worst(kind), b = a, c = a;
+  let a = identity(kind), b = a, c = a;
   let na = f32x4.splat(0), nb = na, nc = na;
   let left = rows * inner;
   for (; left >= 12; left -= 12) {
@@ -325,9 +323,9 @@ function extreme_narrow(kind: i32, q: usize, p: usize, rows: i32, inner: i32): v
     a = extreme(kind, a, x);
     b = extreme(kind, b, y);
     c = extreme(kind, c, z);
-    na = gather(na, x);
-    nb = gather(nb, y);
-    nc = gather(nc, z);
+    na = add_nans(na, x);
+    nb = add_nans(nb, y);
+    nc = add_nans(nc, z);
     p += 48;
   }
   let best = fold(kind, v128.or(a, na), v128.or(b, nb), v128.or(c, nc), inner);

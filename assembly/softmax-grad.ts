@@ -1,16 +1,18 @@
-// Gradient of softmax and of its logarithm over one axis, from y: all are [outer, reduce, inner], dense.
-//   softmax:     out = y · (dy - s), s = sum of dy · y over the axis
-//   log softmax: out = dy - exp(y) · s, s = sum of dy over the axis
+// Gradients of softmax and log softmax along an axis, from the output y: all are [outer, reduce, inner], dense.
+//
+//   softmax       out = y · (dy - s)        s = Σ dy · y over the axis
+//   log softmax   out = dy - exp(y) · s     s = Σ dy over the axis
+//
 // out may be dy, or y.
 // Unit: a row where inner = 1; else SOFTMAX_BLOCK columns: outer * ceil(inner / SOFTMAX_BLOCK) in all.
 import { SOFTMAX_BLOCK } from "./abi";
 import { exp_negative_f32x4 } from "./exp";
 import { load_next, madd, store_next, sum_lanes } from "./simd";
 
-// Floats of a row that are added up before they join the total: keeps the rounding error of long rows small.
+// Floats of a row whose sum is added to the sum of the row at once: keeps the rounding error of long rows small.
 const SECTION: i32 = 2048;
 
-// `log` is asked at run time: once per vector it costs next to nothing.
+// `log` is a run-time parameter: a branch per vector costs next to nothing.
 
 export function softmax_grad_f32(
   out: usize, dy: usize, y: usize, reduce: i32, inner: i32, log: i32, from: i32, to: i32,
@@ -27,15 +29,12 @@ export function softmax_grad_f32(
     const o = from / blocks;
     const first = (from - o * blocks) * SOFTMAX_BLOCK;
     let left = min(SOFTMAX_BLOCK, inner - first);
-    let at = stride * o * reduce + (<usize>first << 2);
-    for (; left > 0; left -= 4) {
-      column(log, out + at, dy + at, y + at, reduce, stride, left);
-      at += 16;
-    }
+    let i = stride * o * reduce + (<usize>first << 2);
+    for (; left > 0; left -= 4, i += 16) column(log, out + i, dy + i, y + i, reduce, stride, left);
   }
 }
 
-/** The sum with the term of one vector. */
+/** `sum` plus the terms of one vector. */
 // @ts-ignore: decorator
 @inline
 function add_term(log: i32, sum: v128, dy: v128, y: v128): v128 {
@@ -44,36 +43,38 @@ function add_term(log: i32, sum: v128, dy: v128, y: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function finished(log: i32, dy: v128, y: v128, sum: v128): v128 {
+function result(log: i32, dy: v128, y: v128, sum: v128): v128 {
   return log ? f32x4.sub(dy, f32x4.mul(exp_negative_f32x4(y), sum)) : f32x4.mul(y, f32x4.sub(dy, sum));
 }
 
-function one_row(log: i32, q: usize, p: usize, t: usize, n: i32): void {
-  let total = f32x4.splat(0);
+function one_row(log: i32, q: usize, dy: usize, y: usize, n: i32): void {
+  let row_sum = f32x4.splat(0);
   let left = n;
   let i: usize = 0;
   while (left >= 8) {
     let a = f32x4.splat(0), b = a;
     const rest = left > SECTION ? left - SECTION : left & 7;
     for (; left > rest; left -= 8, i += 32) {
-      a = add_term(log, a, v128.load(p + i), v128.load(t + i));
-      b = add_term(log, b, v128.load(p + i, 16), v128.load(t + i, 16));
+      a = add_term(log, a, v128.load(dy + i), v128.load(y + i));
+      b = add_term(log, b, v128.load(dy + i, 16), v128.load(y + i, 16));
     }
-    total = f32x4.add(total, f32x4.add(a, b));
+    row_sum = f32x4.add(row_sum, f32x4.add(a, b));
   }
-  for (; left > 0; left -= 4, i += 16) total = add_term(log, total, load_next(p + i, left), load_next(t + i, left));
-  const sum = f32x4.splat(sum_lanes(total));
+  for (; left > 0; left -= 4, i += 16)
+    row_sum = add_term(log, row_sum, load_next(dy + i, left), load_next(y + i, left));
+  const sum = f32x4.splat(sum_lanes(row_sum));
   i = 0;
-  for (; n >= 4; n -= 4, i += 16) v128.store(q + i, finished(log, v128.load(p + i), v128.load(t + i), sum));
-  if (n) store_next(q + i, finished(log, load_next(p + i, n), load_next(t + i, n), sum), n);
+  for (; n >= 4; n -= 4, i += 16) v128.store(q + i, result(log, v128.load(dy + i), v128.load(y + i), sum));
+  if (n) store_next(q + i, result(log, load_next(dy + i, n), load_next(y + i, n), sum), n);
 }
 
 /** One to four columns. */
-function column(log: i32, q: usize, p: usize, t: usize, rows: i32, stride: usize, lanes: i32): void {
+function column(log: i32, q: usize, dy: usize, y: usize, rows: i32, stride: usize, lanes: i32): void {
   let sum = f32x4.splat(0);
   let i: usize = 0;
-  for (let r = rows; r > 0; r--, i += stride) sum = add_term(log, sum, load_next(p + i, lanes), load_next(t + i, lanes));
+  for (let r = rows; r > 0; r--, i += stride)
+    sum = add_term(log, sum, load_next(dy + i, lanes), load_next(y + i, lanes));
   i = 0;
   for (let r = rows; r > 0; r--, i += stride)
-    store_next(q + i, finished(log, load_next(p + i, lanes), load_next(t + i, lanes), sum), lanes);
+    store_next(q + i, result(log, load_next(dy + i, lanes), load_next(y + i, lanes), sum), lanes);
 }

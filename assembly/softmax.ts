@@ -1,17 +1,21 @@
-// Softmax over one axis: x is [outer, reduce, inner], dense; m and s are taken over r.
-//   softmax:     out[o, r, i] = exp(x[o, r, i] - m) / s
-//   log softmax: out[o, r, i] = x[o, r, i] - m - log(s)  with m = max x[o, r, i], s = sum exp(x[o, r, i] - m)
-// out may be x. A NaN in a row makes the whole row NaN through the sum, so the maximum need not carry it.
+// Softmax and its logarithm along an axis: x is [outer, reduce, inner], dense. With m = max and s = Σ exp(x - m) over r:
+//
+//   softmax       out[o, r, i] = exp(x[o, r, i] - m) / s
+//   log softmax   out[o, r, i] = x[o, r, i] - m - log(s)
+//
+// out may be x. NaN propagates to its whole row through the sum, so that the maximum may drop it.
 // Unit: a row where inner = 1; else SOFTMAX_BLOCK columns: outer * ceil(inner / SOFTMAX_BLOCK) in all.
 import { SOFTMAX_BLOCK } from "./abi";
 import { exp_negative_f32x4, log_f32x4 } from "./exp";
-import { high_halves, high_pairs, load_lanes, load_piece, load_tail, low_halves, low_pairs } from "./simd";
-import { splat, store_lanes, store_tail, sum_lanes } from "./simd";
+import {
+  high_halves, high_pairs, load_lanes, load_piece, load_tail, low_halves, low_pairs, splat, store_lanes, store_tail,
+  sum_lanes,
+} from "./simd";
 
 const MINUS_INFINITY: usize = memory.data<f32>([-Infinity]);
-// Rows up to this length are done four at a time: what is the same for a whole row would take most of the time.
+// Rows up to this length are processed four at a time: the work per row would outweigh the work per element.
 const SHORT: i32 = 64;
-// Floats of a row that are added up before they join the total: keeps the rounding error of long rows small.
+// Floats of a row whose sum is added to the sum of the row at once: keeps the rounding error of long rows small.
 const SECTION: i32 = 2048;
 
 export function softmax_f32(out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
@@ -22,7 +26,7 @@ export function log_softmax_f32(out: usize, x: usize, reduce: i32, inner: i32, f
   each_unit(true, out, x, reduce, inner, from, to);
 }
 
-// Whether it is the logarithm stays a question at run time below: asked once per vector, it costs next to nothing.
+// `log` is a run-time parameter below: a branch per vector costs next to nothing.
 
 function each_unit(log: bool, out: usize, x: usize, reduce: i32, inner: i32, from: i32, to: i32): void {
   assert(reduce > 0 && inner > 0);
@@ -40,33 +44,33 @@ function each_unit(log: bool, out: usize, x: usize, reduce: i32, inner: i32, fro
     const first = (from - o * blocks) * SOFTMAX_BLOCK;
     const end = min(first + SOFTMAX_BLOCK, inner);
     const offset = stride * o * reduce;
-    let at = offset + (<usize>first << 2);
+    let i = offset + (<usize>first << 2);
     if (end - first == SOFTMAX_BLOCK) {
-      block(log, out + at, x + at, reduce, stride);
+      block(log, out + i, x + i, reduce, stride);
       continue;
     }
     for (let left = end - first; left > 0; left -= 4) {
-      column(log, out + at, x + at, reduce, stride, min(4, left));
-      at += 16;
+      column(log, out + i, x + i, reduce, stride, min(4, left));
+      i += 16;
     }
   }
 }
 
-/** From x its log softmax, from its exponential the softmax. */
+/** The result from x (log softmax) or from exp(x - max) (softmax), with `last` from `of_sum`. */
 // @ts-ignore: decorator
 @inline
-function finished(log: bool, x: v128, max: v128, last: v128): v128 {
+function result(log: bool, x: v128, max: v128, last: v128): v128 {
   return log ? f32x4.sub(f32x4.sub(x, max), last) : f32x4.mul(x, last);
 }
 
-/** What the last pass needs of the sum: its logarithm or its inverse. */
+/** The logarithm or the inverse of the sum, for the last pass. */
 function of_sum(log: bool, sum: v128): v128 {
   return log ? log_f32x4(sum) : f32x4.div(f32x4.splat(1), sum);
 }
 
-// --- Along a row ---
+// --- One row ---
 
-/** The largest of a row in all lanes. */
+/** The maximum of a row in all lanes. */
 function row_max(p: usize, n: i32): v128 {
   let a = splat(MINUS_INFINITY), b = a, c = a, d = a;
   for (; n >= 16; n -= 16) {
@@ -86,10 +90,10 @@ function row_max(p: usize, n: i32): v128 {
   return f32x4.pmax(a, v128.shuffle<f32>(a, a, 1, 0, 3, 2));
 }
 
-/** exp(x - max) and their sum first, kept in out unless it is x that is wanted again. */
+/** Stores exp(x - max) in out for softmax, and sums it; then the last pass, which for log softmax reads x again. */
 function one_row(log: bool, q: usize, p: usize, n: i32): void {
   const max = row_max(p, n);
-  let total = f32x4.splat(0);
+  let row_sum = f32x4.splat(0);
   let t = p;
   let u = q;
   let left = n;
@@ -107,28 +111,28 @@ function one_row(log: bool, q: usize, p: usize, n: i32): void {
       t += 32;
       u += 32;
     }
-    total = f32x4.add(total, sum);
+    row_sum = f32x4.add(row_sum, sum);
   }
   for (; left > 0; left -= 4) {
     const e = exp_negative_f32x4(f32x4.sub(load_piece(t, left), max));
     if (!log) store_lanes(u, e, min(left, 4));
-    total = f32x4.add(total, e);
+    row_sum = f32x4.add(row_sum, e);
     t += 16;
     u += 16;
   }
-  const last = of_sum(log, f32x4.splat(sum_lanes(total)));
+  const last = of_sum(log, f32x4.splat(sum_lanes(row_sum)));
   t = log ? p : q;
   for (; n >= 4; n -= 4) {
-    v128.store(q, finished(log, v128.load(t), max, last));
+    v128.store(q, result(log, v128.load(t), max, last));
     t += 16;
     q += 16;
   }
-  if (n) store_tail(q, finished(log, load_tail(t, n), max, last), n);
+  if (n) store_tail(q, result(log, load_tail(t, n), max, last), n);
 }
 
-// --- Along four short rows at once ---
+// --- Four short rows at once ---
 
-/** Where there are fewer than four rows, the last stands for those that are missing and is written more than once. */
+/** Where there are fewer than four rows, the last is processed again for those that are missing. */
 function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
   const row = <usize>n << 2;
   const one = rows > 1 ? row : 0;
@@ -153,7 +157,7 @@ function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
   t = p;
   let u = q;
   for (let left = n; left > 0; left -= 4) {
-    // All is read before anything is written: rows may be the same, and out may be x.
+    // All loads come before all stores: rows may be the same, and out may be x.
     const x0 = load_piece(t, left), x1 = load_piece(t + one, left);
     const x2 = load_piece(t + two, left), x3 = load_piece(t + three, left);
     const e0 = exp_negative_f32x4(f32x4.sub(x0, m0)), e1 = exp_negative_f32x4(f32x4.sub(x1, m1));
@@ -182,16 +186,16 @@ function four_rows(log: bool, q: usize, p: usize, n: i32, rows: i32): void {
     const from = log ? p : q;
     const x0 = load_lanes(from, count), x1 = load_lanes(from + one, count);
     const x2 = load_lanes(from + two, count), x3 = load_lanes(from + three, count);
-    store_lanes(q, finished(log, x0, m0, l0), count);
-    store_lanes(q + one, finished(log, x1, m1, l1), count);
-    store_lanes(q + two, finished(log, x2, m2, l2), count);
-    store_lanes(q + three, finished(log, x3, m3, l3), count);
+    store_lanes(q, result(log, x0, m0, l0), count);
+    store_lanes(q + one, result(log, x1, m1, l1), count);
+    store_lanes(q + two, result(log, x2, m2, l2), count);
+    store_lanes(q + three, result(log, x3, m3, l3), count);
     p += 16;
     q += 16;
   }
 }
 
-/** One lane in all four. */
+/** Lane i in all four. */
 // @ts-ignore: decorator
 @inline
 function lane(x: v128, i: i32): v128 {
@@ -201,7 +205,7 @@ function lane(x: v128, i: i32): v128 {
   return v128.shuffle<f32>(x, x, 3, 3, 3, 3);
 }
 
-// --- Across rows: a block of sixteen columns, or one to four ---
+// --- Across rows: sixteen columns, or one to four ---
 
 function block(log: bool, q: usize, p: usize, rows: i32, stride: usize): void {
   columns(log, 4, 4, q, p, rows, stride);
@@ -211,7 +215,7 @@ function column(log: bool, q: usize, p: usize, rows: i32, stride: usize, count: 
   columns(log, 1, count, q, p, rows, stride);
 }
 
-/** exp(x - max); stored at q where the exponentials are wanted. */
+/** exp(x - max), which for softmax is stored at q. */
 // @ts-ignore: decorator
 @inline
 function term(log: bool, q: usize, p: usize, count: i32, max: v128): v128 {
@@ -222,8 +226,8 @@ function term(log: bool, q: usize, p: usize, count: i32, max: v128): v128 {
 
 // @ts-ignore: decorator
 @inline
-function finish(log: bool, q: usize, p: usize, count: i32, max: v128, last: v128): void {
-  store_lanes(q, finished(log, load_lanes(log ? p : q, count), max, last), count);
+function store_result(log: bool, q: usize, p: usize, count: i32, max: v128, last: v128): void {
+  store_lanes(q, result(log, load_lanes(log ? p : q, count), max, last), count);
 }
 
 /** One or four vectors of `count` columns. */
@@ -261,11 +265,11 @@ function columns(log: bool, vectors: i32, count: i32, q: usize, p: usize, rows: 
     s3 = of_sum(log, s3);
   }
   for (let r = rows; r > 0; r--) {
-    finish(log, q, p, count, m0, s0);
+    store_result(log, q, p, count, m0, s0);
     if (vectors == 4) {
-      finish(log, q + 16, p + 16, 4, m1, s1);
-      finish(log, q + 32, p + 32, 4, m2, s2);
-      finish(log, q + 48, p + 48, 4, m3, s3);
+      store_result(log, q + 16, p + 16, 4, m1, s1);
+      store_result(log, q + 32, p + 32, 4, m2, s2);
+      store_result(log, q + 48, p + 48, 4, m3, s3);
     }
     p += stride;
     q += stride;

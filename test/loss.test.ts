@@ -22,7 +22,7 @@ function noise(shape: readonly number[], seed: number, scale = 1, offset = 0): F
   return { shape, data: Float32Array.from({ length: size }, (_, i) => at(i, seed) * scale + offset) };
 }
 
-/** A class per row, or the chance of each. */
+/** A class per row, or the probability of each. */
 function classes(shape: readonly number[], seed: number): Plain {
   const c = shape[shape.length - 1];
   const rows = shape.slice(0, -1).reduce((a, b) => a * b, 1);
@@ -224,7 +224,7 @@ describe("losses refuse", () => {
   const of = (shape: number[], dtype: "float32" | "int32" = "float32") => ({ shape, dtype });
   it("labels that do not fit the logits", () => {
     expect(() => softmaxCrossEntropy.infer([of([8, 10]), of([7], "int32")], {}, "loss")).toThrow(
-      "loss: labels are int32 [7] but for logits [8,10] must be int32 [8] (classes) or float32 [8,10] (chances)",
+      "loss: labels are int32 [7] but for logits [8,10] must be int32 [8] (classes) or float32 [8,10] (probabilities)",
     );
     expect(() => softmaxCrossEntropy.infer([of([8, 10]), of([8])], {}, "loss")).toThrow(
       "labels are float32 [8]",

@@ -91,12 +91,3 @@ export interface Op<P> {
   /** Output 0 may lie over input 0 when both have the same size and the input is not needed afterwards. */
   readonly inPlace?: boolean;
 }
-
-/** Lays a record out by field index: `{ [FIRST_FIELD]: values that stand from there on }`. */
-export function fields(named: Readonly<Record<number, readonly number[]>>): number[] {
-  const record: number[] = [];
-  for (const [at, values] of Object.entries(named))
-    for (let i = 0; i < values.length; i++) record[Number(at) + i] = values[i];
-  for (let i = 0; i < record.length; i++) record[i] ??= 0;
-  return record;
-}

@@ -1,4 +1,4 @@
-// Dropout: every value is 0 with the chance `rate`, or else grows to keep the mean.
+// Dropout: every value is 0 with probability `rate`, else divided by 1 - rate, which keeps the mean.
 
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
@@ -6,15 +6,15 @@ import { MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, integer, requireFloats, show } from "./check.ts";
 
 export interface DropoutParams {
-  /** The chance of a value to be dropped, in [0, 1). */
+  /** The probability that a value is dropped, in [0, 1). */
   rate: number;
-  /** Tells the dropouts of one net apart: each has a number of its own. */
+  /** A number of its own for each dropout of a network, so that they draw different numbers. */
   stream: number;
 }
 
 /**
- * Of [x, state], with state an int32 [4] that the host writes before each step: the two words of a seed, the two words of the
- * step. Which values fall depends on these, the stream and the place of a value, on nothing else: so the gradient is the same op.
+ * [x, state], with state an int32 [4] that the host writes before each step: the two words of a seed, and two of the step's number.
+ * Which values are dropped depends on these, the stream and a value's index alone, so that the gradient is the same op on dy.
  */
 export const dropout: Op<DropoutParams> = {
   name: "dropout",
@@ -32,7 +32,7 @@ export const dropout: Op<DropoutParams> = {
   },
   forward(e, [x, state], [out], { rate, stream }) {
     const count = sizeOf(x.shape);
-    // As an unsigned word, of which an i32 argument takes the bits.
+    // An unsigned word, passed as the i32 of the same bits.
     const threshold = Math.min(Math.round(rate * 2 ** 32), 2 ** 32 - 1) | 0;
     const units = Math.ceil(count / MAP_BLOCK);
     e.call("dropout_f32", units, [out.base, x.base, state.base, count, stream, threshold, 1 / (1 - rate)]);

@@ -1,17 +1,17 @@
-// Losses: one number, the mean over the batch, as PyTorch's `reduction="mean"` has it.
+// Losses: a scalar, the mean over the batch, as with PyTorch's `reduction="mean"`.
 
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
-import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../runtime/wasm.ts";
+import { LOSS_ABSOLUTE, LOSS_HUBER, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../runtime/wasm.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
-import { reduceStretch } from "./reduce.ts";
+import { reduceAxis } from "./reduce.ts";
 
 export interface CrossEntropyParams {
-  /** The share of every target that goes to all classes alike; 0. */
+  /** The part of every target, 0 to 1, that is spread evenly over all classes; default 0. */
   labelSmoothing?: number;
 }
 
-/** Where the first label lies that is no class from 0 to classes - 1; -1 where all are. */
+/** The index of the first label that is not a class from 0 to classes - 1; -1 if all are. */
 export function wrongClass(labels: ArrayLike<number>, classes: number): number {
   for (let i = 0; i < labels.length; i++)
     if (!(Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < classes)) return i;
@@ -22,9 +22,9 @@ export const rowsOf = (logits: TensorType): number => sizeOf(logits.shape.slice(
 const same = (a: Shape, b: Shape): boolean => String(a) === String(b);
 
 /**
- * The cross-entropy of softmax(logits), [n, ..., c], over the last axis. Labels are classes, int32 [n, ...], or the chance of
- * every class, float32 [n, ..., c]. A class must be 0 to c - 1, which only who writes them can check: of others the kernels
- * make NaN.
+ * The cross-entropy of softmax(logits), [n, ..., c], over the last axis. Labels are classes, int32 [n, ...], or probabilities
+ * of every class, float32 [n, ..., c]. Classes must be 0 to c - 1, which whoever writes them checks: for others the kernels
+ * give NaN.
  */
 export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
   name: "softmaxCrossEntropy",
@@ -38,7 +38,7 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
     if (!same(labels.shape, wanted))
       throw new ShapeError(
         `${where}: labels are ${labels.dtype} ${show(labels.shape)} but for logits ${show(shape)} must be ` +
-          `int32 ${show(shape.slice(0, -1))} (classes) or float32 ${show(shape)} (chances)`,
+          `int32 ${show(shape.slice(0, -1))} (classes) or float32 ${show(shape)} (probabilities)`,
       );
     if (!(finite(labelSmoothing, "labelSmoothing", where) >= 0 && labelSmoothing <= 1))
       throw new ShapeError(`${where}: labelSmoothing is ${labelSmoothing} but must be from 0 to 1`);
@@ -50,17 +50,17 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
     const c = x.shape[x.shape.length - 1];
     const sparse = Number(labels.dtype === "int32");
     e.call("cross_entropy_f32", rows, [losses, x.base, labels.base, c, sparse, labelSmoothing]);
-    reduceStretch(e, "sum", out.base, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
+    reduceAxis(e, "sum", out.base, losses, { outer: 1, reduce: rows, inner: 1 }, rows);
   },
 };
 
 export interface LossParams {
-  /** huber: where squares end and distances begin; 1. */
+  /** huber: the distance at which the loss becomes linear; default 1. */
   delta?: number;
 }
 
-/** A loss value by value between [x, target] of one shape, and its mean. */
-function between(name: string, kind: number): Op<LossParams> {
+/** The mean of an element-wise loss of [x, target], which have the same shape. */
+function elementwise(name: string, kind: number): Op<LossParams> {
   return {
     name,
     infer(inputs, { delta = 1 }, where) {
@@ -81,22 +81,22 @@ function between(name: string, kind: number): Op<LossParams> {
       const blocks = Math.ceil(count / MAP_BLOCK);
       const sums = e.scratch(blocks * 4);
       e.call("loss_f32", blocks, [sums, x.base, target.base, count, kind, delta]);
-      reduceStretch(e, "sum", out.base, sums, { outer: 1, reduce: blocks, inner: 1 }, count);
+      reduceAxis(e, "sum", out.base, sums, { outer: 1, reduce: blocks, inner: 1 }, count);
     },
   };
 }
 
 /** The mean of (x - target)². */
-export const meanSquaredError = between("meanSquaredError", LOSS_SQUARE);
+export const meanSquaredError = elementwise("meanSquaredError", LOSS_SQUARE);
 
 /** The mean of |x - target|. */
-export const meanAbsoluteError = between("meanAbsoluteError", LOSS_L1);
+export const meanAbsoluteError = elementwise("meanAbsoluteError", LOSS_ABSOLUTE);
 
 /** The mean of d² / 2 where d = |x - target| is at most delta, delta · (d - delta / 2) elsewhere. */
-export const huber = between("huber", LOSS_HUBER);
+export const huber = elementwise("huber", LOSS_HUBER);
 
-/** The mean cross-entropy of sigmoid(x) and a target from 0 to 1. */
-export const binaryCrossEntropyWithLogits = between("binaryCrossEntropyWithLogits", LOSS_LOGITS);
+/** The mean cross-entropy of sigmoid(x) with targets from 0 to 1. */
+export const binaryCrossEntropyWithLogits = elementwise("binaryCrossEntropyWithLogits", LOSS_LOGITS);
 
 export type LossKind =
   | "softmaxCrossEntropy"

@@ -1,7 +1,7 @@
-// Optimizers: weights change where they lie. PyTorch's formulas and defaults.
+// Optimizers, which update weights in place, with PyTorch's formulas and defaults; and limits for gradients.
 
 import { ShapeError } from "../errors.ts";
-import { fields, float32, type Op, sizeOf } from "../graph/op.ts";
+import { float32, type Op, sizeOf } from "../graph/op.ts";
 import {
   ACTIVATION_CLAMP,
   HYPER_RATE,
@@ -20,55 +20,59 @@ import {
 } from "../runtime/wasm.ts";
 import { checkOptions } from "../validate.ts";
 import { arity, finite, requireFloats, show } from "./check.ts";
-import { reduceStretch } from "./reduce.ts";
+import { reduceAxis } from "./reduce.ts";
 import { emitActivation } from "./rows.ts";
 
 export interface Sgd {
   kind: "sgd";
-  /** 0. */
+  /** Default 0. */
   momentum?: number;
+  /** Default false. */
   nesterov?: boolean;
-  /** L2: this much of the weight joins its gradient; 0. */
+  /** L2 regularisation: this times the weight is added to its gradient; default 0. */
   weightDecay?: number;
 }
 
 export interface Adam {
-  /** adamW takes weight decay off the weight itself. */
+  /** adamW subtracts weight decay from the weight itself rather than adding it to the gradient. */
   kind: "adam" | "adamW";
-  /** 0.9 and 0.999. */
+  /** Defaults 0.9 and 0.999. */
   beta1?: number;
   beta2?: number;
-  /** 1e-8. */
+  /** Default 1e-8. */
   epsilon?: number;
-  /** 0; adamW: 0.01. */
+  /** Default 0, adamW 0.01. */
   weightDecay?: number;
 }
 
 export interface RmsProp {
   kind: "rmsprop";
-  /** 0.99. */
+  /** Default 0.99. */
   alpha?: number;
-  /** 1e-8. */
+  /** Default 1e-8. */
   epsilon?: number;
+  /** Default 0. */
   weightDecay?: number;
+  /** Default 0. */
   momentum?: number;
-  /** Divide by the deviation about the mean, not by the root of the mean square. */
+  /** Divides by the standard deviation of the gradient rather than by its root mean square; default false. */
   centered?: boolean;
 }
 
 export interface Adagrad {
   kind: "adagrad";
-  /** The learning rate is divided by 1 + (step - 1) · rateDecay; 0. */
+  /** The learning rate is divided by 1 + (step - 1) · rateDecay; default 0. */
   rateDecay?: number;
+  /** Default 0. */
   weightDecay?: number;
-  /** 1e-10. */
+  /** Default 1e-10. */
   epsilon?: number;
 }
 
 export type Optimizer = Sgd | Adam | RmsProp | Adagrad;
 
-/** Every number any of them takes. */
-interface Settled {
+/** The options of all optimizers. */
+interface Options {
   momentum: number;
   nesterov: boolean;
   weightDecay: number;
@@ -80,15 +84,15 @@ interface Settled {
   rateDecay: number;
 }
 
-/** What stands for numbers that an optimizer does not know. */
-const NONE: Settled = {
+/** Values of options that an optimizer does not have. */
+const NONE: Options = {
   ...{ momentum: 0, nesterov: false, weightDecay: 0, beta1: 0, beta2: 0, alpha: 0 },
   ...{ epsilon: 0, centered: false, rateDecay: 0 },
 };
 
 const MOMENTS = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
-/** What each takes besides its learning rate. */
-const DEFAULTS: Readonly<Record<Optimizer["kind"], Partial<Settled>>> = {
+/** The options of each, besides the learning rate, and their defaults. */
+const DEFAULTS: Readonly<Record<Optimizer["kind"], Partial<Options>>> = {
   sgd: { momentum: 0, nesterov: false, weightDecay: 0 },
   adam: { ...MOMENTS, weightDecay: 0 },
   adamW: { ...MOMENTS, weightDecay: 0.01 },
@@ -96,14 +100,14 @@ const DEFAULTS: Readonly<Record<Optimizer["kind"], Partial<Settled>>> = {
   adagrad: { rateDecay: 0, weightDecay: 0, epsilon: 1e-10 },
 };
 
-function settle({ kind, ...options }: Optimizer): Settled {
+function resolve({ kind, ...options }: Optimizer): Options {
   const given = Object.entries(options).filter(([, value]) => value !== undefined);
   return { ...NONE, ...DEFAULTS[kind], ...Object.fromEntries(given) };
 }
 
-/** The state an optimizer keeps for each weight: tensors of the weight's shape that begin as zeros, by name, in order. */
+/** Names, in order, of the tensors an optimizer keeps for each weight: of the weight's shape, and zeros at first. */
 export function optimizerState(o: Optimizer): string[] {
-  const { momentum, centered } = settle(o);
+  const { momentum, centered } = resolve(o);
   const velocity = momentum ? ["velocity"] : [];
   if (o.kind === "sgd") return velocity;
   if (o.kind === "rmsprop") return ["square", ...(centered ? ["mean"] : []), ...velocity];
@@ -112,37 +116,33 @@ export function optimizerState(o: Optimizer): string[] {
 
 /** What the host writes into `hyper`, float32 [3], before step 1, 2, ... */
 export function stepNumbers(o: Optimizer, step: number, learningRate: number): Float32Array {
-  const { beta1, beta2, rateDecay } = settle(o);
+  const { beta1, beta2, rateDecay } = resolve(o);
   const rate = o.kind === "adagrad" ? learningRate / (1 + (step - 1) * rateDecay) : learningRate;
-  return Float32Array.from(
-    fields({
-      [HYPER_RATE]: [rate],
-      [HYPER_STEP]: [rate / (1 - beta1 ** step)],
-      [HYPER_ROOT]: [1 / Math.sqrt(1 - beta2 ** step)],
-    }),
-  );
+  const hyper = new Float32Array(3);
+  hyper[HYPER_RATE] = rate;
+  hyper[HYPER_STEP] = rate / (1 - beta1 ** step);
+  hyper[HYPER_ROOT] = 1 / Math.sqrt(1 - beta2 ** step);
+  return hyper;
 }
 
-/** The numbers that stay, as the kernels read them. */
+/** The constants of the formulas, as the kernels read them. */
 function ruleOf(o: Optimizer): Float32Array {
-  const { momentum, weightDecay, beta1, beta2, alpha, epsilon } = settle(o);
+  const { momentum, weightDecay, beta1, beta2, alpha, epsilon } = resolve(o);
   const decoupled = o.kind === "adamW";
   const keep = o.kind === "adagrad" ? 1 : o.kind === "rmsprop" ? alpha : beta2;
-  return Float32Array.from(
-    fields({
-      [RULE_DECAY]: [decoupled ? 0 : weightDecay],
-      [RULE_SHRINK]: [decoupled ? weightDecay : 0],
-      [RULE_MOMENTUM]: [momentum],
-      [RULE_EPSILON]: [epsilon],
-      [RULE_KEEP]: [beta1],
-      [RULE_TAKE]: [1 - beta1],
-      [RULE_KEEP_SQUARE]: [keep],
-      [RULE_TAKE_SQUARE]: [o.kind === "adagrad" ? 1 : 1 - keep],
-    }),
-  );
+  const rule = new Float32Array(8);
+  rule[RULE_DECAY] = decoupled ? 0 : weightDecay;
+  rule[RULE_SHRINK] = decoupled ? weightDecay : 0;
+  rule[RULE_MOMENTUM] = momentum;
+  rule[RULE_EPSILON] = epsilon;
+  rule[RULE_KEEP] = beta1;
+  rule[RULE_TAKE] = 1 - beta1;
+  rule[RULE_KEEP_SQUARE] = keep;
+  rule[RULE_TAKE_SQUARE] = o.kind === "adagrad" ? 1 : 1 - keep;
+  return rule;
 }
 
-/** Throws unless every number is one the formulas can take. */
+/** Throws unless the kind exists and every option is in its range. */
 export function checkOptimizer(o: Optimizer, where: string): void {
   if (!Object.hasOwn(DEFAULTS, o.kind))
     throw new ShapeError(
@@ -150,7 +150,7 @@ export function checkOptimizer(o: Optimizer, where: string): void {
     );
   const { kind, ...given } = o;
   checkOptions(where, given, { learningRate: true, ...DEFAULTS[kind] });
-  const { nesterov, centered, ...numbers } = settle(o);
+  const { nesterov, centered, ...numbers } = resolve(o);
   for (const [name, value] of Object.entries(numbers)) {
     const share = name === "beta1" || name === "beta2" || name === "alpha";
     if (!(finite(value, name, where) >= 0) || (share && value >= 1))
@@ -163,8 +163,8 @@ export function checkOptimizer(o: Optimizer, where: string): void {
 }
 
 /**
- * One step over one tensor of weights: [w, gradient, ...state, hyper] with the tensors of `optimizerState` and what
- * `stepNumbers` gives. Weights and state change where they lie.
+ * One step over one tensor of weights: [w, gradient, ...state, hyper], with the tensors named by `optimizerState` and the
+ * numbers of `stepNumbers`. Weights and state are updated in place.
  */
 export const optimize: Op<Optimizer> = {
   name: "optimize",
@@ -216,8 +216,8 @@ function checkLimit(limit: number, where: string): void {
 }
 
 /**
- * Of all gradients together: what to multiply them by (`binary`, "mul") so that their norm is at most `limit`, and the norm
- * they have. As PyTorch's clip_grad_norm_.
+ * The factor by which all gradients are multiplied so that their joint L2 norm is at most `limit`, and their norm before that.
+ * As PyTorch's clip_grad_norm_.
  */
 export const normLimit: Op<LimitParams> = {
   name: "normLimit",
@@ -230,16 +230,16 @@ export const normLimit: Op<LimitParams> = {
   forward(e, inputs, [scale, norm], { limit }) {
     const counts = inputs.map((input) => sizeOf(input.shape));
     const blocks = counts.map((count) => Math.ceil(count / MAP_BLOCK));
-    const reduce = blocks.reduce((sum, n) => sum + n, 0);
+    const reduce = blocks.reduce((count, n) => count + n, 0);
     const sums = e.scratch(reduce * 4);
-    let at = 0;
+    let first = 0;
     inputs.forEach(({ base }, i) => {
-      e.call("loss_f32", blocks[i], [sums.plus(at * 4), base, base, counts[i], LOSS_POWER, 0]);
-      at += blocks[i];
+      e.call("loss_f32", blocks[i], [sums.plus(first * 4), base, base, counts[i], LOSS_POWER, 0]);
+      first += blocks[i];
     });
-    const total = e.scratch(4);
-    reduceStretch(e, "sum", total, sums, { outer: 1, reduce, inner: 1 });
-    e.call("norm_limit_f32", 1, [scale.base, norm.base, total, limit]);
+    const sum = e.scratch(4);
+    reduceAxis(e, "sum", sum, sums, { outer: 1, reduce, inner: 1 });
+    e.call("norm_limit_f32", 1, [scale.base, norm.base, sum, limit]);
   },
 };
 

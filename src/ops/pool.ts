@@ -5,7 +5,7 @@ import type { Address } from "../runtime/address.ts";
 import { poolSplits } from "../runtime/plan.ts";
 import { poolShape } from "../runtime/records.ts";
 import { arity, checkShape, requireFloats, spatialShape } from "./check.ts";
-import { reduceStretch } from "./reduce.ts";
+import { reduceAxis } from "./reduce.ts";
 import {
   type Axis,
   checkWindow,
@@ -142,7 +142,7 @@ function inferGlobal(
 function global(e: Emitter, kind: "sum" | "max", { shape, base }: Value, out: Value): void {
   const reduce = sizeOf(shape.slice(1, -1));
   const stretch = { outer: shape[0], reduce, inner: shape[shape.length - 1] };
-  reduceStretch(e, kind, out.base, base, stretch, reduce);
+  reduceAxis(e, kind, out.base, base, stretch, reduce);
 }
 
 /** The largest value of every channel. */

@@ -13,7 +13,7 @@ import {
   softmaxCrossEntropy,
 } from "../../ops/loss.ts";
 import { logSoftmax } from "../../ops/softmax.ts";
-import { LOSS_HUBER, LOSS_L1, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../../runtime/wasm.ts";
+import { LOSS_ABSOLUTE, LOSS_HUBER, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../../runtime/wasm.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** The gradient with respect to the logits, from [logits, labels, dy]. */
@@ -90,7 +90,7 @@ export const lossGradients: readonly GradientEntry[] = [
     wanted[1] && labels.dtype === "float32" ? withRespectToTarget(g, x, dy, params) : undefined,
   ]),
   pointwise(meanSquaredError, LOSS_SQUARE),
-  pointwise(meanAbsoluteError, LOSS_L1),
+  pointwise(meanAbsoluteError, LOSS_ABSOLUTE),
   pointwise(huber, LOSS_HUBER),
   pointwise(binaryCrossEntropyWithLogits, LOSS_LOGITS),
 ];
