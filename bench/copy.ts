@@ -1,10 +1,10 @@
 // The yardstick of kernels that wait for memory: a plain copy. A vector loop does what any kernel must do at least, a load
 // and a store per vector; memory.copy is the host's own, which may use wider registers and stores that pass the cache by.
-import { encode, get, I32, I32_ADD, I32_SUB, loop, step, vector } from "./encode.ts";
+import { encode, get, I32, I32_ADD, I32_SUB, increment, loop, vector } from "./encode.ts";
 
 const LOAD = 0x00; // v128.load
 const STORE = 0x0b; // v128.store
-const LINE = 64; // bytes of one turn of the loop
+const LINE = 64; // bytes of one iteration
 const PAGE = 65536;
 
 const [out, x, bytes] = [0, 1, 2];
@@ -12,11 +12,11 @@ const vectors = Array.from({ length: LINE / 16 }, (_, i) => [
   ...[...get(out), ...get(x), ...vector(LOAD), 4, i * 16],
   ...[...vector(STORE), 4, i * 16],
 ]).flat();
-const turn = [
+const iteration = [
   ...vectors,
-  ...step(out, I32_ADD, LINE),
-  ...step(x, I32_ADD, LINE),
-  ...step(bytes, I32_SUB, LINE),
+  ...increment(out, I32_ADD, LINE),
+  ...increment(x, I32_ADD, LINE),
+  ...increment(bytes, I32_SUB, LINE),
 ];
 const parameters = [I32, I32, I32];
 
@@ -35,7 +35,7 @@ export async function copyOf(size: number): Promise<Copy> {
   const { instance } = await WebAssembly.instantiate(
     encode(
       [
-        { name: "loop", parameters, body: loop(turn, bytes) },
+        { name: "loop", parameters, body: loop(iteration, bytes) },
         { name: "bulk", parameters, body: [...get(out), ...get(x), ...get(bytes), 0xfc, 10, 0, 0] },
       ],
       Math.ceil((from + whole) / PAGE),

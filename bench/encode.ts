@@ -24,7 +24,7 @@ export const vector = (op: number): number[] => [0xfd, ...leb(op)];
 export const get = (local: number): number[] => [0x20, ...leb(local)];
 export const set = (local: number): number[] => [0x21, ...leb(local)];
 /** local = local op value; leaves nothing on the stack. `op` is i32.add or i32.sub. */
-export const step = (local: number, op: number, value: number): number[] => [
+export const increment = (local: number, op: number, value: number): number[] => [
   ...[...get(local), 0x41, ...signed(value)],
   ...[op, ...set(local)],
 ];

@@ -1,9 +1,9 @@
 // The roof: how many multiply-adds per second the machine does when nothing but vector registers takes part.
 import { cpus } from "node:os";
-import { encode, F32, get, I32, I32_SUB, loop, set, step, vector } from "./encode.ts";
+import { encode, F32, get, I32, I32_SUB, increment, loop, set, vector } from "./encode.ts";
 
 const CHAINS = [10, 12, 13]; // independent sums: enough to hide latency, few enough for 16 registers
-const UNROLL = 8; // multiply-adds of every chain in one turn of the loop
+const UNROLL = 8; // multiply-adds of every chain in one iteration
 const SPLAT = 0x13; // f32x4.splat
 const LANE = 0x1f; // f32x4.extract_lane
 const ADD = 0xe4; // f32x4.add
@@ -11,11 +11,11 @@ const MUL = 0xe6; // f32x4.mul
 const RELAXED_MADD = 0x105; // f32x4.relaxed_madd
 
 /**
- * A module with one export, `run(turns: i32, x: f32, y: f32): f32`: `turns` times UNROLL times, each of
+ * A module with one export, `run(iterations: i32, x: f32, y: f32): f32`: `iterations` times UNROLL times, each of
  * `count` chains does chain = chain·x + y. (A product without the chain in it would leave the loop.)
  */
 function chains(relaxed: boolean, count: number): Uint8Array<ArrayBuffer> {
-  const [turns, x, y, vx, vy, first] = [0, 1, 2, 3, 4, 5];
+  const [iterations, x, y, vx, vy, first] = [0, 1, 2, 3, 4, 5];
   const all = Array.from({ length: count }, (_, i) => first + i);
   const link = (chain: number): number[] => {
     const madd = relaxed
@@ -23,11 +23,11 @@ function chains(relaxed: boolean, count: number): Uint8Array<ArrayBuffer> {
       : [...vector(MUL), ...get(vy), ...vector(ADD)];
     return [...get(chain), ...get(vx), ...madd, ...set(chain)];
   };
-  const turn = Array.from({ length: UNROLL }, () => all.flatMap(link)).flat();
+  const iteration = Array.from({ length: UNROLL }, () => all.flatMap(link)).flat();
   const body = [
     ...[...get(x), ...vector(SPLAT), ...set(vx)],
     ...[...get(y), ...vector(SPLAT), ...set(vy)],
-    ...loop([...turn, ...step(turns, I32_SUB, 1)], turns),
+    ...loop([...iteration, ...increment(iterations, I32_SUB, 1)], iterations),
     ...all.flatMap((chain) => (chain === first ? get(chain) : [...get(chain), ...vector(ADD)])),
     ...[...vector(LANE), 0],
   ];
@@ -42,12 +42,12 @@ async function best(relaxed: boolean): Promise<number | undefined> {
     const bytes = chains(relaxed, count);
     if (!WebAssembly.validate(bytes)) return undefined;
     const { instance } = await WebAssembly.instantiate(bytes);
-    const run = instance.exports.run as (turns: number, x: number, y: number) => number;
-    const turns = 20_000;
-    const work = turns * UNROLL * count * 4 * 2;
+    const run = instance.exports.run as (iterations: number, x: number, y: number) => number;
+    const iterations = 20_000;
+    const work = iterations * UNROLL * count * 4 * 2;
     for (let i = 0; i < 100; i++) {
       const start = performance.now();
-      run(turns, 0.75, 0.25);
+      run(iterations, 0.75, 0.25);
       gflops = Math.max(gflops ?? 0, work / (performance.now() - start) / 1e6);
     }
   }
