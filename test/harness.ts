@@ -38,7 +38,7 @@ export function binary(build: Build): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`../build/${build}.wasm`, import.meta.url)));
 }
 
-/** A executor's worker as `npm run worker` bundles it. */
+/** The worker as the build bundles it. */
 export const WORKER = new URL("../build/worker.js", import.meta.url);
 
 /** An engine with a executor of its own. */
