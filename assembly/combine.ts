@@ -34,7 +34,8 @@ export function combine_f32(
     for (let i = 0; i < pixels; ) {
       const run = field(runs, i);
       const start = field(pixel_starts, i), np = field(pixel_starts, i + 1) - start;
-      combine(out, p, run * c, nr, rs, rw, np, pixel_sources + (<usize>start << 2), pixel_weights + (<usize>start << 2));
+      const ps = pixel_sources + (<usize>start << 2), pw = pixel_weights + (<usize>start << 2);
+      combine(out, p, run * c, nr, rs, rw, np, ps, pw);
       out += <usize>(run * c) << 2;
       i += run;
     }

@@ -219,8 +219,8 @@ function copy_scattered(out: usize, x: usize, out_stride: usize, x_stride: usize
  */
 export function strided_copy_f32(out: usize, x: usize, copyShape: usize, from: i32, to: i32): void {
   const mode = field(copyShape, COPY_MODE);
-  const d1 = field(copyShape, COPY_DIMS + 1), d2 = field(copyShape, COPY_DIMS + 2), d3 = field(copyShape, COPY_DIMS + 3);
-  const d4 = field(copyShape, COPY_DIMS + 4), d5 = field(copyShape, COPY_DIMS + 5);
+  const d1 = field(copyShape, COPY_DIMS + 1), d2 = field(copyShape, COPY_DIMS + 2);
+  const d3 = field(copyShape, COPY_DIMS + 3), d4 = field(copyShape, COPY_DIMS + 4), d5 = field(copyShape, COPY_DIMS + 5);
   const t3 = field(copyShape, COPY_TILE), t4 = field(copyShape, COPY_TILE + 1), t5 = field(copyShape, COPY_TILE + 2);
   const n3 = (d3 + t3 - 1) / t3, n4 = (d4 + t4 - 1) / t4, n5 = (d5 + t5 - 1) / t5;
   const out3 = <usize>field(copyShape, COPY_OUT + 3), out4 = <usize>field(copyShape, COPY_OUT + 4);

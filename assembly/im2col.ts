@@ -4,8 +4,8 @@
 //             x[n, oz·sz + kz·dz − pf, oy·sy + ky·dy − pt, ox·sx + kx·dx − pl, c], and 0 outside the image
 //   col2im: the adjoint, x[n, z, y, x', c] = the sum of all entries of col that im2col would fill from there
 import {
-  CONV_C, CONV_D, CONV_DX, CONV_DY, CONV_DZ, CONV_H, CONV_KD, CONV_KH, CONV_KW, CONV_N, CONV_OD, CONV_OH, CONV_OW, CONV_PF,
-  CONV_PL, CONV_PT, CONV_SX, CONV_SY, CONV_SZ, CONV_W,
+  CONV_C, CONV_D, CONV_DX, CONV_DY, CONV_DZ, CONV_H, CONV_KD, CONV_KH, CONV_KW, CONV_N, CONV_OD, CONV_OH, CONV_OW,
+  CONV_PF, CONV_PL, CONV_PT, CONV_SX, CONV_SY, CONV_SZ, CONV_W,
 } from "./abi";
 import { copy_floats, fill_floats } from "./copy";
 import { field } from "./simd";

@@ -5,8 +5,8 @@
 // x and out are views: bytes from image to image, plane to plane, row to row, pixel to pixel; channels are dense. What comes
 // after x on each axis follows from the size of out. reflect needs padding below the size of x.
 import {
-  PAD_C, PAD_CONSTANT, PAD_D, PAD_H, PAD_MODE, PAD_N, PAD_OD, PAD_OH, PAD_OUT_D, PAD_OUT_H, PAD_OUT_N, PAD_OUT_W, PAD_OW,
-  PAD_PF, PAD_PL, PAD_PT, PAD_REFLECT, PAD_REPLICATE, PAD_W, PAD_X_D, PAD_X_H, PAD_X_N, PAD_X_W,
+  PAD_C, PAD_CONSTANT, PAD_D, PAD_H, PAD_MODE, PAD_N, PAD_OD, PAD_OH, PAD_OUT_D, PAD_OUT_H, PAD_OUT_N, PAD_OUT_W,
+  PAD_OW, PAD_PF, PAD_PL, PAD_PT, PAD_REFLECT, PAD_REPLICATE, PAD_W, PAD_X_D, PAD_X_H, PAD_X_N, PAD_X_W,
 } from "./abi";
 import { copy_floats, copy_pixels, fill_pixels } from "./copy";
 import { field } from "./simd";

@@ -8,8 +8,8 @@
 // on the path. Unit: one output pixel, n * od * oh * ow in all.
 import {
   POOL_AFTER_X, POOL_AFTER_Y, POOL_AFTER_Z, POOL_C, POOL_COUNT_PADDING, POOL_D, POOL_DX, POOL_DY, POOL_DZ, POOL_H,
-  POOL_KD, POOL_KH, POOL_KW, POOL_N, POOL_OD, POOL_OH, POOL_OUT_D, POOL_OUT_H, POOL_OUT_N, POOL_OUT_W, POOL_OW, POOL_PF,
-  POOL_PL, POOL_PT, POOL_SX, POOL_SY, POOL_SZ, POOL_W, POOL_X_D, POOL_X_H, POOL_X_N, POOL_X_W,
+  POOL_KD, POOL_KH, POOL_KW, POOL_N, POOL_OD, POOL_OH, POOL_OUT_D, POOL_OUT_H, POOL_OUT_N, POOL_OUT_W, POOL_OW,
+  POOL_PF, POOL_PL, POOL_PT, POOL_SX, POOL_SY, POOL_SZ, POOL_W, POOL_X_D, POOL_X_H, POOL_X_N, POOL_X_W,
 } from "./abi";
 import { field, load_lanes, load_tail, splat, store_lanes, store_tail } from "./simd";
 import { end_tap, first_tap } from "./window";

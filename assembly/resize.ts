@@ -6,8 +6,8 @@
 // holds an index into x for each index of out: iz [od], iy [oh], ix [ow]; `weights` has the same order. Where a weight is 0 the
 // next neighbour is not read, so that the last index of an axis must have weight 0. Unit: a row (n, z, y) of out.
 import {
-  RESIZE_C, RESIZE_D, RESIZE_H, RESIZE_N, RESIZE_OD, RESIZE_OH, RESIZE_OUT_D, RESIZE_OUT_H, RESIZE_OUT_N, RESIZE_OUT_W,
-  RESIZE_OW, RESIZE_X_D, RESIZE_X_H, RESIZE_X_N, RESIZE_X_W,
+  RESIZE_C, RESIZE_D, RESIZE_H, RESIZE_N, RESIZE_OD, RESIZE_OH, RESIZE_OUT_D, RESIZE_OUT_H, RESIZE_OUT_N,
+  RESIZE_OUT_W, RESIZE_OW, RESIZE_X_D, RESIZE_X_H, RESIZE_X_N, RESIZE_X_W,
 } from "./abi";
 import { copy_floats } from "./copy";
 import { field, load_lanes, madd, splat, store_tail } from "./simd";
