@@ -157,7 +157,12 @@ async function buildPackage() {
   });
 }
 
-mkdirSync("build", { recursive: true });
-await buildKernels();
-if (!flags.wasm) await buildWorker();
-if (!flags.wasm && !flags.test) await buildPackage();
+try {
+  mkdirSync("build", { recursive: true });
+  await buildKernels();
+  if (!flags.wasm) await buildWorker();
+  if (!flags.wasm && !flags.test) await buildPackage();
+} catch (error) {
+  console.error(`build: ${error.message}`);
+  process.exitCode = 1;
+}
