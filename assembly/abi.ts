@@ -86,6 +86,8 @@ export const GEMM_GROUP_OUT = 5;
 export const GEMM_MC = 6;
 export const GEMM_NC = 7;
 export const GEMM_K_BLOCKS = 8;
+/** Panels that a tile of pixels meets one after the other, because they fit L1 together. */
+export const GEMM_PANELS = 9;
 
 // FilterGrad: the outer product of two sets of pixels, read by grad.ts. Pixels in all, and in a block that is summed up alone;
 // channels of dy per group; strips of rows per group; groups.

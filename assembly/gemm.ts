@@ -9,7 +9,7 @@
 import { activate_run } from "./activation";
 import {
   EPILOGUE_ACCUMULATE, EPILOGUE_ACTIVATION, EPILOGUE_HI, EPILOGUE_LO, EPILOGUE_P, EPILOGUE_Q, GEMM_GROUP_IN, GEMM_GROUP_OUT, GEMM_GROUPS,
-  GEMM_K, GEMM_K_BLOCKS, GEMM_M, GEMM_MC, GEMM_N, GEMM_NC, GRID_D, GRID_H, GRID_IN_D, GRID_IN_H, GRID_IN_N, GRID_IN_W,
+  GEMM_K, GEMM_K_BLOCKS, GEMM_M, GEMM_MC, GEMM_N, GEMM_NC, GEMM_PANELS, GRID_D, GRID_H, GRID_IN_D, GRID_IN_H, GRID_IN_N, GRID_IN_W,
   GRID_N, GRID_OUT_D, GRID_OUT_FIRST, GRID_OUT_H, GRID_OUT_N, GRID_OUT_W, GRID_W, NR,
 } from "./abi";
 import { field, field_f32 } from "./simd";
@@ -28,6 +28,7 @@ export function gemm_f32(
 ): void {
   const M = field(gemmShape, GEMM_M), N = field(gemmShape, GEMM_N), K = field(gemmShape, GEMM_K);
   const MC = field(gemmShape, GEMM_MC), NC = field(gemmShape, GEMM_NC), kBlocks = field(gemmShape, GEMM_K_BLOCKS);
+  const PANELS = field(gemmShape, GEMM_PANELS);
   const start = field(epilogue, EPILOGUE_ACCUMULATE) ? FROM_BOTH : FROM_BIAS;
   const activation = field(epilogue, EPILOGUE_ACTIVATION);
   const lo = field_f32(epilogue, EPILOGUE_LO), hi = field_f32(epilogue, EPILOGUE_HI);
@@ -49,21 +50,23 @@ export function gemm_f32(
       const last = b == kBlocks - 1;
       // Only the last block of K ends in the epilogue: a sum in the making must pass unharmed.
       const low: f32 = last ? lo : -Infinity, high: f32 = last ? hi : Infinity;
-      for (let n = n0, done = n0; n < n1; n++) {
-        const bias = first + <usize>n * panelBytes;
-        const panel = bias + (k + 1) * NR * 4;
-        const o = og + (<usize>n << 5);
+      for (let n = n0, done = n0; n < n1; ) {
         const columns = min(N - n * NR, NR);
+        // Panels that fit L1 together: each line of out is written, and each pixel read, once for all of them.
+        const together = columns == NR ? min(min(N / NR, n1) - n, PANELS) : 1;
+        const bias = first + <usize>n * panelBytes, skip = (k + 1) * NR * 4;
+        const o = og + (<usize>n << 5);
         // Rows are shared out evenly: a tile of five costs hardly more per row than one of six, a tile of one several times.
         const largest = columns > 4 ? MR : MR_HALF;
         const tiles = (m1 - m0 + largest - 1) / largest, short = (m1 - m0) / tiles, longer = (m1 - m0) % tiles;
-        const from_sum = b ? FROM_OUT : start;
-        const m = pixels + (<usize>m0 << 3), rest = m + (<usize>(longer * (short + 1)) << 3);
-        product_tiles(short + 1, longer, columns, o, xg, panel, bias, m, table, from_sum, low, high);
-        product_tiles(short, tiles - longer, columns, o, xg, panel, bias, rest, table, from_sum, low, high);
-        if (activation && last && (n + 1 - done == ACTIVATE_PANELS || n + 1 == n1)) {
-          activate_pixels(activation, og, pixels + (<usize>m0 << 3), m1 - m0, done, n + 1, N, epilogue);
-          done = n + 1;
+        const origin = b ? FROM_OUT : start;
+        const table_m = pixels + (<usize>m0 << 3), rest = table_m + (<usize>(longer * (short + 1)) << 3);
+        product_tiles(short + 1, longer, together, columns, o, xg, bias, panelBytes, skip, table_m, table, origin, low, high);
+        product_tiles(short, tiles - longer, together, columns, o, xg, bias, panelBytes, skip, rest, table, origin, low, high);
+        n += together;
+        if (activation && last && (n - done >= ACTIVATE_PANELS || n == n1)) {
+          activate_pixels(activation, og, table_m, m1 - m0, done, n, N, epilogue);
+          done = n;
         }
       }
       const count = load<i32>(table);

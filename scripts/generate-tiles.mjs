@@ -38,7 +38,7 @@ function product(name, rows, halves, part) {
     "if (start != FROM_BIAS) {",
     ...each(rows, (i) => {
       const second = both ? ` c${i}1 = ${load(1, "o", 16)};` : "";
-      return `  { const o = out + load<u32>(pixels, ${8 * i + 4}); c${i}0 = ${load(0, "o", 0)};${second} }`;
+      return `  { const o = to + load<u32>(pixels, ${8 * i + 4}); c${i}0 = ${load(0, "o", 0)};${second} }`;
     }),
     "  if (start == FROM_BOTH) {",
     `    const b0 = v128.load(bias)${both ? ", b1 = v128.load(bias, 16)" : ""};`,
@@ -49,8 +49,8 @@ function product(name, rows, halves, part) {
     "  }",
     "}",
     "let moved: usize = 0; // how far the pointers have moved",
-    "let w = panel, run = runs;",
-    "for (let n = load<i32>(runs); n > 0; n--) {",
+    "let w = bias + skip, run = runs;",
+    "for (let r = load<i32>(runs); r > 0; r--) {",
     "  const offset = <usize>load<i32>(run, 4), length = load<i32>(run, 8), move = offset - moved;",
     "  run += 8;",
     ...each(rows, (i) => `  p${i} += move;`),
@@ -71,16 +71,19 @@ function product(name, rows, halves, part) {
     "const l = f32x4.splat(lo), h = f32x4.splat(hi);",
     ...each(rows, (i) => {
       const second = both ? ` ${store(1, "o", `c${i}1`)}` : "";
-      return `{ const o = out + load<u32>(pixels, ${8 * i + 4}); ${store(0, "o", `c${i}0`)}${second} }`;
+      return `{ const o = to + load<u32>(pixels, ${8 * i + 4}); ${store(0, "o", `c${i}0`)}${second} }`;
     }),
   ];
   return [
     `function ${name}(`,
-    "  tiles: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, runs: usize, start: i32, columns: i32, lo: f32,",
-    "  hi: f32,",
+    "  tiles: i32, panels: i32, out: usize, x: usize, first: usize, panel: usize, skip: usize, pixels: usize, runs: usize, start: i32,",
+    "  columns: i32, lo: f32, hi: f32,",
     "): void {",
     `  for (; tiles > 0; tiles--, pixels += ${8 * rows}) {`,
-    ...indent(tile, 4),
+    "    let bias = first, to = out;",
+    "    for (let n = panels; n > 0; n--, bias += panel, to += NR * 4) {",
+    ...indent(tile, 6),
+    "    }",
     "  }",
     "}",
     "",
@@ -126,7 +129,7 @@ const dispatch = (most, largest, call) =>
     return `${i ? "else " : ""}${rows > 1 ? `if (${condition}) ` : ""}${call(rows)};`;
   });
 
-const productArguments = "tiles, out, x, panel, bias, pixels, runs, start, columns, lo, hi";
+const productArguments = "tiles, panels, out, x, first, panel, skip, pixels, runs, start, columns, lo, hi";
 const gradArguments = "out, row, x, dy, pixels, length, add, columns";
 const counts = (most) => each(most, (i) => i + 1);
 
@@ -141,10 +144,13 @@ writeFileSync(
     ...counts(ROWS).flatMap((rows) => product(`product_${rows}`, rows, 2, -1)),
     ...counts(ROWS).flatMap((rows) => product(`product_${rows}_part`, rows, 2, 1)),
     ...counts(ROWS_HALF).flatMap((rows) => product(`product_${rows}_half`, rows, 1, 0)),
-    "/** `tiles` tiles, one after the other in the table, of `rows` pixels by `columns` channels (NR, or fewer in the last panel). */",
+    "/**",
+    " * `tiles` groups of `rows` pixels, one after the other in the table, by `panels` panels that begin at `first` (with their bias) and",
+    " * lie `panel` bytes apart; this block of K begins `skip` bytes into each. `columns` channels a panel: NR, or fewer in the last.",
+    " */",
     "export function product_tiles(",
-    "  rows: i32, tiles: i32, columns: i32, out: usize, x: usize, panel: usize, bias: usize, pixels: usize, runs: usize, start: i32,",
-    "  lo: f32, hi: f32,",
+    "  rows: i32, tiles: i32, panels: i32, columns: i32, out: usize, x: usize, first: usize, panel: usize, skip: usize, pixels: usize,",
+    "  runs: usize, start: i32, lo: f32, hi: f32,",
     "): void {",
     "  if (columns == NR) {",
     ...indent(

@@ -75,10 +75,10 @@ export function multiply(
   if (M === 0) return;
   const K = p.taps.length * p.inputs;
   const { panels } = planGemm(p.outputs, K, p.groups);
-  const { mc, nc, units } = cutGemm(M, panels, K, p.groups, e.threads);
+  const { mc, nc, units, resident } = cutGemm(M, panels, K, p.groups, e.threads);
   const shape = e.record(
     gemmShape({
-      ...{ M, N: p.outputs, K, groups: p.groups, mc, nc, kBlocks },
+      ...{ M, N: p.outputs, K, groups: p.groups, mc, nc, kBlocks, panels: resident },
       groupIn: grid.groups?.[0] ?? p.inputs * 4,
       groupOut: grid.groups?.[1] ?? p.outputs * 4,
     }),

@@ -124,11 +124,16 @@ export function planGemm(N: number, K: number, groups: number): GemmPlan {
   return { panels, kc: Math.max(kc, 1), packedBytes: groups * panels * (K + 1) * NR * 4 };
 }
 
+/** Bytes of packed panels that stay in a 32 KB L1 beside a tile of pixels and what it writes. */
+const RESIDENT_BYTES = 16 * 1024;
+
 /** Blocks of MC pixels by NC panels, and how many there are over all groups. */
 export interface GemmBlocks {
   mc: number;
   nc: number;
   units: number;
+  /** Panels that a tile of pixels meets one after the other. */
+  resident: number;
 }
 
 /** Cuts a product of M pixels by so many panels per group: by pixels, and where those are few, for threads by panels too. */
@@ -139,7 +144,8 @@ export function cutGemm(M: number, panels: number, K: number, groups: number, th
   const wanted = threads === 1 ? 1 : (threads * BLOCKS) / (down * groups);
   const worth = (Math.min(M, mc) * panels * NR * K) / BLOCK_WORK;
   const nc = Math.ceil(panels / Math.max(1, Math.min(wanted, worth, panels)));
-  return { mc, nc, units: groups * down * Math.ceil(panels / nc) };
+  const resident = Math.max(1, Math.floor(RESIDENT_BYTES / (Math.min(K, KC) * NR * 4)));
+  return { mc, nc, units: groups * down * Math.ceil(panels / nc), resident };
 }
 
 /** Blocks of four channels, each with its bias and taps. */

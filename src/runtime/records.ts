@@ -92,6 +92,7 @@ export const gemmShape = define("gemmShape", {
   mc: abi.GEMM_MC,
   nc: abi.GEMM_NC,
   kBlocks: abi.GEMM_K_BLOCKS,
+  panels: abi.GEMM_PANELS,
 });
 
 export const pixelGrid = define("pixelGrid", {
