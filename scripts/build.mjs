@@ -97,21 +97,22 @@ async function buildKernels() {
     });
 }
 
+/** Loading bundlers takes longer than finding out that there is nothing to do. */
+const bundler = () => import("./bundle.mjs");
+
 /** What the steps of bundle.mjs depend on; the lock file has the versions of the tools. */
 const bundling = ["scripts/bundle.mjs", "package-lock.json", "tsconfig.json"];
 const sources = [...bundling, "assembly/abi.ts", ...list("src", /\.ts$/)];
 
 async function buildWorker() {
-  const { bundleWorker } = await import("./bundle.mjs");
   await step("worker", {
     inputs: sources,
     outputs: ["build/worker.js"],
-    run: () => bundleWorker("build/worker.js"),
+    run: async () => (await bundler()).bundleWorker("build/worker.js"),
   });
 }
 
 async function buildPackage() {
-  const { bundleDeclarations, bundlePackage, inlineBinary, writeModules } = await import("./bundle.mjs");
   mkdirSync("dist/modules/runtime/hosts", { recursive: true });
   const copies = [
     ["build/simd.wasm", "dist/simd.wasm"],
@@ -126,16 +127,20 @@ async function buildPackage() {
     await step(`dist/${build}.js`, {
       inputs: ["scripts/bundle.mjs", `build/${build}.deflate`],
       outputs: [`dist/${build}.js`],
-      run: () => inlineBinary(`build/${build}.deflate`, `dist/${build}.js`),
+      run: async () => (await bundler()).inlineBinary(`build/${build}.deflate`, `dist/${build}.js`),
     });
   const elsewhere = new Set([...copies.map(([, to]) => to), "dist/simd.js", "dist/relaxed.js"]);
   const scripts = (pattern) => () => list("dist", pattern).filter((file) => !elsewhere.has(file));
   await step("bundles", {
     inputs: sources,
     outputs: scripts(/^dist\/(?!modules\/).*\.js$/),
-    run: bundlePackage,
+    run: async () => (await bundler()).bundlePackage(),
   });
-  await step("modules", { inputs: sources, outputs: scripts(/^dist\/modules\/.*\.js$/), run: writeModules });
+  await step("modules", {
+    inputs: sources,
+    outputs: scripts(/^dist\/modules\/.*\.js$/),
+    run: async () => (await bundler()).writeModules(),
+  });
   await step("declarations", {
     inputs: ["src/tsconfig.json", "build/simd.d.ts", "build/kernels.d.ts", ...sources],
     outputs: scripts(/\.d\.ts$/),
@@ -152,7 +157,7 @@ async function buildPackage() {
       mkdirSync("build/types/build");
       for (const types of ["simd.d.ts", "kernels.d.ts"])
         copyFileSync(`build/${types}`, `build/types/build/${types}`);
-      await bundleDeclarations("build/types");
+      await (await bundler()).bundleDeclarations("build/types");
     },
   });
 }
