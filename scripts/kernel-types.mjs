@@ -11,9 +11,12 @@ const declarations = readFileSync("build/simd.d.ts", "utf8").split("export decla
 const kernels = [];
 const functions = /\/\*\*([\s\S]*?)\*\/\s*export function (\w+)\(([^)]*)\): void;/g;
 for (const [, comment, name, parameters] of declarations.matchAll(functions)) {
-  const types = new Map([...comment.matchAll(/@param (\w+) `(\w+)`/g)].map(([, parameter, type]) => [parameter, type]));
+  const types = new Map(
+    [...comment.matchAll(/@param (\w+) `(\w+)`/g)].map(([, parameter, type]) => [parameter, type]),
+  );
   const names = parameters.split(", ").map((parameter) => parameter.split(":")[0]);
-  if (names.splice(-2).join() !== "from,to") throw new Error(`${name}: the last parameters must be from and to`);
+  if (names.splice(-2).join() !== "from,to")
+    throw new Error(`${name}: the last parameters must be from and to`);
   const tuple = names.map((n) => `${n}: ${types.get(n) === "usize" ? `Pointer<"${n}">` : "Scalar"}`);
   kernels.push(`  ${name}: [${tuple.join(", ")}];`);
 }
