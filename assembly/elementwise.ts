@@ -82,13 +82,8 @@ function broadcast(kind: Kind, out: usize, a: usize, b: usize, record: usize, fr
   const blocks = (run + size - 1) / size;
   const a_step = field(record, BROADCAST_A_STEP);
   const b_step = field(record, BROADCAST_B_STEP);
-  const a_block = field(record, BROADCAST_A_BLOCK);
-  const b_block = field(record, BROADCAST_B_BLOCK);
   const axes = field(record, BROADCAST_AXES);
   const rows = field(record, BROADCAST_DIMS);
-  const out_row = field(record, BROADCAST_DIMS + 1);
-  const a_row = field(record, BROADCAST_DIMS + 2);
-  const b_row = field(record, BROADCAST_DIMS + 3);
   assert(axes >= 1 && run > 0 && size > 0 && (a_step | b_step) == 1);
   assert(kind >= Kind.SUB || a_step == 1);
 
@@ -100,9 +95,9 @@ function broadcast(kind: Kind, out: usize, a: usize, b: usize, record: usize, fr
     let rest = index / rows;
     const row = index - rest * rows;
     const end = min(to, (rest + 1) * rows * blocks);
-    let out_run = out + row * out_row;
-    let a_run = a + row * a_row;
-    let b_run = b + row * b_row;
+    let out_run = out + row * field(record, BROADCAST_DIMS + 1);
+    let a_run = a + row * field(record, BROADCAST_DIMS + 2);
+    let b_run = b + row * field(record, BROADCAST_DIMS + 3);
     for (let axis = 1; axis < axes; axis++) {
       const entry = record + <usize>((BROADCAST_DIMS + 4 * axis) << 2);
       const next = rest / field(entry, 0);
@@ -113,20 +108,21 @@ function broadcast(kind: Kind, out: usize, a: usize, b: usize, record: usize, fr
       rest = next;
     }
     assert(rest == 0);
+    // What a run needs once is loaded there: more values in registers, and V8 spills those of the inner loops.
     for (; unit < end; unit++) {
       const first = block * size;
       const count = min(size, run - first);
       const q = out_run + (<usize>first << 2);
-      const p_a = a_run + block * a_block;
-      const p_b = b_run + block * b_block;
+      const p_a = a_run + block * field(record, BROADCAST_A_BLOCK);
+      const p_b = b_run + block * field(record, BROADCAST_B_BLOCK);
       if (a_step & b_step) apply_run(kind, q, p_a, p_b, count, true, true);
       else if (kind < Kind.SUB || a_step) apply_run(kind, q, p_a, p_b, count, true, false);
       else apply_run(kind, q, p_a, p_b, count, false, true);
       if (++block == blocks) {
         block = 0;
-        out_run += out_row;
-        a_run += a_row;
-        b_run += b_row;
+        out_run += field(record, BROADCAST_DIMS + 1);
+        a_run += field(record, BROADCAST_DIMS + 2);
+        b_run += field(record, BROADCAST_DIMS + 3);
       }
     }
   }

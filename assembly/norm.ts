@@ -19,8 +19,10 @@ import {
 } from "./abi";
 import { clamp, field, field_f32, load_lanes, madd, splat, store_lanes } from "./simd";
 
-/** Rows per pass over the columns: enough to amortise loading the tables, few enough for the prefetcher to follow. */
-const PASS: i32 = 8;
+// Rows per pass over the columns: PASS_FLOATS of them, at least PASS_ROWS. Enough to amortise loading the tables, few enough for
+// the prefetcher to follow and for the activation to find them in L1.
+const PASS_ROWS: i32 = 8;
+const PASS_FLOATS: i32 = 1024;
 
 /**
  * out[r, i] = epilogue((x[r, i] - centre[t, i]) * scale[t, i] + shift[t, i]) with t = floor(r / rows): each table serves `rows`
@@ -40,6 +42,7 @@ export function channel_affine_f32(
   const hi = field_f32(epilogue, EPILOGUE_HI);
   const activation = field(epilogue, EPILOGUE_ACTIVATION);
   const clamps = lo > -Infinity || hi < Infinity;
+  const pass = max(PASS_ROWS, PASS_FLOATS / run);
   const table_row = <usize>columns << 2;
   assert(run > 0 && run <= columns && rows > 0 && axes >= 1);
   assert(field(epilogue, EPILOGUE_ACCUMULATE) == 0);
@@ -61,7 +64,7 @@ export function channel_affine_f32(
     }
     assert(rest == 0);
     while (from < end) {
-      const count = min(end - from, PASS);
+      const count = min(end - from, pass);
       let t = tables + 3 * table_row * table;
       let i: usize = 0;
       let left = run;
