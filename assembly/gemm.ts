@@ -35,7 +35,7 @@ export function gemm_f32(
   const panelCount = (N + NR - 1) / NR;
   const panelBytes = <usize>(K + 1) * NR * 4;
   const across = (panelCount + NC - 1) / NC, down = (M + MC - 1) / MC;
-  assert(0 <= from && from <= to && to <= across * down * field(gemmShape, GEMM_GROUPS));
+  assert(PANELS > 0 && 0 <= from && from <= to && to <= across * down * field(gemmShape, GEMM_GROUPS));
 
   for (let block = from; block < to; block++) {
     const group = block / (across * down);

@@ -144,7 +144,7 @@ export function cutGemm(M: number, panels: number, K: number, groups: number, th
   const wanted = threads === 1 ? 1 : (threads * BLOCKS) / (down * groups);
   const worth = (Math.min(M, mc) * panels * NR * K) / BLOCK_WORK;
   const nc = Math.ceil(panels / Math.max(1, Math.min(wanted, worth, panels)));
-  const resident = Math.max(1, Math.floor(RESIDENT_BYTES / (Math.min(K, KC) * NR * 4)));
+  const resident = Math.max(1, Math.floor(RESIDENT_BYTES / (Math.max(1, Math.min(K, KC)) * NR * 4)));
   return { mc, nc, units: groups * down * Math.ceil(panels / nc), resident };
 }
 
