@@ -1,4 +1,4 @@
-// Moving floats without computing: rows, filled stretches, and boxes whose axes have other strides on both sides.
+// Moving floats without computing: rows, filled runs, and boxes whose axes have other strides on both sides.
 //   strided: out[Σ i_k·so_k] = x[Σ i_k·sx_k]  for every index (i_0, ..., i_5) of the box dims_0 x ... x dims_5
 // Strides are in bytes. Values travel as bits: NaN keeps its payload, and int32 tensors may be copied too.
 import {
@@ -9,7 +9,7 @@ import { field, high_halves, high_pairs, load_lanes, low_halves, low_pairs, stor
 /** Bytes from which on the host's own copy and fill beat a vector loop in spite of the call. */
 const BULK: usize = 2048;
 
-/** Copies `count` floats; the two stretches must not overlap. */
+/** Copies `count` floats; the two ranges must not overlap. */
 // @ts-ignore: decorator
 @inline
 export function copy_floats(out: usize, x: usize, count: i32): void {

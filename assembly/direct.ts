@@ -1,4 +1,4 @@
-// Convolution of one to three channels, each filtered on its own (grey, two-channel and RGB pictures): channels are too
+// Convolution of one to three channels, each filtered on its own (grey, two-channel and RGB images): channels are too
 // few to be lanes, so lanes run along the row, whatever channel they are of.
 //
 //   out[row][f] = clamp(bias[f mod c] + sum over taps of x[row + tap row][f + kx·dx·c] * w[tap][f mod c])       f = x·c + channel

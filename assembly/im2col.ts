@@ -35,7 +35,7 @@ function fill_patch(out: usize, image: usize, convShape: usize, z0: i32, y0: i32
   const kd = field(convShape, CONV_KD), kh = field(convShape, CONV_KH), kw = field(convShape, CONV_KW);
   const dz = field(convShape, CONV_DZ), dy = field(convShape, CONV_DY), dx = field(convShape, CONV_DX);
   const pixel = <usize>c << 2, x_row = <usize>w * pixel;
-  // With dilation 1 a filter row is one stretch of the image row, cut where it leaves the image.
+  // With dilation 1 a filter row is one run of the image row, cut where it leaves the image.
   const first = min(max(-x0, 0), kw), end = max(min(w - x0, kw), first);
   for (let kz = 0, z = z0; kz < kd; ++kz, z += dz) {
     for (let ky = 0, y = y0; ky < kh; ++ky, y += dy) {

@@ -6,8 +6,8 @@
 //
 // x is never packed. Pixel m + i begins `pixels[m + i].in` bytes into x, and its K values lie in `runs` of neighbouring floats at the
 // same distance from the start of every pixel (a 3x3 filter has three runs of 3 * c). A panel holds NR floats of bias, then K rows
-// of NR weights. Where a panel holds 4 channels or fewer, as for the three of a picture, the tile is half as wide and higher.
-// README.md has the picture.
+// of NR weights. Where a panel holds 4 channels or fewer, as for the three of an image, the tile is half as wide and higher.
+// README.md has a drawing.
 import { NR } from "./abi";
 import { load_some, store_some } from "./simd";
 

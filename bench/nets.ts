@@ -1,4 +1,4 @@
-// Whole nets: torchvision's definitions for pictures of 224 x 224, 1000 classes, with random weights.
+// Whole nets: torchvision's definitions for images of 224 x 224, 1000 classes, with random weights.
 //
 // Weights are drawn so that values stay near 1 however deep a net is: He's initialisation doubles the mean square of what a
 // convolution reads, so each batch normalisation after one is given that as the variance it has seen.
@@ -44,7 +44,7 @@ const ACTIVATIONS = { relu, relu6, silu };
 /** Mean square of an activation's result when its input has the standard normal distribution. */
 const POWER = { none: 1, relu: 0.5, relu6: 0.5, silu: 0.3557 };
 
-const picture = (): Value => ({ node: input([224, 224, 3], { name: "image" }), power: 1 / 3 });
+const imageInput = (): Value => ({ node: input([224, 224, 3], { name: "image" }), power: 1 / 3 });
 
 interface ConvOptions {
   stride?: number;
@@ -94,7 +94,7 @@ function classify({ node }: Value, drop?: number): SymbolicTensor {
 
 /** "Deep Residual Learning for Image Recognition", He et al. 2015; the stride stands at the 3x3, as torchvision has it. */
 function resnet(blocks: readonly number[], bottleneck: boolean): Model {
-  const image = picture();
+  const image = imageInput();
   const stem = conv(image, "stem", 64, 7, { stride: 2, activation: "relu" });
   let x: Value = {
     // The largest of nine values: its mean square is nearer 1.
@@ -130,7 +130,7 @@ function resnet(blocks: readonly number[], bottleneck: boolean): Model {
 
 /** "MobileNetV2: Inverted Residuals and Linear Bottlenecks", Sandler et al. 2018. */
 function mobileNetV2(): Model {
-  const image = picture();
+  const image = imageInput();
   let x = conv(image, "stem", 32, 3, { stride: 2, activation: "relu6" });
   let channels = 32;
   let number = 0;
@@ -162,7 +162,7 @@ function mobileNetV2(): Model {
 
 /** "EfficientNet: Rethinking Model Scaling for Convolutional Neural Networks", Tan and Le 2019; the smallest, B0. */
 function efficientNetB0(): Model {
-  const image = picture();
+  const image = imageInput();
   const activation = "silu";
   let x = conv(image, "stem", 32, 3, { stride: 2, activation });
   let channels = 32;
@@ -205,7 +205,7 @@ function squeezeExcite({ node, power }: Value, name: string, channels: number, s
 /** "SqueezeNet: AlexNet-level accuracy with 50x fewer parameters", Iandola et al. 2016; version 1.1. */
 function squeezeNet(): Model {
   const common = { activation: "relu", kernelInitializer: "heUniform" } as const;
-  const image = picture().node;
+  const image = imageInput().node;
   const fire = (x: SymbolicTensor, name: string, squeeze: number, expand: number): SymbolicTensor => {
     const few = conv2d({ ...common, name: `${name}.squeeze`, filters: squeeze, kernel: 1 })(x);
     const one = conv2d({ ...common, name: `${name}.expand1x1`, filters: expand, kernel: 1 })(few);
@@ -269,7 +269,7 @@ function denseNet121(): Model {
     })(node),
     power: 2 * power,
   });
-  const image = picture();
+  const image = imageInput();
   const stem = conv(image, "stem", 64, 7, { stride: 2, activation: "relu" });
   let x: Value = {
     // The largest of nine values of mean square 1/2.

@@ -30,7 +30,7 @@ interface Subject {
 const any = { batchSize: BATCH, fill: (shape: readonly number[], seed: number) => values(shape, seed).data };
 const positive: typeof any = { ...any, fill: (shape, seed) => any.fill(shape, seed).map(Math.abs) };
 // What the nets' batch norms have been told to expect.
-const picture = {
+const image = {
   batchSize: 1,
   fill: (shape: readonly number[], seed: number) => noise(sizeOf(shape), seed),
 };
@@ -43,7 +43,7 @@ const subjects: Subject[] = [
     }),
   ),
   ...cases.map(({ name, model, weights }): Subject => ({ name, model, weights, ...any })),
-  ...nets.map(({ name, model }): Subject => ({ name, model, ...picture })),
+  ...nets.map(({ name, model }): Subject => ({ name, model, ...image })),
 ];
 
 installPeers();

@@ -2,7 +2,7 @@
 import { ConvolithError, UnsupportedError } from "../errors.ts";
 import { binary, startWorker, whyNoThreads } from "../runtime/hosts/default.ts";
 import { Runtime } from "../runtime/instance.ts";
-import { hasRelaxedSimd, load, settle, type WasmSource } from "../runtime/wasm.ts";
+import { fetchSource, hasRelaxedSimd, load, type WasmSource } from "../runtime/wasm.ts";
 import { checkOptions, type Known } from "../validate.ts";
 import { Engine } from "./engine.ts";
 
@@ -59,7 +59,7 @@ export async function createEngine(options: EngineOptions = {}): Promise<Engine>
   const wasm = options.wasm ?? binary(chosen);
   try {
     if (threads === 1) return new Engine(new Runtime(await load(wasm), { deterministic }));
-    const source = await settle(wasm);
+    const source = await fetchSource(wasm);
     let fallback = whyNoThreads();
     if (!fallback)
       try {

@@ -9,23 +9,15 @@ import { checkShape, perAxis } from "./check.ts";
 import { type ConvParams, convOperands, coversBorder, type Run } from "./conv-geometry.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
 import { asTheyLie, type BorderedAxis, forEachPadded, hasBorder } from "./padded.ts";
-import { densePixelStrides, type Padding, pixelStrides, slide } from "./window.ts";
+import { type Axis, densePixelStrides, type Padding, pixelStrides, slide } from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
   /** Extra rows at the end of each axis of the output: 0 to the larger of stride and dilation, less 1. */
   outputPadding: readonly number[];
 }
 
-/** One axis of a transposed convolution. */
-export interface TransposedAxis {
-  size: number;
-  out: number;
-  kernel: number;
-  stride: number;
-  dilation: number;
-  /** What the convolution this one transposes had as border before its input. */
-  before: number;
-}
+/** One axis of a transposed convolution; `before` is the border that the convolution it transposes had before its input. */
+export type TransposedAxis = Omit<Axis, "after">;
 
 /**
  * Transposed convolution, the adjoint of `conv`: every input pixel spreads its filter over the output,

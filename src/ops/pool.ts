@@ -141,8 +141,8 @@ function inferGlobal(
 
 function global(e: Emitter, kind: "sum" | "max", { shape, base }: Value, out: Value): void {
   const reduce = sizeOf(shape.slice(1, -1));
-  const stretch = { outer: shape[0], reduce, inner: shape[shape.length - 1] };
-  reduceAxis(e, kind, out.base, base, stretch, reduce);
+  const reduction = { outer: shape[0], reduce, inner: shape[shape.length - 1] };
+  reduceAxis(e, kind, out.base, base, reduction, reduce);
 }
 
 /** The largest value of every channel. */

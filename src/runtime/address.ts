@@ -13,7 +13,7 @@ export interface Loop {
   readonly outer: Loop | undefined;
 }
 
-/** A stretch of linear memory whose address is known once the program has been placed. */
+/** A range of linear memory whose address is known once the program has been placed. */
 export class Storage {
   /** Byte address; 0 until placed. */
   address = 0;

@@ -29,7 +29,7 @@ export interface MemoryUse {
 export class Memory {
   readonly #wasm: WebAssembly.Memory;
   readonly #checked: boolean;
-  /** Free stretches by address, never adjacent. */
+  /** Free ranges by address, never adjacent. */
   readonly #free: Block[] = [];
   readonly #used = new Map<number, number>();
   /** First address past the last block ever handed out. */
@@ -99,7 +99,7 @@ export class Memory {
     if (at >= 0) throw new Error(`internal: a kernel wrote outside its buffer, at address ${address + at}`);
   }
 
-  /** Checked engines: paints a stretch with the pattern (as a float: -2.9e-16) before it is used. */
+  /** Checked engines: paints a range with the pattern (as a float: -2.9e-16) before it is used. */
   paint(address: number, bytes: number): void {
     new Uint8Array(this.#wasm.buffer, address, bytes).fill(PATTERN);
   }
@@ -115,7 +115,7 @@ export class Memory {
       if (block.bytes === 0) this.#free.splice(i, 1);
       return address;
     }
-    // A free stretch that touches the end counts towards what is needed.
+    // A free range that touches the end counts towards what is needed.
     const tail = this.#free.at(-1);
     const start = tail && tail.address + tail.bytes === this.#end ? tail.address : this.#end;
     this.#grow(start + size, size, what);

@@ -35,8 +35,8 @@ export interface Share {
   names: readonly KernelName[];
 }
 
-/** What can be loaded more than once: a response is read, a URL fetched. */
-export async function settle(
+/** What can be loaded more than once: a URL is fetched, a response read. */
+export async function fetchSource(
   source: WasmSource | Promise<WasmSource>,
 ): Promise<WebAssembly.Module | BufferSource> {
   let wasm = await source;

@@ -16,9 +16,9 @@ const softmaxGrad: Op<SoftmaxGradParams> = {
   inPlace: true,
   infer: ([dy]) => [float32(dy.shape)],
   forward(e, [dy, y], [out], { axis, log }) {
-    const stretch = alongAxis(y.shape, axisOf(axis, y.shape.length, "softmaxGrad"));
-    const { reduce, inner } = stretch;
-    e.call("softmax_grad_f32", softmaxUnits(stretch), [
+    const reduction = alongAxis(y.shape, axisOf(axis, y.shape.length, "softmaxGrad"));
+    const { reduce, inner } = reduction;
+    e.call("softmax_grad_f32", softmaxUnits(reduction), [
       out.base,
       dy.base,
       y.base,
