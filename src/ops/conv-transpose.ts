@@ -9,7 +9,7 @@ import { checkShape, perAxis } from "./check.ts";
 import { type ConvParams, convOperands, coversBorder, type Run } from "./conv-geometry.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
 import { asTheyLie, type BorderedAxis, forEachPadded, hasBorder } from "./padded.ts";
-import { type Axis, densePixelStrides, type Padding, pixelStrides, slide } from "./window.ts";
+import { type Axis, densePixelStrides, type Padding, pixelStrides, slide, windowLists } from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
   /** Extra rows at the end of each axis of the output: 0 to the larger of stride and dilation, less 1. */
@@ -45,12 +45,7 @@ export const convTranspose: Op<ConvTransposeParams> = {
     if (isDepthwise(p, c, oc)) {
       const shape = convShape({
         ...{ n: images, c, oc, xStrides: pixelStrides(x), outStrides: yStrides },
-        size: axes.map((a) => a.size),
-        out: axes.map((a) => a.out),
-        kernel: axes.map((a) => a.kernel),
-        stride: axes.map((a) => a.stride),
-        dilation: axes.map((a) => a.dilation),
-        before: axes.map((a) => a.before),
+        ...windowLists(axes),
       });
       e.algorithm("depthwise");
       e.call("depthwise_transpose_f32", images * axes[0].out * axes[1].out, [

@@ -1,5 +1,5 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
-import type { Emitter, Value } from "../graph/op.ts";
+import { type Emitter, sizeOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { type Chunk, forEachChunk } from "../runtime/chunks.ts";
 import { cutGemm, pixelsPerTable, planGemm } from "../runtime/plan.ts";
@@ -71,7 +71,7 @@ export function multiply(
   epilogue: Address<"epilogue">,
   table = pixelTable(e, grid),
 ): void {
-  const M = grid.counts.reduce((a, b) => a * b, 1);
+  const M = sizeOf(grid.counts);
   if (M === 0) return;
   const K = p.taps.length * p.inputs;
   const { panels } = planGemm(p.outputs, K, p.groups);
@@ -99,7 +99,7 @@ export function multiplyInChunks(
   epilogue: Address<"epilogue">,
 ): void {
   // Along the axes before `cut` one at a time, along it as many as a table holds.
-  const pixels = pixelsPerTable(images * counts.reduce((a, b) => a * b, 1));
+  const pixels = pixelsPerTable(images * sizeOf(counts));
   const sizes = [images, ...counts];
   let inner = 1;
   let cut = 3;

@@ -143,7 +143,7 @@ export function threeAxes<T>(values: readonly T[], leading: T): T[] {
 }
 
 /** The axes of a window as lists, as records of convolutions, pools and patches take them. */
-export const windowLists = (axes: readonly Axis[]) => ({
+export const windowLists = (axes: readonly Omit<Axis, "after">[]) => ({
   size: axes.map((a) => a.size),
   out: axes.map((a) => a.out),
   kernel: axes.map((a) => a.kernel),

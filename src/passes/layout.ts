@@ -2,7 +2,7 @@
 // wants it. An edge becomes a part of another (a view), or gets room for a border of zeros that convolutions read.
 import type { Edge, Graph, Node } from "../graph/graph.ts";
 import type { Layout } from "../graph/lower.ts";
-import { type Border, denseStrides, type Op, type PlanOptions, type Shape } from "../graph/op.ts";
+import { type Border, denseStrides, type Op, type PlanOptions, type Shape, sizeOf } from "../graph/op.ts";
 import { zeroBorder } from "../ops/border.ts";
 import { axisOf } from "../ops/check.ts";
 import { concat, slice, split } from "../ops/shape.ts";
@@ -60,7 +60,12 @@ class LayoutPass {
   /** Where an edge lies: as decided, or dense. */
   #layoutOf(edge: Edge): Omit<Layout, "border"> {
     const root = this.#rootOf(edge);
-    const dense = { owner: root, offset: 0, strides: denseStrides(root.shape), bytes: bytesOf(root.shape) };
+    const dense = {
+      owner: root,
+      offset: 0,
+      strides: denseStrides(root.shape),
+      bytes: 4 * sizeOf(root.shape),
+    };
     const { owner, offset, strides, bytes } = this.layouts.get(root) ?? dense;
     return { owner, offset, strides, bytes };
   }
@@ -162,7 +167,7 @@ class LayoutPass {
       const whole = edge.shape.map((size, i) => size + (border[i - 1]?.[0] ?? 0) + (border[i - 1]?.[1] ?? 0));
       const strides = denseStrides(whole);
       const offset = border.reduce((sum, [before], i) => sum + before * strides[i + 1], 0);
-      this.layouts.set(edge, { owner: edge, offset, strides, border, bytes: bytesOf(whole) });
+      this.layouts.set(edge, { owner: edge, offset, strides, border, bytes: 4 * sizeOf(whole) });
       const { layer, where } = edge.node;
       const fill: Node = { op: zeroBorder, params: {}, inputs: [edge], outputs: [], layer, where };
       zeros.set(edge.node, [...(zeros.get(edge.node) ?? []), fill]);
@@ -170,8 +175,6 @@ class LayoutPass {
     this.#graph.nodes = this.#graph.nodes.flatMap((node) => [node, ...(zeros.get(node) ?? [])]);
   }
 }
-
-const bytesOf = (shape: Shape): number => shape.reduce((product, size) => product * size, 4);
 
 const writesAnywhere = (op: Op<never>): boolean => op.strided?.outputs === true;
 

@@ -89,7 +89,7 @@ function memoryLimits(reader: Reader): { from: number; to: number; shared: numbe
 }
 
 /** A shared memory that can grow as far as this host lets it. */
-export function sharedMemory(): WebAssembly.Memory {
+function sharedMemory(): WebAssembly.Memory {
   // A shared memory claims the addresses it may grow to; small hosts refuse 4 GiB.
   for (let maximum = MOST_PAGES; ; maximum /= 2)
     try {

@@ -35,12 +35,19 @@ export interface Share {
   names: readonly KernelName[];
 }
 
+/** A URL is fetched; everything else is as it came. */
+async function fetched(
+  source: WasmSource | Promise<WasmSource>,
+): Promise<WebAssembly.Module | BufferSource | Response> {
+  const wasm = await source;
+  return typeof wasm === "string" || wasm instanceof URL ? fetch(wasm) : wasm;
+}
+
 /** What can be loaded more than once: a URL is fetched, a response read. */
 export async function fetchSource(
   source: WasmSource | Promise<WasmSource>,
 ): Promise<WebAssembly.Module | BufferSource> {
-  let wasm = await source;
-  if (typeof wasm === "string" || wasm instanceof URL) wasm = await fetch(wasm);
+  const wasm = await fetched(source);
   return typeof Response !== "undefined" && wasm instanceof Response
     ? await wasm.arrayBuffer()
     : (wasm as WebAssembly.Module | BufferSource);
@@ -48,9 +55,7 @@ export async function fetchSource(
 
 /** Builds an instance with a memory of its own. */
 export async function load(source: WasmSource | Promise<WasmSource>): Promise<Instance> {
-  let wasm = await source;
-  if (typeof wasm === "string" || wasm instanceof URL) wasm = await fetch(wasm);
-  return (await make(wasm, new WebAssembly.Memory({ initial: 1 }))).instance;
+  return (await make(await fetched(source), new WebAssembly.Memory({ initial: 1 }))).instance;
 }
 
 /** Builds an instance over a memory. */

@@ -3,7 +3,7 @@ import { bytesOf, concatBytes } from "../bytes.ts";
 import { type Fields, float, int, lengthOf, MAX_BYTES, message, text } from "./protobuf.ts";
 
 const IR_VERSION = 8;
-export const OPSET = 17;
+const OPSET = 17;
 
 /** TensorProto.DataType. */
 export const DATA_TYPE = { float32: 1, int32: 6, int64: 7 } as const;
