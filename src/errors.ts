@@ -1,12 +1,15 @@
 // The kinds of error. Names and codes are written out, because minifying renames classes.
 
+/** The most characters a message may have: one that quotes a file or an argument must not be as long as that is. */
+const MAX_MESSAGE = 1500;
+
 /** The root of every error convolith throws on purpose. `name` is the class's name; `code` is stable and names the kind. */
 export class ConvolithError extends Error {
   static override readonly name: string = "ConvolithError";
   readonly code: string = "CONVOLITH_ERROR";
 
   constructor(message: string, options?: ErrorOptions) {
-    super(message, options);
+    super(message.length > MAX_MESSAGE ? `${message.slice(0, MAX_MESSAGE)}…` : message, options);
     this.name = new.target.name;
   }
 }

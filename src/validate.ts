@@ -1,20 +1,172 @@
-// Options are checked here, once, where a caller hands them in: to createEngine, compile, fit, a layer, an eager op.
-import { ArgumentError, ShapeError } from "./errors.ts";
+// Options and foreign values are checked here, once, where a caller hands them in: to createEngine, compile, fit, a layer, an eager op.
+import { ArgumentError } from "./errors.ts";
 
-/** Every name of a type of options: the compiler asks for all of them. */
-export type Known<T> = { readonly [K in keyof T]-?: true };
+/** The largest integer a kernel computes with. Bytes of one tensor stay below it, so that every offset inside it fits. */
+export const MAX_INTEGER = 2 ** 31 - 1;
 
 /**
- * Throws ShapeError for an option that is not among the known names, which would otherwise be ignored, and ArgumentError where the
- * options are no object. Options that are undefined count as not given.
+ * A check of one option: throws ArgumentError where the value is not of type T. Messages begin with `where` and say `name`. Options of
+ * type T take no check of a wider or narrower type.
  */
-export function checkOptions(where: string, given: object, known: object | readonly string[]): void {
-  const names: readonly string[] = Array.isArray(known) ? known : Object.keys(known);
-  if (typeof given !== "object" || given === null)
+export interface Check<T> {
+  (value: unknown, name: string, where: string): void;
+  /** Only for the compiler. */
+  readonly type?: (value: T) => T;
+}
+
+/**
+ * A check for every option of a type of options, which the compiler asks for; `true` where the option is checked by whoever uses it.
+ * An option that is undefined counts as not given.
+ */
+export type Checks<T> = { readonly [K in keyof T]-?: Check<Exclude<T[K], undefined>> | true };
+
+/** Checks by option, of options of any type. */
+export type AnyChecks = Readonly<
+  Record<string, ((value: unknown, name: string, where: string) => void) | true>
+>;
+
+/** Throws ArgumentError unless `given` is an object that holds known options alone, each with a value it can have. */
+export function checkOptions(where: string, given: unknown, checks: AnyChecks): void {
+  const names = Object.keys(checks);
+  if (typeof given !== "object" || given === null || Array.isArray(given))
     throw new ArgumentError(
-      `${where}: options are ${JSON.stringify(given)} but must be an object; there are ${names.join(", ")}`,
+      `${where}: options are ${describe(given)} but must be an object; there are ${names.join(", ") || "none"}`,
     );
-  for (const [name, value] of Object.entries(given))
-    if (value !== undefined && !names.includes(name))
-      throw new ShapeError(`${where}: there is no option "${name}"; there are ${names.join(", ") || "none"}`);
+  for (const [name, value] of Object.entries(given)) {
+    if (value === undefined) continue;
+    if (!Object.hasOwn(checks, name))
+      throw new ArgumentError(
+        `${where}: there is no option ${describe(name)}; there are ${names.join(", ") || "none"}`,
+      );
+    const check = checks[name];
+    if (check !== true) check(value, name, where);
+  }
+}
+
+/** Throws the ArgumentError of a value that is not what it must be. */
+export function refuse(value: unknown, name: string, where: string, wanted: string): never {
+  throw new ArgumentError(`${where}: ${name} is ${describe(value)} but must be ${wanted}`);
+}
+
+/** An integer from `min` to `max`. */
+export function integer(value: unknown, name: string, where: string, min: number, max = MAX_INTEGER): number {
+  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+  const range = max === MAX_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
+  const wanted = `an integer ${typeof value === "number" && value > max ? `from ${min} to ${max}` : range}`;
+  return refuse(value, name, where, wanted);
+}
+
+/** A finite number. */
+export function finite(value: unknown, name: string, where: string): number {
+  return typeof value === "number" && Number.isFinite(value)
+    ? value
+    : refuse(value, name, where, "a finite number");
+}
+
+/** One of some words. */
+export function oneOf(value: unknown, words: readonly string[], name: string, where: string): void {
+  if (words.includes(value as string)) return;
+  const quoted = words.map((word) => JSON.stringify(word));
+  const last = quoted.pop();
+  refuse(value, name, where, quoted.length ? `${quoted.join(", ")} or ${last}` : `${last}`);
+}
+
+// The same as checks of options.
+
+export const anInteger =
+  (min: number, max = MAX_INTEGER): Check<number> =>
+  (value, name, where) => {
+    integer(value, name, where, min, max);
+  };
+
+export const aNumber: Check<number> = (value, name, where) => {
+  finite(value, name, where);
+};
+
+/** A finite number of at least `min`, or above it. */
+export const aNumberFrom =
+  (min: number): Check<number> =>
+  (value, name, where) => {
+    if (!(typeof value === "number" && Number.isFinite(value) && value >= min))
+      refuse(value, name, where, `a number of at least ${min}`);
+  };
+export const aNumberAbove =
+  (min: number): Check<number> =>
+  (value, name, where) => {
+    if (!(typeof value === "number" && Number.isFinite(value) && value > min))
+      refuse(value, name, where, `a number above ${min}`);
+  };
+
+export const aFlag: Check<boolean> = (value, name, where) => {
+  if (typeof value !== "boolean") refuse(value, name, where, "true or false");
+};
+
+export const aText: Check<string> = (value, name, where) => {
+  if (typeof value !== "string") refuse(value, name, where, "a text");
+};
+
+// biome-ignore lint/suspicious/noExplicitAny: what it takes and gives is the caller's affair
+export const aFunction: Check<any> = (value, name, where) => {
+  if (typeof value !== "function") refuse(value, name, where, "a function");
+};
+
+export const aWord =
+  <const W extends string>(...words: readonly W[]): Check<W> =>
+  (value, name, where) =>
+    oneOf(value, words, name, where);
+
+export const aList =
+  <T>(check: Check<T>): Check<readonly T[]> =>
+  (value, name, where) => {
+    if (!Array.isArray(value)) return refuse(value, name, where, "a list");
+    for (let i = 0; i < value.length; i++) check(value[i], `${name}[${i}]`, where);
+  };
+
+/** An object of options. */
+export const anObject =
+  <T>(checks: Checks<T>): Check<T> =>
+  (value, name, where) =>
+    checkOptions(`${where}: ${name}`, value, checks);
+
+/** How much of a text, how many values of a list and how deep a value is shown in a message. */
+const SHOWN = { text: 80, values: 8, depth: 2 };
+
+/** A value as messages show it: short and without side effects, however large or strange it is. */
+export function describe(value: unknown, depth: number = SHOWN.depth): string {
+  if (typeof value === "string")
+    return JSON.stringify(value.length > SHOWN.text ? `${value.slice(0, SHOWN.text)}…` : value);
+  if (typeof value === "function") return "a function";
+  if (typeof value === "bigint") return `${value}`.length > SHOWN.text ? "a bigint" : `${value}n`;
+  if (typeof value !== "object" || value === null) return String(value);
+  try {
+    return describeObject(value, depth);
+  } catch {
+    return "an object";
+  }
+}
+
+function describeObject(value: object, depth: number): string {
+  if (ArrayBuffer.isView(value) || value instanceof ArrayBuffer) {
+    const kind = Object.prototype.toString.call(value).slice(8, -1);
+    const length = (value as { length?: number }).length ?? value.byteLength;
+    return `${/^[AEIOU]/.test(kind) && !kind.startsWith("U") ? "an" : "a"} ${kind} of ${length}`;
+  }
+  const { shape, dtype } = value as { shape?: unknown; dtype?: unknown };
+  if (Array.isArray(shape) && typeof dtype === "string") return `a Tensor of shape ${describe(shape, 1)}`;
+  if (Array.isArray(value)) {
+    if (depth === 0) return `a list of ${value.length}`;
+    const shown = value.slice(0, SHOWN.values).map((item) => describe(item, depth - 1));
+    return `[${shown.join(",")}${value.length > SHOWN.values ? `, … ${value.length} in all` : ""}]`;
+  }
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== null && prototype !== Object.prototype)
+    return Object.prototype.toString.call(value) === "[object Object]"
+      ? "an object of a class"
+      : `a ${Object.prototype.toString.call(value).slice(8, -1)}`;
+  if (depth === 0) return "an object";
+  const keys = Object.keys(value);
+  const shown = keys
+    .slice(0, SHOWN.values)
+    .map((key) => `${describe(key)}:${describe((value as Record<string, unknown>)[key], depth - 1)}`);
+  return `{${shown.join(",")}${keys.length > SHOWN.values ? ", …" : ""}}`;
 }

@@ -3,7 +3,7 @@ import { ConvolithError, UnsupportedError } from "../errors.ts";
 import { binary, startWorker, whyNoThreads } from "../runtime/hosts/default.ts";
 import { Runtime } from "../runtime/instance.ts";
 import { fetchSource, hasRelaxedSimd, load, type WasmSource } from "../runtime/wasm.ts";
-import { checkOptions, type Known } from "../validate.ts";
+import { type Checks, checkOptions } from "../validate.ts";
 import { Engine } from "./engine.ts";
 
 export type { WasmSource };
@@ -28,7 +28,7 @@ export interface EngineOptions {
 /** More than any machine this runs on has cores; a typing error would start thousands of workers. */
 const MAX_THREADS = 256;
 
-const ENGINE: Known<EngineOptions> = {
+const ENGINE: Checks<EngineOptions> = {
   wasm: true,
   build: true,
   deterministic: true,

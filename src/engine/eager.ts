@@ -45,7 +45,11 @@ export function layerCall(
   const inputs = args.slice(0, count).flat() as Tensor[];
   const options = args[count + operands] === undefined ? {} : (args[count + operands] as object);
   const known = Object.keys(shared).filter((option) => shared[option]);
-  checkOptions(name, options, [...names.slice(operands), ...known]);
+  checkOptions(
+    name,
+    options,
+    Object.fromEntries([...names.slice(operands), ...known].map((option) => [option, true] as const)),
+  );
   inputs.forEach((x, i) => {
     checkTensor(runtime, x, `input ${i}`, name);
   });

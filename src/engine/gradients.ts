@@ -56,7 +56,7 @@ export function gradients(
   options: GradientOptions = {},
 ): GradientResult {
   const name = "gradients";
-  checkOptions(name, options, ["dy"]);
+  checkOptions(name, options, { dy: true });
   if (!Array.isArray(wrt) || !wrt.length)
     throw new ShapeError(`${name}: wrt must be a list of tensors, of one at least`);
   wrt.forEach((tensor, i) => {

@@ -7,7 +7,7 @@ import { initialize } from "../layers/initializers.ts";
 import { checkInputs, type LayerKind } from "../layers/layer.ts";
 import { checkShape, show } from "../ops/check.ts";
 import { float32, type Shape, sizeOf } from "../tensor.ts";
-import { checkOptions } from "../validate.ts";
+import { aText, checkOptions } from "../validate.ts";
 import type { Model, ModelLayer, Weights } from "./schema.ts";
 
 /** The model with the open sizes of its inputs filled in. */
@@ -98,7 +98,10 @@ export class Builder {
     const where = `${layer.kind} "${layer.name}"`;
     const definition = definitionOf(layer.kind, where);
     const inputs = layer.inputs.map((ref) => find(ref, made, where));
-    checkOptions(where, layer.config, { name: true, ...definition.options });
+    checkOptions(where, layer.config, {
+      name: aText,
+      ...Object.fromEntries(Object.keys(definition.options).map((option) => [option, true] as const)),
+    });
     checkInputs(definition, inputs, where);
     const owner = layer.shares ?? layer.name;
     this.graph.enter(layer.name, where, owner);

@@ -3,7 +3,7 @@ import { ShapeError } from "../errors.ts";
 import type { Weights } from "../model/schema.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
-import { checkOptions, type Known } from "../validate.ts";
+import { type Checks, checkOptions } from "../validate.ts";
 import { TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
 
 export interface CompileOptions {
@@ -23,7 +23,7 @@ export interface CompileOptions {
   train?: TrainOptions & { batchSize?: number };
 }
 
-const COMPILE_OPTIONS: Known<CompileOptions> = {
+const COMPILE_OPTIONS: Checks<CompileOptions> = {
   weights: true,
   seed: true,
   batchSize: true,

@@ -5,7 +5,7 @@ import type { LossKind } from "../ops/loss.ts";
 import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Shape } from "../tensor.ts";
-import type { Known } from "../validate.ts";
+import type { Checks } from "../validate.ts";
 
 /** Values in a typed array or a list: of all images, one after the other. */
 export type Numbers = ArrayLike<number>;
@@ -116,7 +116,7 @@ export interface TrainOptions {
   dropoutSeed?: number;
 }
 
-export const FIT_OPTIONS: Known<FitOptions> = {
+export const FIT_OPTIONS: Checks<FitOptions> = {
   epochs: true,
   batchSize: true,
   validation: true,
@@ -131,7 +131,7 @@ export const FIT_OPTIONS: Known<FitOptions> = {
   signal: true,
 };
 
-export const TRAIN_OPTIONS: Known<TrainOptions> = {
+export const TRAIN_OPTIONS: Checks<TrainOptions> = {
   loss: true,
   optimizer: true,
   freeze: true,

@@ -22,7 +22,8 @@ import {
   ACTIVATION_SQRT,
   ACTIVATION_TANH,
 } from "../runtime/wasm.ts";
-import { arity, finite, requireFloats, show } from "./check.ts";
+import { finite } from "../validate.ts";
+import { arity, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
 import { emitActivation } from "./rows.ts";
 

@@ -1,19 +1,10 @@
 // Argument checks the ops share. Every message names the op or layer, the argument, what came and what would be right.
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Shape, sizeOf, type TensorType } from "../graph/op.ts";
-
-/** The largest integer a kernel computes with. Bytes of one tensor stay below it, so that every offset inside it fits. */
-export const MAX_INTEGER = 2 ** 31 - 1;
+import { describe, integer, MAX_INTEGER, refuse } from "../validate.ts";
 
 export function show(shape: Shape): string {
   return `[${shape.join(",")}]`;
-}
-
-/** An integer of at least `min`. */
-export function integer(value: unknown, name: string, where: string, min: number): number {
-  if (typeof value !== "number" || !Number.isInteger(value) || value < min || value > MAX_INTEGER)
-    throw new ShapeError(`${where}: ${name} is ${String(value)} but must be an integer of at least ${min}`);
-  return value;
 }
 
 /** One integer per axis: a single number stands for all of them. */
@@ -26,41 +17,22 @@ export function perAxis(
 ): number[] {
   const list = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
   if (!Array.isArray(list) || list.length !== axes)
-    throw new ShapeError(
-      `${where}: ${name} is ${JSON.stringify(value)} but must be a number or a list of ${axes}`,
-    );
+    return refuse(value, name, where, `a number or a list of ${axes}`);
   return list.map((v, i) => integer(v, axes > 1 ? `${name}[${i}]` : name, where, min));
 }
 
 /** A list with something for every axis of the input. */
 export function axisList(value: unknown, axes: number, name: string, where: string): readonly unknown[] {
   if (!Array.isArray(value) || value.length !== axes)
-    throw new ShapeError(
-      `${where}: ${name} is ${JSON.stringify(value)} but must be a list of ${axes}, one per axis of the input`,
-    );
-  return value;
-}
-
-/** One of some words. */
-export function oneOf(value: unknown, words: readonly string[], name: string, where: string): void {
-  if (words.includes(value as string)) return;
-  const quoted = words.map((word) => JSON.stringify(word));
-  const choice = `${quoted.slice(0, -1).join(", ")} or ${quoted[quoted.length - 1]}`;
-  throw new ShapeError(`${where}: ${name} is ${JSON.stringify(value)} but must be ${choice}`);
-}
-
-/** A finite number. */
-export function finite(value: unknown, name: string, where: string): number {
-  if (typeof value !== "number" || !Number.isFinite(value))
-    throw new ShapeError(`${where}: ${name} is ${String(value)} but must be a finite number`);
+    return refuse(value, name, where, `a list of ${axes}, one per axis of the input`);
   return value;
 }
 
 /** An axis counted from the front, or from the back when negative. */
 export function axisOf(axis: number, rank: number, where: string): number {
   if (!Number.isInteger(axis) || axis < -rank || axis >= rank)
-    throw new ShapeError(
-      `${where}: axis is ${axis} but the input has rank ${rank} (axes ${-rank} to ${rank - 1})`,
+    throw new ArgumentError(
+      `${where}: axis is ${describe(axis)} but the input has rank ${rank} (axes ${-rank} to ${rank - 1})`,
     );
   return axis < 0 ? axis + rank : axis;
 }
@@ -69,7 +41,7 @@ export function axisOf(axis: number, rank: number, where: string): number {
 export function arity(inputs: readonly TensorType[], min: number, max: number, where: string): void {
   if (inputs.length < min || inputs.length > max) {
     const range = min === max ? min : max === Infinity ? `at least ${min}` : `${min} to ${max}`;
-    throw new ShapeError(`${where}: takes ${range} inputs but got ${inputs.length}`);
+    throw new ArgumentError(`${where}: takes ${range} inputs but got ${inputs.length}`);
   }
 }
 
@@ -96,7 +68,7 @@ export function checkSize(size: unknown, x: TensorType, where: string): void {
   const axes = x.shape.length - 2;
   if (!Array.isArray(size) || size.length !== axes)
     throw new ShapeError(
-      `${where}: size is ${JSON.stringify(size)} but must be a list of ${axes}, ` +
+      `${where}: size is ${describe(size)} but must be a list of ${axes}, ` +
         `one per spatial axis of input ${show(x.shape)}`,
     );
   perAxis(size, axes, "size", where, 1);
@@ -119,5 +91,5 @@ export function checkShape(shape: Shape, name: string, where: string): void {
 
 /** Only float32 can be computed with. */
 export function requireFloats(x: TensorType, where: string): void {
-  if (x.dtype !== "float32") throw new ShapeError(`${where}: input is ${x.dtype} but must be float32`);
+  if (x.dtype !== "float32") throw new ArgumentError(`${where}: input is ${x.dtype} but must be float32`);
 }

@@ -1,8 +1,9 @@
 // What convolutions of both directions share: their parameters checked, their axes resolved, and where a window's values lie.
 import { ShapeError } from "../errors.ts";
 import { type Border, sizeOf, type TensorType } from "../graph/op.ts";
+import { integer } from "../validate.ts";
 import { type Activation, checkActivation } from "./activation.ts";
-import { arity, checkShape, integer, perAxis, requireFloats, show } from "./check.ts";
+import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
 
 export interface ConvParams {

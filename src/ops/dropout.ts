@@ -3,7 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
 import { MAP_BLOCK } from "../runtime/wasm.ts";
-import { arity, finite, integer, requireFloats, show } from "./check.ts";
+import { finite, integer } from "../validate.ts";
+import { arity, requireFloats, show } from "./check.ts";
 
 export interface DropoutParams {
   /** The probability that a value is dropped, in [0, 1). */

@@ -6,7 +6,8 @@ import type { Address } from "../runtime/address.ts";
 import { BROADCAST } from "../runtime/plan.ts";
 import { broadcastRows } from "../runtime/records.ts";
 import { ACTIVATION_AFFINE } from "../runtime/wasm.ts";
-import { arity, checkShape, finite, requireFloats, show } from "./check.ts";
+import { finite } from "../validate.ts";
+import { arity, checkShape, requireFloats, show } from "./check.ts";
 import { collapseAxes, countRuns, dimsOf, emitActivation, type SharedAxis, type Walk } from "./rows.ts";
 
 export type BinaryKind = "add" | "sub" | "mul" | "div" | "min" | "max";

@@ -3,7 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
 import { LOSS_ABSOLUTE, LOSS_HUBER, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../runtime/wasm.ts";
-import { arity, finite, requireFloats, show } from "./check.ts";
+import { finite } from "../validate.ts";
+import { arity, requireFloats, show } from "./check.ts";
 import { reduceAxis } from "./reduce.ts";
 
 export interface CrossEntropyParams {

@@ -2,8 +2,9 @@
 
 import { ShapeError } from "../errors.ts";
 import { type Emitter, float32, type Op, type Value } from "../graph/op.ts";
+import { integer } from "../validate.ts";
 import { type Activation, checkActivation } from "./activation.ts";
-import { integer, show } from "./check.ts";
+import { show } from "./check.ts";
 import { checkNorm, copiesOf, emitChannelAffine, emitMoments, normLayout, normRecord } from "./statistics.ts";
 
 export interface BatchNormParams {

@@ -1,6 +1,6 @@
 // Optimizers, which update weights in place, with PyTorch's formulas and defaults; and limits for gradients.
 
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
 import {
   ACTIVATION_CLAMP,
@@ -18,8 +18,8 @@ import {
   RULE_TAKE,
   RULE_TAKE_SQUARE,
 } from "../runtime/wasm.ts";
-import { checkOptions } from "../validate.ts";
-import { arity, finite, requireFloats, show } from "./check.ts";
+import { type AnyChecks, aFlag, checkOptions, describe, finite, refuse } from "../validate.ts";
+import { arity, requireFloats, show } from "./check.ts";
 import { reduceAxis } from "./reduce.ts";
 import { emitActivation } from "./rows.ts";
 
@@ -142,24 +142,28 @@ function ruleOf(o: Optimizer): Float32Array {
   return rule;
 }
 
+/** The check of an optimizer's option: a flag, a share that decays, or a number of at least 0. */
+function checkOf(name: string): AnyChecks[string] {
+  if (name === "nesterov" || name === "centered") return aFlag;
+  const share = name === "beta1" || name === "beta2" || name === "alpha";
+  return (value, name, where) => {
+    if (!(finite(value, name, where) >= 0) || (share && (value as number) >= 1))
+      refuse(value, name, where, share ? "from 0 to below 1" : "at least 0");
+  };
+}
+
 /** Throws unless the kind exists and every option is in its range. */
 export function checkOptimizer(o: Optimizer, where: string): void {
   if (!Object.hasOwn(DEFAULTS, o.kind))
-    throw new ShapeError(
-      `${where}: optimizer is ${JSON.stringify(o.kind)} but must be one of ${Object.keys(DEFAULTS).join(", ")}`,
+    throw new ArgumentError(
+      `${where}: optimizer is ${describe(o.kind)} but must be one of ${Object.keys(DEFAULTS).join(", ")}`,
     );
   const { kind, ...given } = o;
-  checkOptions(where, given, { learningRate: true, ...DEFAULTS[kind] });
-  const { nesterov, centered, ...numbers } = resolve(o);
-  for (const [name, value] of Object.entries(numbers)) {
-    const share = name === "beta1" || name === "beta2" || name === "alpha";
-    if (!(finite(value, name, where) >= 0) || (share && value >= 1))
-      throw new ShapeError(
-        `${where}: ${name} is ${value} but must be ${share ? "from 0 to below 1" : "at least 0"}`,
-      );
-  }
-  if (nesterov && !numbers.momentum)
-    throw new ShapeError(`${where}: nesterov needs a momentum above 0, but momentum is ${numbers.momentum}`);
+  const known = Object.keys(DEFAULTS[kind]).map((name) => [name, checkOf(name)] as const);
+  checkOptions(where, given, { learningRate: true, ...Object.fromEntries(known) });
+  const { nesterov, momentum } = resolve(o);
+  if (nesterov && !momentum)
+    throw new ArgumentError(`${where}: nesterov needs a momentum above 0, but momentum is ${momentum}`);
 }
 
 /**

@@ -3,7 +3,8 @@ import { ShapeError } from "../errors.ts";
 import { type Emitter, float32, isDense, type Op, sizeOf } from "../graph/op.ts";
 import { padShape } from "../runtime/records.ts";
 import { PAD_CONSTANT, PAD_REFLECT, PAD_REPLICATE } from "../runtime/wasm.ts";
-import { arity, axisList, checkShape, finite, integer, oneOf, requireFloats, show } from "./check.ts";
+import { finite, integer, oneOf } from "../validate.ts";
+import { arity, axisList, checkShape, requireFloats, show } from "./check.ts";
 import { copyValue, partOf, stridedCopy } from "./strided.ts";
 import { type Axis, type Images, imagesOf, type PaddingMode, threeAxes } from "./window.ts";
 

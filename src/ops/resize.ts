@@ -1,7 +1,8 @@
 // Another size for the one to three spatial axes of [n, ...spatial, c]: nearest pixel, or linear between neighbours.
 import { float32, type Op } from "../graph/op.ts";
 import { resizeShape } from "../runtime/records.ts";
-import { arity, checkShape, checkSize, oneOf, requireFloats, spatialShape } from "./check.ts";
+import { oneOf } from "../validate.ts";
+import { arity, checkShape, checkSize, requireFloats, spatialShape } from "./check.ts";
 import { pixelStrides, threeAxes } from "./window.ts";
 
 export type ResizeMethod = "nearest" | "linear";

@@ -1,7 +1,8 @@
 // Ops that move values or give them another shape.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
-import { arity, axisList, axisOf, checkShape, integer, oneOf, rank, show } from "./check.ts";
+import { integer, oneOf } from "../validate.ts";
+import { arity, axisList, axisOf, checkShape, rank, show } from "./check.ts";
 import { copyValue, partOf, stridedCopy } from "./strided.ts";
 
 export interface ReshapeParams {

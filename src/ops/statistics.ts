@@ -5,8 +5,9 @@ import { type Emitter, type Shape, sizeOf, type TensorType, type Value } from ".
 import type { Address } from "../runtime/address.ts";
 import { MOMENTS_ROWS } from "../runtime/plan.ts";
 import { epilogue, normShape, stridedRows } from "../runtime/records.ts";
+import { finite } from "../validate.ts";
 import { type Activation, epilogueOf } from "./activation.ts";
-import { arity, finite, requireFloats, show } from "./check.ts";
+import { arity, requireFloats, show } from "./check.ts";
 import { reduceUnits } from "./reduce.ts";
 import { collapseAxes, countRuns, dimsOf } from "./rows.ts";
 

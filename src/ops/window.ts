@@ -3,7 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Shape, TensorType, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
-import { integer, MAX_INTEGER, perAxis, requireFloats, show, spatialShape } from "./check.ts";
+import { integer, MAX_INTEGER } from "../validate.ts";
+import { perAxis, requireFloats, show, spatialShape } from "./check.ts";
 
 /**
  * How much padding is added before the window slides.
