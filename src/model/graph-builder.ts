@@ -58,14 +58,22 @@ export class Builder {
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
 
-  /** With `training`, weights stay variables and layers are built as they are trained. */
+  /** Reads a weight that may change, where there is one. */
+  readonly #read: ((name: string) => Float32Array) | undefined;
+
+  /**
+   * With `training`, weights stay variables and layers are built as they are trained. With `read`, constants made of weights are read by it
+   * whenever a program packs them. Where weights are neither given nor to be initialised they are all read so.
+   */
   constructor(
     model: Model,
     batchSize: number,
-    given: Weights | undefined,
+    given: Weights | "read" | undefined,
     seed: number,
     training?: Training,
+    read?: (name: string) => Float32Array,
   ) {
+    this.#read = read;
     this.batchSize = batchSize;
     this.graph.training = training;
     if (!Number.isInteger(seed)) throw new ShapeError(`compile: seed is ${seed} but must be an integer`);
@@ -79,7 +87,7 @@ export class Builder {
     const edges = new Map<string, Record<string, Edge>>();
     for (const layer of model.layers) made.set(layer.name, this.#layer(layer, made, edges, given, seed));
     this.outputs = model.outputs.map((ref) => find(ref, made, "compile"));
-    if (given) {
+    if (given && given !== "read") {
       const unknown = Object.keys(given).filter((key) => !(key in this.weights));
       if (unknown.length)
         throw new ShapeError(
@@ -92,7 +100,7 @@ export class Builder {
     layer: ModelLayer,
     made: ReadonlyMap<string, readonly Edge[]>,
     edges: Map<string, Record<string, Edge>>,
-    given: Weights | undefined,
+    given: Weights | "read" | undefined,
     seed: number,
   ): readonly Edge[] {
     const where = `${layer.kind} "${layer.name}"`;
@@ -117,6 +125,12 @@ export class Builder {
       ) ?? []) {
         checkShape(shape, `weight "${name}"`, where);
         const key = `${owner}.${name}`;
+        this.weightShapes[key] = shape;
+        count += sizeOf(shape);
+        if (given === "read") {
+          own[name] = this.#weight(key, owner, undefined, shape, trainable);
+          continue;
+        }
         const data = given ? given[key] : initialize(init, shape, seed, key);
         if (!data) throw new ShapeError(`${where}: the weights hold no "${key}" (shape ${show(shape)})`);
         if (data.length !== sizeOf(shape))
@@ -124,9 +138,7 @@ export class Builder {
             `${where}: weight "${key}" has ${data.length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
           );
         this.weights[key] = data;
-        this.weightShapes[key] = shape;
         own[name] = this.#weight(key, owner, data, shape, trainable);
-        count += data.length;
       }
       edges.set(owner, own);
     }
@@ -139,8 +151,15 @@ export class Builder {
     return outs;
   }
 
-  #weight(key: string, layer: string, data: Float32Array, shape: Shape, trainable: boolean): Edge {
-    if (!this.graph.training) return this.graph.constant(data, shape);
+  #weight(
+    key: string,
+    layer: string,
+    data: Float32Array | undefined,
+    shape: Shape,
+    trainable: boolean,
+  ): Edge {
+    const read = this.#read;
+    if (!this.graph.training) return this.graph.constant(read ? () => read(key) : data!, shape);
     const edge = new Edge(float32(shape));
     this.variables.set(key, { edge, layer, trainable });
     return edge;

@@ -85,7 +85,11 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
       return valuesOf(beta).map((v, i) => v + ((from?.[i] ?? 0) - means[i]) * scale[i]);
     };
     const [{ shape }] = node.inputs.slice(1);
-    before.inputs = [before.inputs[0], new Edge(filter, folded), new Edge({ shape, dtype: "float32" }, offset)];
+    before.inputs = [
+      before.inputs[0],
+      new Edge(filter, folded),
+      new Edge({ shape, dtype: "float32" }, offset),
+    ];
     takeOver(node, before);
   }
 }

@@ -176,7 +176,9 @@ export class Program {
       this.dispose();
       throw error;
     }
-    this.#setup = this.#setup.filter(({ args }) => args.some((a) => a instanceof Address && changes(a.storage)));
+    this.#setup = this.#setup.filter(({ args }) =>
+      args.some((a) => a instanceof Address && changes(a.storage)),
+    );
     this.#changing = kept.filter(changes);
     this.#bound = this.#bind(this.#items);
     // From here on each weight is in linear memory, once.
