@@ -170,3 +170,15 @@ function describeObject(value: object, depth: number): string {
     .map((key) => `${describe(key)}:${describe((value as Record<string, unknown>)[key], depth - 1)}`);
   return `{${shown.join(",")}${keys.length > SHOWN.values ? ", …" : ""}}`;
 }
+
+/** Numbers from a caller: a typed array of numbers, or a list whose items are numbers. */
+export function asNumbers(value: unknown, name: string, where: string): ArrayLike<number> {
+  const wanted = "a typed array or a list of numbers";
+  // The kind is the array's own, whatever realm it comes from.
+  const kind = ArrayBuffer.isView(value) ? Object.prototype.toString.call(value) : "";
+  if (/Int|Float/.test(kind) && !kind.includes("Big")) return value as unknown as ArrayLike<number>;
+  if (!Array.isArray(value)) return refuse(value, name, where, wanted);
+  for (let i = 0; i < value.length; i++)
+    if (typeof value[i] !== "number") refuse(value[i], `${name}[${i}]`, where, "a number");
+  return value;
+}
