@@ -20,15 +20,26 @@ export interface Check<T> {
  */
 export type Checks<T> = { readonly [K in keyof T]-?: Check<Exclude<T[K], undefined>> | true };
 
-/** Checks by option, of options of any type. */
-export type AnyChecks = Readonly<
-  Record<string, ((value: unknown, name: string, where: string) => void) | true>
->;
+/** A check of an option that must be given; `example` is a value, as messages suggest it. */
+export interface Needed {
+  readonly example: string;
+}
 
-/** Throws ArgumentError unless `given` is an object that holds known options alone, each with a value it can have. */
+/** Checks by option, of options of any type. */
+export type AnyCheck = ((value: unknown, name: string, where: string) => void) & Partial<Needed>;
+export type AnyChecks = Readonly<Record<string, AnyCheck | true>>;
+
+/** Whether it is an object as `{}` and JSON.parse make them: instances of classes and lists are not. */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Throws ArgumentError unless `given` is a plain object that holds known options alone, each with a value it can have, and all needed ones. */
 export function checkOptions(where: string, given: unknown, checks: AnyChecks): void {
   const names = Object.keys(checks);
-  if (typeof given !== "object" || given === null || Array.isArray(given))
+  if (!isPlain(given))
     throw new ArgumentError(
       `${where}: options are ${describe(given)} but must be an object; there are ${names.join(", ") || "none"}`,
     );
@@ -40,6 +51,11 @@ export function checkOptions(where: string, given: unknown, checks: AnyChecks): 
       );
     const check = checks[name];
     if (check !== true) check(value, name, where);
+  }
+  for (const name of names) {
+    const { example } = checks[name] as Partial<Needed>;
+    if (example !== undefined && (given as Readonly<Record<string, unknown>>)[name] === undefined)
+      throw new ArgumentError(`${where}: ${name} is missing: give { ${name}: ${example} }`);
   }
 }
 
@@ -127,6 +143,10 @@ export const anObject =
   <T>(checks: Checks<T>): Check<T> =>
   (value, name, where) =>
     checkOptions(`${where}: ${name}`, value, checks);
+
+/** The same check of an option that must be given. */
+export const needed = <C extends AnyCheck>(check: C, example: string): C & Needed =>
+  Object.assign(check.bind(undefined) as C, check, { example });
 
 /** How much of a text, how many values of a list and how deep a value is shown in a message. */
 const SHOWN = { text: 80, values: 8, depth: 2 };

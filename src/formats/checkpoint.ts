@@ -3,6 +3,7 @@
 import { FormatError } from "../errors.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Shape } from "../tensor.ts";
+import { describe } from "../validate.ts";
 import type { FileBytes } from "./bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
@@ -17,6 +18,9 @@ export interface Progress {
   /** The options of the training, as JSON. */
   readonly options: unknown;
   readonly steps: number;
+  readonly epochs: number;
+  /** Of the order of images and of dropout. */
+  readonly seed: number;
   /** The optimizer's tensors by name. */
   readonly state: Weights;
 }
@@ -39,7 +43,10 @@ export function writeCheckpoint(
   for (const [name, data] of Object.entries(progress?.state ?? {}))
     tensors[STATE + name] = { shape: [data.length], data };
   const metadata: Record<string, string> = { format: "convolith", [MODEL]: JSON.stringify(model) };
-  if (progress) metadata[TRAINING] = JSON.stringify({ options: progress.options, steps: progress.steps });
+  if (progress) {
+    const { options, steps, epochs, seed } = progress;
+    metadata[TRAINING] = JSON.stringify({ options, steps, epochs, seed });
+  }
   return writeSafetensors({ tensors, metadata });
 }
 
@@ -58,11 +65,12 @@ export function readCheckpoint(bytes: Uint8Array | ArrayBuffer): Checkpoint {
   };
   const model = parse(MODEL);
   if (model !== undefined) checkModel(model);
-  const training = parse(TRAINING) as { options: unknown; steps: number } | undefined;
-  if (training && !(Number.isInteger(training.steps) && training.steps >= 0))
-    throw new FormatError(
-      `safetensors: the training has taken ${training.steps} steps, which is no number of steps`,
-    );
+  const training = parse(TRAINING) as Omit<Progress, "state"> | undefined;
+  for (const name of ["steps", "epochs", "seed"] as const)
+    if (training && !(Number.isSafeInteger(training[name]) && (name === "seed" || training[name] >= 0)))
+      throw new FormatError(
+        `safetensors: "${name}" of the training is ${describe(training[name])}, which is no number of ${name}`,
+      );
   const [weights, state]: Record<string, Float32Array>[] = [{}, {}];
   for (const [name, { data }] of Object.entries(tensors))
     if (name.startsWith(STATE)) state[name.slice(STATE.length)] = data;

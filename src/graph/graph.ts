@@ -9,7 +9,8 @@ export class Edge implements TensorType {
 
   constructor(
     type: TensorType,
-    readonly data: Constant | undefined = undefined,
+    /** Where it is a weight, it may be set after the graph has been written: ops look at shapes alone. */
+    public data: Constant | undefined = undefined,
     /** The node whose output it is; fusion may hand an edge over to another node. */
     public node: Node | undefined = undefined,
   ) {

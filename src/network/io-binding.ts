@@ -6,7 +6,7 @@ import { show } from "../ops/check.ts";
 import type { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Program } from "../runtime/program.ts";
-import { type Shape, sizeOf, Tensor } from "../tensor.ts";
+import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { asNumbers, describe } from "../validate.ts";
 import { toChannelsFirst, toChannelsLast } from "./channels-first.ts";
 
@@ -184,7 +184,7 @@ export class Bindings {
       const value = values[i];
       const fits =
         value instanceof Tensor
-          ? (value.dtype === "int32") === integer
+          ? ((value.dtype as DType) === "int32") === integer
           : value instanceof (integer ? Int32Array : Float32Array);
       if (!fits)
         throw new ArgumentError(

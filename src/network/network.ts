@@ -80,8 +80,9 @@ export class Network {
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     if (train) {
       try {
-        const trainer = this.#newTrainer(train);
-        this.#adopt(trainer, train);
+        const given = this.#trainOptionsWith(train);
+        const trainer = this.#newTrainer(given);
+        this.#adopt(trainer, given);
         trainer.plan(train.batchSize ?? 32);
       } catch (error) {
         this.dispose();

@@ -17,7 +17,8 @@ export function resume(net: Network, bytes: Uint8Array | ArrayBuffer): void {
   try {
     const stored = progress.options as TrainOptions;
     const options = { ...stored, optimizer: optimizerOf(stored.optimizer) };
-    net.restore(weights, { options, steps: progress.steps, state: progress.state });
+    const { steps, epochs, seed, state } = progress;
+    net.restore(weights, { options, steps, epochs, seed, state });
   } catch (cause) {
     if (cause instanceof ShapeError || cause instanceof ArgumentError || cause instanceof TypeError)
       throw new FormatError(`resume: the file's training options cannot be used: ${cause.message}`, {
