@@ -210,14 +210,18 @@ export class Bindings {
   }
 }
 
-const isNumber = (value: unknown): boolean => typeof value === "number";
-
 /** Whether it is an array of numbers of a common kind. */
 const isNumbers = (value: unknown): boolean =>
   value instanceof Float32Array ||
   value instanceof Uint8Array ||
   value instanceof Uint8ClampedArray ||
-  (Array.isArray(value) && value.every(isNumber));
+  (Array.isArray(value) && areNumbers(value));
+
+// Not `every`, which leaves out holes.
+function areNumbers(values: readonly unknown[]): boolean {
+  for (let i = 0; i < values.length; i++) if (typeof values[i] !== "number") return false;
+  return true;
+}
 
 function refuseTwice({ name }: Binding, what: string): never {
   throw new ArgumentError(
