@@ -196,7 +196,7 @@ export function asNumbers(value: unknown, name: string, where: string): ArrayLik
   const wanted = "a typed array or a list of numbers";
   // The kind is the array's own, whatever realm it comes from.
   const kind = ArrayBuffer.isView(value) ? Object.prototype.toString.call(value) : "";
-  if (/Int|Float/.test(kind) && !kind.includes("Big")) return value as unknown as ArrayLike<number>;
+  if (/int|float/i.test(kind) && !kind.includes("Big")) return value as unknown as ArrayLike<number>;
   if (!Array.isArray(value)) return refuse(value, name, where, wanted);
   for (let i = 0; i < value.length; i++)
     if (typeof value[i] !== "number") refuse(value[i], `${name}[${i}]`, where, "a number");
