@@ -96,7 +96,7 @@ const EAGER: readonly Row[] = [
   [
     "a pool's size as text",
     () => untyped.maxPool2d(x, { size: "2" }),
-    /maxPool2d: size is "2" but must be a number or a list of one per axis/,
+    /maxPool2d: size is "2" but must be an integer of at least 1/,
   ],
   [
     "a pool's size per axis",
@@ -737,12 +737,12 @@ const MODELS: readonly Row[] = [
   [
     "sequential with one layer",
     () => any(sequential)([4], relu()),
-    /sequential: the second argument is a function but must be a list of layers/,
+    /sequential: layers is a function but must be a list/,
   ],
   [
     "sequential without layers",
     () => any(sequential)([4]),
-    /sequential: the second argument is undefined but must be a list of layers/,
+    /sequential: layers is undefined but must be a list/,
   ],
   [
     "a kind for a layer",
