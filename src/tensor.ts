@@ -58,6 +58,8 @@ export function checkValues(data: unknown, { shape, dtype }: TensorType, where: 
  */
 export class Tensor<D extends DType = "float32"> implements TensorType {
   readonly shape: Shape;
+  /** Number of elements. */
+  readonly size: number;
   readonly dtype: D;
   /** @internal What it lives in: how functions on tensors find the engine. */
   readonly runtime: Runtime;
@@ -67,15 +69,11 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
     this.runtime = runtime;
     this.shape = Object.freeze([...shape]);
+    this.size = sizeOf(shape);
     this.dtype = dtype as D;
     this.#address = runtime.memory.allocate(this.size * 4, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
     Object.freeze(this);
-  }
-
-  /** Number of elements. */
-  get size(): number {
-    return sizeOf(this.shape);
   }
 
   get disposed(): boolean {

@@ -68,29 +68,29 @@ describe("streams", () => {
     function* once() {
       yield data(8);
     }
-    const fit = (given: unknown, epochs: number) => net.fit(any(given), { ...train, epochs });
-    await expect(fit(once(), 2)).rejects.toThrow(
+    const fitWith = (given: unknown, epochs: number) => net.fit(any(given), { ...train, epochs });
+    await expect(fitWith(once(), 2)).rejects.toThrow(
       /the data are an iterator, which is used up .* but epochs is 2; give the function/,
     );
-    await expect(fit([], 1)).rejects.toThrow(
+    await expect(fitWith([], 1)).rejects.toThrow(
       "fit: the data gave no batch: the iterable is empty, or used up",
     );
-    await expect(fit(() => 5, 1)).rejects.toThrow(
+    await expect(fitWith(() => 5, 1)).rejects.toThrow(
       "the function given as data returned 5 but must return an iterable",
     );
     const used = once();
     for (const _ of used);
-    await expect(fit(used, 1)).rejects.toThrow(/gave no batch/);
+    await expect(fitWith(used, 1)).rejects.toThrow(/gave no batch/);
     expect([bits(net), live()]).toEqual(before);
     // An iterable that says it can begin again, and does not.
     const iterator = once();
     const half = { [Symbol.iterator]: () => ({ next: () => iterator.next() }) };
-    await expect(fit(half, 3)).rejects.toThrow(
+    await expect(fitWith(half, 3)).rejects.toThrow(
       /gave no batch in epoch 1: an iterable must be able to begin again/,
     );
     expect(net.history.length).toBe(1);
     expect(Number.isFinite(net.history[0].loss)).toBe(true);
-    const reports = await fit(once, 3);
+    const reports = await fitWith(once, 3);
     expect(reports.map(({ epoch }) => epoch)).toEqual([1, 2, 3]);
     expect(reports.every((report) => Number.isFinite(report.loss))).toBe(true);
   });
@@ -437,7 +437,7 @@ describe("data and weights", () => {
   const set = (weights: unknown) => () => {
     net.weights = any(weights);
   };
-  const fit =
+  const fitWith =
     (given: unknown, options: object = {}) =>
     () =>
       net.fit(any(given), any({ ...train, ...options }));
@@ -480,47 +480,67 @@ describe("data and weights", () => {
     [
       "a list of holes",
       () => net.predict(any(new Array(16))),
-      /input "input_1"\[0\] is undefined but must be a number/,
+      /predict: got a list of 16 but needs "input_1"/,
     ],
     ["an input of Object's", () => net.predict(any({ constructor: good.x })), /"input_1" is missing/],
     [
       "a tensor for fit",
-      fit({ x: tensor, y: [1] }),
+      fitWith({ x: tensor, y: [1] }),
       /fit: x is a Tensor of shape \[1,4,4,1\] but must be an array: give tensor.data\(\)/,
     ],
-    ["a tensor of labels", fit({ x: good.x, y: tensor }), /fit: y is a Tensor .* but must be an array/],
-    ["no data", fit(undefined), /fit: the data is undefined but must be \{ x, y \}/],
-    ["data that are a number", fit(5), /fit: the data is 5 but must be/],
-    ["labels that are a text", fit({ x: good.x, y: "0120" }), /fit: y is "0120" but must be a typed array/],
+    ["a tensor of labels", fitWith({ x: good.x, y: tensor }), /fit: y is a Tensor .* but must be an array/],
+    ["no data", fitWith(undefined), /fit: the data is undefined but must be \{ x, y \}/],
+    ["data that are a number", fitWith(5), /fit: the data is 5 but must be/],
+    [
+      "labels that are a text",
+      fitWith({ x: good.x, y: "0120" }),
+      /fit: y is "0120" but must be a typed array/,
+    ],
     [
       "a function as loss",
-      fit(good, { loss: () => 0 }),
+      fitWith(good, { loss: () => 0 }),
       /fit: loss is a function but must be one of softmaxCrossEntropy/,
     ],
-    ["a loss without kind", fit(good, { loss: { delta: 1 } }), /loss is \{"delta":1\} but must be one of/],
+    [
+      "a loss without kind",
+      fitWith(good, { loss: { delta: 1 } }),
+      /loss is \{"delta":1\} but must be one of/,
+    ],
     [
       "an option of a loss",
-      fit(good, { loss: { kind: "huber", gamma: 1 } }),
+      fitWith(good, { loss: { kind: "huber", gamma: 1 } }),
       /fit: loss: there is no option "gamma"/,
     ],
-    ["a schedule that is a number", fit(good, { schedule: 5 }), /fit: schedule is 5 but must be a function/],
+    [
+      "a schedule that is a number",
+      fitWith(good, { schedule: 5 }),
+      /fit: schedule is 5 but must be a function/,
+    ],
     [
       "early stopping without patience",
-      fit(good, { earlyStopping: {} }),
+      fitWith(good, { earlyStopping: {} }),
       /earlyStopping.patience is undefined/,
     ],
     [
       "an option of early stopping",
-      fit(good, { earlyStopping: { patience: 1, restoreBest: true } }),
+      fitWith(good, { earlyStopping: { patience: 1, restoreBest: true } }),
       /fit: earlyStopping: there is no option "restoreBest"; there are patience, minDelta/,
     ],
-    ["a seed that is no number", fit(good, { seed: Number.NaN }), /fit: seed is NaN but must be an integer/],
+    [
+      "a seed that is no number",
+      fitWith(good, { seed: Number.NaN }),
+      /fit: seed is NaN but must be an integer/,
+    ],
     [
       "epochs that are no count",
-      fit(good, { epochs: 1.5 }),
+      fitWith(good, { epochs: 1.5 }),
       /fit: epochs is 1.5 but must be an integer of at least 1/,
     ],
-    ["a signal that is none", fit(good, { signal: {} }), /fit: signal is \{\} but must be an AbortSignal/],
+    [
+      "a signal that is none",
+      fitWith(good, { signal: {} }),
+      /fit: signal is \{\} but must be an AbortSignal/,
+    ],
     ["options that are null", () => net.fit(good, any(null)), /fit: options are null but must be an object/],
     [
       "options of compile that are null",

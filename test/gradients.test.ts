@@ -3,7 +3,7 @@
 import { describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
 import { gradients as gradientsOf } from "../src/engine/gradients.ts";
-import { DisposedError, ShapeError, UnsupportedError } from "../src/errors.ts";
+import { ArgumentError, DisposedError, ShapeError, UnsupportedError } from "../src/errors.ts";
 import type { Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";
 
@@ -368,15 +368,16 @@ describe("gradients", () => {
         "gradients: the value does not depend on wrt[1] (shape [1,3]) through ops of this engine",
       ),
     );
-    refuse(double, [7], {}, new ShapeError("gradients: wrt[0] is 7 but must be a Tensor"));
-    refuse(double, x, {}, new ShapeError("gradients: wrt must be a list of tensors, of one at least"));
-    refuse(double, [], {}, new ShapeError("gradients: wrt must be a list of tensors, of one at least"));
-    refuse(double, [x], { by: x }, new ShapeError('gradients: there is no option "by"; there are dy'));
+    refuse(double, [7], {}, new ArgumentError("gradients: wrt[0] is 7 but must be a Tensor"));
+    const list = "must be a list of tensors, of one at least";
+    refuse(double, x, {}, new ArgumentError(`gradients: wrt is a Tensor of shape [1,2] but ${list}`));
+    refuse(double, [], {}, new ArgumentError(`gradients: wrt is [] but ${list}`));
+    refuse(double, [x], { by: x }, new ArgumentError('gradients: there is no option "by"; there are dy'));
     refuse(
       () => 3,
       [x],
       {},
-      new ShapeError("gradients: what the function returns is 3 but must be a Tensor"),
+      new ArgumentError("gradients: what the function returns is 3 but must be a Tensor"),
     );
     refuse(
       double,
@@ -413,8 +414,8 @@ describe("gradients", () => {
       () => engine.loss(x, engine.argMax(engine.mul(x, x)), { kind: "l2" as never }),
       [x],
       {},
-      new ShapeError(
-        'loss: kind is "l2" but must be one of softmaxCrossEntropy, binaryCrossEntropy, meanSquaredError, meanAbsoluteError, huber',
+      new ArgumentError(
+        'loss: kind is "l2" but must be "softmaxCrossEntropy", "binaryCrossEntropy", "meanSquaredError", "meanAbsoluteError" or "huber"',
       ),
     );
     const classes = engine.tensor([2], [1], "int32");

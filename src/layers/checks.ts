@@ -3,13 +3,13 @@ import { ACTIVATION_KINDS, type Activation } from "../ops/activation.ts";
 import type { Padding } from "../ops/window.ts";
 import {
   type AnyCheck,
+  aList,
   aNumber,
   anInteger,
   anObject,
   aWord,
   type Check,
   finite,
-  integer,
   isPlain,
   type Needed,
   needed,
@@ -51,39 +51,35 @@ export const aShare: Check<number> = (value, name, where) => {
 };
 
 /** A size, stride or dilation: an integer for all axes, or a list of one per axis. */
-export const aPerAxis =
-  (min: number): Check<number | readonly number[]> =>
-  (value, name, where) => {
-    if (!Array.isArray(value) && typeof value !== "number")
-      refuse(value, name, where, "a number or a list of one per axis");
-    for (const [i, v] of Array.isArray(value) ? value.entries() : []) integer(v, `${name}[${i}]`, where, min);
-    if (typeof value === "number") integer(value, name, where, min);
-  };
+export const aPerAxis = (min: number): Check<number | readonly number[]> => {
+  const one = anInteger(min);
+  const list = aList(one);
+  return (value, name, where) => (Array.isArray(value) ? list : one)(value, name, where);
+};
 
-const PADDINGS = ["valid", "same", "half"];
+const amount = anInteger(0);
+const amounts = aList(amount);
+
+/** What is added or cut before and after an axis. */
+export const aPair: Check<readonly [before: number, after: number]> = (value, name, where) => {
+  if (!Array.isArray(value) || value.length !== 2) refuse(value, name, where, "a pair [before, after]");
+  amounts(value, name, where);
+};
+
+const sides = aList<number | readonly [number, number]>((value, name, where) =>
+  (Array.isArray(value) ? aPair : amount)(value, name, where),
+);
 
 export const aPadding: Check<Padding> = (value, name, where) => {
-  if (PADDINGS.includes(value as string)) return;
-  if (typeof value === "number") integer(value, name, where, 0);
-  else if (!Array.isArray(value))
+  if (typeof value === "number") amount(value, name, where);
+  else if (Array.isArray(value)) sides(value, name, where);
+  else if (!["valid", "same", "half"].includes(value as string))
     refuse(
       value,
       name,
       where,
       '"valid", "same", "half", a number, or a list of numbers or [before, after] pairs',
     );
-  else
-    for (const [i, v] of value.entries())
-      if (Array.isArray(v)) aPair(v, `${name}[${i}]`, where);
-      else integer(v, `${name}[${i}]`, where, 0);
-};
-
-/** What is added or cut before and after an axis. */
-export const aPair: Check<readonly [before: number, after: number]> = (value, name, where) => {
-  if (!Array.isArray(value) || value.length !== 2)
-    return refuse(value, name, where, "a pair [before, after]");
-  integer(value[0], `${name}[0]`, where, 0);
-  integer(value[1], `${name}[1]`, where, 0);
 };
 
 const anyActivation = aWord("softmax", "logSoftmax", ...ACTIVATION_KINDS);

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { arity, rank } from "../ops/check.ts";
 import type { Shape, TensorType } from "../tensor.ts";
-import { aText, checkOptions, integer, refuse } from "../validate.ts";
+import { aText, type Check, checkOptions, integer, refuse } from "../validate.ts";
 import type { AnyOptionChecks, OptionChecks } from "./checks.ts";
 import type { Initializer } from "./initializers.ts";
 
@@ -115,11 +115,11 @@ export function symbolicTensor(
 const CALLS = new WeakMap<SymbolicTensor, object>();
 export const callOf = (tensor: SymbolicTensor): object => CALLS.get(tensor)!;
 
-/** Throws unless it is what `input` and layers give. */
-export function checkSymbolic(value: unknown, name: string, where: string): asserts value is SymbolicTensor {
+/** What `input` and layers give. */
+export const checkSymbolic: Check<SymbolicTensor> = (value, name, where) => {
   if (!CALLS.has(value as SymbolicTensor))
     refuse(value, name, where, "a symbolic tensor: what input(shape) gives, or a layer called on one");
-}
+};
 
 // biome-ignore lint/suspicious/noExplicitAny: layers of every config type
 export type LayerFactory<C = any, LayerOnly extends PropertyKey = any> = ((config: C) => Layer) &
@@ -129,15 +129,14 @@ export type LayerFactory<C = any, LayerOnly extends PropertyKey = any> = ((confi
 export type SharedOptions<Kind> =
   Kind extends LayerKindOf<infer C, infer LayerOnly> ? Omit<C, "name" | LayerOnly> : never;
 
-/** Throws unless it is a layer. */
-export function checkLayer(value: unknown, name: string, where: string): asserts value is Layer {
+/** A layer, ready to be called. */
+export const checkLayer: Check<Layer> = (value, name, where) => {
   if (typeof value === "function" && "config" in value && "kind" in value) return;
-  if (typeof value === "function" && "definition" in value) {
-    const { kind } = value as LayerFactory;
-    throw new ArgumentError(`${where}: ${name} is ${kind} itself; call it to make a layer: ${kind}(...)`);
-  }
-  refuse(value, name, where, "a layer, such as dense({ units: 10 })");
-}
+  if (typeof value !== "function" || !("definition" in value))
+    refuse(value, name, where, "a layer, such as dense({ units: 10 })");
+  const { kind } = value as LayerFactory;
+  throw new ArgumentError(`${where}: ${name} is ${kind} itself; call it to make a layer: ${kind}(...)`);
+};
 
 /** Declares a kind of layer. What it returns makes layers of that kind, and is how loading finds the definition. */
 export function defineLayer<C extends Named, LayerOnly extends keyof C = never>(

@@ -126,6 +126,11 @@ export const crop = defineLayer<CropConfig>("crop", {
   build(g, { cropping }, [x], _, where) {
     const pairs = pairsOf(cropping, x, where);
     const size = x.shape.map((d, i) => d - pairs[i][0] - pairs[i][1]);
+    const gone = size.findIndex((d) => d < 1);
+    if (gone >= 0)
+      throw new ShapeError(
+        `${where}: cropping [${pairs[gone]}] leaves nothing of axis ${gone} of the input [${x.shape}]`,
+      );
     return g.op(sliceOp, [x], { begin: pairs.map(([before]) => before), size });
   },
 });

@@ -10,6 +10,7 @@ import {
   symbolicTensor,
 } from "../layers/layer.ts";
 import {
+  aList,
   aText,
   type Check,
   type Checks,
@@ -37,6 +38,8 @@ function checkInputShape(shape: unknown, where: string): void {
   for (const [i, size] of shape.entries()) if (size !== null) integer(size, `shape[${i}]`, where, 1);
 }
 
+const layerList = aList(checkLayer);
+
 /** A stack of layers, each reading the one before. `shape` is the input's, without batch. Throws ArgumentError for what is no shape or layer. */
 export function sequential(
   shape: InputShape,
@@ -48,28 +51,18 @@ export function sequential(
       "sequential: the shape of the input is missing: sequential([28, 28, 1], [conv2d(...), ...])",
     );
   checkInputShape(shape, "sequential");
-  if (!Array.isArray(layers))
-    refuse(
-      layers,
-      "the second argument",
-      "sequential",
-      "a list of layers, such as [flatten(), dense({ units: 10 })]",
-    );
+  layerList(layers, "layers", "sequential");
   checkOptions("sequential", options, { inputName: aText });
   const first = input(shape, { name: options.inputName });
-  let node = first;
-  for (const [i, layer] of layers.entries()) {
-    checkLayer(layer, `layers[${i}]`, "sequential");
-    node = layer(node);
-  }
-  return model({ inputs: first, outputs: node });
+  return model({ inputs: first, outputs: layers.reduce((node, layer) => layer(node), first) });
 }
+
+const tensorList = aList(checkSymbolic);
 
 /** One symbolic tensor, or a list of one at least. */
 const someTensors: Check<SymbolicTensor | readonly SymbolicTensor[]> = (value, name, where) => {
-  if (!Array.isArray(value)) return checkSymbolic(value, name, where);
-  if (!value.length) throw new ArgumentError(`${where}: no ${name} given`);
-  for (const [i, node] of value.entries()) checkSymbolic(node, `${name}[${i}]`, where);
+  (Array.isArray(value) ? tensorList : checkSymbolic)(value, name, where);
+  if (Array.isArray(value) && !value.length) throw new ArgumentError(`${where}: no ${name} given`);
 };
 
 interface Ends {

@@ -259,7 +259,10 @@ function byName<T>(bindings: readonly Binding[], given: Inputs<T>, what: string)
 }
 
 function checkTensor({ name, shape }: Binding, value: Tensor, runtime: Runtime, what: string): void {
-  if (value.shape.length !== shape.length || value.shape.some((d, a) => a > 0 && d !== shape[a]))
+  let fits = value.shape.length === shape.length;
+  // A loop: methods of frozen arrays make garbage.
+  for (let a = 1; a < shape.length; a++) fits &&= value.shape[a] === shape[a];
+  if (!fits)
     throw new ShapeError(
       `${what}: input "${name}" has shape ${show(value.shape)} but must have shape [n,${shape.slice(1).join(",")}]`,
     );

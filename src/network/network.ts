@@ -6,7 +6,7 @@ import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type Shape, Tensor } from "../tensor.ts";
+import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
@@ -239,7 +239,7 @@ export class Network {
    * `predict` into arrays or tensors of the caller's. Makes no garbage when the number of images is `batchSize`; tensors are then read
    * and written where they lie.
    */
-  run(inputs: Inputs<Values> | Inputs<Tensor>, outputs: Inputs<Outputs> | Inputs<Tensor>): void {
+  run(inputs: Inputs<Values> | Inputs<Tensor>, outputs: Inputs<Outputs> | Inputs<Tensor<DType>>): void {
     this.#alive("run");
     const inference = this.#current();
     const from = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "run");
