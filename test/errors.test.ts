@@ -283,13 +283,13 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
   [
     "an unknown preference",
     () => engine.compile(sequential([4], [flatten()]), { prefer: any("size") }),
-    ShapeError,
+    ArgumentError,
     /prefer is "size" but must be "speed" or "memory"/,
   ],
   [
     "batch 0",
     () => engine.compile(sequential([4], [flatten()]), { batchSize: 0 }),
-    ShapeError,
+    ArgumentError,
     /batchSize is 0/,
   ],
   [

@@ -63,19 +63,23 @@ export interface Variable {
   readonly trainable: boolean;
 }
 
+/** A weight of the model: its shape, what initialises it, and its edge. */
+type Found = Pick<Parameter, "shape" | "init"> & { readonly edge: Edge };
+
 /** Turns a description into a graph of ops, and finds or initialises the weights. */
 export class Builder {
   readonly batchSize: number;
   readonly graph = new Graph();
   readonly inputs: Edge[];
   readonly outputs: Edge[];
-  readonly weights: Record<string, Float32Array> = {};
   readonly weightShapes: Record<string, Shape> = {};
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
-  readonly #found = new Map<string, Pick<Parameter, "shape" | "init"> & { readonly edge: Edge }>();
+  readonly #found = new Map<string, Found>();
+  readonly #make: (found: readonly [key: string, Found]) => [key: string, data: Float32Array];
+  #weights: Readonly<Record<string, Float32Array>> | undefined;
   /** Bytes of all weights found so far. */
   #bytes = 0;
 
@@ -114,12 +118,25 @@ export class Builder {
           `compile: weights hold ${describe(unknown[0])}, which no layer takes (${unknown.length} such)`,
         );
     }
-    // Only now that all shapes fit: what cannot be is refused before anything is made.
-    for (const [key, { edge, shape, init }] of this.#found) {
-      if (weights !== "read")
-        this.weights[key] = given ? floats(given[key]) : initialize(init, shape, seed, key);
-      if (!training) edge.data = read ? reading(read, key) : this.weights[key];
+    this.#make = ([key, { shape, init }]) => [
+      key,
+      given ? floats(given[key]) : initialize(init, shape, seed, key),
+    ];
+    if (training) return;
+    for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];
+  }
+
+  /** Given or initialised when they are first asked for: by then all shapes fit, and linear memory has been taken. */
+  get weights(): Readonly<Record<string, Float32Array>> {
+    try {
+      this.#weights ??= Object.fromEntries([...this.#found].map(this.#make));
+    } catch (cause) {
+      if (!(cause instanceof RangeError)) throw cause;
+      throw new MemoryError(`compile: ${this.#bytes} bytes of weights do not fit: ${cause.message}`, {
+        cause,
+      });
     }
+    return this.#weights;
   }
 
   #layer(

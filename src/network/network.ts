@@ -76,8 +76,9 @@ export class Network {
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
     const build = new Builder(this.model, batchSize, weights, seed, undefined, this.#weights.read);
-    this.#weights.begin(build.weights, build.weightShapes);
+    this.#weights.begin(build, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
+    this.#weights.settle();
     if (train) {
       try {
         const given = this.#trainOptionsWith(train);

@@ -21,10 +21,25 @@ export class WeightStore {
     this.#holder = new Arrays({});
   }
 
-  /** Begins with weights of these shapes; arrays are kept as they are, not copied. */
-  begin(weights: Weights, shapes: Readonly<Record<string, Shape>>): void {
+  /** Begins with weights of these shapes, asked for when they are first read; arrays are kept as they are, not copied. */
+  begin(source: { readonly weights: Weights }, shapes: Readonly<Record<string, Shape>>): void {
     this.shapes = shapes;
-    this.#holder = new Arrays(weights);
+    this.#holder = {
+      weight: (name) => this.#begun(source).weight(name),
+      setWeights: (weights) => this.#begun(source).setWeights(weights),
+    };
+  }
+
+  #begun(source: { readonly weights: Weights }): Arrays {
+    const arrays = new Arrays(source.weights);
+    this.#holder = arrays;
+    return arrays;
+  }
+
+  /** From here on the weights are there, and their source is let go of. */
+  settle(): void {
+    for (const name of this.names.slice(0, 1)) this.read(name);
+    if (!this.names.length) this.#holder = new Arrays({});
   }
 
   /** From now on another holds the weights. */
