@@ -104,4 +104,5 @@ export {
   MemoryError,
   ShapeError,
   UnsupportedError,
+  WorkerError,
 } from "./errors.ts";

@@ -156,9 +156,10 @@ describe("a thread pool", () => {
         onMessage: (listener) => {
           if (id === 0) listener("ready");
         },
-        onError: (listener) => {
+        onEnd: (listener) => {
           if (id === 2) listener("no script");
         },
+        unref() {},
         stop: () => stopped.push(id),
       };
     };
