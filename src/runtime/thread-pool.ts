@@ -111,7 +111,10 @@ class ThreadPool implements Executor {
 
   /** A worker has ended by itself or was stopped. */
   ended(worker: number, reason: string): void {
-    if (this.#disposed || !this.#workers[worker]) return;
+    const host = this.#workers[worker];
+    if (this.#disposed || !host) return;
+    // A web worker whose script failed still listens.
+    host.stop();
     this.#workers[worker] = undefined;
     this.#board.free(worker);
     this.threads--;
