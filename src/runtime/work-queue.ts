@@ -49,7 +49,9 @@ const CALLER_SPINS = 0.2;
 const NAP = 10;
 /** A worker that is in for as long after the caller ran out of work is lost: milliseconds, and ranges such as the caller's own. */
 const PATIENCE = 600;
-const PATIENCE_RANGES = 20;
+const PATIENCE_RANGES = 8;
+/** Calls in a row between two looks at the clock, which costs a small call some percent. */
+const CALLS = 4;
 
 const pause: () => void = (Atomics as { pause?: () => void }).pause ?? (() => {});
 
@@ -62,8 +64,11 @@ export class Board {
   readonly #end: number;
   /** The caller may sleep; not so the main thread of a page. */
   readonly #sleeps: boolean;
-  /** Ranges that this thread ran in the call at hand. */
-  #ranges = 0;
+  /** When the call at hand began, or one shortly before it. */
+  #start = 0;
+  #calls = 0;
+  /** Ranges that the caller ran in the call at hand. */
+  #ranges = 1;
   /** The workers that stayed in after the last call. */
   lost: readonly number[] = [];
 
@@ -104,16 +109,18 @@ export class Board {
     // The first range is the caller's, so that it knows how long one takes.
     words[NEXT] = step;
     words[TRAPPED] = 0;
-    const start = performance.now();
     Atomics.add(words, GATE, 1);
-    if (Atomics.load(words, ASLEEP) > 0) Atomics.notify(words, GATE);
+    // Workers are awake only if the last call was a moment ago.
+    const asleep = Atomics.load(words, ASLEEP) > 0;
+    if (asleep) Atomics.notify(words, GATE);
+    if (asleep || ++this.#calls % CALLS === 0) this.#start = performance.now();
     this.#ranges = 1;
     try {
       runRange(kernel, args, 0, Math.min(step, units));
-      this.#work(kernel, args);
+      this.#ranges += this.#work(kernel, args);
     } finally {
       Atomics.add(words, GATE, 1);
-      this.#settle(start);
+      this.#settle();
     }
     if (this.lost.length) throw incomplete(name, this.lost.length);
     if (Atomics.load(words, TRAPPED) !== 0)
@@ -151,48 +158,57 @@ export class Board {
     this.lost = this.lost.filter((other) => other !== worker);
   }
 
-  #work(kernel: Kernel, args: readonly number[]): void {
+  /** Takes ranges until none is left: how many it were. */
+  #work(kernel: Kernel, args: readonly number[]): number {
     const words = this.#words;
     const units = words[UNITS];
     const step = words[STEP];
-    for (;;) {
+    for (let ranges = 0; ; ranges++) {
       const from = Atomics.add(words, NEXT, step);
-      if (from >= units) return;
+      if (from >= units) return ranges;
       runRange(kernel, args, from, Math.min(from + step, units));
-      this.#ranges++;
     }
   }
 
   /** Waits until nobody is in, or somebody stays. */
-  #settle(start: number): void {
+  #settle(): void {
     const words = this.#words;
     for (let slot = WORKERS; slot < this.#end; slot += LINE)
-      if (Atomics.load(words, slot) === IN && !this.#waitFor(slot, start))
+      if (Atomics.load(words, slot) === IN && !this.#waitFor(slot))
         this.lost = [...this.lost, (slot - WORKERS) / LINE];
   }
 
   /** Waits until a worker is out: false when it is lost. */
-  #waitFor(slot: number, start: number): boolean {
+  #waitFor(slot: number): boolean {
     const words = this.#words;
+    // Most are out before a look at the clock were over.
+    if (this.#seesOut(slot)) return true;
     const from = performance.now();
     // One that is lost has taken all the time there is.
-    const patience = this.lost.length ? 0 : PATIENCE + (PATIENCE_RANGES * (from - start)) / this.#ranges;
+    const patience = this.lost.length
+      ? 0
+      : PATIENCE + (PATIENCE_RANGES * (from - this.#start)) / this.#ranges;
     let last = from;
     for (let waited = 0; waited < patience; ) {
       if (this.#sleeps && last - from > CALLER_SPINS) {
         Atomics.store(words, CALLER_ASLEEP, 1);
         Atomics.wait(words, slot, IN, NAP);
         Atomics.store(words, CALLER_ASLEEP, 0);
-        if (Atomics.load(words, slot) === OUT) return true;
-      } else
-        for (let i = 0; i < LOOKS; i++) {
-          if (Atomics.load(words, slot) === OUT) return true;
-          pause();
-        }
+      }
+      if (this.#seesOut(slot)) return true;
       const now = performance.now();
       // Where the whole process or machine stood still, workers had no time either.
       waited += Math.min(now - last, 2 * NAP);
       last = now;
+    }
+    return false;
+  }
+
+  /** Looks at a worker for a few microseconds: whether it is out. */
+  #seesOut(slot: number): boolean {
+    for (let i = 0; i < LOOKS; i++) {
+      if (Atomics.load(this.#words, slot) === OUT) return true;
+      pause();
     }
     return false;
   }
