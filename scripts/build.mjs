@@ -113,11 +113,12 @@ async function buildWorker() {
 }
 
 async function buildPackage() {
-  mkdirSync("dist/modules/runtime/hosts", { recursive: true });
+  for (const folder of ["dist/node", "dist/modules/runtime/hosts"]) mkdirSync(folder, { recursive: true });
   const copies = [
     ["build/simd.wasm", "dist/simd.wasm"],
     ["build/relaxed.wasm", "dist/relaxed.wasm"],
     ["build/worker.js", "dist/worker.js"],
+    ["build/worker.js", "dist/node/worker.js"],
     ["build/worker.js", "dist/modules/runtime/hosts/worker.js"],
     ["node_modules/assemblyscript/LICENSE", "dist/LICENSE-assemblyscript-loader"],
   ];

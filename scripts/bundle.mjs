@@ -1,10 +1,11 @@
-// How the package in dist/ is laid out. Its code is there twice:
+// How the package in dist/ is laid out. Its code is there three times:
 //
-//   index.js, formats/*.js, chunk-*.js   minified bundles, for Node and for pages without a bundler: few files, quick to load
+//   index.js, formats/*.js, chunk-*.js   minified bundles, for pages without a bundler: few files, quick to load
+//   node/**                              the same, not minified, for Node, Deno and Bun, which show the code that throws
 //   modules/**                           a module per source file, for bundlers: they drop whole modules that are not used, and
 //                                        minify what is left
 //
-// Conditions under `exports` choose. Both load simd.js or relaxed.js, which hold a binary each. Declarations: one file per entry.
+// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each. Declarations: one file per entry.
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
@@ -18,8 +19,11 @@ const ENTRIES = {
   "formats/onnx": "src/formats/onnx/index.ts",
 };
 const TARGET = "es2022";
-/** Lines short enough for Node to show the one that throws; the names of errors are strings, see src/errors.ts. */
-const MINIFIED = { bundle: true, format: "esm", target: TARGET, minify: true, lineLimit: 400 };
+const BUNDLED = { bundle: true, format: "esm", target: TARGET };
+/** Lines short enough to be shown; the names of errors are strings, see src/errors.ts. */
+const MINIFIED = { ...BUNDLED, minify: true, lineLimit: 400 };
+/** Lines as long as a terminal shows them, long messages included. */
+const READABLE = { ...BUNDLED, lineLimit: 120 };
 
 /** The file in dist/ that stands for an import of a binary: `../../../build/simd.deflate` is simd.js, `./simd.wasm` itself. */
 function binaryFile(path) {
@@ -33,22 +37,31 @@ export async function bundleWorker(outfile) {
   await build({ ...MINIFIED, entryPoints: ["src/runtime/worker.ts"], outfile });
 }
 
-export async function bundlePackage() {
+/** Bundles of every entry, with the binaries in dist/ left there. */
+async function bundleEntries(outdir, binaries, options) {
   await build({
-    ...MINIFIED,
+    ...options,
     entryPoints: ENTRIES,
     splitting: true,
-    outdir: "dist",
+    outdir,
     chunkNames: "chunk-[hash]",
     plugins: [
       {
         name: "binaries",
         setup({ onResolve }) {
-          onResolve({ filter: BINARY }, ({ path }) => ({ path: `./${binaryFile(path)}`, external: true }));
+          onResolve({ filter: BINARY }, ({ path }) => ({
+            path: binaries + binaryFile(path),
+            external: true,
+          }));
         },
       },
     ],
   });
+}
+
+export async function bundlePackage() {
+  await bundleEntries("dist", "./", MINIFIED);
+  await bundleEntries("dist/node", "../", READABLE);
 }
 
 /** A module whose default export is the bytes of a file. */

@@ -43,3 +43,8 @@ export class UnsupportedError extends ConvolithError {
   static override readonly name: string = "UnsupportedError";
   override readonly code: string = "CONVOLITH_UNSUPPORTED";
 }
+/** A worker was stopped inside a call: its results are incomplete. */
+export class WorkerError extends ConvolithError {
+  static override readonly name: string = "WorkerError";
+  override readonly code: string = "CONVOLITH_WORKER";
+}

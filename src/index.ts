@@ -106,4 +106,5 @@ export {
   MemoryError,
   ShapeError,
   UnsupportedError,
+  WorkerError,
 } from "./errors.ts";

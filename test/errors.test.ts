@@ -17,6 +17,7 @@ import {
   ShapeError,
   sequential,
   UnsupportedError,
+  WorkerError,
 } from "../src/index.ts";
 import { Runtime } from "../src/runtime/instance.ts";
 import { load } from "../src/runtime/wasm.ts";
@@ -337,7 +338,15 @@ describe("bad input", () => {
 });
 
 test("every kind of error has a name and a code of its own, and is a ConvolithError", () => {
-  const kinds = { ShapeError, ArgumentError, FormatError, MemoryError, DisposedError, UnsupportedError };
+  const kinds = {
+    ShapeError,
+    ArgumentError,
+    FormatError,
+    MemoryError,
+    DisposedError,
+    UnsupportedError,
+    WorkerError,
+  };
   for (const [name, Kind] of Object.entries(kinds)) {
     const error = new Kind("m", { cause: 1 });
     expect(error).toBeInstanceOf(ConvolithError);
@@ -401,9 +410,9 @@ test("use after dispose", async () => {
 });
 
 test("engines that cannot be had", async () => {
-  await expect(createEngine({ build: any("avx") })).rejects.toThrow(UnsupportedError);
+  await expect(createEngine({ build: any("avx") })).rejects.toThrow(ArgumentError);
   await expect(createEngine({ build: "relaxed", deterministic: true })).rejects.toThrow(/deterministic/);
-  await expect(createEngine({ wasm: new Uint8Array([0, 1, 2]) })).rejects.toThrow(UnsupportedError);
+  await expect(createEngine({ wasm: new Uint8Array([0, 1, 2]) })).rejects.toThrow(FormatError);
 });
 
 test("wasm from bytes, from a module, and the deterministic build", async () => {

@@ -1,5 +1,6 @@
 // Crews of workers: the same bits for any number of threads, every unit done once, and a reason where there can be no thread pool.
-import { afterEach, describe, expect, it, vi } from "vitest";
+import { availableParallelism } from "node:os";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createEngine, sequential } from "../src/index.ts";
 import {
   add,
@@ -19,7 +20,7 @@ import {
 import { input, model } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
 import { singleThread } from "../src/runtime/executor.ts";
-import { startWorker } from "../src/runtime/hosts/workers.ts";
+import { cores, startWorker } from "../src/runtime/hosts/workers.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { stridedRows } from "../src/runtime/records.ts";
 import { shareMemory } from "../src/runtime/shared-memory.ts";
@@ -156,9 +157,10 @@ describe("a thread pool", () => {
         onMessage: (listener) => {
           if (id === 0) listener("ready");
         },
-        onError: (listener) => {
+        onEnd: (listener) => {
           if (id === 2) listener("no script");
         },
+        unref() {},
         stop: () => stopped.push(id),
       };
     };
@@ -168,6 +170,8 @@ describe("a thread pool", () => {
 });
 
 describe("createEngine({ threads })", () => {
+  // Machines with one core run these, too.
+  beforeEach(() => vi.stubGlobal("navigator", { hardwareConcurrency: 8 }));
   afterEach(() => vi.unstubAllGlobals());
 
   it("runs on so many", async () => {
@@ -200,6 +204,7 @@ describe("createEngine({ threads })", () => {
     vi.stubGlobal("crossOriginIsolated", false);
     expect(await why({ worker: WORKER })).toMatch(/cross-origin isolated/);
     vi.unstubAllGlobals();
+    vi.stubGlobal("navigator", { hardwareConcurrency: 8 });
     vi.stubGlobal("process", { ...process, getBuiltinModule: undefined });
     expect(await why({})).toMatch(/neither web workers nor Node's worker threads/);
   });
@@ -212,18 +217,22 @@ describe("createEngine({ threads })", () => {
     expect([a.info.threads, b.info.threads]).toEqual([2, 2]);
   });
 
-  it("refuses numbers that are none of threads", async () => {
-    for (const threads of [0, -1, 1.5, 1000, Number.NaN, "2" as unknown as number])
-      await expect(createEngine({ threads })).rejects.toThrow(
-        /threads is .* but must be an integer from 1 to 256/,
-      );
-  });
-
-  it("reports a wasm that is none, with threads and without", async () => {
-    for (const threads of [1, 2])
-      await expect(createEngine({ threads, wasm: new Uint8Array([1, 2, 3]) })).rejects.toThrow(
-        "could not load the given wasm",
-      );
+  it("takes no more than the machine runs at once, and says so", async () => {
+    vi.stubGlobal("navigator", { hardwareConcurrency: 2 });
+    using two = await createEngine({ threads: 256, worker: WORKER });
+    expect(two.info).toMatchObject({
+      threads: 2,
+      fallback: "256 threads were asked for, but this machine runs 2 at once",
+    });
+    vi.stubGlobal("navigator", { hardwareConcurrency: 1 });
+    using one = await createEngine({ threads: 2, worker: WORKER });
+    expect(one.info).toMatchObject({
+      threads: 1,
+      fallback: "2 threads were asked for, but this machine runs 1 at once",
+    });
+    // Node 20 has no navigator.
+    vi.stubGlobal("navigator", undefined);
+    expect(cores()).toBe(availableParallelism());
   });
 });
 
@@ -244,8 +253,10 @@ describe("web workers", () => {
       }
     }
     vi.stubGlobal("Worker", Worker);
+    vi.stubGlobal("process", undefined);
     const worker = startWorker();
     worker.post("hello");
+    worker.unref();
     worker.stop();
     startWorker("https://example.org/w.js");
     expect(String(made[0][0])).toMatch(/\/worker\.js$/);

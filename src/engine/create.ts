@@ -1,9 +1,16 @@
 // Makes an engine: probes the host, finds the binary, loads it.
 import { ConvolithError, UnsupportedError } from "../errors.ts";
-import { binary, startWorker, whyNoThreads } from "../runtime/hosts/default.ts";
+import { binary, cores, startWorker, whyNoThreads } from "../runtime/hosts/default.ts";
 import { Runtime } from "../runtime/instance.ts";
-import { fetchSource, hasRelaxedSimd, load, type WasmSource } from "../runtime/wasm.ts";
-import { type Checks, checkOptions } from "../validate.ts";
+import {
+  fetchSource,
+  hasRelaxedSimd,
+  isWasmSource,
+  type LoadedSource,
+  load,
+  type WasmSource,
+} from "../runtime/wasm.ts";
+import { aFlag, anInteger, aWord, type Checks, checkOptions, describe, refuse } from "../validate.ts";
 import { Engine } from "./engine.ts";
 
 export type { WasmSource };
@@ -16,67 +23,87 @@ export interface EngineOptions {
   /** The same bits on every host: the baseline build, which never fuses multiply and add, and no Winograd. Default false. */
   deterministic?: boolean;
   /**
-   * How many threads share the work of every kernel, the caller among them; at most what `navigator.hardwareConcurrency` says
-   * makes sense. Results are the same bits for any number. Where the host has no shared memory or no workers one thread runs,
-   * and `engine.info.fallback` says why. Default 1.
+   * How many threads share the work of every kernel, the caller among them, from 1 to 1024; no more run than the machine runs at
+   * once, nor more than one where the host has no shared memory or no workers: `engine.info.fallback` says why. Results are the
+   * same bits for any number. Default 1.
    */
   threads?: number;
   /** Where the package's `worker.js` lies, if a bundler does not find it beside the code. Only used with threads. */
   worker?: URL | string;
 }
 
-/** More than any machine this runs on has cores; a typing error would start thousands of workers. */
-const MAX_THREADS = 256;
+/** A typing error rather than a machine. */
+const MAX_THREADS = 1024;
+
+const WASM = "a WebAssembly.Module, its bytes, a Response, a URL, or a promise of one";
 
 const ENGINE: Checks<EngineOptions> = {
-  wasm: true,
-  build: true,
-  deterministic: true,
-  threads: true,
-  worker: true,
+  wasm(value, name, where) {
+    if (!isWasmSource(value) && typeof (value as PromiseLike<unknown> | null)?.then !== "function")
+      refuse(value, name, where, WASM);
+  },
+  build: aWord("simd", "relaxed"),
+  deterministic: aFlag,
+  threads: anInteger(1, MAX_THREADS),
+  worker(value, name, where) {
+    if (typeof value !== "string" && !(value instanceof URL)) refuse(value, name, where, "a URL");
+  },
 };
 
-/** Loads the kernels and makes an engine with a memory of its own. Rejects with UnsupportedError where WebAssembly SIMD is missing. */
+/**
+ * Loads the kernels and makes an engine with a memory of its own. Rejects with ArgumentError where an option has a value it cannot
+ * have, with FormatError where `wasm` is no WebAssembly or another module, and with UnsupportedError where it cannot be loaded, the host
+ * lacks WebAssembly SIMD or what is asked for, or two options contradict one another.
+ */
 export async function createEngine(options: EngineOptions = {}): Promise<Engine> {
   checkOptions("createEngine", options, ENGINE);
-  const { build, deterministic = false } = options;
-  if (build !== undefined && build !== "simd" && build !== "relaxed")
-    throw new UnsupportedError(
-      `createEngine: build is ${JSON.stringify(build)} but must be "simd" or "relaxed"`,
-    );
-  if (build === "relaxed" && deterministic)
-    throw new UnsupportedError(
-      'createEngine: deterministic results need build "simd"; relaxed SIMD differs between hosts',
-    );
+  const { build, deterministic = false, threads = 1, worker } = options;
+  if (build === "relaxed" && deterministic) throw new UnsupportedError(`createEngine: ${DETERMINISTIC}`);
   if (build === "relaxed" && !hasRelaxedSimd())
     throw new UnsupportedError('createEngine: this host has no relaxed SIMD; leave build out, or use "simd"');
-  const { threads = 1, worker } = options;
-  if (!Number.isInteger(threads) || threads < 1 || threads > MAX_THREADS)
-    throw new UnsupportedError(
-      `createEngine: threads is ${threads} but must be an integer from 1 to ${MAX_THREADS}`,
-    );
   const chosen = build ?? (!deterministic && hasRelaxedSimd() ? "relaxed" : "simd");
-  const wasm = options.wasm ?? binary(chosen);
   try {
-    if (threads === 1) return new Engine(new Runtime(await load(wasm), { deterministic }));
-    const source = await fetchSource(wasm);
-    let fallback = whyNoThreads();
-    if (!fallback)
-      try {
-        // A chunk of its own, for those who want it.
-        const { loadShared, startThreads } = await import("../runtime/thread-pool.ts");
-        const instance = await loadShared(source);
-        const executor = await startThreads(threads, instance.share!, () => startWorker(worker));
-        return new Engine(new Runtime(instance, { deterministic, executor }));
-      } catch (error) {
-        fallback = (error as Error).message;
-      }
-    return new Engine(new Runtime(await load(source), { deterministic }), fallback);
+    const given = await (options.wasm ?? binary(chosen));
+    if (!isWasmSource(given)) refuse(given, "wasm", "createEngine", WASM);
+    const source = await fetchSource(given);
+    const { runtime, fallback } = await start(source, threads, deterministic, worker);
+    const loaded = runtime.relaxed ? "relaxed" : "simd";
+    if (loaded !== (build ?? loaded) || (runtime.relaxed && deterministic)) {
+      runtime.dispose();
+      const why = deterministic ? DETERMINISTIC : `build is "${build}"`;
+      throw new UnsupportedError(`createEngine: ${why}, but the given wasm is the ${loaded} build`);
+    }
+    return new Engine(runtime, fallback);
   } catch (cause) {
     if (cause instanceof ConvolithError) throw cause;
-    const what = options.wasm ? "the given wasm" : `the ${chosen} build`;
-    throw new UnsupportedError(`createEngine: could not load ${what}: ${(cause as Error).message}`, {
-      cause,
-    });
+    const what = options.wasm !== undefined ? "the given wasm" : `the ${chosen} build`;
+    const why = cause instanceof Error ? cause.message : describe(cause);
+    throw new UnsupportedError(`createEngine: could not load ${what}: ${why}`, { cause });
   }
+}
+
+const DETERMINISTIC = 'deterministic results need build "simd"; relaxed SIMD differs between hosts';
+
+/** The kernels on so many threads, or on fewer and why. */
+async function start(
+  source: LoadedSource,
+  asked: number,
+  deterministic: boolean,
+  worker: URL | string | undefined,
+): Promise<{ runtime: Runtime; fallback?: string | undefined }> {
+  let fallback = asked > 1 ? whyNoThreads() : undefined;
+  const threads = fallback ? 1 : Math.min(asked, cores() || asked);
+  if (threads < asked)
+    fallback ??= `${asked} threads were asked for, but this machine runs ${threads} at once`;
+  if (threads > 1)
+    try {
+      // A chunk of its own, for those who want it.
+      const { loadShared, startThreads } = await import("../runtime/thread-pool.ts");
+      const instance = await loadShared(source);
+      const executor = await startThreads(threads, instance.share!, () => startWorker(worker));
+      return { runtime: new Runtime(instance, { deterministic, executor }), fallback };
+    } catch (error) {
+      fallback = (error as Error).message;
+    }
+  return { runtime: new Runtime(await load(source), { deterministic }), fallback };
 }

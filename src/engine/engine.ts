@@ -30,14 +30,21 @@ export interface EngineInfo {
 export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps {}
 
 class EngineClass {
-  readonly info: EngineInfo;
   readonly #runtime: Runtime;
+  readonly #fallback: string | undefined;
 
   /** @internal Use `createEngine`. */
   constructor(runtime: Runtime, fallback?: string) {
     this.#runtime = runtime;
-    const build = runtime.checked ? "checked" : runtime.relaxed ? "relaxed" : "simd";
-    this.info = { build, threads: runtime.executor.threads, ...(fallback === undefined ? {} : { fallback }) };
+    this.#fallback = fallback;
+  }
+
+  /** Which build runs and on how many threads, now: a worker that ends is missing from then on. */
+  get info(): EngineInfo {
+    const { checked, relaxed, executor } = this.#runtime;
+    const build = checked ? "checked" : relaxed ? "relaxed" : "simd";
+    const fallback = [this.#fallback, executor.fallback].filter(Boolean).join("; ");
+    return { build, threads: executor.threads, ...(fallback && { fallback }) };
   }
 
   /** Bytes: `live` allocated now, `peak` the most ever, `capacity` held from the host. */

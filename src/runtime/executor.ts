@@ -1,4 +1,4 @@
-// Runs a kernel over its range of units: singleThread, or with a crew of workers (threads.ts).
+// Runs a kernel over its range of units: on one thread, or with workers (thread-pool.ts).
 import type { Kernel, KernelName } from "./wasm.ts";
 
 /** A call with every address settled. */
@@ -15,6 +15,8 @@ export interface BoundCall {
 export interface Executor {
   /** How many work, the caller among them. */
   readonly threads: number;
+  /** Why they are fewer than were started; undefined when they are not. */
+  readonly fallback?: string | undefined;
   run(call: BoundCall): void;
   dispose(): void;
 }

@@ -49,6 +49,7 @@ export class Runtime {
 
   /** Stops the executor and lets go of the instance and its memory: the host can take back every byte. */
   dispose(): void {
+    if (this.disposed) return;
     this.executor.dispose();
     this.#instance = undefined;
     this.#memory = undefined;

@@ -1,6 +1,7 @@
 // Threads need a module whose memory is shared, and whether it is belongs to the type of the memory a module imports. The code
 // is the same in every other byte, so no second binary is shipped: the type is rewritten before the module is compiled.
 
+import { ConvolithError } from "../errors.ts";
 import { type Instance, kernelsOf, make } from "./wasm.ts";
 
 const IMPORTS = 2; // id of a section
@@ -102,9 +103,9 @@ function sharedMemory(): WebAssembly.Memory {
 /** An instance with a memory that threads can share. A compiled module must have been compiled so. */
 export async function loadShared(wasm: WebAssembly.Module | BufferSource): Promise<Instance> {
   const memory = sharedMemory();
-  const compiled = wasm instanceof WebAssembly.Module;
-  const { instance, module } = await make(compiled ? wasm : shareMemory(wasm), memory).catch((cause) => {
-    if (!compiled) throw cause;
+  const bytes = wasm instanceof WebAssembly.Module ? undefined : shareMemory(wasm);
+  const { instance, module } = await make(bytes ?? wasm, memory).catch((cause) => {
+    if (bytes || cause instanceof ConvolithError) throw cause;
     throw new Error("the given module was compiled with a memory that is not shared; give its bytes", {
       cause,
     });

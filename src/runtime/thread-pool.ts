@@ -1,5 +1,7 @@
-// A executor of workers: started once, each with an instance of its own over the one shared memory; see board.ts for how they work.
+// An executor with workers: started once, each with an instance of its own over the one shared memory; see work-queue.ts for how
+// they work.
 
+import { WorkerError } from "../errors.ts";
 import { type BoundCall, type Executor, runCall } from "./executor.ts";
 import type { Share } from "./wasm.ts";
 import { Board } from "./work-queue.ts";
@@ -14,8 +16,18 @@ export interface Peer {
 
 /** A worker as its starter sees it. */
 export interface HostWorker extends Peer {
-  onError(listener: (reason: string) => void): void;
+  /** The worker failed or ended: it runs no more. A host may not say so of a worker that was stopped. */
+  onEnd(listener: (reason: string) => void): void;
+  /** From now on it does not keep the process alive. Comes after all listeners, which do. */
+  unref(): void;
   stop(): void;
+}
+
+/** What a worker is told first. */
+export interface Task extends Share {
+  board: SharedArrayBuffer;
+  /** Its number, from 0. */
+  worker: number;
 }
 
 /** How long workers may take to start. They load a few kilobytes; a host that needs longer has most likely lost them. */
@@ -27,40 +39,90 @@ export async function startThreads(
   share: Share,
   start: () => HostWorker,
 ): Promise<Executor> {
-  const board = new Board();
-  const workers: HostWorker[] = [];
-  const stop = () => {
-    for (const worker of workers) worker.stop();
-  };
+  const board = new Board(threads - 1);
+  const pool = new ThreadPool(board, share);
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const late = new Promise<never>((_, reject) => {
       timer = setTimeout(() => reject(new Error(`workers did not start within ${PATIENCE} ms`)), PATIENCE);
     });
-    const ready = Array.from({ length: threads - 1 }, () => {
-      const worker = start();
-      workers.push(worker);
+    const ready = Array.from({ length: threads - 1 }, (_, worker) => {
+      const host = start();
+      pool.add(host);
       return new Promise<void>((resolve, reject) => {
-        worker.onMessage(() => resolve());
-        worker.onError((reason) => reject(new Error(`a worker did not start: ${reason}`)));
-        worker.post({ module: share.module, memory: share.memory, board: board.memory });
+        host.onMessage(() => resolve());
+        host.onEnd((reason) => {
+          reject(new Error(`a worker did not start: ${reason}`));
+          pool.ended(worker, reason);
+        });
+        host.post({ ...share, board: board.memory, worker } satisfies Task);
       });
     });
     await Promise.race([Promise.all(ready), late]);
   } catch (error) {
-    stop();
+    pool.dispose();
     throw error;
   } finally {
     clearTimeout(timer);
   }
-  const index = new Map(share.names.map((name, i) => [name, i]));
-  return {
-    threads,
-    run(call: BoundCall): void {
-      if (call.units < 2) runCall(call);
-      else if (board.run(index.get(call.name)!, call.kernel, call.args, call.units, threads))
-        throw new Error(`internal: ${call.name} trapped on a worker`);
-    },
-    dispose: stop,
-  };
+  pool.unref();
+  return pool;
+}
+
+/** The caller and its workers; those that end are done without. */
+class ThreadPool implements Executor {
+  readonly #board: Board;
+  readonly #index: ReadonlyMap<string, number>;
+  /** By number; undefined once it has ended. */
+  readonly #workers: (HostWorker | undefined)[] = [];
+  #disposed = false;
+  threads = 1;
+  fallback: string | undefined;
+
+  constructor(board: Board, share: Share) {
+    this.#board = board;
+    this.#index = new Map(share.names.map((name, i) => [name, i]));
+  }
+
+  add(worker: HostWorker): void {
+    this.#workers.push(worker);
+    this.threads++;
+  }
+
+  unref(): void {
+    for (const worker of this.#workers) worker?.unref();
+  }
+
+  run(call: BoundCall): void {
+    // One that is only late could still write into memory that is in use again.
+    if (this.#board.lost.length)
+      throw new WorkerError(
+        "the engine lost a worker inside a call and runs nothing until the worker is known to have ended: make a new engine, or wait",
+      );
+    const { name, kernel, args, units } = call;
+    try {
+      if (units < 2 || this.threads === 1) runCall(call);
+      else this.#board.run(name, this.#index.get(name)!, kernel, args, units, this.threads);
+    } catch (error) {
+      for (const worker of this.#board.lost) this.#workers[worker]?.stop();
+      throw error;
+    }
+  }
+
+  /** A worker has ended by itself or was stopped. */
+  ended(worker: number, reason: string): void {
+    const host = this.#workers[worker];
+    if (this.#disposed || !host) return;
+    // A web worker whose script failed still listens.
+    host.stop();
+    this.#workers[worker] = undefined;
+    this.#board.free(worker);
+    this.threads--;
+    this.fallback ??= `a worker ended: ${reason}`;
+  }
+
+  dispose(): void {
+    this.#disposed = true;
+    for (const worker of this.#workers) worker?.stop();
+  }
 }

@@ -3,6 +3,7 @@ import { instantiate } from "@assemblyscript/loader";
 import { BUILD_CHECKED, BUILD_RELAXED } from "../../assembly/abi.ts";
 import type { KernelArguments } from "../../build/kernels.js";
 import type { instantiate as generated } from "../../build/simd.js";
+import { FormatError } from "../errors.ts";
 
 export * from "../../assembly/abi.ts";
 
@@ -13,8 +14,14 @@ export type KernelName = keyof KernelArguments;
 export type Kernel = (...args: number[]) => void;
 export type Kernels = Readonly<Record<KernelName, Kernel>>;
 
+/** What a WebAssembly binary begins with. */
+const MAGIC = [0, 0x61, 0x73, 0x6d];
+
 /** What `createEngine({ wasm })` takes: a compiled module, its bytes, a response, or where to fetch it. */
 export type WasmSource = WebAssembly.Module | BufferSource | Response | URL | string;
+
+/** A source with its bytes at hand. */
+export type LoadedSource = WebAssembly.Module | BufferSource;
 
 export interface Instance {
   kernels: Kernels;
@@ -35,35 +42,66 @@ export interface Share {
   names: readonly KernelName[];
 }
 
-/** A URL is fetched; everything else is as it came. */
-async function fetched(
-  source: WasmSource | Promise<WasmSource>,
-): Promise<WebAssembly.Module | BufferSource | Response> {
-  const wasm = await source;
-  return typeof wasm === "string" || wasm instanceof URL ? fetch(wasm) : wasm;
+const isModule = (value: unknown): boolean => kind(value) === "WebAssembly.Module";
+const isResponse = (value: unknown): value is Response => kind(value) === "Response";
+const isBytes = (value: unknown): boolean => ArrayBuffer.isView(value) || kind(value) === "ArrayBuffer";
+
+/** Holds for objects of other realms, too. */
+function kind(value: unknown): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
 }
 
-/** What can be loaded more than once: a URL is fetched, a response read. */
-export async function fetchSource(
-  source: WasmSource | Promise<WasmSource>,
-): Promise<WebAssembly.Module | BufferSource> {
-  const wasm = await fetched(source);
-  return typeof Response !== "undefined" && wasm instanceof Response
-    ? await wasm.arrayBuffer()
-    : (wasm as WebAssembly.Module | BufferSource);
+export function isWasmSource(value: unknown): value is WasmSource {
+  return (
+    typeof value === "string" ||
+    value instanceof URL ||
+    isModule(value) ||
+    isBytes(value) ||
+    isResponse(value)
+  );
+}
+
+/** What can be loaded more than once: a URL is fetched, a response read. Throws FormatError where bytes are no WebAssembly. */
+export async function fetchSource(source: WasmSource): Promise<LoadedSource> {
+  const wasm = typeof source === "string" || source instanceof URL ? await fetch(source) : source;
+  let name = "it";
+  let binary = wasm as LoadedSource;
+  if (isResponse(wasm)) {
+    name = wasm.url || name;
+    if (!wasm.ok) throw new Error(`${name} was answered with ${wasm.status} ${wasm.statusText}`.trim());
+    binary = await wasm.arrayBuffer();
+  }
+  if (isModule(binary)) return binary;
+  const bytes = ArrayBuffer.isView(binary)
+    ? new Uint8Array(binary.buffer as ArrayBuffer, binary.byteOffset, binary.byteLength)
+    : new Uint8Array(binary as ArrayBuffer);
+  if (!MAGIC.every((byte, i) => bytes[i] === byte)) {
+    const first = String.fromCharCode(...bytes.subarray(0, 40));
+    const shown = `${bytes.length} bytes that begin with ${JSON.stringify(first)}`;
+    throw new FormatError(`createEngine: the given wasm is no WebAssembly: ${name} has ${shown}`);
+  }
+  return bytes;
 }
 
 /** Builds an instance with a memory of its own. */
-export async function load(source: WasmSource | Promise<WasmSource>): Promise<Instance> {
-  return (await make(await fetched(source), new WebAssembly.Memory({ initial: 1 }))).instance;
+export async function load(source: LoadedSource): Promise<Instance> {
+  return (await make(source, new WebAssembly.Memory({ initial: 1 }))).instance;
 }
 
 /** Builds an instance over a memory. */
 export async function make(
-  wasm: WebAssembly.Module | BufferSource | Response,
+  wasm: LoadedSource,
   memory: WebAssembly.Memory,
 ): Promise<{ instance: Instance; module: WebAssembly.Module }> {
-  const { instance, module } = await instantiate(wasm as WebAssembly.Module, { env: { memory } });
+  const module = isModule(wasm)
+    ? (wasm as WebAssembly.Module)
+    : await WebAssembly.compile(wasm as BufferSource);
+  const exports = WebAssembly.Module.exports(module).map(({ name }) => name);
+  if (!exports.includes("build_flags") || !exports.includes("heap_base"))
+    throw new FormatError(
+      "createEngine: the given wasm is another module: it lacks the exports build_flags and heap_base of convolith's",
+    );
+  const { instance } = await instantiate(module, { env: { memory } });
   // The instance's own exports: the loader's copies are wrapped, and a wrapper makes garbage at every call.
   const e = instance.exports as unknown as Exports & Kernels;
   const flags = e.build_flags();

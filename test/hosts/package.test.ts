@@ -1,5 +1,5 @@
 // The packed package in Node and TypeScript, and as its linters see it.
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -83,6 +83,27 @@ test.each(["this Node", "22", "24"])("runs on Node: %s", (version) => {
   expect(said).toMatch(/^ShapeError: /);
   expect(said.length).toBeLessThan(2000);
   if (version !== "this Node") expect(build).toBe("relaxed");
+});
+
+test("an error that nobody catches is shown with the line that throws, not with a screen full of minified code", () => {
+  const program = `
+    import { createEngine } from "convolith";
+    const engine = await createEngine();
+    engine.tensor([1, 2, 3], [2]);`;
+  writeFileSync(join(project, "uncaught.mjs"), program);
+  const { status, stderr } = spawnSync(process.execPath, ["uncaught.mjs"], {
+    cwd: project,
+    encoding: "utf8",
+    env,
+  });
+  expect(status).toBe(1);
+  const lines = stderr.split("\n");
+  expect(lines[0]).toMatch(/node_modules\/convolith\/dist\/node\/.*\.js:\d+$/);
+  expect(lines[1]).toMatch(/^ +throw new ShapeError\($|^ +throw new ShapeError\(.*;$/);
+  expect(stderr).toMatch(/^ShapeError: /m);
+  // The names that functions have in the source.
+  expect(stderr).toMatch(/^ +at checkLength \(/m);
+  expect(lines.filter((line) => line.length > 200)).toEqual([]);
 });
 
 test("publint and are-the-types-wrong find nothing", () => {

@@ -11,4 +11,4 @@ export async function binary(build: "simd" | "relaxed"): Promise<WasmSource> {
   return await new Response(inflated).arrayBuffer();
 }
 
-export { startWorker, whyNoThreads } from "./workers.ts";
+export { cores, startWorker, whyNoThreads } from "./workers.ts";

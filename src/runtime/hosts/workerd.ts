@@ -11,6 +11,8 @@ export async function binary(build: "simd" | "relaxed"): Promise<WasmSource> {
 
 export const whyNoThreads = (): string | undefined => "this runtime has no workers";
 
+export const cores = (): number | undefined => undefined;
+
 export function startWorker(): HostWorker {
   throw new Error(whyNoThreads());
 }
