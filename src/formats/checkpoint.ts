@@ -3,6 +3,7 @@
 import { FormatError } from "../errors.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Shape } from "../tensor.ts";
+import { describe } from "../validate.ts";
 import type { FileBytes } from "./bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
@@ -43,8 +44,11 @@ export function writeCheckpoint(
   return writeSafetensors({ tensors, metadata });
 }
 
-/** Throws FormatError where the bytes are no such file. A file of bare weights has neither model nor progress. */
-export function readCheckpoint(bytes: Uint8Array | ArrayBuffer): Checkpoint {
+/**
+ * Throws FormatError where the bytes are no such file. A file of bare weights has neither model nor progress. Weights and state are
+ * objects without prototype, as names are the file's.
+ */
+export function readCheckpoint(bytes: unknown): Checkpoint {
   const { tensors, metadata } = readSafetensors(bytes);
   const parse = (key: string): unknown => {
     if (metadata[key] === undefined) return undefined;
@@ -58,16 +62,26 @@ export function readCheckpoint(bytes: Uint8Array | ArrayBuffer): Checkpoint {
   };
   const model = parse(MODEL);
   if (model !== undefined) checkModel(model);
-  const training = parse(TRAINING) as { options: unknown; steps: number } | undefined;
-  if (training && !(Number.isInteger(training.steps) && training.steps >= 0))
-    throw new FormatError(
-      `safetensors: the training has taken ${training.steps} steps, which is no number of steps`,
-    );
-  const [weights, state]: Record<string, Float32Array>[] = [{}, {}];
+  const training = parse(TRAINING);
+  const weights: Record<string, Float32Array> = Object.create(null);
+  const state: Record<string, Float32Array> = Object.create(null);
   for (const [name, { data }] of Object.entries(tensors))
     if (name.startsWith(STATE)) state[name.slice(STATE.length)] = data;
     else weights[name] = data;
-  return { model: model as Model | undefined, weights, progress: training && { ...training, state } };
+  return { model, weights, progress: training === undefined ? undefined : progressOf(training, state) };
+}
+
+function progressOf(training: unknown, state: Weights): Progress {
+  if (typeof training !== "object" || training === null || Array.isArray(training))
+    throw new FormatError(
+      `safetensors: the metadata "${TRAINING}" is ${describe(training)} but must be an object`,
+    );
+  const { options, steps } = training as { options?: unknown; steps?: unknown };
+  if (!Number.isSafeInteger(steps) || (steps as number) < 0)
+    throw new FormatError(
+      `safetensors: the training has taken ${describe(steps)} steps, which is no number of steps`,
+    );
+  return { options, steps: steps as number, state };
 }
 
 /**
