@@ -111,8 +111,8 @@ export function readSafetensors(file: unknown): SafeTensors {
         metadata[key] = typeof text === "string" ? text : fail("__metadata__ must hold texts by name");
   checkTiling(entries, values.length);
   const tensors: Record<string, StoredTensor> = Object.create(null);
+  // A copy, as typed arrays must begin at a multiple of their element's size, and tensors may begin anywhere.
   for (const { name, type, shape, from, to } of entries)
-    // A copy, as typed arrays must begin at a multiple of their element's size, and tensors may begin anywhere.
     tensors[name] = { shape, data: type.read(values.slice(from, to).buffer as ArrayBuffer) };
   return { tensors, metadata };
 }
@@ -195,7 +195,8 @@ function readEntry(name: string, entry: unknown, length: number): TensorEntry {
   const [from, to] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
   if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0)
     fail(`${tensor} has data_offsets ${describe(offsets)} but must have [first byte, last byte]`);
-  if (to > length) fail(`${tensor} lies at bytes ${from} to ${to} but the file holds ${length} bytes of values`);
+  if (to > length)
+    fail(`${tensor} lies at bytes ${from} to ${to} but the file holds ${length} bytes of values`);
   if (to - from !== size)
     fail(`${tensor} of shape ${describe(shape)} needs ${size} bytes but has ${to - from}`);
   return { name, type, shape: shape as number[], from, to };
@@ -214,7 +215,9 @@ function checkTiling(entries: readonly TensorEntry[], length: number): void {
     end = to;
   }
   if (end !== length)
-    fail(`the tensors end at byte ${end} but the file holds ${length} bytes of values: ${length - end} too many`);
+    fail(
+      `the tensors end at byte ${end} but the file holds ${length} bytes of values: ${length - end} too many`,
+    );
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
