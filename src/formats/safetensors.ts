@@ -68,7 +68,7 @@ const OPENING = 0x7b;
  * @param file Tensors by name, and text by name; metadata without entries is left out of the file.
  */
 export function writeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array<ArrayBuffer> {
-  const header: Record<string, Entry | Readonly<Record<string, string>>> = {};
+  const header: Record<string, Entry | Readonly<Record<string, string>>> = Object.create(null);
   if (Object.keys(metadata).length) header.__metadata__ = metadata;
   let offset = 0;
   for (const [name, { shape, data }] of Object.entries(tensors)) {

@@ -93,9 +93,9 @@ export class Importer {
     for (const { layer, call, reads } of calls) {
       const read = reads.map((source) => value(source, layer.where));
       const values = this.#call(layer, read);
-      const before = made.get(layer);
-      if (before) before[call] = values;
-      else made.set(layer, Object.assign([], { [call]: values }));
+      const all = made.get(layer) ?? [];
+      all[call] = values;
+      made.set(layer, all);
     }
     return outputs.map((source) => value(source, `${where}: output_layers`));
   }

@@ -47,7 +47,7 @@ export function readManifest(manifest: unknown): Manifest {
   const entries: Entry[] = [];
   let total = 0;
   let decoded = 0;
-  manifest.forEach((group, g) => {
+  for (const [g, group] of manifest.entries()) {
     const where = `weightsManifest[${g}]`;
     if (!isObject(group) || !Array.isArray(group.paths) || !Array.isArray(group.weights))
       throw new FormatError(`tfjs: ${where} must have paths and weights, both lists`);
@@ -69,7 +69,7 @@ export function readManifest(manifest: unknown): Manifest {
       entries.push(entry);
       decoded += bytesOfShape(entry.shape, 4)!;
     }
-  });
+  }
   return { paths: [...paths], entries, total, decoded };
 }
 

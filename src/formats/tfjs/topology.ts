@@ -33,7 +33,8 @@ export interface Reference {
 export function readLayers(config: unknown, path: readonly string[], where: string): KerasLayer[] {
   const list = isObject(config) ? config.layers : config;
   if (!Array.isArray(list)) throw new FormatError(`${where}: config has no list of layers`);
-  const layers = list.map((entry, i) => readLayer(entry, `${where}: layers[${i}]`, path));
+  // Array.from, as map() leaves holes.
+  const layers = Array.from(list, (entry, i) => readLayer(entry, `${where}: layers[${i}]`, path));
   if (!layers.length) throw new FormatError(`${where}: has no layers`);
   const names = new Set<string>();
   for (const { name } of layers) {
@@ -65,7 +66,7 @@ function readLayer(entry: unknown, where: string, path: readonly string[]): Kera
   if (!isObject(entry.config) && !MODELS.includes(kind)) throw new FormatError(`${layer}: has no config`);
   const nodes = entry.inbound_nodes ?? [];
   if (!Array.isArray(nodes)) throw new FormatError(`${layer}: inbound_nodes must be a list`);
-  const calls = nodes.map((node) => readReferences(node, `${layer}: inbound_nodes`));
+  const calls = Array.from(nodes, (node) => readReferences(node, `${layer}: inbound_nodes`));
   return { name, kind, config, path: own, where: layer, calls };
 }
 
@@ -81,7 +82,7 @@ export function readReferences(value: unknown, where: string): Reference[] {
       ? [value]
       : value;
   if (!Array.isArray(list)) throw new FormatError(`${where}: must be a list`);
-  return list.map((reference: unknown) => {
+  return Array.from(list, (reference: unknown) => {
     const [layer, call = 0, output = 0, args = null]: unknown[] = Array.isArray(reference) ? reference : [];
     const valid = Number.isSafeInteger(call) && Number.isSafeInteger(output);
     if (typeof layer !== "string" || !valid || !(args === null || isObject(args)))
