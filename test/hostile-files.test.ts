@@ -188,10 +188,10 @@ describe("checkpoints", () => {
 
   it("may hold any training options", () => {
     using net = new Network(runtime, model, { seed: 2 });
-    const before = net.predict([1, 2] as never);
     const { progress } = readCheckpoint(file());
-    const live = runtime.memory.use.live;
     survives({ ...(progress!.options as object), freeze: ["d"], clipNorm: 1, dropoutSeed: 1 }, (stored) => {
+      const before = net.predict([1, 2] as never);
+      const { live } = runtime.memory.use;
       try {
         resume(net, withTraining({ options: stored, steps: 1 }));
       } catch (error) {
@@ -200,7 +200,6 @@ describe("checkpoints", () => {
         expect(runtime.memory.use.live).toBe(live);
         throw error;
       }
-      throw new FormatError("taken: a new network for the next");
     });
   });
 
