@@ -407,14 +407,14 @@ describe("a description", () => {
     [
       "an input of size 0",
       (m) => (m.inputs[0].shape = [0]),
-      ShapeError,
-      'compile: input "x" has shape [0], whose dimension 0 is 0',
+      FormatError,
+      'model: input "x" has shape [0] but must have a list of integers of at least 1, or null',
     ],
     [
       "an input whose size is text",
       (m) => (m.inputs[0].shape = ["4"]),
-      ShapeError,
-      'compile: input "x" has shape ["4"], whose dimension 0 is "4"',
+      FormatError,
+      'model: input "x" has shape ["4"] but must have a list of integers',
     ],
   ];
   for (const [what, breaks, kind, message] of UNFIT)

@@ -1,6 +1,8 @@
 // The safetensors format: what is written is read back, every stored type is converted, damaged files are refused.
+import vm from "node:vm";
 import { describe, expect, it } from "vitest";
-import { FormatError } from "../src/errors.ts";
+import { ArgumentError, FormatError, UnsupportedError } from "../src/errors.ts";
+import { fromSafetensors } from "../src/formats/checkpoint.ts";
 import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
 
 /** A file of that header and those values; the header may be anything. */
@@ -60,6 +62,10 @@ describe("safetensors", () => {
     expect(readOne("I16", Int16Array.of(7, -7000))).toEqual([7, -7000]);
     expect(readOne("I8", Int8Array.of(7, -70))).toEqual([7, -70]);
     expect(readOne("U8", Uint8Array.of(7, 200))).toEqual([7, 200]);
+    expect(readOne("BOOL", Uint8Array.of(0, 1))).toEqual([0, 1]);
+    expect(readOne("U16", Uint16Array.of(7, 65535))).toEqual([7, 65535]);
+    expect(readOne("U32", Uint32Array.of(7, 2 ** 32 - 2 ** 10))).toEqual([7, 2 ** 32 - 2 ** 10]);
+    expect(readOne("U64", BigUint64Array.of(7n, 2n ** 63n))).toEqual([7, 2 ** 63]);
   });
 
   it("converts every half precision number as its formula says", () => {
@@ -76,10 +82,101 @@ describe("safetensors", () => {
     }
   });
 
+  it("reads any buffer and any view of one", () => {
+    const bytes = writeSafetensors({
+      tensors: { t: { shape: [2], data: Float32Array.of(1, 2) } },
+      metadata: {},
+    });
+    const shared = new Uint8Array(new SharedArrayBuffer(bytes.length + 1));
+    shared.set(bytes, 1);
+    const foreign = vm.runInNewContext(`new Uint8Array([${bytes}]).buffer`);
+    expect(foreign instanceof ArrayBuffer).toBe(false);
+    for (const file of [
+      bytes,
+      bytes.buffer,
+      Buffer.from(bytes),
+      new DataView(bytes.buffer),
+      shared.subarray(1),
+      foreign,
+      new Uint8Array(foreign),
+    ])
+      expect(readSafetensors(file).tensors.t).toEqual({ shape: [2], data: Float32Array.of(1, 2) });
+  });
+
+  it.each<[what: string, file: unknown, message: string]>([
+    [
+      "text",
+      "model.safetensors",
+      'the file is "model.safetensors" but must be an ArrayBuffer or a Uint8Array',
+    ],
+    ["nothing", undefined, "the file is undefined but must be"],
+    ["a promise", Promise.resolve(), "the file is a Promise but must be"],
+    ["what only looks like a buffer", { byteLength: 8, [Symbol.toStringTag]: "ArrayBuffer" }, "but must be"],
+    ["a list", [1, 2], "the file is [1,2] but must be"],
+  ])("takes no %s for a file", (_, file, message) => {
+    for (const read of [readSafetensors, fromSafetensors] as ((file: unknown) => unknown)[]) {
+      expect(() => read(file)).toThrow(ArgumentError);
+      expect(() => read(file)).toThrow(message);
+      expect(() => read(file)).toThrow(/^safetensors: /);
+    }
+  });
+
+  it("says what another file looks like", () => {
+    const of = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+    for (const [start, what] of [
+      ["\b\x07\x12\x07pytorch\x1a\x032.1:", "an ONNX file"],
+      ["PK\x03\x04\x14\0\0\0\b\0", "a zip archive"],
+      ["\x89HDF\r\n\x1a\n\0\0\0", "an HDF5 file"],
+      ["\x1f\x8b\b\0\0\0\0\0\0\x03", "a gzip file"],
+      ["\x80\x02}q\0(X\x06\0\0\0", "a pickle"],
+      ["\x93NUMPY\x01\0v\0", "a NumPy array"],
+      ['{"format":"layers-model"}', "JSON text"],
+      ["\n<!doctype html><html>", "an HTML page"],
+      ["<html>", "an HTML page"],
+      ["version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"],
+    ])
+      expect(() => readSafetensors(of(start))).toThrow(
+        `safetensors: this is no safetensors file: it looks like ${what}`,
+      );
+    expect(() => readSafetensors(new Uint8Array(20).fill(0xee))).toThrow(
+      "its header would have 17216961135462248000 bytes, of at most 100000000",
+    );
+  });
+
+  it("takes names that objects have for names, and changes no object", () => {
+    const names = ["constructor", "toString", "__proto__", "hasOwnProperty"];
+    const header = names.map(
+      (name, i) => `"${name}":{"dtype":"U8","shape":[1],"data_offsets":[${i},${i + 1}]}`,
+    );
+    const file = fileOf(`{"__metadata__":{"__proto__":"x"},${header}}`, Uint8Array.of(5, 6, 7, 8));
+    const { tensors, metadata } = readSafetensors(file);
+    expect(Object.keys(tensors)).toEqual(names);
+    expect(names.map((name) => tensors[name].data[0])).toEqual([5, 6, 7, 8]);
+    expect(Object.entries(metadata)).toEqual([["__proto__", "x"]]);
+    expect(readSafetensors(fileOf({})).tensors.constructor).toBeUndefined();
+    expect(Object.keys(Object.prototype)).toEqual([]);
+  });
+
+  it("refuses 3,000 tensors that are one, before it takes memory for them", () => {
+    const values = new Uint8Array(2 ** 20);
+    const entry = { dtype: "U8", shape: [2 ** 20], data_offsets: [0, 2 ** 20] };
+    const header = Object.fromEntries(Array.from({ length: 3000 }, (_, i) => [`t${i}`, entry]));
+    const before = process.memoryUsage().arrayBuffers;
+    expect(() => readSafetensors(fileOf(header, values))).toThrow(/begins at byte 0, inside another/);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 23);
+  });
+
   const entry = { dtype: "F32", shape: [2], data_offsets: [0, 8] };
   const eight = new Uint8Array(8);
+
+  it.each(["F8_E5M2", "F8_E4M3", "F4", "F6_E2M3", "C64"])("does not support %s", (dtype) => {
+    const read = () => readSafetensors(fileOf({ t: { ...entry, dtype } }, eight));
+    expect(read).toThrow(UnsupportedError);
+    expect(read).toThrow(`safetensors: tensor "t" has dtype ${dtype}, which is not supported`);
+  });
+
+  const text = JSON.stringify(entry);
   it.each<[what: string, file: unknown, message: string]>([
-    ["no bytes", "text", "the file must be an ArrayBuffer or a Uint8Array"],
     ["no length", new Uint8Array(7), "the file has 7 bytes but must begin with a length of 8"],
     ["a header beyond the end", fileOf("{}").subarray(0, 9), "should have 2 bytes but the file has only 1"],
     ["no JSON", fileOf("{]"), "the header is no JSON: "],
@@ -101,12 +198,74 @@ describe("safetensors", () => {
     [
       "no offsets",
       fileOf({ t: { ...entry, data_offsets: 3 } }, eight),
-      'tensor "t" lies at bytes NaN to NaN',
+      'tensor "t" has data_offsets 3 but must have [first byte, last byte]',
     ],
     [
       "values beyond the end",
       fileOf({ t: entry }, eight.subarray(1)),
       "at bytes 0 to 8 but the file holds 7 bytes",
+    ],
+    ["a hole", fileOf({ t: { ...entry, data_offsets: [4, 12] } }, new Uint8Array(12)), "bytes 0 to 4 of the"],
+    [
+      "a hole between tensors",
+      fileOf({ t: entry, u: { ...entry, data_offsets: [9, 17] } }, new Uint8Array(17)),
+      'bytes 8 to 9 of the values, before tensor "u", belong to no tensor',
+    ],
+    [
+      "an overlap",
+      fileOf({ u: { ...entry, data_offsets: [4, 12] }, t: entry }, new Uint8Array(12)),
+      'tensor "u" begins at byte 4, inside another, which ends at 8',
+    ],
+    [
+      "bytes behind the last tensor",
+      fileOf({ t: entry }, new Uint8Array(11)),
+      "the tensors end at byte 8 but the file holds 11 bytes of values: 3 too many",
+    ],
+    ["values without a tensor", fileOf({}, eight), "8 too many"],
+    [
+      "a tensor that ends before it begins",
+      fileOf({ t: { ...entry, data_offsets: [8, 0] } }, eight),
+      "but has -8",
+    ],
+    [
+      "offsets that are none",
+      fileOf({ t: { ...entry, data_offsets: [0, 8, 9] } }, eight),
+      "data_offsets [0,8,9] but must",
+    ],
+    [
+      "fractional offsets",
+      fileOf({ t: { ...entry, data_offsets: [0, 7.5] } }, eight),
+      "data_offsets [0,7.5] but must",
+    ],
+    [
+      "a shape that no number counts",
+      fileOf({ t: { ...entry, shape: [2 ** 30, 2 ** 30, 0] } }),
+      "has shape [1073741824,1073741824,0]",
+    ],
+    ["a tensor that comes twice", fileOf(`{"t":${text},"t":${text}}`, eight), 'the header holds "t" twice'],
+    [
+      "one that comes twice in disguise",
+      fileOf(`{"t":${text},"\\u0074" : ${text}}`, eight),
+      'the header holds "t" twice',
+    ],
+    [
+      "a field that comes twice",
+      fileOf(`{"t":{"dtype":"I8",${text.slice(1)}}`, eight),
+      'holds "dtype" twice',
+    ],
+    ["metadata that comes twice", fileOf('{"__metadata__":{"a":"\\"b\\":","a":"c"}}'), 'holds "a" twice'],
+    ["a header that begins with a space", fileOf(" {}"), "it must begin with {"],
+    ["no header", new Uint8Array(8), "it must begin with {"],
+    [
+      "a header that is no UTF-8",
+      fileOf('{"\xff":1}').map((b) => (b === 0xc3 ? 0xff : b)),
+      "the header is no JSON",
+    ],
+    ["a deep header", fileOf(`{"a":${"[".repeat(1e5)}${"]".repeat(1e5)}}`), 'tensor "a" has dtype undefined'],
+    [
+      "an unknown type that is no text",
+      fileOf({ t: { ...entry, dtype: { toString: 1 } } }, eight),
+      'dtype {"toString":1} but',
     ],
     [
       "too few values",

@@ -3,7 +3,7 @@
 import { readFileSync } from "node:fs";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
-import { FormatError, UnsupportedError } from "../src/errors.ts";
+import { ArgumentError, FormatError, UnsupportedError } from "../src/errors.ts";
 import { fromTfjs, type TfjsWeights } from "../src/formats/tfjs/index.ts";
 import { Network } from "../src/network/network.ts";
 import { builds } from "./harness.ts";
@@ -379,11 +379,11 @@ function one(kind: string, config: object, shape: unknown[] = [null, 4, 4, 2]): 
 const RELU: [string, object] = ["ReLU", { name: "a" }];
 const CALL_X = [[["x", 0, 0, {}]]];
 const NOTHING = new Uint8Array(0);
-const [F, U] = [FormatError, UnsupportedError];
+const [F, U, A] = [FormatError, UnsupportedError, ArgumentError];
 
 const FAILURES: [
   what: string,
-  error: typeof F | typeof U,
+  error: typeof F | typeof U | typeof A,
   message: RegExp,
   file: unknown,
   weights?: unknown,
@@ -391,7 +391,7 @@ const FAILURES: [
   // The file as a whole.
   ["not JSON", F, /model\.json is not JSON: /, "<!doctype html>"],
   ["a list", F, /must hold an object/, []],
-  ["nothing", F, /must hold an object/, undefined],
+  ["nothing", A, /model\.json is undefined but must be its text, its bytes, or what/, undefined],
   ["no topology", F, /no modelTopology/, { weightsManifest: [] }],
   [
     "a graph model",
@@ -918,18 +918,18 @@ const FAILURES: [
     sequential(DENSE, [["d/kernel", [3, 2]]]),
     { "w.bin": NOTHING },
   ],
-  ["no bytes", F, /weights must be an ArrayBuffer/, sequential(DENSE, [["d/kernel", [3, 2]]]), 3],
+  ["no bytes", A, /weights is 3 but must be an ArrayBuffer/, sequential(DENSE, [["d/kernel", [3, 2]]]), 3],
   [
     "a list without bytes",
-    F,
-    /weights\[0\] must be an ArrayBuffer/,
+    A,
+    /weights\[0\] is "x" but must be an ArrayBuffer/,
     sequential(DENSE, [["d/kernel", [3, 2]]]),
     ["x"],
   ],
   [
     "a file without bytes",
-    F,
-    /weights\["weights\.bin"\] must be an ArrayBuffer/,
+    A,
+    /weights\["weights\.bin"\] is "x" but must be an ArrayBuffer/,
     sequential(DENSE, [["d/kernel", [3, 2]]]),
     { "weights.bin": "x" },
   ],

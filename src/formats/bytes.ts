@@ -7,11 +7,17 @@
  */
 export type FileBytes = ReturnType<typeof Uint8Array.from>;
 
-/** A view of raw bytes; undefined for anything else. */
+/**
+ * The bytes of an ArrayBuffer, a SharedArrayBuffer or a view of one, of any realm; undefined for anything else, and for a buffer that
+ * was handed over to someone else.
+ */
 export function asBytes(value: unknown): Uint8Array | undefined {
-  if (value instanceof ArrayBuffer) return new Uint8Array(value);
-  if (ArrayBuffer.isView(value)) return bytesOf(value);
-  return undefined;
+  try {
+    // A DataView takes true buffers alone, and throws for what only looks like one.
+    return bytesOf(ArrayBuffer.isView(value) ? value : new DataView(value as ArrayBuffer));
+  } catch {
+    return undefined;
+  }
 }
 
 /** The bytes of a typed array, which are little-endian. */
@@ -51,4 +57,42 @@ export function bfloat16ToFloat32(halves: Uint16Array): Float32Array {
   const bits = new Uint32Array(out.buffer);
   for (let i = 0; i < halves.length; i++) bits[i] = halves[i] << 16;
   return out;
+}
+
+/** UTF-8 as text. Throws TypeError for bytes that are none. A copy is decoded, as browsers decode no shared memory. */
+export const textOf = (bytes: Uint8Array): string =>
+  new TextDecoder("utf-8", { fatal: true }).decode(bytes.slice());
+
+/** Bytes of that many values of that shape; undefined where it is no shape, or one that numbers cannot count. */
+export function bytesOfShape(shape: unknown, bytesPerValue: number): number | undefined {
+  if (!Array.isArray(shape)) return undefined;
+  let size = bytesPerValue;
+  for (const d of shape) {
+    if (!Number.isSafeInteger(d) || d < 0) return undefined;
+    size *= d;
+    if (size > Number.MAX_SAFE_INTEGER) return undefined;
+  }
+  return size;
+}
+
+/** How files begin that are taken for others: the first of these that fits. */
+const BEGINNINGS: readonly (readonly [start: string, what: string])[] = [
+  ["PK", "a zip archive (.keras, .npz, a PyTorch checkpoint)"],
+  ["\x89HDF", "an HDF5 file (.h5)"],
+  ["\x1f\x8b", "a gzip file"],
+  ["\x80", "a pickle"],
+  ["\x93NUMPY", "a NumPy array"],
+  ["GGUF", "a GGUF file"],
+  ["version https://git-lfs", "a Git LFS pointer instead of the file"],
+  ["<", "an HTML page"],
+  ["{", "JSON text"],
+  ["[", "JSON text"],
+  // Protobuf: field 1, the version of the format, as a varint.
+  ["\x08", "an ONNX file"],
+];
+
+/** What another file this seems to be, for messages; undefined where nothing is known of it. */
+export function otherFormat(bytes: Uint8Array): string | undefined {
+  const head = String.fromCharCode(...bytes.subarray(0, 32)).trimStart();
+  return BEGINNINGS.find(([start]) => head.startsWith(start))?.[1];
 }

@@ -50,8 +50,11 @@ export function writeCheckpoint(
   return writeSafetensors({ tensors, metadata });
 }
 
-/** Throws FormatError where the bytes are no such file. A file of bare weights has neither model nor progress. */
-export function readCheckpoint(bytes: Uint8Array | ArrayBuffer): Checkpoint {
+/**
+ * Throws FormatError where the bytes are no such file. A file of bare weights has neither model nor progress. Weights and state are
+ * objects without prototype, as names are the file's.
+ */
+export function readCheckpoint(bytes: unknown): Checkpoint {
   const { tensors, metadata } = readSafetensors(bytes);
   const parse = (key: string): unknown => {
     if (metadata[key] === undefined) return undefined;
@@ -65,17 +68,28 @@ export function readCheckpoint(bytes: Uint8Array | ArrayBuffer): Checkpoint {
   };
   const model = parse(MODEL);
   if (model !== undefined) checkModel(model);
-  const training = parse(TRAINING) as Omit<Progress, "state"> | undefined;
-  for (const name of ["steps", "epochs", "seed"] as const)
-    if (training && !(Number.isSafeInteger(training[name]) && (name === "seed" || training[name] >= 0)))
-      throw new FormatError(
-        `safetensors: "${name}" of the training is ${describe(training[name])}, which is no number of ${name}`,
-      );
-  const [weights, state]: Record<string, Float32Array>[] = [{}, {}];
+  const training = parse(TRAINING);
+  const weights: Record<string, Float32Array> = Object.create(null);
+  const state: Record<string, Float32Array> = Object.create(null);
   for (const [name, { data }] of Object.entries(tensors))
     if (name.startsWith(STATE)) state[name.slice(STATE.length)] = data;
     else weights[name] = data;
-  return { model: model as Model | undefined, weights, progress: training && { ...training, state } };
+  return { model, weights, progress: training === undefined ? undefined : progressOf(training, state) };
+}
+
+function progressOf(training: unknown, state: Weights): Progress {
+  if (typeof training !== "object" || training === null || Array.isArray(training))
+    throw new FormatError(
+      `safetensors: the metadata "${TRAINING}" is ${describe(training)} but must be an object`,
+    );
+  const { options, ...counts } = training as Omit<Progress, "state">;
+  const { steps, epochs, seed } = counts;
+  for (const [name, value] of Object.entries({ steps, epochs, seed }))
+    if (!Number.isSafeInteger(value) || (value < 0 && name !== "seed"))
+      throw new FormatError(
+        `safetensors: "${name}" of the training is ${describe(value)} but must be ${name === "seed" ? "an integer" : "a count"}`,
+      );
+  return { options, steps, epochs, seed, state };
 }
 
 /**

@@ -1,7 +1,17 @@
 // The safetensors format: an 8-byte length, a JSON header, and the values of every tensor, one after the other.
 // https://github.com/huggingface/safetensors#format
-import { FormatError } from "../errors.ts";
-import { asBytes, bfloat16ToFloat32, bytesOf, concatBytes, float16ToFloat32 } from "./bytes.ts";
+import { ArgumentError, FormatError, UnsupportedError } from "../errors.ts";
+import { describe } from "../validate.ts";
+import {
+  asBytes,
+  bfloat16ToFloat32,
+  bytesOf,
+  bytesOfShape,
+  concatBytes,
+  float16ToFloat32,
+  otherFormat,
+  textOf,
+} from "./bytes.ts";
 
 export interface StoredTensor {
   shape: readonly number[];
@@ -37,12 +47,20 @@ const TYPES: Readonly<Record<string, StoredType>> = {
   I32: { bytes: 4, read: (buffer) => new Float32Array(new Int32Array(buffer)) },
   I16: { bytes: 2, read: (buffer) => new Float32Array(new Int16Array(buffer)) },
   I8: { bytes: 1, read: (buffer) => new Float32Array(new Int8Array(buffer)) },
+  U64: { bytes: 8, read: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number) },
+  U32: { bytes: 4, read: (buffer) => new Float32Array(new Uint32Array(buffer)) },
+  U16: { bytes: 2, read: (buffer) => new Float32Array(new Uint16Array(buffer)) },
   U8: { bytes: 1, read: (buffer) => new Float32Array(new Uint8Array(buffer)) },
+  BOOL: { bytes: 1, read: (buffer) => new Float32Array(new Uint8Array(buffer)) },
 };
+/** Types that the format has and this reader does not. */
+const UNSUPPORTED = /^(F4|F6_E2M3|F6_E3M2|F8_E\w+|C64)$/;
 /** Longer headers are refused, as the format's own reader does. */
 const MAX_HEADER = 100_000_000;
 /** Bytes of the length that a file begins with. */
 const PREFIX = 8;
+/** The byte that a header begins with: "{". */
+const OPENING = 0x7b;
 
 /**
  * Writes a file. Values are stored as F32, tensors in the order given.
@@ -50,7 +68,7 @@ const PREFIX = 8;
  * @param file Tensors by name, and text by name; metadata without entries is left out of the file.
  */
 export function writeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array<ArrayBuffer> {
-  const header: Record<string, Entry | Readonly<Record<string, string>>> = {};
+  const header: Record<string, Entry | Readonly<Record<string, string>>> = Object.create(null);
   if (Object.keys(metadata).length) header.__metadata__ = metadata;
   let offset = 0;
   for (const [name, { shape, data }] of Object.entries(tensors)) {
@@ -67,61 +85,139 @@ export function writeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array
 }
 
 /**
- * Reads a file: tensors of type F64, F32, F16, BF16, I64, I32, I16, I8 and U8, all converted to float32, and the metadata.
+ * Reads a file: tensors of type F64, F32, F16, BF16, I64 to I8, U64 to U8 and BOOL, all converted to float32, and the metadata. By the
+ * format's own rules the tensors' bytes fill the file without gap or overlap, and no key comes twice.
  *
- * @param file The whole file. Nothing read from it refers to its memory.
- * @throws FormatError for a file that is truncated or damaged, naming the tensor and the bytes or the field.
+ * @param file The whole file: an ArrayBuffer, a SharedArrayBuffer, or a view of one. Nothing read from it refers to its memory.
+ * @returns Objects without prototype: a name in a file may be "constructor".
+ * @throws FormatError for a file that is truncated, damaged or of another format, naming the tensor and the bytes or the field.
+ * @throws UnsupportedError for the format's floats of 4 to 8 bits and complex numbers.
  */
-export function readSafetensors(file: Uint8Array | ArrayBuffer): SafeTensors {
-  const bytes = asBytes(file) ?? fail("the file must be an ArrayBuffer or a Uint8Array");
+export function readSafetensors(file: unknown): SafeTensors {
+  const bytes = asBytes(file);
+  if (!bytes)
+    throw new ArgumentError(
+      `safetensors: the file is ${describe(file)} but must be an ArrayBuffer or a Uint8Array`,
+    );
   const { header, start } = readHeader(bytes);
-  const { __metadata__: metadata = {}, ...entries } = header;
-  if (!isObject(metadata) || Object.values(metadata).some((value) => typeof value !== "string"))
-    fail("__metadata__ must hold texts by name");
+  const metadata: Record<string, string> = Object.create(null);
   const values = bytes.subarray(start);
-  const tensors = Object.entries(entries).map(([name, entry]) => [name, readTensor(name, entry, values)]);
-  return { tensors: Object.fromEntries(tensors), metadata: metadata as Record<string, string> };
+  const entries: TensorEntry[] = [];
+  for (const [name, entry] of Object.entries(header))
+    if (name !== "__metadata__") entries.push(readEntry(name, entry, values.length));
+    else if (!isObject(entry)) fail("__metadata__ must hold texts by name");
+    else
+      for (const [key, text] of Object.entries(entry))
+        metadata[key] = typeof text === "string" ? text : fail("__metadata__ must hold texts by name");
+  checkTiling(entries, values.length);
+  const tensors: Record<string, StoredTensor> = Object.create(null);
+  // A copy, as typed arrays must begin at a multiple of their element's size, and tensors may begin anywhere.
+  for (const { name, type, shape, from, to } of entries)
+    tensors[name] = { shape, data: type.read(values.slice(from, to).buffer as ArrayBuffer) };
+  return { tensors, metadata };
 }
 
 /** The header, and the byte after it, where the values begin. */
 function readHeader(bytes: Uint8Array): { header: Readonly<Record<string, unknown>>; start: number } {
-  if (bytes.length < PREFIX) fail(`the file has ${bytes.length} bytes but must begin with a length of 8`);
-  const length = Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
+  const length =
+    bytes.length < PREFIX ? 0 : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const start = PREFIX + length;
-  if (length > MAX_HEADER || start > bytes.length)
+  if (length > MAX_HEADER || bytes[PREFIX] !== OPENING) {
+    const other = otherFormat(bytes);
+    if (other) fail(`this is no safetensors file: it looks like ${other}`);
+  }
+  if (bytes.length < PREFIX) fail(`the file has ${bytes.length} bytes but must begin with a length of 8`);
+  if (length > MAX_HEADER)
+    fail(`this is no safetensors file: its header would have ${length} bytes, of at most ${MAX_HEADER}`);
+  if (start > bytes.length)
     fail(
       `the header should have ${length} bytes but the file has only ${bytes.length - PREFIX} after its length`,
     );
+  if (length === 0 || bytes[PREFIX] !== OPENING) fail("the header is no object: it must begin with {");
   let header: unknown;
+  let text = "";
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes.subarray(PREFIX, start)));
+    text = textOf(bytes.subarray(PREFIX, start));
+    header = JSON.parse(text);
   } catch (cause) {
     fail(`the header is no JSON: ${(cause as Error).message}`, cause);
   }
-  return { header: isObject(header) ? header : fail("the header is no object"), start };
+  const twice = repeatedKey(text);
+  if (twice !== undefined) fail(`the header holds ${describe(twice)} twice`);
+  return { header: header as Record<string, unknown>, start };
 }
 
-/** One tensor out of the bytes that follow the header. */
-function readTensor(name: string, entry: unknown, values: Uint8Array): StoredTensor {
+/** A key that an object of this JSON holds twice, of which JSON.parse keeps the last. */
+function repeatedKey(json: string): string | undefined {
+  /** The keys of each object that is open; undefined for a list. */
+  const open: (Set<string> | undefined)[] = [];
+  for (let i = 0; i < json.length; i++) {
+    const c = json[i];
+    if (c === "{" || c === "[") open.push(c === "{" ? new Set() : undefined);
+    else if (c === "}" || c === "]") open.pop();
+    else if (c === '"') {
+      const start = i;
+      while (json[++i] !== '"') if (json[i] === "\\") i++;
+      let next = i + 1;
+      while (json[next] <= " ") next++;
+      if (json[next] !== ":") continue;
+      const key: string = JSON.parse(json.slice(start, i + 1));
+      const keys = open.at(-1)!;
+      if (keys.has(key)) return key;
+      keys.add(key);
+    }
+  }
+  return undefined;
+}
+
+interface TensorEntry {
+  name: string;
+  type: StoredType;
+  shape: number[];
+  /** First and last byte, the last exclusive, counted from the end of the header. */
+  from: number;
+  to: number;
+}
+
+/** What the header says of a tensor, in a file with so many bytes of values. */
+function readEntry(name: string, entry: unknown, length: number): TensorEntry {
   const { dtype, shape, data_offsets: offsets } = (entry ?? {}) as Partial<Record<keyof Entry, unknown>>;
-  const known = typeof dtype === "string" && Object.hasOwn(TYPES, dtype);
-  const type = known
-    ? TYPES[dtype]
-    : fail(
-        `tensor "${name}" has dtype ${JSON.stringify(dtype)} but must have one of ${Object.keys(TYPES).join(", ")}`,
-      );
-  if (!Array.isArray(shape) || !shape.every((d) => Number.isSafeInteger(d) && d >= 0))
-    return fail(`tensor "${name}" has shape ${JSON.stringify(shape)}, which is none`);
-  const [from = Number.NaN, to = Number.NaN] = Array.isArray(offsets) ? offsets : [];
-  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0 || to > values.length)
-    fail(
-      `tensor "${name}" lies at bytes ${from} to ${to} but the file holds ${values.length} bytes of values`,
+  const tensor = `tensor ${describe(name)}`;
+  if (typeof dtype === "string" && UNSUPPORTED.test(dtype))
+    throw new UnsupportedError(`safetensors: ${tensor} has dtype ${dtype}, which is not supported`);
+  if (typeof dtype !== "string" || !Object.hasOwn(TYPES, dtype))
+    return fail(
+      `${tensor} has dtype ${describe(dtype)} but must have one of ${Object.keys(TYPES).join(", ")}`,
     );
-  const size = shape.reduce((product: number, d: number) => product * d, type.bytes);
+  const type = TYPES[dtype];
+  const size = bytesOfShape(shape, type.bytes);
+  if (size === undefined) fail(`${tensor} has shape ${describe(shape)}, which is none`);
+  const [from, to] = Array.isArray(offsets) && offsets.length === 2 ? offsets : [];
+  if (!Number.isSafeInteger(from) || !Number.isSafeInteger(to) || from < 0)
+    fail(`${tensor} has data_offsets ${describe(offsets)} but must have [first byte, last byte]`);
+  if (to > length)
+    fail(`${tensor} lies at bytes ${from} to ${to} but the file holds ${length} bytes of values`);
   if (to - from !== size)
-    fail(`tensor "${name}" of shape [${shape}] needs ${size} bytes but has ${to - from}`);
-  // A copy, as typed arrays must begin at a multiple of their element's size, and tensors may begin anywhere.
-  return { shape, data: type.read(new Uint8Array(values.subarray(from, to)).buffer) };
+    fail(`${tensor} of shape ${describe(shape)} needs ${size} bytes but has ${to - from}`);
+  return { name, type, shape: shape as number[], from, to };
+}
+
+/** Throws unless the tensors' bytes follow one another from the first byte to the last. */
+function checkTiling(entries: readonly TensorEntry[], length: number): void {
+  let end = 0;
+  for (const { name, from, to } of [...entries].sort((a, b) => a.from - b.from || a.to - b.to)) {
+    if (from !== end)
+      fail(
+        from < end
+          ? `tensor ${describe(name)} begins at byte ${from}, inside another, which ends at ${end}`
+          : `bytes ${end} to ${from} of the values, before tensor ${describe(name)}, belong to no tensor`,
+      );
+    end = to;
+  }
+  if (end !== length)
+    fail(
+      `the tensors end at byte ${end} but the file holds ${length} bytes of values: ${length - end} too many`,
+    );
 }
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>

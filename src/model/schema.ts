@@ -1,5 +1,6 @@
 // What a model description is: plain JSON that knows no WebAssembly.
 import { FormatError } from "../errors.ts";
+import { describe } from "../validate.ts";
 
 /** Shape of an input without its batch, channels last; null for sizes resolved when the model is compiled. */
 export type InputShape = readonly (number | null)[];
@@ -33,35 +34,100 @@ export interface TrainedModel {
   weights: Weights;
 }
 
-/** Checks what came from a file before anything is built from it. */
+/**
+ * The most a description may hold. Each is far above what networks have, and low enough that everything which is made of a name, a
+ * reference or a layer stays in proportion to the file.
+ */
+const MOST = {
+  layers: 100_000,
+  /** Inputs of the model, or outputs. */
+  ends: 10_000,
+  /** Tensors that one layer reads. */
+  reads: 10_000,
+  /** Characters. */
+  name: 1000,
+  /** Lists and objects within each other in the config of a layer. */
+  nesting: 16,
+};
+
+/** Throws FormatError unless the value is a description. Fields that this version does not know are left alone. */
 export function checkModel(value: unknown): asserts value is Model {
-  const m = value as Model;
-  const fail = (what: string): never => {
-    throw new FormatError(`model: ${what}`);
-  };
-  if (typeof m !== "object" || m === null || m.format !== "convolith")
-    fail('not a convolith model: "format" is missing');
-  if (m.version !== 1) fail(`version is ${m.version} but this release reads version 1`);
-  for (const key of ["inputs", "layers", "outputs"] as const)
-    if (!Array.isArray(m[key])) fail(`"${key}" must be a list`);
-  if (!m.inputs.length || !m.outputs.length) fail("needs at least one input and one output");
-  if (!m.outputs.every((ref) => typeof ref === "string")) fail('"outputs" must be a list of names');
-  const names = new Map<string, string>();
-  m.inputs.forEach((x, i) => {
-    if (typeof x?.name !== "string" || !Array.isArray(x.shape))
-      fail(`inputs[${i}] must have a name and a shape`);
-    if (names.has(x.name)) fail(`two inputs are named "${x.name}"`);
-    names.set(x.name, "");
+  if (!isObject(value) || value.format !== "convolith") fail('not a convolith model: "format" is missing');
+  if (value.version !== 1) fail(`version is ${describe(value.version)} but this release reads version 1`);
+  const [inputs, layers, outputs] = (["inputs", "layers", "outputs"] as const).map((key): unknown[] => {
+    const list = value[key];
+    return Array.isArray(list) ? list : fail(`"${key}" must be a list`);
   });
-  m.layers.forEach((l, i) => {
-    if (typeof l?.name !== "string" || typeof l.kind !== "string")
-      fail(`layers[${i}] must have a name and a kind`);
-    if (!Array.isArray(l.inputs) || !l.inputs.every((ref) => typeof ref === "string"))
-      fail(`layer "${l.name}" must have a list of inputs, each a name`);
-    if (typeof l.config !== "object" || l.config === null) fail(`layer "${l.name}" must have a config`);
-    if (names.has(l.name)) fail(`two inputs or layers are named "${l.name}"`);
-    names.set(l.name, l.kind);
-    if (l.shares !== undefined && names.get(l.shares) !== l.kind)
-      fail(`layer "${l.name}" shares the weights of "${l.shares}", which is no ${l.kind} layer before it`);
-  });
+  if (!inputs.length || !outputs.length) fail("needs at least one input and one output");
+  checkCount(inputs, MOST.ends, '"inputs"');
+  checkCount(outputs, MOST.ends, '"outputs"');
+  checkCount(layers, MOST.layers, '"layers"');
+  if (!areTexts(outputs)) fail('"outputs" must be a list of names');
+  /** Kinds of layers by name, of those that own their weights; undefined for inputs and layers that share. */
+  const kinds = new Map<string, string | undefined>();
+  for (let i = 0; i < inputs.length; i++) checkInput(inputs[i], i, kinds);
+  for (let i = 0; i < layers.length; i++) checkLayer(layers[i], i, kinds);
+}
+
+function checkInput(input: unknown, i: number, kinds: Map<string, string | undefined>): void {
+  if (!isObject(input) || typeof input.name !== "string" || !Array.isArray(input.shape))
+    fail(`inputs[${i}] must have a name and a shape`);
+  const { name, shape } = input as Json & { name: string; shape: unknown[] };
+  checkName(name, `inputs[${i}]`);
+  if (!Array.from(shape).every((d) => d === null || (Number.isSafeInteger(d) && (d as number) >= 1)))
+    fail(
+      `input ${describe(name)} has shape ${describe(shape)} but must have a list of integers of at least 1, or null`,
+    );
+  if (kinds.has(name)) fail(`two inputs are named ${describe(name)}`);
+  kinds.set(name, undefined);
+}
+
+function checkLayer(layer: unknown, i: number, kinds: Map<string, string | undefined>): void {
+  if (!isObject(layer) || typeof layer.name !== "string" || typeof layer.kind !== "string")
+    fail(`layers[${i}] must have a name and a kind`);
+  const { name, kind, inputs, config, shares } = layer as Json & { name: string; kind: string };
+  checkName(name, `layers[${i}]`);
+  const where = `layer ${describe(name)}`;
+  if (!Array.isArray(inputs) || !areTexts(inputs)) fail(`${where} must have a list of inputs, each a name`);
+  checkCount(inputs as unknown[], MOST.reads, `${where}: "inputs"`);
+  if (!isObject(config)) fail(`${where} must have a config`);
+  checkNesting(config, MOST.nesting, where);
+  if (kinds.has(name)) fail(`two inputs or layers are named ${describe(name)}`);
+  if (shares === undefined) kinds.set(name, kind);
+  else if (typeof shares !== "string" || kinds.get(shares) !== kind)
+    fail(
+      `${where} shares the weights of ${describe(shares)}, which is no ${describe(kind).slice(1, -1)} layer before it` +
+        (typeof shares === "string" && kinds.has(shares) ? " with weights of its own" : ""),
+    );
+  else kinds.set(name, undefined);
+}
+
+/** Names are parts of references ("name:1") and of the names of weights. */
+function checkName(name: string, where: string): void {
+  if (name === "" || name.includes(":") || name.length > MOST.name)
+    fail(`${where}: the name ${describe(name)} must have 1 to ${MOST.name} characters and no colon`);
+}
+
+function checkCount(list: readonly unknown[], most: number, what: string): void {
+  if (list.length > most) fail(`${what} has ${list.length} entries but may have at most ${most}`);
+}
+
+/** Deeper values would overflow the stack of whoever walks them. */
+function checkNesting(value: unknown, depth: number, where: string): void {
+  if (typeof value !== "object" || value === null || ArrayBuffer.isView(value)) return;
+  if (depth === 0) fail(`${where}: its config is nested more than ${MOST.nesting} deep`);
+  for (const inner of Object.values(value)) checkNesting(inner, depth - 1, where);
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+/** Array.from, as every() skips the holes of a list. */
+const areTexts = (list: readonly unknown[]): boolean =>
+  Array.from(list).every((item) => typeof item === "string");
+
+function fail(what: string): never {
+  throw new FormatError(`model: ${what}`);
 }

@@ -4,7 +4,7 @@ import * as layers from "../../layers/activation.ts";
 import { rescale } from "../../layers/elementwise.ts";
 import { onlyInput, type Translation, type Translations } from "./call.ts";
 import { type Config, eluOf, leakyReluOf } from "./config.ts";
-import { showOpen } from "./weights.ts";
+import { showOpen } from "./weight-file.ts";
 
 const activationBy =
   (read: (config: Config) => layers.ActivationConfig): Translation =>

@@ -1,9 +1,9 @@
 // What a translation is: a function from one call of a Keras layer to layers of ours. And the checks translations share.
-import { FormatError } from "../../errors.ts";
+import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { ActivationConfig } from "../../layers/activation.ts";
 import type { Layer } from "../../layers/layer.ts";
 import type { Config } from "./config.ts";
-import type { OpenShape } from "./weights.ts";
+import type { OpenShape } from "./weight-file.ts";
 
 /** A tensor of the model being read: which layer makes it, and what is known of its shape before compiling. */
 export interface Value {
@@ -31,8 +31,10 @@ export interface Call {
   readonly where: string;
   readonly config: Config;
   readonly inputs: readonly Value[];
-  /** The values of one of its weights, which must have this shape. */
-  weight(name: string, shape: OpenShape): Float32Array;
+  /** The values of one of its weights, which must have this shape, converted where a function for it is given. */
+  weight(name: string, shape: OpenShape, convert?: (stored: Float32Array) => Float32Array): Float32Array;
+  /** Values of a weight that the layer is said not to have. */
+  constant(name: string, count: number, value: number): Float32Array;
   /** The shape of a weight as the file has it. */
   shapeOf(name: string): readonly number[] | undefined;
   /** Adds a layer of ours. */
@@ -44,6 +46,13 @@ export type Translation = (call: Call) => Value;
 
 /** Translations by Keras class. */
 export type Translations = Readonly<Record<string, Translation>>;
+
+/** Axes of a tensor: far above what layers take. */
+const MAX_RANK = 16;
+
+export function checkRank(rank: number, where: string): void {
+  if (rank > MAX_RANK) throw new UnsupportedError(`${where}: tensors of ${rank} axes are not supported`);
+}
 
 /** Keras' words for padding. */
 export const PADDING = ["valid", "same"] as const;

@@ -1,15 +1,21 @@
 // The config of a Keras layer, read with every value checked. A missing value and null mean the default.
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { ActivationConfig } from "../../layers/activation.ts";
+import { describe, MAX_INTEGER } from "../../validate.ts";
+
+export type Json = Readonly<Record<string, unknown>>;
+
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
 
 export class Config {
   constructor(
-    readonly values: Readonly<Record<string, unknown>>,
+    readonly values: Json,
     readonly where: string,
   ) {}
 
   #refuse(key: string, value: unknown, wanted: string): never {
-    throw new FormatError(`${this.where}: ${key} is ${JSON.stringify(value)} but must be ${wanted}`);
+    throw new FormatError(`${this.where}: ${key} is ${describe(value)} but must be ${wanted}`);
   }
 
   has(key: string): boolean {
@@ -36,7 +42,9 @@ export class Config {
     const value = this.values[key] ?? fallback;
     if (known.includes(value as W)) return value as W;
     if (typeof value !== "string") this.#refuse(key, value, `one of ${known.join(", ")}`);
-    throw new UnsupportedError(`${this.where}: ${key} "${value}" is not supported, only ${known.join(", ")}`);
+    throw new UnsupportedError(
+      `${this.where}: ${key} ${describe(value)} is not supported, only ${known.join(", ")}`,
+    );
   }
 
   /** One integer per spatial axis, or one for all. */
@@ -67,7 +75,7 @@ export class Config {
     const value = this.values[key] ?? fallback;
     if (Array.isArray(value) && value.length > 1)
       throw new UnsupportedError(
-        `${this.where}: ${key} is ${JSON.stringify(value)} but only one axis is supported`,
+        `${this.where}: ${key} is ${describe(value)} but only one axis is supported`,
       );
     const axis: unknown = Array.isArray(value) ? value[0] : value;
     return Number.isInteger(axis) ? (axis as number) : this.#refuse(key, value, "an integer");
@@ -78,8 +86,9 @@ export class Config {
   }
 }
 
+/** Sizes are computed with as integers of 32 bits. */
 function isInteger(value: unknown, minimum: number): value is number {
-  return Number.isInteger(value) && (value as number) >= minimum;
+  return Number.isInteger(value) && (value as number) >= minimum && (value as number) <= MAX_INTEGER;
 }
 
 /** By name without underscores, in lower case: Keras writes snake_case, TensorFlow.js camelCase. */
@@ -107,21 +116,19 @@ const ACTIVATIONS: Readonly<Record<string, ActivationConfig>> = {
 
 /** An activation by name, or the activation layer that Keras writes in its place: { class_name, config }. */
 function readActivation(value: unknown, where: string): ActivationConfig {
-  const { class_name: kind = value, config } = value as {
-    class_name?: unknown;
-    config?: Record<string, unknown>;
-  };
-  if (typeof kind !== "string")
-    throw new FormatError(`${where}: activation is ${JSON.stringify(value)} but must be a name`);
-  const inner = new Config(config ?? {}, `${where}: activation ${kind}`);
+  const { class_name: kind, config = null } = isObject(value) ? value : { class_name: value };
+  if (typeof kind !== "string" || !(config === null || isObject(config)))
+    throw new FormatError(`${where}: activation is ${describe(value)} but must be a name`);
+  const inner = new Config(config ?? {}, `${where}: activation ${describe(kind)}`);
   if (kind === "LeakyReLU") return leakyReluOf(inner);
   if (kind === "ELU") return eluOf(inner);
-  if (kind === "Activation") return inner.activation();
+  // One layer that only names another activation is enough: Keras writes no deeper ones.
+  if (kind === "Activation" && !isObject(inner.values.activation)) return inner.activation();
   const name = kind.replaceAll("_", "").toLowerCase();
   // The layers ReLU and Softmax have configs of their own, which the plain names would ignore.
   const plain = kind !== "ReLU" && kind !== "Softmax";
   if (plain && Object.hasOwn(ACTIVATIONS, name)) return ACTIVATIONS[name];
-  throw new UnsupportedError(`${where}: activation "${kind}" is not supported`);
+  throw new UnsupportedError(`${where}: activation ${describe(kind)} is not supported`);
 }
 
 /** The slope is named alpha in Keras 2, negative_slope from 2.16 on. */

@@ -112,9 +112,13 @@ const transposed =
     });
     const outputPadding = excesses.map((size) => Math.max(size, 0));
 
-    const stored = call.weight("kernel", [...kernel, filters, x.channels]);
-    const inputs = stored.length / filters / kernel.reduce((a, b) => a * b);
-    const weights = { kernel: swapLastAxes(stored, filters, inputs), ...biasOf(call, filters) };
+    const taps = kernel.reduce((a, b) => a * b);
+    const swap = (stored: Float32Array): Float32Array =>
+      swapLastAxes(stored, filters, stored.length / filters / taps);
+    const weights = {
+      kernel: call.weight("kernel", [...kernel, filters, x.channels], swap),
+      ...biasOf(call, filters),
+    };
     const params = {
       filters,
       kernel,

@@ -13,7 +13,7 @@ import {
 
 /** Inputs of lower rank get axes of size 1 behind the batch: Keras' rule, where NumPy's would put them before it. */
 function alignRanks(call: Call): Value[] {
-  const rank = Math.max(...call.inputs.map((x) => x.rank));
+  const rank = call.inputs.reduce((most, x) => Math.max(most, x.rank), 0);
   return call.inputs.map((x, i) => {
     if (x.rank === rank) return x;
     if (x.rank > 3 || (x.rank === 3 && x.channels === null))

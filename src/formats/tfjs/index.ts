@@ -1,14 +1,16 @@
 // TensorFlow.js layers models (model.json and its weight files) as descriptions with trained weights.
 // Format: tensorflow/tfjs, tfjs-layers/src/keras_format: the topology Keras 2 writes, and a manifest of weights.
 
-import { FormatError, UnsupportedError } from "../../errors.ts";
+import { ArgumentError, FormatError, UnsupportedError } from "../../errors.ts";
 import type { TrainedModel } from "../../model/schema.ts";
-import { asBytes } from "../bytes.ts";
+import { describe } from "../../validate.ts";
+import { asBytes, otherFormat, textOf } from "../bytes.ts";
+import { isObject, type Json } from "./config.ts";
 import { Importer } from "./importer.ts";
-import { isObject, type Json } from "./topology.ts";
-import { type TfjsWeights, WeightFile } from "./weights.ts";
+import { Budget, type TfjsLimits, type TfjsOptions } from "./limits.ts";
+import { type TfjsWeights, WeightFile } from "./weight-file.ts";
 
-export type { TfjsWeights };
+export type { TfjsLimits, TfjsOptions, TfjsWeights };
 
 /**
  * Reads a TensorFlow.js *layers* model, as `model.save()` of TensorFlow.js or `tensorflowjs_converter` wrote it; what it
@@ -22,28 +24,37 @@ export type { TfjsWeights };
  *
  * @param modelJson model.json: its text, its bytes, or what `JSON.parse` made of it.
  * @param weights The binary files next to it: all in one, a list in the order of the manifest, or by file name.
+ * @param options `limits`: the most layers, nesting and bytes of a model that is read, as nested models can stand for far more layers
+ * than a file has bytes. Defaults: 20,000 layers, 32 deep, 2^31 bytes of weights.
+ * @throws ArgumentError for what is no file, or no option.
  * @throws FormatError for a file that is damaged or incomplete, naming the layer and the field, or the weight and its bytes.
- * @throws UnsupportedError for graph models, Keras 3 files, and layers or options that have no equivalent here.
+ * @throws UnsupportedError for graph models, Keras 3 files, layers or options that have no equivalent here, and models beyond the limits.
  */
-export function fromTfjs(modelJson: unknown, weights: TfjsWeights): TrainedModel {
+export function fromTfjs(modelJson: unknown, weights: TfjsWeights, options: TfjsOptions = {}): TrainedModel {
+  const budget = new Budget(options);
   const { modelTopology, weightsManifest } = parse(modelJson);
-  return new Importer(new WeightFile(weightsManifest ?? [], weights)).import(modelTopology);
+  const file = new WeightFile(weightsManifest ?? [], weights, budget);
+  return new Importer(file, budget).import(modelTopology);
 }
 
 function parse(modelJson: unknown): { modelTopology: Json; weightsManifest?: unknown } {
   let file = modelJson;
   const bytes = asBytes(file);
-  if (bytes) file = new TextDecoder().decode(bytes);
-  if (typeof file === "string") {
+  if (bytes || typeof file === "string") {
     try {
-      file = JSON.parse(file);
+      file = JSON.parse(bytes ? textOf(bytes) : (file as string));
     } catch (cause) {
-      throw new FormatError(`tfjs: model.json is not JSON: ${(cause as Error).message}`, { cause });
+      const other = bytes && otherFormat(bytes);
+      const what = other && other !== "JSON text" ? `; it looks like ${other}` : "";
+      throw new FormatError(`tfjs: model.json is not JSON: ${(cause as Error).message}${what}`, { cause });
     }
-  }
+  } else if (typeof file !== "object" || file === null)
+    throw new ArgumentError(
+      `tfjs: model.json is ${describe(file)} but must be its text, its bytes, or what JSON.parse made of it`,
+    );
   if (!isObject(file)) throw new FormatError("tfjs: model.json must hold an object");
   const { modelTopology, weightsManifest } = file;
-  if (file.format === "graph-model" || (isObject(modelTopology) && "node" in modelTopology))
+  if (file.format === "graph-model" || (isObject(modelTopology) && Object.hasOwn(modelTopology, "node")))
     throw new UnsupportedError(
       "tfjs: this is a TensorFlow.js graph model (modelTopology.node), but only layers models can be read; convert the " +
         "original Keras model with tensorflowjs_converter --output_format=tfjs_layers_model",

@@ -6,9 +6,11 @@ import { type Call, onlyInput, type Translation, type Translations } from "./cal
 /** Keras' default, where ours is 1e-5. */
 const EPSILON = 1e-3;
 
-function scaleAndCenter({ config, weight }: Call, c: number): { gamma: Float32Array; beta: Float32Array } {
-  const gamma = config.flag("scale", true) ? weight("gamma", [c]) : new Float32Array(c).fill(1);
-  return { gamma, beta: config.flag("center", true) ? weight("beta", [c]) : new Float32Array(c) };
+function scaleAndCenter({ config, weight, constant }: Call, c: number): Record<string, Float32Array> {
+  return {
+    gamma: config.flag("scale", true) ? weight("gamma", [c]) : constant("gamma", c, 1),
+    beta: config.flag("center", true) ? weight("beta", [c]) : constant("beta", c, 0),
+  };
 }
 
 const batchNorm: Translation = (call) => {

@@ -1,15 +1,17 @@
 // Keras layers that move values and change shapes.
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import * as layers from "../../layers/shape.ts";
+import { describe } from "../../validate.ts";
 import {
   checkChannelsLast,
   checkInputCount,
+  checkRank,
   onlyInput,
   spatialInput,
   type Translation,
   type Translations,
 } from "./call.ts";
-import { showOpen } from "./weights.ts";
+import { showOpen } from "./weight-file.ts";
 
 const concatenate: Translation = (call) => {
   checkInputCount(call, 1, Number.POSITIVE_INFINITY);
@@ -17,10 +19,9 @@ const concatenate: Translation = (call) => {
   const [{ rank }] = inputs;
   const axis = call.config.axis("axis", -1);
   const index = axis < 0 ? axis + rank : axis;
+  const ranks = inputs.slice(0, 8).map((x) => x.rank);
   if (inputs.some((x) => x.rank !== rank) || index < 0 || index >= rank)
-    throw new FormatError(
-      `${where}: cannot join tensors of ${inputs.map((x) => x.rank).join(", ")} axes along axis ${axis}`,
-    );
+    throw new FormatError(`${where}: cannot join tensors of ${ranks.join(", ")} axes along axis ${axis}`);
   if (index === 0) throw new UnsupportedError(`${where}: axis ${axis} is the batch`);
   const channels = inputs.map((x) => x.channels);
   const sum = channels.reduce((a, b) => (a === null || b === null ? null : a + b));
@@ -50,13 +51,14 @@ const flatten: Translation = (call) => {
 
 const reshape: Translation = (call) => {
   const target = call.config.values.target_shape;
-  if (!Array.isArray(target) || target.some((d) => d !== null && !(Number.isInteger(d) && d !== 0)))
+  if (!Array.isArray(target) || target.some((d) => d !== null && !(Number.isSafeInteger(d) && d !== 0)))
     throw new FormatError(
-      `${call.where}: target_shape is ${JSON.stringify(target)} but must be a list of integers, of at least 1 or -1`,
+      `${call.where}: target_shape is ${describe(target)} but must be a list of integers, of at least 1 or -1`,
     );
+  checkRank(target.length + 1, call.where);
   const shape: number[] = target.map((d) => (d === null || d < 0 ? -1 : d));
   if (shape.filter((d) => d < 0).length > 1)
-    throw new FormatError(`${call.where}: target_shape ${showOpen(target)} leaves more than one size open`);
+    throw new FormatError(`${call.where}: target_shape ${describe(target)} leaves more than one size open`);
   const last = shape.at(-1) ?? null;
   return call.emit(layers.reshape({ shape: [0, ...shape] }), [onlyInput(call)], {
     rank: shape.length + 1,

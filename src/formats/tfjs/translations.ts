@@ -1,5 +1,6 @@
 // The translation of every Keras class that can be read, joined from the tables of the families.
 import { UnsupportedError } from "../../errors.ts";
+import { describe } from "../../validate.ts";
 import { activationTranslations } from "./activation.ts";
 import type { Translation, Translations } from "./call.ts";
 import { convTranslations } from "./conv.ts";
@@ -24,6 +25,8 @@ const TRANSLATIONS: Translations = {
 /** The translation of a Keras class. Throws UnsupportedError for a class without one. */
 export function translationOf(className: string, where: string): Translation {
   if (!Object.hasOwn(TRANSLATIONS, className))
-    throw new UnsupportedError(`${where}: layers of class ${className} are not supported`);
+    throw new UnsupportedError(
+      `${where}: layers of class ${describe(className).slice(1, -1)} are not supported`,
+    );
   return TRANSLATIONS[className];
 }
