@@ -282,6 +282,35 @@ describe("the box of a strided copy", () => {
   });
 });
 
+describe.each(builds())("a constant border, $name build", ({ engine }) => {
+  it.each([Infinity, -Infinity, Number.NaN, 1e300])("of %d", async (value) => {
+    for (const [shape, pads] of [
+      [
+        [2, 3, 2, 3],
+        [
+          [0, 0],
+          [1, 2],
+          [0, 3],
+          [0, 0],
+        ],
+      ],
+      [
+        [2, 3],
+        [
+          [1, 0],
+          [2, 1],
+        ],
+      ],
+    ] as [number[], [number, number][]][]) {
+      const x = { shape, data: Float32Array.from({ length: shape.reduce((a, b) => a * b) }, (_, i) => i) };
+      const params = { pads, mode: "constant" as const, value };
+      const [y] = await evaluate(engine, pad, [x], params);
+      const [want] = oracle.pad([x], params);
+      expect(Array.from(y.data)).toEqual(Array.from(want.data, Math.fround));
+    }
+  });
+});
+
 describe("what shape ops refuse", () => {
   const where = 'op "x"';
   const x = float(2, 3, 4, 8);

@@ -190,6 +190,36 @@ test("a deterministic engine gives whole numbers exactly where Winograd would ro
   expect(Array.from(actual.data)).toEqual(Array.from(expected.data));
 });
 
+test("one infinity makes NaN of whole tiles, and only of what reads it where the engine is deterministic", async () => {
+  const c: Case = { size: [1, 16, 16], c: 16, oc: 16, bias: false };
+  const [image, filter] = inputsOf(c);
+  const ones = { ...filter, data: filter.data.map(() => 1) };
+  const broken = { ...image, data: image.data.map((v, i) => (i === (5 * 16 + 6) * 16 + 3 ? Infinity : v)) };
+  const run = async (deterministic: boolean) => {
+    const [{ engine }] = builds({ deterministic });
+    const [y] = await evaluate(engine, conv, [broken, ones], paramsOf(c));
+    return Array.from(y.data);
+  };
+  const [expected] = oracle.conv([broken, ones], paramsOf(c));
+  const infinite = Array.from(expected.data, (v) => v === Infinity);
+  expect(infinite.filter(Boolean)).toHaveLength(9 * 16);
+  const exact = await run(true);
+  expect(exact.map((v) => v === Infinity)).toEqual(infinite);
+  expect(exact.some(Number.isNaN)).toBe(false);
+  const fast = await run(false);
+  // What the formula makes infinite is no number by either way; tiles of 4 x 4 that read the pixel are lost as a whole.
+  expect(fast.every((v, i) => !infinite[i] || !Number.isFinite(v))).toBe(true);
+  const lost = fast
+    .map((v, i) => (Number.isFinite(v) ? -1 : Math.floor(i / 16)))
+    .filter((pixel) => pixel >= 0);
+  for (const pixel of lost) {
+    expect(Math.floor(pixel / 16)).toBeLessThan(8);
+    expect(pixel % 16).toBeGreaterThanOrEqual(4);
+    expect(pixel % 16).toBeLessThan(8);
+  }
+  expect(lost.length).toBeGreaterThan(9 * 16);
+});
+
 test("a network that prefers memory packs no filter into more than its weights and a panel's edge", async () => {
   const [{ engine }] = builds();
   const runtime = await engine;
