@@ -36,7 +36,7 @@ export function norm_statistics_f32(
   }
 }
 
-/** running = (1 - momentum) * running + momentum * factor * batch. Unit: one float. */
+/** running = (1 - momentum) * running + momentum * factor * batch, 0 where that is no normal number. Unit: one float. */
 export function running_average_f32(
   running: usize, batch: usize, momentum: f32, factor: f32, from: i32, to: i32,
 ): void {
@@ -44,7 +44,8 @@ export function running_average_f32(
   for (; from < to; from++) {
     const offset = <usize>from << 2;
     const value = <f64>load<f32>(batch + offset) * <f64>factor;
-    store<f32>(running + offset, <f32>((1 - share) * <f64>load<f32>(running + offset) + share * value));
+    const average = <f32>((1 - share) * <f64>load<f32>(running + offset) + share * value);
+    store<f32>(running + offset, abs(average) < f32.MIN_NORMAL_VALUE ? 0 : average);
   }
 }
 

@@ -13,6 +13,19 @@ function number(record: usize, index: i32): v128 {
   return splat(record + (<usize>index << 2));
 }
 
+/** The smallest normal number. */
+const NORMAL: usize = memory.data<f32>([1.1754943508222875e-38]);
+
+/**
+ * State as it is stored: denormal numbers become 0. What decays would end among them and stay there, and many processors compute with
+ * them a hundred times slower. NaN is kept.
+ */
+// @ts-ignore: decorator
+@inline
+function flushed(x: v128): v128 {
+  return v128.andnot(x, f32x4.lt(f32x4.abs(x), splat(NORMAL)));
+}
+
 /** Four floats, or the first `left` where the vector is not whole. */
 // @ts-ignore: decorator
 @inline
@@ -52,7 +65,7 @@ function sgd(
   let g = madd(value, decay, load_vector(whole, grad + i, left));
   if (velocity) {
     const v = madd(load_vector(whole, velocity + i, left), momentum, g);
-    store_vector(whole, velocity + i, v, left);
+    store_vector(whole, velocity + i, flushed(v), left);
     g = nesterov ? madd(v, momentum, g) : v;
   }
   store_vector(whole, w + i, madd(g, rate, value), left);
@@ -83,8 +96,8 @@ function adam(
   const m = madd(load_vector(whole, mean + i, left), number(rule, RULE_KEEP), f32x4.mul(g, number(rule, RULE_TAKE)));
   const taken = f32x4.mul(f32x4.mul(g, g), number(rule, RULE_TAKE_SQUARE));
   const s = madd(load_vector(whole, square + i, left), number(rule, RULE_KEEP_SQUARE), taken);
-  store_vector(whole, mean + i, m, left);
-  store_vector(whole, square + i, s, left);
+  store_vector(whole, mean + i, flushed(m), left);
+  store_vector(whole, square + i, flushed(s), left);
   const root = madd(f32x4.sqrt(s), number(hyper, HYPER_ROOT), number(rule, RULE_EPSILON));
   const shrink = f32x4.mul(number(hyper, HYPER_RATE), number(rule, RULE_SHRINK));
   const kept = madd(f32x4.neg(shrink), value, value);
@@ -116,16 +129,16 @@ function rmsprop(
   const g = madd(value, number(rule, RULE_DECAY), load_vector(whole, grad + i, left));
   const keep = number(rule, RULE_KEEP_SQUARE), take = number(rule, RULE_TAKE_SQUARE);
   let s = madd(load_vector(whole, square + i, left), keep, f32x4.mul(f32x4.mul(g, g), take));
-  store_vector(whole, square + i, s, left);
+  store_vector(whole, square + i, flushed(s), left);
   if (mean) {
     const m = madd(load_vector(whole, mean + i, left), keep, f32x4.mul(g, take));
-    store_vector(whole, mean + i, m, left);
+    store_vector(whole, mean + i, flushed(m), left);
     s = f32x4.pmax(f32x4.sub(s, f32x4.mul(m, m)), f32x4.splat(0));
   }
   let d = f32x4.div(g, f32x4.add(f32x4.sqrt(s), number(rule, RULE_EPSILON)));
   if (velocity) {
     d = madd(load_vector(whole, velocity + i, left), number(rule, RULE_MOMENTUM), d);
-    store_vector(whole, velocity + i, d, left);
+    store_vector(whole, velocity + i, flushed(d), left);
   }
   store_vector(whole, w + i, madd(f32x4.neg(number(hyper, HYPER_RATE)), d, value), left);
 }

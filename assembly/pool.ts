@@ -68,9 +68,10 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
     const z = oz * sz - pf, fz = first_tap(z, dz), nz = end_tap(z, d, kd, dz) - fz;
     const y = oy * sy - pt, fy = first_tap(y, dy), ny = end_tap(y, h, kh, dy) - fy;
     const line = x + <usize>n * field(shape, POOL_X_N) + plane * (z + fz * dz) + row * (y + fy * dy);
-    let count = nz * ny;
+    // Taps that count, in f64: those on the padding may be more than an i32 holds.
+    let count = <f64>(nz * ny);
     if (count_padding)
-      count = padded_taps(z, kd, d, field(shape, POOL_AFTER_Z)) * padded_taps(y, kh, h, field(shape, POOL_AFTER_Y));
+      count = <f64>padded_taps(z, kd, d, field(shape, POOL_AFTER_Z)) * <f64>padded_taps(y, kh, h, field(shape, POOL_AFTER_Y));
     let q = out + <usize>n * field(shape, POOL_OUT_N) + <usize>oz * field(shape, POOL_OUT_D)
       + <usize>oy * field(shape, POOL_OUT_H) + <usize>ox * out_pixel;
 
@@ -83,7 +84,7 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
       let run = 1;
       if (c < 4 && sx > 1 && inside >= 4 && out_pixel == bytes) {
         run = inside & ~3;
-        const taps = <f32>(count * kw);
+        const taps = <f32>(count * <f64>kw);
         if (max) max_gathered(q, p, run, c, pixel * sx, nz, ny, nx, plane * dz, row * dy, pixel * dx);
         else sum_gathered(q, p, run, c, pixel * sx, nz, ny, nx, plane, row, pixel, taps);
       } else {
@@ -91,7 +92,7 @@ function pool(max: bool, out: usize, x: usize, shape: usize, from: i32, to: i32)
         if (sx == 1 && inside > 0 && dense) run = inside;
         if (max) max_taps(q, p, run * c, nz, ny, nx, plane * dz, row * dy, pixel * dx);
         else {
-          const taps = count * (count_padding ? padded_taps(start, kw, w, field(shape, POOL_AFTER_X)) : nx);
+          const taps = count * <f64>(count_padding ? padded_taps(start, kw, w, field(shape, POOL_AFTER_X)) : nx);
           sum_taps(q, p, run * c, nz, ny, nx, plane, row, pixel, <f32>taps);
         }
       }

@@ -173,6 +173,10 @@ for (const { name, engine } of builds())
       const [out] = await evaluate(engine, updateRunning, [running, batch], params);
       const want = running.data.map((v, i) => 0.9 * v + 0.1 * (32 / 31) * batch.data[i]);
       expectWithin(out.data, want, 4 * oracle.ROUNDOFF);
+      const tiny = { shape: [3], data: Float32Array.of(1.2e-38, -1.2e-38, Number.NaN) };
+      const zeros = { shape: [3], data: new Float32Array(3) };
+      const [gone] = await evaluate(engine, updateRunning, [tiny, zeros], { momentum: 0.1, factor: 1 });
+      expectEqual(gone.data, [0, 0, Number.NaN]);
       const kept = await evaluate(engine, updateRunning, [running, batch], { momentum: 0, factor: 2 });
       expectEqual(kept[0].data, running.data);
     });

@@ -65,7 +65,7 @@ function fromFront(axis: number, rank: number): number {
 }
 
 /** A window on one axis: output pixel `o` reads the input at o * stride + k * dilation - before. */
-interface Span {
+export interface Span {
   size: number;
   out: number;
   kernel: number;
@@ -75,7 +75,7 @@ interface Span {
   after: number;
 }
 
-interface WindowParams {
+export interface WindowParams {
   stride: readonly number[];
   padding: Padding;
   dilation?: readonly number[];
@@ -132,7 +132,7 @@ function threeSpans(spans: readonly Span[]): Span[] {
   return [...new Array<Span>(3 - spans.length).fill(SINGLE), ...spans];
 }
 
-function spansOf(sizes: readonly number[], kernel: readonly number[], p: WindowParams): Span[] {
+export function spansOf(sizes: readonly number[], kernel: readonly number[], p: WindowParams): Span[] {
   return sizes.map((size, axis) => spanOf(size, kernel[axis], axis, p));
 }
 
@@ -233,7 +233,7 @@ export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
  * out = (W - 1) * S - P + F + outputPadding with F = D * (K - 1) + 1.
  * "same" (Keras): out = W * S + outputPadding, P = max(F - S, 0), before = floor(P / 2).
  */
-function transposedSpan(size: number, kernel: number, axis: number, p: ConvTransposeParams): Span {
+export function transposedSpan(size: number, kernel: number, axis: number, p: ConvTransposeParams): Span {
   const stride = p.stride[axis];
   const dilation = p.dilation[axis];
   const reach = dilation * (kernel - 1) + 1;

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { ArgumentError } from "../src/errors.ts";
 import { argMax, type ReduceKind, reduce } from "../src/ops/reduce.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
@@ -163,6 +164,22 @@ for (const { name, engine } of builds())
   });
 
 describe("reductions refuse", () => {
+  it.each([
+    [{ kind: "prod" }, 'kind is "prod" but must be "sum", "mean", "max" or "min"'],
+    [{ kind: "avg" }, 'kind is "avg" but must be'],
+    [{ axes: { axis: 1 } }, 'axes is {"axis":1} but must be a list of axes'],
+    [{ axes: 1 }, "axes is 1 but must be a list of axes"],
+    [{ axes: ["1"] }, 'axis is "1" but the input has rank 3'],
+    [{ axes: [1, -2] }, "axes are [1,-2], which name axis 1 twice"],
+    [{ keepDims: 1 }, "keepDims is 1 but must be true or false"],
+  ])("%o", (wrong, message) => {
+    const params = { kind: "sum", axes: [1], keepDims: false, ...wrong } as never;
+    expect(() => reduce.infer([{ shape: [2, 3, 4], dtype: "float32" }], params, "reduce")).toThrow(message);
+    expect(() => reduce.infer([{ shape: [2, 3, 4], dtype: "float32" }], params, "reduce")).toThrow(
+      ArgumentError,
+    );
+  });
+
   const x = [{ shape: [2, 3], dtype: "float32" as const }];
   it("an axis that does not exist or comes twice", () => {
     expect(() => reduce.infer(x, { kind: "sum", axes: [2], keepDims: false }, "sum")).toThrow("axis is 2");

@@ -1,6 +1,6 @@
 // Activations, which map each value on its own, by PyTorch's definitions; and prelu, whose slope is a tensor.
 
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import { float32, type Op } from "../graph/op.ts";
 import {
   ACTIVATION_ABS,
@@ -22,7 +22,7 @@ import {
   ACTIVATION_SQRT,
   ACTIVATION_TANH,
 } from "../runtime/wasm.ts";
-import { finite } from "../validate.ts";
+import { describe, finite, oneOf } from "../validate.ts";
 import { arity, requireFloats, show } from "./check.ts";
 import { broadcastShape, emitBroadcast } from "./elementwise.ts";
 import { emitActivation } from "./rows.ts";
@@ -95,15 +95,15 @@ const KERNEL_KINDS: Readonly<Record<ActivationKind, KernelKind>> = {
 export const ACTIVATION_KINDS = Object.keys(KERNEL_KINDS) as readonly ActivationKind[];
 
 /** Throws unless the kind exists and alpha is one it takes. */
-export function checkActivation({ kind, alpha }: Activation, where: string): void {
-  if (!Object.hasOwn(KERNEL_KINDS, kind))
-    throw new ShapeError(
-      `${where}: activation is ${JSON.stringify(kind)} but must be one of ${Object.keys(KERNEL_KINDS).join(", ")}`,
-    );
+export function checkActivation(activation: Activation, where: string): void {
+  const kinds = Object.keys(KERNEL_KINDS);
+  if (typeof activation !== "object" || activation === null) oneOf(activation, kinds, "activation", where);
+  const { kind, alpha } = activation;
+  oneOf(kind, kinds, "activation", where);
   if (alpha === undefined) return;
   if (KERNEL_KINDS[kind].alpha === undefined)
-    throw new ShapeError(
-      `${where}: alpha is ${alpha} but activation "${kind}" takes none (leakyRelu and elu do)`,
+    throw new ArgumentError(
+      `${where}: alpha is ${describe(alpha)} but activation "${kind}" takes none (leakyRelu and elu do)`,
     );
   finite(alpha, "alpha", where);
 }

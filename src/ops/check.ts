@@ -18,14 +18,21 @@ export function perAxis(
   const list = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
   if (!Array.isArray(list) || list.length !== axes)
     return refuse(value, name, where, `a number or a list of ${axes}`);
-  return list.map((v, i) => integer(v, axes > 1 ? `${name}[${i}]` : name, where, min));
+  // Not map(), which leaves holes out.
+  return Array.from(list, (v, i) => integer(v, axes > 1 ? `${name}[${i}]` : name, where, min));
+}
+
+/** Throws unless it is a list of so many integers of at least `min`. */
+export function integers(value: unknown, axes: number, name: string, where: string, min: number): void {
+  if (!Array.isArray(value)) refuse(value, name, where, `a list of ${axes}`);
+  perAxis(value as readonly number[], axes, name, where, min);
 }
 
 /** A list with something for every axis of the input. */
 export function axisList(value: unknown, axes: number, name: string, where: string): readonly unknown[] {
   if (!Array.isArray(value) || value.length !== axes)
     return refuse(value, name, where, `a list of ${axes}, one per axis of the input`);
-  return value;
+  return [...value];
 }
 
 /** An axis counted from the front, or from the back when negative. */
@@ -67,11 +74,8 @@ export function spatialShape({ shape }: TensorType, where: string): Shape {
 export function checkSize(size: unknown, x: TensorType, where: string): void {
   const axes = x.shape.length - 2;
   if (!Array.isArray(size) || size.length !== axes)
-    throw new ShapeError(
-      `${where}: size is ${describe(size)} but must be a list of ${axes}, ` +
-        `one per spatial axis of input ${show(x.shape)}`,
-    );
-  perAxis(size, axes, "size", where, 1);
+    refuse(size, "size", where, `a list of ${axes}, one per spatial axis of input ${show(x.shape)}`);
+  perAxis(size as readonly number[], axes, "size", where, 1);
 }
 
 /** Checks a shape that came from outside or out of inference: whole positive dimensions, below 2 GiB. */

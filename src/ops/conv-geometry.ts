@@ -1,7 +1,7 @@
 // What convolutions of both directions share: their parameters checked, their axes resolved, and where a window's values lie.
 import { ShapeError } from "../errors.ts";
 import { type Border, sizeOf, type TensorType } from "../graph/op.ts";
-import { integer } from "../validate.ts";
+import { integer, oneOf } from "../validate.ts";
 import { type Activation, checkActivation } from "./activation.ts";
 import { arity, checkShape, perAxis, requireFloats, show } from "./check.ts";
 import { type Axis, type Padding, type PaddingMode, slide } from "./window.ts";
@@ -71,10 +71,7 @@ export function convGeometry(
     padding: p.padding,
   };
   const slid = slide(inputs[0].shape.slice(1, 1 + axes), window, where);
-  if (!["zeros", "reflect", "replicate"].includes(p.paddingMode))
-    throw new ShapeError(
-      `${where}: paddingMode is ${JSON.stringify(p.paddingMode)} but must be "zeros", "reflect" or "replicate"`,
-    );
+  oneOf(p.paddingMode, ["zeros", "reflect", "replicate"], "paddingMode", where);
   if (p.paddingMode === "reflect")
     for (const a of slid)
       if (a.before >= a.size || a.after >= a.size)

@@ -8,8 +8,17 @@ import { epilogueOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
 import { type ConvParams, convOperands, coversBorder, type Run } from "./conv-geometry.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
+import { emitFill } from "./pad.ts";
 import { asTheyLie, type BorderedAxis, forEachPadded, hasBorder } from "./padded.ts";
-import { type Axis, densePixelStrides, type Padding, pixelStrides, slide, windowLists } from "./window.ts";
+import {
+  type Axis,
+  checkSpan,
+  densePixelStrides,
+  type Padding,
+  pixelStrides,
+  slide,
+  windowLists,
+} from "./window.ts";
 
 export interface ConvTransposeParams extends Omit<ConvParams, "paddingMode"> {
   /** Extra rows at the end of each axis of the output: 0 to the larger of stride and dilation, less 1. */
@@ -34,7 +43,8 @@ export const convTranspose: Op<ConvTransposeParams> = {
     return [float32(shape)];
   },
   // Output pixels fall into stride[0] * stride[1] * stride[2] phases; within one, each pixel sums over the same taps of
-  // neighbouring input pixels: an ordinary convolution of stride 1 with a part of the filter. Nothing is zero-stuffed.
+  // neighbouring input pixels: an ordinary convolution of stride 1 with a part of the filter. Nothing is zero-stuffed. Phases that no
+  // tap reaches hold the bias alone: where there are any, all of the output is filled with it first.
   forward(e, inputs, [y], p) {
     const [x, w, bias] = inputs;
     const { axes: given, c, oc } = transposed(inputs, p, "convTranspose");
@@ -63,6 +73,15 @@ export const convTranspose: Op<ConvTransposeParams> = {
       ...{ counts: part.counts, packed: packProduct(e, part.product) },
       first: part.phase.reduce((sum, phase, i) => sum + phase * yStrides[i + 1], 0),
     }));
+    if (axes.some((a, i) => phases[i].length < Math.min(a.stride, a.out))) {
+      if (bias || p.activation) {
+        const counts = [images, ...axes.map((a) => a.out)];
+        const product = { inputs: c / p.groups, outputs: oc / p.groups, groups: p.groups, filter: w, bias };
+        const none = packProduct(e, { ...product, taps: [], runs: [] });
+        const grid = { counts, input: [0, 0, 0, 0], output: yStrides, first: 0 };
+        multiplyInChunks(e, none, grid, x.base, y.base, end);
+      } else emitFill(e, y, 0);
+    }
     const output = [yStrides[0], ...axes.map((a, i) => a.stride * yStrides[i + 1])];
     const write = (count: number, from: Address, to: Address): void => {
       for (const { counts, packed: product, first } of packed)
@@ -106,9 +125,13 @@ const isDepthwise = ({ groups }: Pick<ConvTransposeParams, "groups">, c: number,
 /** How far the phases of each axis read beyond the input: one border serves them all. */
 function borderOf(axes: readonly TransposedAxis[], phases: readonly (readonly Phase[])[]): BorderedAxis[] {
   return axes.map(({ size }, i) => {
-    const shifts = phases[i].flatMap((phase) => phase.taps.map((tap) => tap.shift));
-    const ends = phases[i].flatMap((phase) => phase.taps.map((tap) => tap.shift + phase.count - size));
-    return { size, before: Math.max(0, ...shifts.map((s) => -s)), after: Math.max(0, ...ends) };
+    let [before, after] = [0, 0];
+    for (const { taps, count } of phases[i])
+      for (const { shift } of taps) {
+        before = Math.max(before, -shift);
+        after = Math.max(after, shift + count - size);
+      }
+    return { size, before, after };
   });
 }
 
@@ -156,17 +179,21 @@ interface Phase {
   taps: { tap: number; shift: number }[];
 }
 
-function phasesOf(a: TransposedAxis): Phase[] {
-  const phases: Phase[] = [];
-  for (let phase = 0; phase < Math.min(a.stride, a.out); phase++) {
-    const taps: Phase["taps"] = [];
-    for (let tap = 0; tap < a.kernel; tap++) {
-      const from = phase + a.before - tap * a.dilation;
-      if (from % a.stride === 0) taps.push({ tap, shift: from / a.stride });
-    }
-    phases.push({ phase, count: Math.ceil((a.out - phase) / a.stride), taps });
+/** The phases that some tap reaches: one per tap at most, however large the stride. */
+function phasesOf({ size, out, kernel, stride, dilation, before }: TransposedAxis): Phase[] {
+  const phases = new Map<number, Phase>();
+  for (let tap = 0; tap < kernel; tap++) {
+    const first = tap * dilation - before;
+    const phase = ((first % stride) + stride) % stride;
+    const count = Math.ceil((out - phase) / stride);
+    const shift = (phase - first) / stride;
+    // Taps that meet no input pixel would only make the border wider.
+    if (phase >= out || shift >= size || shift + count <= 0) continue;
+    const taps = phases.get(phase)?.taps ?? [];
+    taps.push({ tap, shift });
+    phases.set(phase, { phase, count, taps });
   }
-  return phases;
+  return [...phases.values()].sort((a, b) => a.phase - b.phase);
 }
 
 /** The axes of a transposed convolution, resolved; channels in and out. Throws ShapeError. */
@@ -194,14 +221,10 @@ export function transposed(
         );
       if (p.padding === "same") {
         const total = Math.max(reach - stride, 0);
-        return {
-          size,
-          out: size * stride + extra[i],
-          kernel,
-          stride,
-          dilation,
-          before: Math.floor(total / 2),
-        };
+        const before = Math.floor(total / 2);
+        const out = size * stride + extra[i];
+        checkSpan(out, total, { kernel, stride, dilation }, where);
+        return { size, out, kernel, stride, dilation, before };
       }
       // The border of the convolution whose transpose this is: independent of the size, so slide() may be asked of any that fits.
       const [{ before, after }] = slide(
@@ -214,6 +237,7 @@ export function transposed(
         throw new ShapeError(
           `${where}: the output would have (W − 1)·S − P + F = (${size} − 1)·${stride} − ${before + after} + ${reach} = ${out} pixels; use less padding`,
         );
+      checkSpan(out, before + after, { kernel, stride, dilation }, where);
       return { size, out, kernel, stride, dilation, before };
     }),
   };
@@ -221,6 +245,6 @@ export function transposed(
 
 /** The padding of one axis alone. A malformed list is passed on whole for slide() to refuse. */
 function pick(padding: Padding, i: number, axes: number): Padding {
-  if (typeof padding === "string" || typeof padding === "number" || padding.length !== axes) return padding;
+  if (!Array.isArray(padding) || padding.length !== axes) return padding;
   return [padding[i]] as Padding;
 }

@@ -11,12 +11,14 @@ import {
   type Value,
 } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
+import type { Chunk } from "../runtime/chunks.ts";
 import {
   type ConvAlgorithm,
   type ConvFacts,
   convAlgorithm,
   depthwisePads,
   isWinograd,
+  NOMINAL_IMAGES,
   planDepthwise,
 } from "../runtime/plan.ts";
 import { convShape, epilogue } from "../runtime/records.ts";
@@ -30,7 +32,7 @@ import {
   windowRuns,
 } from "./conv-geometry.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
-import { asTheyLie, forEachPadded, hasBorder } from "./padded.ts";
+import { asTheyLie, forEachPadded, forEachPatches, hasBorder, isFar, patchImages } from "./padded.ts";
 import { type Axis, densePixelStrides, type Images, pixelStrides, threeAxes, unchanged } from "./window.ts";
 import { prepareWinograd } from "./winograd.ts";
 
@@ -82,7 +84,6 @@ export const accumulates = (filter: TensorType): boolean => filter.shape.at(-2)!
 
 /** What the choice of an algorithm looks at. */
 function factsOf(
-  images: number,
   axes: readonly Axis[],
   c: number,
   oc: number,
@@ -97,7 +98,7 @@ function factsOf(
     stride: axes.map((a) => a.stride),
     dilation: axes.map((a) => a.dilation),
     out: axes.map((a) => a.out),
-    images,
+    images: NOMINAL_IMAGES,
     winograd,
   };
 }
@@ -105,10 +106,9 @@ function factsOf(
 /** Zeros that should lie round x, so that the algorithm need not make a padded copy. Winograd's skips what lies outside. */
 function borderOf(inputs: readonly TensorType[], p: ConvParams, plan: PlanOptions): Border | undefined {
   const { axes, c, oc } = convGeometry(inputs, p, "conv");
-  if (p.paddingMode !== "zeros" || !hasBorder(axes)) return undefined;
-  const algorithm = convAlgorithm(
-    factsOf(inputs[0].shape[0], threeAxes(axes, unchanged(1)), c, oc, p.groups, plan),
-  );
+  const three = threeAxes(axes, unchanged(1));
+  if (p.paddingMode !== "zeros" || !hasBorder(axes) || isFar(three, c, "zeros")) return undefined;
+  const algorithm = convAlgorithm(factsOf(three, c, oc, p.groups, plan));
   return isWinograd(algorithm) ? undefined : axes.map((a) => [a.before, a.after]);
 }
 
@@ -116,17 +116,19 @@ function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams,
   const [x, w, bias] = inputs;
   const { axes: given, c, oc } = convGeometry(inputs, p, "conv");
   const axes = threeAxes(given, unchanged(1));
-  const facts = factsOf(x.shape[0], axes, c, oc, p.groups, e);
+  const facts = factsOf(axes, c, oc, p.groups, e);
   const yStrides = pixelStrides(y);
   let algorithm = convAlgorithm(facts);
   // Lanes of "direct" run over pixels, which must be dense for it.
   const densePixels = (strides: readonly number[]): boolean => strides[3] === c * 4;
-  if (algorithm === "direct" && !densePixels(yStrides)) algorithm = "depthwise";
+  const zeros = p.paddingMode === "zeros";
+  const far = hasBorder(axes) && isFar(axes, c, p.paddingMode);
+  if (far && !zeros && isWinograd(algorithm)) algorithm = "gemm";
+  if (algorithm === "direct" && (far || !densePixels(yStrides))) algorithm = "depthwise";
   e.algorithm(algorithm);
   // Winograd's and some depthwise ones skip what lies outside; all others, and borders that are not zero, read a border.
-  const zeros = p.paddingMode === "zeros";
   const lies = zeros && coversBorder(x.border, given);
-  const skips = isWinograd(algorithm) || (algorithm === "depthwise" && !depthwisePads(facts));
+  const skips = isWinograd(algorithm) || (algorithm === "depthwise" && (far || !depthwisePads(facts)));
   const copy =
     (hasBorder(axes) && !lies && !(skips && zeros)) ||
     (algorithm === "direct" && !densePixels(pixelStrides(x)));
@@ -135,17 +137,17 @@ function emitConv(e: Emitter, inputs: readonly Value[], y: Value, p: ConvParams,
     ? axes.map((a) => ({ ...a, size: a.before + a.size + a.after, before: 0, after: 0 }))
     : axes;
   const end = e.record(epilogue({ accumulate: Number(accumulate), ...epilogueOf(p.activation) }));
-  const strides = copy
-    ? densePixelStrides(
-        inside.map((a) => a.size),
-        c,
-      )
-    : pixelStrides(x);
-  const write = prepare(e, algorithm, inside, strides, c, oc, p.groups, w, bias, end);
-  if (copy)
-    forEachPadded(e, x, axes, p.paddingMode, ({ count, place }, images) =>
-      write(count, images, { base: place(y.base, yStrides[0]), strides: yStrides }),
-    );
+  const patches = copy && far;
+  const dense = densePixelStrides(
+    inside.map((a) => a.size),
+    c,
+  );
+  const images = patches ? patchImages(axes, c) : { axes: inside, strides: copy ? dense : pixelStrides(x) };
+  const write = prepare(e, algorithm, images.axes, images.strides, c, oc, p.groups, w, bias, end);
+  const each = ({ count, place }: Chunk, copies: Images): void =>
+    write(count, copies, { base: place(y.base, yStrides[0]), strides: yStrides });
+  if (patches) forEachPatches(e, x, axes, p.paddingMode, each);
+  else if (copy) forEachPadded(e, x, axes, p.paddingMode, each);
   else write(x.shape[0], asTheyLie(x, asWindow ? axes : []), { base: y.base, strides: yStrides });
 }
 

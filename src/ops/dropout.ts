@@ -3,7 +3,7 @@
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
 import { MAP_BLOCK } from "../runtime/wasm.ts";
-import { finite, integer } from "../validate.ts";
+import { finite, integer, refuse } from "../validate.ts";
 import { arity, requireFloats, show } from "./check.ts";
 
 export interface DropoutParams {
@@ -25,7 +25,7 @@ export const dropout: Op<DropoutParams> = {
     const [x, state] = inputs;
     requireFloats(x, where);
     if (!(finite(rate, "rate", where) >= 0 && rate < 1))
-      throw new ShapeError(`${where}: rate is ${rate} but must be at least 0 and below 1`);
+      refuse(rate, "rate", where, "at least 0 and below 1");
     integer(stream, "stream", where, 0);
     if (state.dtype !== "int32" || show(state.shape) !== "[4]")
       throw new ShapeError(`${where}: state is ${state.dtype} ${show(state.shape)} but must be int32 [4]`);

@@ -6,7 +6,7 @@ import type { Address } from "../runtime/address.ts";
 import { BROADCAST } from "../runtime/plan.ts";
 import { broadcastRows } from "../runtime/records.ts";
 import { ACTIVATION_AFFINE } from "../runtime/wasm.ts";
-import { finite } from "../validate.ts";
+import { finite, oneOf } from "../validate.ts";
 import { arity, checkShape, requireFloats, show } from "./check.ts";
 import { collapseAxes, countRuns, dimsOf, emitActivation, type SharedAxis, type Walk } from "./rows.ts";
 
@@ -138,10 +138,7 @@ export const binary: Op<BinaryParams> = {
   infer(inputs, { kind }, where) {
     arity(inputs, 2, 2, where);
     const [a, b] = inputs;
-    if (!Object.hasOwn(KERNELS, kind))
-      throw new ShapeError(
-        `${where}: kind is ${JSON.stringify(kind)} but must be one of ${Object.keys(KERNELS).join(", ")}`,
-      );
+    oneOf(kind, Object.keys(KERNELS), "kind", where);
     requireFloats(a, where);
     requireFloats(b, where);
     const shape = broadcastShape(a.shape, b.shape, where);

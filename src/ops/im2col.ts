@@ -56,7 +56,7 @@ export const im2col: Op<Im2colParams> = {
     return [float32(out)];
   },
   forward(e, [x], [out], params) {
-    e.call("im2col_f32", rowsOf(out), [out.base, x.base, emitShape(e, x, out, params)]);
+    e.call("im2col_f32", rowsOf(out), [out.base, x.base, emitShape(e, x, out, params), 0]);
   },
 };
 

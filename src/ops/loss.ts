@@ -3,7 +3,7 @@
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
 import { LOSS_ABSOLUTE, LOSS_HUBER, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "../runtime/wasm.ts";
-import { finite } from "../validate.ts";
+import { finite, refuse } from "../validate.ts";
 import { arity, requireFloats, show } from "./check.ts";
 import { reduceAxis } from "./reduce.ts";
 
@@ -42,7 +42,7 @@ export const softmaxCrossEntropy: Op<CrossEntropyParams> = {
           `int32 ${show(shape.slice(0, -1))} (classes) or float32 ${show(shape)} (probabilities)`,
       );
     if (!(finite(labelSmoothing, "labelSmoothing", where) >= 0 && labelSmoothing <= 1))
-      throw new ShapeError(`${where}: labelSmoothing is ${labelSmoothing} but must be from 0 to 1`);
+      refuse(labelSmoothing, "labelSmoothing", where, "from 0 to 1");
     return [float32([])];
   },
   forward(e, [x, labels], [out], { labelSmoothing = 0 }) {
@@ -73,8 +73,7 @@ function elementwise(name: string, kind: number): Op<LossParams> {
         throw new ShapeError(
           `${where}: target has shape ${show(target.shape)} but must have the input's ${show(x.shape)}`,
         );
-      if (!(finite(delta, "delta", where) > 0))
-        throw new ShapeError(`${where}: delta is ${delta} but must be above 0`);
+      if (!(finite(delta, "delta", where) > 0)) refuse(delta, "delta", where, "above 0");
       return [float32([])];
     },
     forward(e, [x, target], [out], { delta = 1 }) {

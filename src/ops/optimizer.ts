@@ -18,7 +18,7 @@ import {
   RULE_TAKE,
   RULE_TAKE_SQUARE,
 } from "../runtime/wasm.ts";
-import { type AnyChecks, aFlag, checkOptions, describe, finite, refuse } from "../validate.ts";
+import { type AnyChecks, aFlag, checkOptions, finite, oneOf, refuse } from "../validate.ts";
 import { arity, requireFloats, show } from "./check.ts";
 import { reduceAxis } from "./reduce.ts";
 import { emitActivation } from "./rows.ts";
@@ -154,10 +154,8 @@ function checkOf(name: string): AnyChecks[string] {
 
 /** Throws unless the kind exists and every option is in its range. */
 export function checkOptimizer(o: Optimizer, where: string): void {
-  if (!Object.hasOwn(DEFAULTS, o.kind))
-    throw new ArgumentError(
-      `${where}: optimizer is ${describe(o.kind)} but must be one of ${Object.keys(DEFAULTS).join(", ")}`,
-    );
+  if (typeof o !== "object" || o === null) refuse(o, "optimizer", where, "an optimizer, such as adam()");
+  oneOf(o.kind, Object.keys(DEFAULTS), "optimizer", where);
   const { kind, ...given } = o;
   const known = Object.keys(DEFAULTS[kind]).map((name) => [name, checkOf(name)] as const);
   checkOptions(where, given, { learningRate: true, ...Object.fromEntries(known) });
@@ -215,8 +213,7 @@ export interface LimitParams {
 }
 
 function checkLimit(limit: number, where: string): void {
-  if (!(finite(limit, "limit", where) > 0))
-    throw new ShapeError(`${where}: limit is ${limit} but must be above 0`);
+  if (!(finite(limit, "limit", where) > 0)) refuse(limit, "limit", where, "above 0");
 }
 
 /**

@@ -1,9 +1,9 @@
 // Padding: a constant on any axis, the image mirrored or its edge repeated on the spatial ones.
 import { ShapeError } from "../errors.ts";
-import { type Emitter, float32, isDense, type Op, sizeOf } from "../graph/op.ts";
+import { type Emitter, float32, isDense, type Op, sizeOf, type Value } from "../graph/op.ts";
 import { padShape } from "../runtime/records.ts";
 import { PAD_CONSTANT, PAD_REFLECT, PAD_REPLICATE } from "../runtime/wasm.ts";
-import { finite, integer, oneOf } from "../validate.ts";
+import { describe, integer, oneOf, refuse } from "../validate.ts";
 import { arity, axisList, checkShape, requireFloats, show } from "./check.ts";
 import { copyValue, partOf, stridedCopy } from "./strided.ts";
 import { type Axis, type Images, imagesOf, type PaddingMode, threeAxes } from "./window.ts";
@@ -14,7 +14,7 @@ export interface PadParams {
   /** [before, after] for every axis of the tensor. */
   pads: readonly (readonly [number, number])[];
   mode: PadMode;
-  /** What mode "constant" adds. */
+  /** What mode "constant" adds: any number, also an infinity or NaN. */
   value: number;
 }
 
@@ -33,17 +33,16 @@ export const pad: Op<PadParams> = {
     requireFloats(x, where);
     axisList(pads, x.shape.length, "pads", where).forEach((pair, i) => {
       if (!Array.isArray(pair) || pair.length !== 2)
-        throw new ShapeError(
-          `${where}: pads[${i}] is ${JSON.stringify(pair)} but must be a pair [before, after]`,
-        );
-      integer(pair[0], `pads[${i}][0]`, where, 0);
-      integer(pair[1], `pads[${i}][1]`, where, 0);
+        refuse(pair, `pads[${i}]`, where, "a pair [before, after]");
+      const [before, after] = pair as readonly unknown[];
+      integer(before, `pads[${i}][0]`, where, 0);
+      integer(after, `pads[${i}][1]`, where, 0);
     });
     oneOf(mode, ["constant", "reflect", "replicate"], "mode", where);
-    if (mode === "constant") finite(value, "value", where);
-    else if (!isSpatial(pads))
+    if (typeof value !== "number") refuse(value, "value", where, "a number");
+    if (mode !== "constant" && !isSpatial(pads))
       throw new ShapeError(
-        `${where}: pads are ${JSON.stringify(pads)} on input ${show(x.shape)}, but mode "${mode}" pads only the one ` +
+        `${where}: pads are ${describe(pads)} on input ${show(x.shape)}, but mode "${mode}" pads only the one ` +
           'to three spatial axes between batch and channels; mode "constant" pads any axis',
       );
     if (mode === "reflect")
@@ -69,17 +68,22 @@ export const pad: Op<PadParams> = {
       emitPad(e, imagesOf(out), imagesOf(x), x.shape[0], axes, c, mode, value);
       return;
     }
-    if (grows && isDense(out)) {
-      const count = sizeOf(out.shape);
-      e.call("fill_f32", Math.ceil(count / 4), [out.base, value, count]);
-    } else if (grows) {
-      const axes = out.shape.map((size, i) => ({ size, out: out.strides[i], x: 0 }));
-      stridedCopy(e, out.base, e.constant(Float32Array.of(value)), axes);
-    }
+    if (grows) emitFill(e, out, value);
     const before = pads.map((pair) => pair[0]);
     copyValue(e, partOf(out, before, x.shape), x);
   },
 };
+
+/** Writes the call that makes every element of a value the same number. */
+export function emitFill(e: Emitter, out: Value, value: number): void {
+  if (isDense(out)) {
+    const count = sizeOf(out.shape);
+    e.call("fill_f32", Math.ceil(count / 4), [out.base, value, count]);
+  } else {
+    const axes = out.shape.map((size, i) => ({ size, out: out.strides[i], x: 0 }));
+    stridedCopy(e, out.base, e.constant(Float32Array.of(value)), axes);
+  }
+}
 
 const PAD_MODES: Record<PadMode | PaddingMode, number> = {
   constant: PAD_CONSTANT,

@@ -4,6 +4,7 @@ import { type Emitter, float32, type Op, sizeOf, type TensorType, type Value } f
 import type { Address } from "../runtime/address.ts";
 import { poolSplits } from "../runtime/plan.ts";
 import { poolShape } from "../runtime/records.ts";
+import { aFlag, refuse } from "../validate.ts";
 import { arity, checkShape, requireFloats, spatialShape } from "./check.ts";
 import { reduceAxis } from "./reduce.ts";
 import {
@@ -53,6 +54,7 @@ function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: strin
   arity(inputs, 1, 1, where);
   const [x] = inputs;
   const axes = slide(checkWindow(x, p, where), p, where);
+  aFlag(p.ceilMode, "ceilMode", where);
   for (const { before, after, kernel, dilation } of axes) {
     const reach = dilation * (kernel - 1) + 1;
     if (before >= reach || after >= reach)
@@ -102,11 +104,13 @@ export const maxPool: Op<MaxPoolParams> = {
     };
     const axes = poolAxes(x, p);
     const [depth, height, width] = axes;
-    if (!poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
+    const size = [depth.out, height.out, width.size];
+    // Where windows stride over wide padding, what lies between could be larger than input and output by any factor.
+    const between = sizeOf(size) <= 4 * (sizeOf(axes.map((a) => a.size)) + sizeOf(axes.map((a) => a.out)));
+    if (!between || !poolSplits(depth.kernel * height.kernel, width.kernel, width.stride)) {
       pool(out, imagesOf(x), axes);
       return;
     }
-    const size = [depth.out, height.out, width.size];
     const columns = { base: e.scratch(4 * n * c * sizeOf(size)), strides: densePixelStrides(size, c) };
     pool(columns, imagesOf(x), [depth, height, unchanged(width.size)]);
     pool(out, columns, [unchanged(depth.out), unchanged(height.out), width]);
@@ -117,7 +121,11 @@ export const maxPool: Op<MaxPoolParams> = {
 export const avgPool: Op<AvgPoolParams> = {
   name: "avgPool",
   strided: { inputs: [0], outputs: true },
-  infer: (inputs, p, where) => inferPool(inputs, undilated(p), where),
+  infer(inputs, p, where) {
+    aFlag(p.countIncludePad, "countIncludePad", where);
+    if (!Array.isArray(p.kernel)) refuse(p.kernel, "kernel", where, "a list");
+    return inferPool(inputs, undilated(p), where);
+  },
   forward(e, [x], [y], p) {
     const axes = poolAxes(x, undilated(p));
     const n = x.shape[0];
@@ -135,6 +143,7 @@ function inferGlobal(
   arity(inputs, 1, 1, where);
   const [x] = inputs;
   requireFloats(x, where);
+  aFlag(keepDims, "keepDims", where);
   const ones = spatialShape(x, where).map(() => 1);
   return [float32([x.shape[0], ...(keepDims ? ones : []), x.shape[x.shape.length - 1]])];
 }

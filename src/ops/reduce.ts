@@ -1,11 +1,12 @@
 // Sums, means, maxima and minima over axes, and the index of the maximum along an axis.
 
-import { ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import { type Emitter, float32, type Op, type Shape, sizeOf } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { reductionChunk } from "../runtime/plan.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../runtime/wasm.ts";
-import { arity, axisOf, requireFloats, show } from "./check.ts";
+import { aFlag, describe, oneOf, refuse } from "../validate.ts";
+import { arity, axisOf, requireFloats } from "./check.ts";
 
 export type ReduceKind = "sum" | "mean" | "max" | "min";
 
@@ -57,9 +58,11 @@ export function reduceAxis(
 /** The axes to reduce, counted from the front; throws where one is named twice. */
 export function axesOf(axes: readonly number[], rank: number, where: string): Set<number> {
   const set = new Set<number>();
+  if (!Array.isArray(axes)) return refuse(axes, "axes", where, "a list of axes");
   for (const axis of axes) {
     const a = axisOf(axis, rank, where);
-    if (set.has(a)) throw new ShapeError(`${where}: axes are ${show(axes)}, which name axis ${a} twice`);
+    if (set.has(a))
+      throw new ArgumentError(`${where}: axes are ${describe(axes)}, which name axis ${a} twice`);
     set.add(a);
   }
   return set;
@@ -84,10 +87,12 @@ function joinAxes(shape: Shape, reduced: ReadonlySet<number>): { size: number; r
 /** Reduces any set of axes: one pass for each group of neighbours, the longest first. */
 export const reduce: Op<ReduceParams> = {
   name: "reduce",
-  infer(inputs, { axes, keepDims }, where) {
+  infer(inputs, { kind, axes, keepDims }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
     requireFloats(x, where);
+    oneOf(kind, ["sum", "mean", "max", "min"], "kind", where);
+    aFlag(keepDims, "keepDims", where);
     return [float32(reducedShape(x.shape, axesOf(axes, x.shape.length, where), keepDims))];
   },
   forward(e, [x], [out], { kind, axes }) {
@@ -121,6 +126,7 @@ export const argMax: Op<ArgMaxParams> = {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
     requireFloats(x, where);
+    aFlag(keepDims, "keepDims", where);
     const reduced = new Set([axisOf(axis, x.shape.length, where)]);
     return [{ shape: reducedShape(x.shape, reduced, keepDims), dtype: "int32" }];
   },

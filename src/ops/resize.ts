@@ -92,13 +92,24 @@ export const resize: Op<ResizeParams> = {
       }),
     );
     if (method === "nearest") {
-      const indices = sizes.flatMap((size, i) => [...nearestIndices(size, outs[i], coordinates)]);
+      const indices = new Int32Array(outs[0] + outs[1] + outs[2]);
+      sizes.reduce((start, size, i) => {
+        indices.set(nearestIndices(size, outs[i], coordinates), start);
+        return start + outs[i];
+      }, 0);
       e.call("resize_nearest_f32", units, [out.base, x.base, e.table(indices), shape]);
     } else {
-      const axes = sizes.map((size, i) => linearIndices(size, outs[i], coordinates));
-      const indices = e.table(axes.flatMap((axis) => [...axis.indices]));
-      const weights = e.constant(Float32Array.from(axes.flatMap((axis) => [...axis.weights])));
-      e.call("resize_linear_f32", units, [out.base, x.base, indices, weights, shape]);
+      const indices = new Int32Array(outs[0] + outs[1] + outs[2]);
+      const weights = new Float32Array(indices.length);
+      sizes.reduce((start, size, i) => {
+        const axis = linearIndices(size, outs[i], coordinates);
+        indices.set(axis.indices, start);
+        weights.set(axis.weights, start);
+        return start + outs[i];
+      }, 0);
+      e.call("resize_linear_f32", units, [
+        ...([out.base, x.base, e.table(indices), e.constant(weights), shape] as const),
+      ]);
     }
   },
 };

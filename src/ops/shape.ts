@@ -1,7 +1,7 @@
 // Ops that move values or give them another shape.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Op, type Shape, sizeOf, type TensorType, type Value } from "../graph/op.ts";
-import { integer, oneOf } from "../validate.ts";
+import { describe, integer, oneOf, refuse } from "../validate.ts";
 import { arity, axisList, axisOf, checkShape, rank, show } from "./check.ts";
 import { copyValue, partOf, stridedCopy } from "./strided.ts";
 
@@ -16,14 +16,13 @@ export const reshape: Op<ReshapeParams> = {
   infer(inputs, { shape }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
-    if (!Array.isArray(shape))
-      throw new ShapeError(`${where}: shape is ${JSON.stringify(shape)} but must be a list of dimensions`);
+    if (!Array.isArray(shape)) refuse(shape, "shape", where, "a list of dimensions");
     const free = shape.indexOf(-1);
     if (free !== shape.lastIndexOf(-1))
-      throw new ShapeError(
-        `${where}: shape ${show(shape)} has more than one -1, but only one dimension can be inferred`,
+      throw new ArgumentError(
+        `${where}: shape ${describe(shape)} has more than one -1, but only one dimension can be inferred`,
       );
-    const sizes = shape.map((d, i) => {
+    const sizes = Array.from(shape, (d, i) => {
       if (d === 0 && i >= x.shape.length)
         throw new ArgumentError(
           `${where}: shape[${i}] is 0, which keeps the input's axis ${i}, but the input has rank ${x.shape.length}`,
@@ -31,12 +30,12 @@ export const reshape: Op<ReshapeParams> = {
       return d === 0 ? x.shape[i] : d;
     });
     const known = sizes.filter((d) => d !== -1);
-    for (const d of known) integer(d, `a dimension of shape ${show(shape)}`, where, 1);
+    for (const d of known) integer(d, `a dimension of shape ${describe(shape)}`, where, 1);
     const have = sizeOf(x.shape);
     const want = sizeOf(known);
     if (free < 0 ? want !== have : have % want !== 0)
       throw new ShapeError(
-        `${where}: input ${show(x.shape)} has ${have} elements, which do not fill shape ${show(shape)} ` +
+        `${where}: input ${show(x.shape)} has ${have} elements, which do not fill shape ${describe(shape)} ` +
           (free < 0 ? `of ${want}` : `(the dimensions given need a multiple of ${want})`),
       );
     return [{ shape: sizes.map((d) => (d === -1 ? have / want : d)), dtype: x.dtype }];
@@ -69,11 +68,9 @@ export const transpose: Op<TransposeParams> = {
   infer(inputs, { perm }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
-    axisList(perm, x.shape.length, "perm", where);
-    if ([...perm].sort((a, b) => a - b).some((axis, i) => axis !== i))
-      throw new ShapeError(
-        `${where}: perm is ${show(perm)} but must hold every axis from 0 to ${x.shape.length - 1} once`,
-      );
+    const axes = new Set(axisList(perm, x.shape.length, "perm", where));
+    if (!x.shape.every((_, axis) => axes.has(axis)))
+      refuse(perm, "perm", where, `every axis from 0 to ${x.shape.length - 1} once`);
     return [{ shape: perm.map((axis) => x.shape[axis]), dtype: x.dtype }];
   },
   forward(e, [x], [out], { perm }) {
@@ -101,7 +98,7 @@ export const concat: Op<ConcatParams> = {
             `on every axis but axis ${axis}`,
         );
       if (x.dtype !== first.dtype)
-        throw new ShapeError(`${where}: input ${i + 1} is ${x.dtype} but input 0 is ${first.dtype}`);
+        throw new ArgumentError(`${where}: input ${i + 1} is ${x.dtype} but input 0 is ${first.dtype}`);
       shape[axis] += x.shape[axis];
     });
     checkShape(shape, "output", where);
@@ -164,14 +161,12 @@ export const split: Op<SplitParams> = {
     const [x] = inputs;
     const axis = axisOf(params.axis, x.shape.length, where);
     if (!Array.isArray(params.sizes) || params.sizes.length === 0)
-      throw new ShapeError(
-        `${where}: sizes is ${JSON.stringify(params.sizes)} but must be a list of part lengths`,
-      );
-    const sizes = params.sizes.map((size, i) => integer(size, `sizes[${i}]`, where, 1));
+      return refuse(params.sizes, "sizes", where, "a list of part lengths");
+    const sizes = Array.from(params.sizes, (size, i) => integer(size, `sizes[${i}]`, where, 1));
     const sum = sizes.reduce((a, b) => a + b, 0);
     if (sum !== x.shape[axis])
       throw new ShapeError(
-        `${where}: sizes ${show(sizes)} add up to ${sum} but ` +
+        `${where}: sizes ${describe(sizes)} add up to ${sum} but ` +
           `axis ${axis} of the input ${show(x.shape)} has ${x.shape[axis]}`,
       );
     return sizes.map((size) => ({ shape: x.shape.with(axis, size), dtype: x.dtype }));

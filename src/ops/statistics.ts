@@ -5,7 +5,7 @@ import { type Emitter, type Shape, sizeOf, type TensorType, type Value } from ".
 import type { Address } from "../runtime/address.ts";
 import { MOMENTS_ROWS } from "../runtime/plan.ts";
 import { epilogue, normShape, stridedRows } from "../runtime/records.ts";
-import { finite } from "../validate.ts";
+import { finite, refuse } from "../validate.ts";
 import { type Activation, epilogueOf } from "./activation.ts";
 import { arity, requireFloats, show } from "./check.ts";
 import { reduceUnits } from "./reduce.ts";
@@ -33,8 +33,7 @@ export function checkNorm(
           `one number per channel of input ${show(shape)}`,
       );
   });
-  if (finite(epsilon, "epsilon", where) < 0)
-    throw new ShapeError(`${where}: epsilon is ${epsilon} but must be at least 0`);
+  if (finite(epsilon, "epsilon", where) < 0) refuse(epsilon, "epsilon", where, "at least 0");
   return c;
 }
 

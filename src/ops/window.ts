@@ -3,8 +3,8 @@
 import { ShapeError } from "../errors.ts";
 import type { Shape, TensorType, Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
-import { integer, MAX_INTEGER } from "../validate.ts";
-import { perAxis, requireFloats, show, spatialShape } from "./check.ts";
+import { aFlag, integer, MAX_INTEGER, refuse } from "../validate.ts";
+import { integers, requireFloats, spatialShape } from "./check.ts";
 
 /**
  * How much padding is added before the window slides.
@@ -50,7 +50,7 @@ const NAMES = ["width", "height", "depth"];
 
 /**
  * Resolves padding and output size of every spatial axis: floor((W − F + 2P) / S) + 1 with F = D·(K − 1) + 1. Throws ShapeError
- * where a window does not fit, and where a coordinate could pass 2^31.
+ * where a window does not fit, and where a coordinate could pass 2^31; ArgumentError for what is no padding.
  */
 export function slide(sizes: Shape, o: WindowOptions, where: string): Axis[] {
   return sizes.map((size, i) => {
@@ -70,13 +70,7 @@ export function slide(sizes: Shape, o: WindowOptions, where: string): Axis[] {
           `the ${axis} must be at least ${Math.max(1, reach - before - after)}`,
       );
     }
-    // Kernels compute with coordinates of 32 bits: no tap of any window, nor the window after the last, may lie beyond them.
-    const farthest = size + before + after + stride + kernel * dilation;
-    if (farthest > MAX_INTEGER)
-      throw new ShapeError(
-        `${where}: the ${axis} with input ${size}, padding ${before} + ${after}, stride ${stride}, kernel ${kernel} and ` +
-          `dilation ${dilation} spans ${farthest} pixels but may span at most ${MAX_INTEGER}`,
-      );
+    checkSpan(size, before + after, { kernel, stride, dilation }, where);
     let out = Math.floor(room / stride) + 1;
     if (o.ceilMode) {
       out = Math.ceil(room / stride) + 1;
@@ -85,6 +79,24 @@ export function slide(sizes: Shape, o: WindowOptions, where: string): Axis[] {
     }
     return { size, out, kernel, stride, dilation, before, after };
   });
+}
+
+/**
+ * Kernels compute with coordinates of 32 bits: no tap of any window, nor the window after the last, may lie beyond them. `size` is
+ * that of what windows slide over.
+ */
+export function checkSpan(
+  size: number,
+  padding: number,
+  { kernel, stride, dilation }: Pick<Axis, "kernel" | "stride" | "dilation">,
+  where: string,
+): void {
+  const span = size + padding + stride + kernel * dilation;
+  if (span > MAX_INTEGER)
+    throw new ShapeError(
+      `${where}: windows with kernel ${kernel}, stride ${stride} and dilation ${dilation} over ${size} pixels and padding of ` +
+        `${padding} span ${span} pixels but may span at most ${MAX_INTEGER}`,
+    );
 }
 
 function paddingOf(
@@ -110,13 +122,15 @@ function paddingOf(
     return [p, p];
   }
   if (!Array.isArray(padding) || padding.length !== axes)
-    throw new ShapeError(
-      `${where}: padding is ${JSON.stringify(padding)} but must be "valid", "same", "half", a number, or a list of ${axes} numbers or [before, after] pairs`,
+    return refuse(
+      padding,
+      "padding",
+      where,
+      `"valid", "same", "half", a number, or a list of ${axes} numbers or [before, after] pairs`,
     );
   const p: unknown = padding[i];
   if (Array.isArray(p)) {
-    if (p.length !== 2)
-      throw new ShapeError(`${where}: padding[${i}] is ${show(p)} but must be a pair [before, after]`);
+    if (p.length !== 2) refuse(p, `padding[${i}]`, where, "a pair [before, after]");
     return [integer(p[0], `padding[${i}][0]`, where, 0), integer(p[1], `padding[${i}][1]`, where, 0)];
   }
   const both = integer(p, `padding[${i}]`, where, 0);
@@ -127,9 +141,10 @@ function paddingOf(
 export function checkWindow(x: TensorType, o: Omit<WindowOptions, "padding">, where: string): Shape {
   requireFloats(x, where);
   const sizes = spatialShape(x, where);
-  perAxis(o.kernel, sizes.length, "kernel", where, 1);
-  perAxis(o.stride, sizes.length, "stride", where, 1);
-  perAxis(o.dilation, sizes.length, "dilation", where, 1);
+  integers(o.kernel, sizes.length, "kernel", where, 1);
+  integers(o.stride, sizes.length, "stride", where, 1);
+  integers(o.dilation, sizes.length, "dilation", where, 1);
+  if (o.ceilMode !== undefined) aFlag(o.ceilMode, "ceilMode", where);
   return sizes;
 }
 

@@ -7,6 +7,7 @@ import { zeroBorder } from "../ops/border.ts";
 import { axisOf } from "../ops/check.ts";
 import { concat, slice, split } from "../ops/shape.ts";
 import { concatRest, view } from "../ops/views.ts";
+import { MAX_BYTES } from "../runtime/plan.ts";
 
 /** Where each edge lies that is not a dense storage of its own. Rewrites the graph: what needs no copy any more loses it. */
 export function planLayout(
@@ -165,6 +166,7 @@ class LayoutPass {
     for (const [edge, border] of wanted) {
       if (!edge.node || !this.#movable(edge)) continue;
       const whole = edge.shape.map((size, i) => size + (border[i - 1]?.[0] ?? 0) + (border[i - 1]?.[1] ?? 0));
+      if (4 * sizeOf(whole) > MAX_BYTES) continue;
       const strides = denseStrides(whole);
       const offset = border.reduce((sum, [before], i) => sum + before * strides[i + 1], 0);
       this.layouts.set(edge, { owner: edge, offset, strides, border, bytes: 4 * sizeOf(whole) });

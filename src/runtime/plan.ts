@@ -1,6 +1,9 @@
 // The plan: which algorithm a shape takes and how the work is cut. Every threshold of the engine stands in this file.
 import { MR_MULTIPLE, NR } from "./wasm.ts";
 
+/** No buffer has more bytes: kernels compute with offsets of 32 bits. */
+export const MAX_BYTES = 2 ** 31 - 1;
+
 /** What the choice of a convolution algorithm looks at. Axis lists are [depth, height, width]. */
 export interface ConvFacts {
   inPerGroup: number;
@@ -11,6 +14,7 @@ export interface ConvFacts {
   dilation: readonly number[];
   /** Output pixels. */
   out: readonly number[];
+  /** The images that a choice is made for: `NOMINAL_IMAGES`, or for gradients of filters, which sum over them, how many there are. */
   images: number;
   /** Whether sums may be regrouped and packed filters be four times as large. */
   winograd: boolean;
@@ -25,6 +29,13 @@ export const WINOGRAD = {
   winograd2: { m: 2, r: 3 },
   winograd2k5: { m: 2, r: 5 },
 } as const;
+
+/**
+ * Convolutions are chosen as for so many images, whatever the batch: algorithms round differently, and the result of an image must not
+ * depend on its company. For square maps from 5 x 5 pixels on the best algorithm is the same for one image as for any number. With smaller ones
+ * one image pays up to twice as much for reading more filters, and large batches would pay as much for more products.
+ */
+export const NOMINAL_IMAGES = 4;
 
 export type Winograd = keyof typeof WINOGRAD;
 export type ConvAlgorithm = "direct" | "depthwise" | Winograd | "gemm";
@@ -186,6 +197,12 @@ export function winogradChunk(
   const chunks = Math.max(1, Math.round(tiles / most));
   return Math.ceil(tiles / chunks);
 }
+
+/**
+ * Whether an image is convolved by way of a padded copy of so many bytes, rather than by the patches under its windows; `work` are
+ * the bytes of the image and its patches. Windows that stride or reach over a wide border make copies that are nearly all zeros.
+ */
+export const padsBy = (padded: number, work: number): boolean => padded <= MAX_BYTES && padded <= 4 * work;
 
 /** Padded images are made a few at a time, so that they are still in L2 when they are read. */
 const PADDED_BYTES = 512 * 1024;

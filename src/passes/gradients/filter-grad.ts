@@ -6,7 +6,7 @@ import { type Emitter, float32, type Op, sizeOf, type Value } from "../../graph/
 import { arity, show } from "../../ops/check.ts";
 import { windowRuns } from "../../ops/conv-geometry.ts";
 import { mergeRuns, pixelTable } from "../../ops/gemm.ts";
-import { forEachPadded, hasBorder } from "../../ops/padded.ts";
+import { forEachPadded, forEachPatches, hasBorder, isFar, patchImages } from "../../ops/padded.ts";
 import { reduce } from "../../ops/reduce.ts";
 import { type Axis, densePixelStrides, type PaddingMode, pixelStrides, threeAxes } from "../../ops/window.ts";
 import { tilesOfPhase } from "../../ops/winograd.ts";
@@ -91,20 +91,23 @@ export function emitFilterGrad(
   const imagePixels = sizeOf(outs);
   const depthwise = groups > 1 && groups === c && groups === oc;
   const packedPixel = depthwise ? oc * 4 : groups * panelsOf(oc / groups) * PANEL_PIXEL;
-  const strides = densePixelStrides(
+  const far = hasBorder(axes) && isFar(axes, c, mode);
+  const dense = densePixelStrides(
     inside.map((a) => a.size),
     c,
   );
+  const view = far ? patchImages(axes, c) : { axes: inside, strides: dense };
+  const { strides } = view;
   const imageBytes = Math.max(strides[0], imagePixels * packedPixel);
   const perChunk = imagesPerChunk(images, imageBytes);
   const part = filterGradChunk(perChunk * imagePixels, packedPixel);
   const table = pixelTable(e, {
     counts: [perChunk, ...outs],
-    input: [strides[0], ...axes.map((a, i) => a.stride * strides[i + 1])],
+    input: [strides[0], ...view.axes.map((a, i) => a.stride * strides[i + 1])],
     output: densePixelStrides(outs, oc),
     first: 0,
   });
-  const strips = depthwise ? tapStrips(inside, strides, c) : rowStrips(inside, strides, c / groups);
+  const strips = depthwise ? tapStrips(view.axes, strides, c) : rowStrips(view.axes, strides, c / groups);
   const stripTable = e.table(strips.flat());
   const packed = e.scratch(depthwise ? 4 : part * packedPixel);
   e.algorithm(depthwise ? "depthwise" : "gemm");
@@ -126,7 +129,13 @@ export function emitFilterGrad(
         const own = shape(pixels.count, !(first && pixels.first));
         if (depthwise) {
           const record = e.record(
-            filterGradShape({ ...own, n: c, groupX: strides[3] * inside[2].dilation, groups: 1, panel: 0 }),
+            filterGradShape({
+              ...own,
+              n: c,
+              groupX: strides[3] * view.axes[2].dilation,
+              groups: 1,
+              panel: 0,
+            }),
           );
           e.call("depthwise_filter_grad_f32", strips.length * Math.ceil(c / DEPTHWISE_GRAD_BLOCK), [
             ...([dw, source, from, rows, stripTable, record] as const),
@@ -152,11 +161,10 @@ export function emitFilterGrad(
       first,
     );
   };
-  if (hasBorder(axes))
-    forEachPadded(e, x, axes, mode, (chunk, padded) => write(chunk, padded.base), {
-      imageBytes,
-      firstApart: true,
-    });
+  const options = { imageBytes, firstApart: true };
+  if (far) forEachPatches(e, x, axes, mode, (chunk, patches) => write(chunk, patches.base), options);
+  else if (hasBorder(axes))
+    forEachPadded(e, x, axes, mode, (chunk, padded) => write(chunk, padded.base), options);
   else forEachChunk(e, images, perChunk, (chunk) => write(chunk, chunk.place(x.base, strides[0])), true);
 }
 
