@@ -47,15 +47,17 @@ export function chartOf(page) {
   /** @type {string[]} */
   const parts = [];
   /** @type {(left: number, y: number, style: string, content: string, anchor?: string) => void} */
-  const text = (left, y, style, content, anchor = "start") =>
+  const text = (left, y, style, content, anchor = "start") => {
     parts.push(
       `<text x="${left.toFixed(1)}" y="${y}" class="${style}" text-anchor="${anchor}">${content}</text>`,
     );
+  };
   /** @type {(value: number, style: string) => void} */
-  const line = (value, style) =>
+  const line = (value, style) => {
     parts.push(
       `<line x1="${x(value).toFixed(1)}" x2="${x(value).toFixed(1)}" y1="${TOP - 6}" y2="${bottom}" class="${style}"/>`,
     );
+  };
 
   text(24, 34, "title", "Inference of 224 x 224 images on one thread: times as fast as onnxruntime-web");
   SERIES.concat({ column: UNIT, style: "unit" }).forEach(({ column, style }, i) => {

@@ -260,7 +260,7 @@ describe("messages", () => {
     const x = float32([2]);
     const ints = { shape: [2], dtype: "int32" as const };
     expect(() => binary.infer([x, x], { kind: "pow" as BinaryKind }, "binary")).toThrow(
-      'kind is "pow" but must be one of add, sub, mul, div, min, max',
+      'kind is "pow" but must be "add", "sub", "mul", "div", "min" or "max"',
     );
     expect(() => binary.infer([x, ints], { kind: "add" }, "binary")).toThrow("int32");
     expect(() => binary.infer([x], { kind: "add" }, "binary")).toThrow("takes 2 inputs but got 1");

@@ -244,7 +244,16 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
 };
 
 /** What an engine has besides eager ops; and the one op that has no gradient. */
-const OTHER = new Set(["constructor", "memory", "disposed", "dispose", "compile", "tensor", "argMax"]);
+const OTHER = new Set([
+  "constructor",
+  "info",
+  "memory",
+  "disposed",
+  "dispose",
+  "compile",
+  "tensor",
+  "argMax",
+]);
 
 /** sum(dy · y) in float64. */
 const total = (y: Tensor, dy: Float32Array): number => y.data().reduce((sum, v, i) => sum + v * dy[i], 0);

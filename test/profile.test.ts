@@ -62,7 +62,7 @@ describe.each(builds())("net.profile(), $name build", ({ engine }) => {
   it("refuses what is no number of runs, and inputs that do not fit", async () => {
     using network = new Network(await engine, net);
     for (const runs of [0, 1.5, Number.NaN])
-      expect(() => network.profile(undefined, { runs })).toThrow("must be an integer of at least 1");
+      expect(() => network.profile(undefined, { runs })).toThrow(/runs is .* but must be an integer/);
     expect(() => network.profile(new Float32Array(5))).toThrow(ShapeError);
   });
 });

@@ -450,7 +450,7 @@ describe("a training", () => {
       ],
       [
         '{"options":{"optimizer":{"kind":"adamMax"}},"steps":1,"epochs":0,"seed":0}',
-        /optimizer is "adamMax" but must be one of/,
+        /optimizer is "adamMax" but must be "sgd", "adam"/,
       ],
       [metadata["convolith.training"].replace("softmaxCrossEntropy", "hinge"), /loss is "hinge"/],
     ] as const) {

@@ -1,5 +1,6 @@
 // A network as calls of TensorFlow.js, written as its converter writes one: batch normalisation folded into filters, and
 // activations fused where the library's ops can.
+
 import type { Library, Tensor } from "@tensorflow/tfjs-core";
 import type { Edge, Node } from "../../src/graph/graph.ts";
 import { Builder } from "../../src/model/graph-builder.ts";
@@ -21,6 +22,7 @@ import {
 } from "../../src/ops/pool.ts";
 import { concat, flatten } from "../../src/ops/shape.ts";
 import { slide, type WindowOptions } from "../../src/ops/window.ts";
+import { valuesOf } from "../../src/runtime/address.ts";
 
 type Run = (inputs: Tensor[]) => Tensor;
 
@@ -70,11 +72,11 @@ function product(
 ): Step | undefined {
   const [x, w, b] = node.inputs;
   let output = node.outputs[0];
-  let filter = w.data!;
-  let bias = b?.data ?? new Float32Array(w.shape.at(-1)!);
+  let filter = valuesOf(w.data!);
+  let bias = b?.data ? valuesOf(b.data) : new Float32Array(w.shape.at(-1)!);
   const norm = take(output, batchNorm);
   if (norm) {
-    const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((e) => e.data!);
+    const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((e) => valuesOf(e.data!));
     const { epsilon } = norm.params as BatchNormParams;
     const scale = gamma.map((g, i) => g / Math.sqrt(variance[i] + epsilon));
     bias = bias.map((v, i) => (v - mean[i]) * scale[i] + beta[i]);
@@ -145,7 +147,9 @@ function padOf(x: Edge, window: WindowOptions): number | undefined {
 function plain(tf: Library, { op, params, inputs, outputs: [output] }: Node): Step | undefined {
   const run = runOf(tf, op, params, inputs);
   const read = inputs.filter((edge) => !edge.data);
-  const constants = inputs.flatMap(({ data, shape }): Fixed[] => (data ? [{ data, shape }] : []));
+  const constants = inputs.flatMap(({ data, shape }): Fixed[] =>
+    data ? [{ data: valuesOf(data), shape }] : [],
+  );
   return run && { inputs: read, constants, output, run };
 }
 
