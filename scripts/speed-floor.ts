@@ -5,10 +5,12 @@
 //
 // Other programs only ever slow a measurement down, so the best of many short turns counts. Turns are taken by all in order, until
 // every floor is reached or the time is up.
+
 import { load } from "../bench/ours.ts";
 import { measureRoof } from "../bench/roof.ts";
 import { type Row, rows } from "../bench/rows.ts";
 import { layerTask } from "../bench/task.ts";
+import type { Network } from "../src/index.ts";
 
 const ROOF_SHARE = 0.6;
 const COMPILE_RATIO = 2;
@@ -83,7 +85,7 @@ async function checkCompiling(): Promise<void> {
     const model = sequential([size, size, 64], layers);
     best[size] = Number.POSITIVE_INFINITY;
     return () => {
-      let net: ReturnType<typeof engine.compile> | undefined;
+      let net: Network | undefined;
       best[size] = Math.min(
         best[size],
         timed(() => {

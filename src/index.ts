@@ -71,7 +71,7 @@ export type { Padding, PaddingMode } from "./ops/window.ts";
 
 export type { FileBytes } from "./formats/bytes.ts";
 export { fromSafetensors } from "./formats/checkpoint.ts";
-export type { CompileOptions, Inputs, Network } from "./network/network.ts";
+export type { CompileOptions, Inputs, Network, Predictions } from "./network/network.ts";
 export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training

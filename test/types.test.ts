@@ -8,12 +8,17 @@ import {
   type DType,
   dense,
   type Engine,
+  fromSafetensors,
   gradients,
+  input,
   type MaxPoolOptions,
   maxPool2d,
+  model,
+  type Network,
   type ReduceOptions,
   reduce,
   relu,
+  sequential,
   type Tensor,
 } from "../src/index.ts";
 import { layerOnly, type OptionChecks } from "../src/layers/checks.ts";
@@ -45,6 +50,27 @@ describe("the types of tensors", () => {
     expectTypeOf(engine.concat([best, classes], { axis: 0 })).toEqualTypeOf<Tensor<"int32">>();
     expectTypeOf(engine.split(x, { sizes: [1, 1] })).toEqualTypeOf<Tensor[]>();
     expect(engine.reshape(classes, { shape: [1, 1] }).data()).toBeInstanceOf(Int32Array);
+  });
+
+  it("tell how many outputs a network has, where the model does", async () => {
+    using engine = await createEngine();
+    const x = input([4]);
+    const [a, b] = [dense({ units: 2 })(x), dense({ units: 3 })(x)];
+    const [image, tensor] = [new Float32Array(4), engine.tensor([1, 2, 3, 4], [1, 4])];
+    using one = engine.compile(sequential([4], [dense({ units: 2 })]));
+    using two = engine.compile(model({ inputs: x, outputs: [a, b] }));
+    expectTypeOf(one.predict(image)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(one.predict(tensor)).toEqualTypeOf<Tensor>();
+    expectTypeOf(two.predict(image)).toEqualTypeOf<[Float32Array, Float32Array]>();
+    expectTypeOf(two.predict(tensor)).toEqualTypeOf<[Tensor, Tensor]>();
+    const [first, second] = two.predict(Uint8Array.of(1, 2, 3, 4));
+    expect([first.length, second.length]).toEqual([2, 3]);
+    // Of a file the compiler knows nothing; whoever reads it may say.
+    using read = engine.compile(fromSafetensors(two.save()));
+    expectTypeOf(read.predict(image)).toEqualTypeOf<Float32Array>();
+    expectTypeOf(read.predict<Float32Array[]>(image)).toEqualTypeOf<Float32Array[]>();
+    const any: Network[] = [one, two, read];
+    expect(any.length).toBe(3);
   });
 
   it("keep integers out of what computes with floats", () => {

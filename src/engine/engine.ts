@@ -67,9 +67,12 @@ class EngineClass {
   }
 
   /** Resolves shapes, picks algorithms, packs weights and places every buffer of a network. */
-  compile(model: Model | TrainedModel, options: CompileOptions = {}): Network {
+  compile<Names extends string[]>(
+    model: Model<Names> | TrainedModel<Names>,
+    options: CompileOptions = {},
+  ): Network<Names> {
     this.#runtime.alive("compile");
-    return new Network(this.#runtime, model, options);
+    return new Network<Names>(this.#runtime, model, options);
   }
 
   /**

@@ -45,7 +45,7 @@ export function sequential(
   shape: InputShape,
   layers: readonly Layer[],
   options: { inputName?: string } = {},
-): Model {
+): Model<[string]> {
   if (Array.isArray(shape) && typeof shape[0] === "function")
     throw new ArgumentError(
       "sequential: the shape of the input is missing: sequential([28, 28, 1], [conv2d(...), ...])",
@@ -65,15 +65,25 @@ const someTensors: Check<SymbolicTensor | readonly SymbolicTensor[]> = (value, n
   if (Array.isArray(value) && !value.length) throw new ArgumentError(`${where}: no ${name} given`);
 };
 
+type SomeTensors = SymbolicTensor | readonly SymbolicTensor[];
+
 interface Ends {
-  inputs: SymbolicTensor | readonly SymbolicTensor[];
-  outputs: SymbolicTensor | readonly SymbolicTensor[];
+  inputs: SomeTensors;
+  outputs: SomeTensors;
 }
+
+/** A name for each output. */
+type NamesOf<Outputs extends SomeTensors> = Outputs extends readonly SymbolicTensor[]
+  ? { -readonly [K in keyof Outputs]: string }
+  : [string];
 
 const ENDS: Checks<Ends> = { inputs: needed(someTensors, "x"), outputs: needed(someTensors, "y") };
 
 /** A graph of layers between some inputs and some outputs. Throws ArgumentError where they are none, or outputs read other inputs. */
-export function model(ends: Ends): Model {
+export function model<const Outputs extends SomeTensors>(ends: {
+  inputs: SomeTensors;
+  outputs: Outputs;
+}): Model<NamesOf<Outputs>> {
   checkOptions("model", ends, ENDS);
   const inputs = [ends.inputs].flat() as SymbolicTensor[];
   const outputs = [ends.outputs].flat() as SymbolicTensor[];
@@ -110,7 +120,7 @@ export function model(ends: Ends): Model {
     description.layers.push(entry);
   }
   description.outputs = outputs.map(reference);
-  return description;
+  return description as Model<NamesOf<Outputs>>;
 }
 
 /** Every call between the ends, each after what it reads. An own stack: models can be thousands of layers deep. */

@@ -15,22 +15,25 @@ export interface ModelLayer {
   shares?: string;
 }
 
-/** A network as plain data: `JSON.parse(JSON.stringify(model))` is the same model. */
-export interface Model {
+/**
+ * A network as plain data: `JSON.parse(JSON.stringify(model))` is the same model. `Names` are those of its outputs, by which `predict` is
+ * typed where they are known to the compiler.
+ */
+export interface Model<Names extends string[] = string[]> {
   format: "convolith";
   version: 1;
   inputs: { name: string; shape: (number | null)[] }[];
   /** In an order in which everything is made before it is read. */
   layers: ModelLayer[];
-  outputs: string[];
+  outputs: Names;
 }
 
 /** Weights by name: `"<layer>.<weight>"`, such as `"conv2d_1.kernel"`. */
 export type Weights = Readonly<Record<string, Float32Array>>;
 
 /** What a model file holds: the description and its trained weights. */
-export interface TrainedModel {
-  model: Model;
+export interface TrainedModel<Names extends string[] = string[]> {
+  model: Model<Names>;
   weights: Weights;
 }
 

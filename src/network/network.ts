@@ -44,7 +44,16 @@ export interface StoredTraining extends OptimizerState {
 /** The step of an inference whose weights are no longer the network's. */
 const OUT_OF_DATE = -1;
 
-export class Network {
+/** What `predict` gives: a T for one output, a list of them for several; a T where the compiler does not know how many there are. */
+export type Predictions<Names extends string[], T> = number extends Names["length"]
+  ? T
+  : Names extends readonly [string]
+    ? T
+    : { -readonly [K in keyof Names]: T };
+
+/** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
+// biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
+export class Network<Names extends string[] = any> {
   /** The description, with all shapes resolved. */
   readonly model: Model;
   /** Images per run. */
@@ -62,7 +71,7 @@ export class Network {
   #disposed = false;
 
   /** @internal Use `engine.compile`. */
-  constructor(runtime: Runtime, source: Model | TrainedModel, options: CompileOptions = {}) {
+  constructor(runtime: Runtime, source: Model<Names> | TrainedModel<Names>, options: CompileOptions = {}) {
     const trained = typeof source === "object" && source !== null && "model" in source;
     const given = trained ? source : { model: source, weights: undefined };
     checkModel(given.model);
@@ -206,10 +215,11 @@ export class Network {
   /**
    * Runs the network over any number of images. Arrays in, arrays out: the values of all images one after the other. A
    * tensor in (its first axis the batch) gives a tensor out. Several inputs are given in order or by name; several
-   * outputs come back in order: `const [mask, scores] = net.predict<Float32Array[]>({ photo })`.
+   * outputs come back in order: `const [mask, scores] = net.predict({ photo })`. Where the model's type does not tell that there are
+   * several, as with one read from a file, say so: `net.predict<Float32Array[]>({ photo })`.
    */
-  predict(inputs: Inputs<Tensor>): Tensor;
-  predict(inputs: Inputs<Values>): Float32Array;
+  predict(inputs: Inputs<Tensor>): Predictions<Names, Tensor>;
+  predict(inputs: Inputs<Values>): Predictions<Names, Float32Array>;
   predict<R extends Outputs | Outputs[] | Tensor[]>(inputs: Inputs<Values> | Inputs<Tensor>): R;
   predict(inputs: Inputs<Values> | Inputs<Tensor>): unknown {
     this.#alive("predict");
