@@ -205,6 +205,13 @@ export function winogradChunk(
  */
 export const padsBy = (padded: number, work: number): boolean => padded <= MAX_BYTES && padded <= 4 * work;
 
+/**
+ * Whether a transposed convolution spreads its pixels, by so many products per image and pair of channels whose results take so many
+ * bytes, rather than gather them in phases. The two cost alike where windows are not larger than the input; ordinary layers gather.
+ */
+export const transposedScatters = (products: number, inPhases: number, bytes: number): boolean =>
+  inPhases > 8 * products && bytes <= MAX_BYTES;
+
 /** Padded images are made a few at a time, so that they are still in L2 when they are read. */
 const PADDED_BYTES = 512 * 1024;
 
