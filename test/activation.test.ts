@@ -191,7 +191,7 @@ describe("messages", () => {
 
   test("a kind that does not exist", () => {
     expect(() => infer({ kind: "swish" })).toThrow(
-      'activation "act": activation is "swish" but must be one of linear,',
+      'activation "act": activation is "swish" but must be "linear", "relu"',
     );
     expect(() => infer({ kind: "toString" })).toThrow('activation is "toString"');
   });
