@@ -203,6 +203,51 @@ describe.each([0, 1])("windows far beyond the image, engine %i", (which) => {
     }
   });
 
+  it("convTranspose: windows much larger than the input, at the price of their products", () => {
+    for (const [x, w, p] of [
+      [[2, 3, 2], [3000, 2, 3], { stride: [1], padding: "valid" }],
+      [[2, 2, 3, 3], [60, 50, 3, 2], { stride: [1, 2], padding: "same" }],
+      [
+        [1, 4, 3, 4],
+        [90, 40, 4, 3],
+        {
+          stride: [2, 1],
+          padding: [
+            [7, 9],
+            [3, 0],
+          ],
+        },
+      ],
+    ] as const) {
+      const inputs = [plain(x), plain(w, 2), plain([w.at(-1)!], 3)];
+      const axes = x.length - 2;
+      const full = { ...p, dilation: ones(axes), outputPadding: ones(axes).map(() => 0), groups: 1 };
+      const convTranspose = (["convTranspose1d", "convTranspose2d"] as const)[axes - 1];
+      const y = run(engine, inputs, (a, b, bias) =>
+        engine[convTranspose](a, b, { ...full, bias, activation: "relu" }),
+      );
+      const [expected] = oracle.convTranspose(inputs, { ...full, activation: { kind: "relu" } });
+      expect(y.shape).toEqual(expected.shape);
+      expectWithin(y.data, expected.data, 1e-5);
+    }
+    const x = engine.tensor(plain([1, 6, 4]).data, [1, 6, 4]);
+    const w = engine.tensor(plain([65536, 4, 3]).data, [65536, 4, 3]);
+    const start = performance.now();
+    engine.convTranspose1d(x, w).dispose();
+    expect(performance.now() - start).toBeLessThan(1000);
+    x.dispose();
+    w.dispose();
+  });
+
+  it("convTranspose: a padding for another number of axes", () => {
+    for (const padding of [[2], [[1, 1]], [1, 1, 1]])
+      expect(() =>
+        run(engine, [plain([1, 4, 4, 2]), plain([3, 3, 2, 2])], (x, w) =>
+          engine.convTranspose2d(x, w, { padding: padding as never }),
+        ),
+      ).toThrow("but must be");
+  });
+
   it("maxPool and avgPool: strides and padding of 2^20, kernels whose taps pass 2^31", () => {
     const x = plain([1, 2, 1000, 1]);
     const max = {

@@ -1,7 +1,7 @@
 // Activations, which map each value on its own, by PyTorch's definitions; and prelu, whose slope is a tensor.
 
 import { ArgumentError, ShapeError } from "../errors.ts";
-import { float32, type Op } from "../graph/op.ts";
+import { type Emitter, float32, type Op, type Value } from "../graph/op.ts";
 import {
   ACTIVATION_ABS,
   ACTIVATION_CLAMP,
@@ -129,6 +129,12 @@ export function epilogueOf(activation: Activation | undefined): Epilogue {
   return { lo: -Infinity, hi: Infinity, activation: kind, p, q };
 }
 
+/** Writes the call of out = the activation of x. */
+export function emitActivated(e: Emitter, out: Value, x: Value, activation: Activation): void {
+  const { kind, p, q } = kernelOf(activation);
+  emitActivation(e, out, x, kind, p, q);
+}
+
 export const activation: Op<Activation> = {
   name: "activation",
   infer(inputs, params, where) {
@@ -138,8 +144,7 @@ export const activation: Op<Activation> = {
     return [float32(inputs[0].shape)];
   },
   forward(e, [x], [out], params) {
-    const { kind, p, q } = kernelOf(params);
-    emitActivation(e, out, x, kind, p, q);
+    emitActivated(e, out, x, params);
   },
   inPlace: true,
   strided: { inputs: "all", outputs: true },

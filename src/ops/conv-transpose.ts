@@ -3,15 +3,18 @@
 import { ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf, type TensorType, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
+import { transposedScatters } from "../runtime/plan.ts";
 import { convShape, epilogue } from "../runtime/records.ts";
 import { epilogueOf } from "./activation.ts";
 import { checkShape, perAxis } from "./check.ts";
 import { type ConvParams, convOperands, coversBorder, type Run } from "./conv-geometry.ts";
+import { emitScattered } from "./conv-scatter.ts";
 import { multiplyInChunks, type Product, packProduct } from "./gemm.ts";
 import { emitFill } from "./pad.ts";
 import { asTheyLie, type BorderedAxis, forEachPadded, hasBorder } from "./padded.ts";
 import {
   type Axis,
+  checkPadding,
   checkSpan,
   densePixelStrides,
   type Padding,
@@ -63,8 +66,13 @@ export const convTranspose: Op<ConvTransposeParams> = {
       ]);
       return;
     }
-    e.algorithm("gemm");
     const phases = axes.map(phasesOf);
+    if (scatters(axes, phases, oc, p.groups)) {
+      e.algorithm("scatter");
+      emitScattered(e, inputs, y, axes, p.activation);
+      return;
+    }
+    e.algorithm("gemm");
     const bordered = borderOf(axes, phases);
     const copy = hasBorder(bordered) && !coversBorder(x.border, bordered.slice(3 - given.length));
     const size = bordered.map((b) => b.before + b.size + b.after);
@@ -103,8 +111,11 @@ export const convTranspose: Op<ConvTransposeParams> = {
   borders(inputs, p) {
     const { axes, c, oc } = transposed(inputs, p, "convTranspose");
     if (isDepthwise(p, c, oc)) return [];
-    const bordered = borderOf(axes, axes.map(phasesOf));
-    return hasBorder(bordered) ? [bordered.map((a) => [a.before, a.after])] : [];
+    const phases = axes.map(phasesOf);
+    const bordered = borderOf(axes, phases);
+    return hasBorder(bordered) && !scatters(axes, phases, oc, p.groups)
+      ? [bordered.map((a) => [a.before, a.after])]
+      : [];
   },
   multiplyAdds([x, w]) {
     return (sizeOf(w.shape) / x.shape.at(-1)!) * sizeOf(x.shape);
@@ -121,6 +132,20 @@ const threeTransposed = (axes: readonly TransposedAxis[]): TransposedAxis[] => [
 
 const isDepthwise = ({ groups }: Pick<ConvTransposeParams, "groups">, c: number, oc: number): boolean =>
   groups > 1 && groups === c && groups === oc;
+
+/** Whether the products of pixels and taps are far fewer than those of phases, most of which meet only the border. */
+function scatters(
+  axes: readonly TransposedAxis[],
+  phases: readonly (readonly Phase[])[],
+  oc: number,
+  groups: number,
+): boolean {
+  const products = sizeOf(axes.map((a) => a.size * a.kernel));
+  const inPhases = sizeOf(
+    phases.map((own) => own.reduce((sum, { count, taps }) => sum + count * taps.length, 0)),
+  );
+  return groups === 1 && transposedScatters(products, inPhases, products * oc * 4);
+}
 
 /** How far the phases of each axis read beyond the input: one border serves them all. */
 function borderOf(axes: readonly TransposedAxis[], phases: readonly (readonly Phase[])[]): BorderedAxis[] {
@@ -207,6 +232,7 @@ export function transposed(
   const dilations = perAxis(p.dilation, axes, "dilation", where, 1);
   const extra = perAxis(p.outputPadding, axes, "outputPadding", where, 0);
   const sizes = inputs[0].shape.slice(1, 1 + axes);
+  checkPadding(p.padding, axes, where);
   return {
     c,
     oc,
@@ -229,7 +255,7 @@ export function transposed(
       // The border of the convolution whose transpose this is: independent of the size, so slide() may be asked of any that fits.
       const [{ before, after }] = slide(
         [reach],
-        { kernel: [kernel], stride: [1], dilation: [dilation], padding: pick(p.padding, i, axes) },
+        { kernel: [kernel], stride: [1], dilation: [dilation], padding: pick(p.padding, i) },
         where,
       );
       const out = (size - 1) * stride - before - after + reach + extra[i];
@@ -243,8 +269,7 @@ export function transposed(
   };
 }
 
-/** The padding of one axis alone. A malformed list is passed on whole for slide() to refuse. */
-function pick(padding: Padding, i: number, axes: number): Padding {
-  if (!Array.isArray(padding) || padding.length !== axes) return padding;
-  return [padding[i]] as Padding;
+/** The padding of one axis alone. */
+function pick(padding: Padding, i: number): Padding {
+  return Array.isArray(padding) ? ([padding[i]] as Padding) : padding;
 }

@@ -99,6 +99,18 @@ export function checkSpan(
     );
 }
 
+/** Throws unless it is a word, a number or a list with something for every axis. */
+export function checkPadding(padding: Padding, axes: number, where: string): void {
+  if (padding === "valid" || padding === "same" || padding === "half" || typeof padding === "number") return;
+  if (!Array.isArray(padding) || padding.length !== axes)
+    refuse(
+      padding,
+      "padding",
+      where,
+      `"valid", "same", "half", a number, or a list of ${axes} numbers or [before, after] pairs`,
+    );
+}
+
 function paddingOf(
   padding: Padding,
   i: number,
@@ -121,13 +133,7 @@ function paddingOf(
     const p = integer(padding, "padding", where, 0);
     return [p, p];
   }
-  if (!Array.isArray(padding) || padding.length !== axes)
-    return refuse(
-      padding,
-      "padding",
-      where,
-      `"valid", "same", "half", a number, or a list of ${axes} numbers or [before, after] pairs`,
-    );
+  checkPadding(padding, axes, where);
   const p: unknown = padding[i];
   if (Array.isArray(p)) {
     if (p.length !== 2) refuse(p, `padding[${i}]`, where, "a pair [before, after]");

@@ -22,7 +22,8 @@ export interface ConvFacts {
 
 /**
  * Winograd's convolutions: tiles of m x m outputs, filters of r x r. Their relative error at 256 channels is 1.5e-6, 4e-7 and
- * 2e-6; larger tiles, F(6x6, 3x3) and F(4x4, 5x5), would make it 5e-6 and more.
+ * 2e-6; larger tiles, F(6x6, 3x3) and F(4x4, 5x5), would make it 5e-6 and more. An infinite input makes NaN of the whole tiles that
+ * read it, for their transforms subtract; so deterministic engines do without.
  */
 export const WINOGRAD = {
   winograd4: { m: 4, r: 3 },
@@ -203,6 +204,13 @@ export function winogradChunk(
  * the bytes of the image and its patches. Windows that stride or reach over a wide border make copies that are nearly all zeros.
  */
 export const padsBy = (padded: number, work: number): boolean => padded <= MAX_BYTES && padded <= 4 * work;
+
+/**
+ * Whether a transposed convolution spreads its pixels, by so many products per image and pair of channels whose results take so many
+ * bytes, rather than gather them in phases. The two cost alike where windows are not larger than the input; ordinary layers gather.
+ */
+export const transposedScatters = (products: number, inPhases: number, bytes: number): boolean =>
+  inPhases > 8 * products && bytes <= MAX_BYTES;
 
 /** Padded images are made a few at a time, so that they are still in L2 when they are read. */
 const PADDED_BYTES = 512 * 1024;
