@@ -25,7 +25,7 @@ interface Options {
 /** A fuzzer: how many defects it found. */
 type Program = (options: Options) => Promise<number>;
 
-/** What can be fuzzed, by the first argument. */
+/** What can be fuzzed, by the first argument. Further fuzzers are entries here. */
 const PROGRAMS: Readonly<Record<string, Program>> = { formats: fuzzFormats };
 
 interface Work {

@@ -76,13 +76,16 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
+export type { LossConfig } from "./network/loss-config.ts";
+export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
+  Batches,
   BatchReport,
   Data,
   EpochReport,
+  EvaluateOptions,
   Evaluation,
   FitOptions,
-  LossConfig,
   Metric,
   Optimizer,
   Samples,
@@ -90,7 +93,6 @@ export type {
   TrainOptions,
 } from "./network/trainer-interface.ts";
 export type { LossKind } from "./ops/loss.ts";
-export { accuracy, confusionMatrix, topK } from "./training/metrics.ts";
 export { adagrad, adam, adamW, cosine, rmsprop, sgd, stepDecay } from "./training/optimizers.ts";
 export { resume } from "./training/resume.ts";
 

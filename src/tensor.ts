@@ -1,11 +1,16 @@
 // A tensor: a shape, an element type, and an address in an engine's memory.
 
-import { DisposedError, ShapeError } from "./errors.ts";
+import { ArgumentError, DisposedError, ShapeError } from "./errors.ts";
 import { Address, Storage } from "./runtime/address.ts";
 import type { Runtime } from "./runtime/instance.ts";
+import { asNumbers, describe, refuse } from "./validate.ts";
 
 export type Shape = readonly number[];
 export type DType = "float32" | "int32";
+export const DTYPES: readonly DType[] = ["float32", "int32"];
+
+/** What holds the values of a tensor of type D. */
+export type DataOf<D extends DType> = { float32: Float32Array; int32: Int32Array }[D];
 
 /** Shape and element type: all that shape inference may look at. */
 export interface TensorType {
@@ -25,25 +30,35 @@ export function float32(shape: Shape): TensorType {
   return { shape, dtype: "float32" };
 }
 
-/** Throws ShapeError unless it is a tensor. */
+/** Throws ArgumentError unless it is a tensor. */
 export function mustBeTensor(value: unknown, what: string): asserts value is Tensor {
-  if (!(value instanceof Tensor)) throw new ShapeError(`${what} is ${String(value)} but must be a Tensor`);
+  if (!(value instanceof Tensor))
+    throw new ArgumentError(`${what} is ${describe(value)} but must be a Tensor`);
 }
 
-/** Throws ShapeError unless `data` fills the shape. */
-export function checkLength(data: ArrayLike<number>, shape: Shape): void {
+/** Typed arrays whose values are int32. */
+const INTEGERS = [Int32Array, Int16Array, Uint16Array, Int8Array, Uint8Array, Uint8ClampedArray];
+
+/** Throws unless `data` are numbers that fill the shape, for int32 those of 32 bits. */
+export function checkValues(data: unknown, { shape, dtype }: TensorType, where: string): void {
+  const values = asNumbers(data, "data", where);
   const size = sizeOf(shape);
-  if (data.length !== size)
-    throw new ShapeError(`tensor: ${data.length} values for shape [${shape.join(",")}], which holds ${size}`);
+  if (values.length !== size)
+    throw new ShapeError(
+      `${where}: ${values.length} values for shape [${shape.join(",")}], which holds ${size}`,
+    );
+  if (dtype === "float32" || INTEGERS.some((kind) => values instanceof kind)) return;
+  for (let i = 0; i < size; i++)
+    if (values[i] !== (values[i] | 0)) refuse(values[i], `data[${i}]`, where, "an integer of 32 bits");
 }
 
 /**
  * Values in an engine's linear memory, dense, row-major, channels last. Tensors are not garbage collected: call
  * `dispose()`, or declare them with `using`. Disposing the engine disposes all of them.
  */
-export class Tensor implements TensorType {
+export class Tensor<D extends DType = "float32"> implements TensorType {
   readonly shape: Shape;
-  readonly dtype: DType;
+  readonly dtype: D;
   /** @internal What it lives in: how functions on tensors find the engine. */
   readonly runtime: Runtime;
   #address: number;
@@ -51,9 +66,11 @@ export class Tensor implements TensorType {
   /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
   constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
     this.runtime = runtime;
-    this.shape = shape;
-    this.dtype = dtype;
+    this.shape = Object.freeze([...shape]);
+    this.dtype = dtype as D;
     this.#address = runtime.memory.allocate(this.size * 4, what);
+    // Its place was taken for this shape and type: under others it would read what is not its own.
+    Object.freeze(this);
   }
 
   /** Number of elements. */
@@ -65,19 +82,21 @@ export class Tensor implements TensorType {
     return this.#address === 0 || this.runtime.disposed;
   }
 
-  /** A copy of the values: Int32Array for int32 tensors, Float32Array otherwise. */
-  data(): Float32Array;
-  data<D extends DType>(dtype: D): D extends "int32" ? Int32Array : Float32Array;
-  data(): Float32Array | Int32Array {
+  /** A copy of the values: Int32Array for int32 tensors, Float32Array otherwise. Throws ArgumentError where they are not of `dtype`. */
+  data(): DataOf<D>;
+  data<As extends DType>(dtype: As): DataOf<As>;
+  data(dtype: DType = this.dtype): Float32Array | Int32Array {
+    if (dtype !== this.dtype)
+      throw new ArgumentError(`data: dtype is ${describe(dtype)} but the tensor is ${this.dtype}`);
     const from = this.address("data") / 4;
     const { memory } = this.runtime;
     return (this.dtype === "int32" ? memory.ints : memory.floats).slice(from, from + this.size);
   }
 
-  /** Overwrites the values. */
+  /** Overwrites the values with those of a typed array or a list of numbers; an int32 tensor takes integers alone. */
   write(data: ArrayLike<number>): void {
     const to = this.address("write") / 4;
-    checkLength(data, this.shape);
+    checkValues(data, this, "write");
     const { memory } = this.runtime;
     (this.dtype === "int32" ? memory.ints : memory.floats).set(data, to);
   }
@@ -102,7 +121,7 @@ export class Tensor implements TensorType {
   check(runtime: Runtime, what: string): void {
     this.address(what);
     if (runtime !== this.runtime)
-      throw new ShapeError(
+      throw new ArgumentError(
         `${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`,
       );
   }

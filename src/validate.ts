@@ -20,15 +20,26 @@ export interface Check<T> {
  */
 export type Checks<T> = { readonly [K in keyof T]-?: Check<Exclude<T[K], undefined>> | true };
 
-/** Checks by option, of options of any type. */
-export type AnyChecks = Readonly<
-  Record<string, ((value: unknown, name: string, where: string) => void) | true>
->;
+/** A check of an option that must be given; `example` is a value, as messages suggest it. */
+export interface Needed {
+  readonly example: string;
+}
 
-/** Throws ArgumentError unless `given` is an object that holds known options alone, each with a value it can have. */
+/** Checks by option, of options of any type. */
+export type AnyCheck = ((value: unknown, name: string, where: string) => void) & Partial<Needed>;
+export type AnyChecks = Readonly<Record<string, AnyCheck | true>>;
+
+/** Whether it is an object as `{}` and JSON.parse make them: instances of classes and lists are not. */
+export function isPlain(value: unknown): value is object {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/** Throws ArgumentError unless `given` is a plain object that holds known options alone, each with a value it can have, and all needed ones. */
 export function checkOptions(where: string, given: unknown, checks: AnyChecks): void {
   const names = Object.keys(checks);
-  if (typeof given !== "object" || given === null || Array.isArray(given))
+  if (!isPlain(given))
     throw new ArgumentError(
       `${where}: options are ${describe(given)} but must be an object; there are ${names.join(", ") || "none"}`,
     );
@@ -40,6 +51,11 @@ export function checkOptions(where: string, given: unknown, checks: AnyChecks): 
       );
     const check = checks[name];
     if (check !== true) check(value, name, where);
+  }
+  for (const name of names) {
+    const { example } = checks[name] as Partial<Needed>;
+    if (example !== undefined && (given as Readonly<Record<string, unknown>>)[name] === undefined)
+      throw new ArgumentError(`${where}: ${name} is missing: give { ${name}: ${example} }`);
   }
 }
 
@@ -128,6 +144,10 @@ export const anObject =
   (value, name, where) =>
     checkOptions(`${where}: ${name}`, value, checks);
 
+/** The same check of an option that must be given. */
+export const needed = <C extends AnyCheck>(check: C, example: string): C & Needed =>
+  Object.assign(check.bind(undefined) as C, check, { example });
+
 /** How much of a text, how many values of a list and how deep a value is shown in a message. */
 const SHOWN = { text: 80, values: 8, depth: 2 };
 
@@ -169,4 +189,16 @@ function describeObject(value: object, depth: number): string {
     .slice(0, SHOWN.values)
     .map((key) => `${describe(key)}:${describe((value as Record<string, unknown>)[key], depth - 1)}`);
   return `{${shown.join(",")}${keys.length > SHOWN.values ? ", …" : ""}}`;
+}
+
+/** Numbers from a caller: a typed array of numbers, or a list whose items are numbers. */
+export function asNumbers(value: unknown, name: string, where: string): ArrayLike<number> {
+  const wanted = "a typed array or a list of numbers";
+  // The kind is the array's own, whatever realm it comes from.
+  const kind = ArrayBuffer.isView(value) ? Object.prototype.toString.call(value) : "";
+  if (/int|float/i.test(kind) && !kind.includes("Big")) return value as unknown as ArrayLike<number>;
+  if (!Array.isArray(value)) return refuse(value, name, where, wanted);
+  for (let i = 0; i < value.length; i++)
+    if (typeof value[i] !== "number") refuse(value[i], `${name}[${i}]`, where, "a number");
+  return value;
 }

@@ -1,21 +1,27 @@
 // Eager ops that are no layers, defined as layers are: patches and losses.
-import { ShapeError } from "../errors.ts";
-import { given, type LayerDefinition, required, spatialAxes } from "../layers/layer.ts";
+import { aCount, aPadding, aPerAxis, aShare } from "../layers/checks.ts";
+import { type LayerDefinition, spatialAxes } from "../layers/layer.ts";
 import { perAxis } from "../ops/check.ts";
 import { col2im as col2imOp, im2col as im2colOp } from "../ops/im2col.ts";
-import { LOSSES } from "../ops/loss.ts";
+import { LOSSES, type LossKind } from "../ops/loss.ts";
 import type { TensorType } from "../tensor.ts";
+import { aList, aNumberAbove, aWord, needed } from "../validate.ts";
 import type { ImageOptions, PatchOptions } from "./eager-conv.ts";
 import type { LossOptions } from "./eager-elementwise.ts";
 
 const define = <C>(kind: string, definition: LayerDefinition<C>) => ({ kind, definition });
 
-const WINDOW = { kernel: true, stride: true, padding: true, dilation: true } as const;
+const WINDOW = {
+  kernel: needed(aPerAxis(1), "3"),
+  stride: aPerAxis(1),
+  padding: aPadding,
+  dilation: aPerAxis(1),
+};
 
 function windowOf(c: PatchOptions, x: TensorType, where: string) {
   const axes = spatialAxes(x);
   return {
-    kernel: required(c.kernel, axes, "kernel", where),
+    kernel: perAxis(c.kernel, axes, "kernel", where, 1),
     stride: perAxis(c.stride ?? 1, axes, "stride", where, 1),
     dilation: perAxis(c.dilation ?? 1, axes, "dilation", where, 1),
     padding: c.padding ?? "valid",
@@ -28,17 +34,16 @@ export const im2col = define<PatchOptions>("im2col", {
 });
 
 export const col2im = define<ImageOptions>("col2im", {
-  options: { ...WINDOW, outputSize: true },
-  build: (g, c, [x], _, where) =>
-    g.op(col2imOp, [x], { ...windowOf(c, x, where), size: given(c.outputSize, "outputSize", where) }),
+  options: { ...WINDOW, outputSize: needed(aList(aCount), "[28, 28]") },
+  build: (g, c, [x], _, where) => g.op(col2imOp, [x], { ...windowOf(c, x, where), size: c.outputSize }),
 });
 
 export const loss = define<LossOptions>("loss", {
   inputs: [2, 2],
-  options: { kind: true, delta: true, labelSmoothing: true },
-  build(g, { kind, ...params }, inputs) {
-    if (!Object.hasOwn(LOSSES, kind))
-      throw new ShapeError(`loss: kind is "${kind}" but must be one of ${Object.keys(LOSSES).join(", ")}`);
-    return g.op(LOSSES[kind], inputs, params);
+  options: {
+    kind: needed(aWord(...(Object.keys(LOSSES) as LossKind[])), '"meanSquaredError"'),
+    delta: aNumberAbove(0),
+    labelSmoothing: aShare,
   },
+  build: (g, { kind, ...params }, inputs) => g.op(LOSSES[kind], inputs, params),
 });

@@ -11,7 +11,7 @@ export interface AlphaOptions extends SharedOptions<typeof layers.leakyRelu> {}
 /** axis −1 by default. */
 export interface SoftmaxOptions extends SharedOptions<typeof layers.softmax> {}
 
-/** Errors of all methods: ShapeError for options that do not fit, DisposedError, MemoryError. */
+/** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ActivationOps {
   /** Any activation by name: `engine.activation(x, { activation: "geluTanh" })`. */
   activation(x: Tensor, options: ActivationOptions): Tensor;

@@ -41,7 +41,7 @@ export interface ImageOptions extends PatchOptions {
   outputSize: readonly number[];
 }
 
-/** Errors of all methods: ShapeError for tensors, sizes and options that do not fit, DisposedError, MemoryError. */
+/** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ConvOps {
   /** x [n, w, c] with w [k, c / groups, out] gives [n, ow, out]. */
   conv1d(x: Tensor, w: Tensor, options?: ConvOptions): Tensor;

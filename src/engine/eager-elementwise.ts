@@ -3,7 +3,7 @@ import type * as layers from "../layers/elementwise.ts";
 import type { SharedOptions } from "../layers/layer.ts";
 import type * as reductions from "../layers/reduce.ts";
 import type { LossKind } from "../ops/loss.ts";
-import type { Tensor } from "../tensor.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
 /** No activation by default. */
 export interface MergeOptions extends SharedOptions<typeof layers.add> {}
@@ -28,7 +28,7 @@ export interface LossOptions {
   labelSmoothing?: number;
 }
 
-/** Errors of all methods: ShapeError for tensors and options that do not fit, DisposedError, MemoryError. */
+/** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ElementwiseOps {
   /** a + b */
   add(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
@@ -47,13 +47,13 @@ export interface ElementwiseOps {
 
   /** Sum, mean, largest or smallest value over some axes. */
   reduce(x: Tensor, options: ReduceOptions): Tensor;
-  /** The index of the largest value along an axis, the first of equals: an int32 tensor. */
-  argMax(x: Tensor, options?: ArgMaxOptions): Tensor;
+  /** The index of the largest value along an axis, the first of equals. */
+  argMax(x: Tensor, options?: ArgMaxOptions): Tensor<"int32">;
 
   /**
    * The mean loss of predictions, a tensor of shape []. softmaxCrossEntropy takes logits [n, ..., c] and a target of classes, int32
    * [n, ...], or of probabilities [n, ..., c]; the other kinds take a target of x's shape, binaryCrossEntropy logits and
    * probabilities. Throws ShapeError for a class that is not in 0 to c − 1.
    */
-  loss(x: Tensor, target: Tensor, options: LossOptions): Tensor;
+  loss(x: Tensor, target: Tensor<DType>, options: LossOptions): Tensor;
 }

@@ -34,7 +34,7 @@ export interface GroupNormOptions extends SharedOptions<typeof norms.groupNorm>,
 /** epsilon 1e-5 by default. */
 export interface InstanceNormOptions extends SharedOptions<typeof norms.instanceNorm>, AffineOptions {}
 
-/** Errors of all methods: ShapeError for tensors, sizes and options that do not fit, DisposedError, MemoryError. */
+/** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface PoolOps {
   /** The largest value of each window: [n, w, c] to [n, ow, c]. */
   maxPool1d(x: Tensor, options: MaxPoolOptions): Tensor;

@@ -2,7 +2,7 @@
 import type { SharedOptions } from "../layers/layer.ts";
 import type * as sizes from "../layers/resize.ts";
 import type * as layers from "../layers/shape.ts";
-import type { Tensor } from "../tensor.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
 export interface ReshapeOptions extends SharedOptions<typeof layers.reshape> {}
 
@@ -30,24 +30,24 @@ export interface ResizeOptions extends SharedOptions<typeof sizes.resize> {}
 /** method "nearest", coordinates "halfPixel" by default. */
 export interface UpsampleOptions extends SharedOptions<typeof sizes.upsample> {}
 
-/** Errors of all methods: ShapeError and ArgumentError for options that do not fit, DisposedError, MemoryError. */
+/** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ShapeOps {
   /** The same values under another shape: 0 keeps x's size on that axis, one −1 takes what is left. */
-  reshape(x: Tensor, options: ReshapeOptions): Tensor;
+  reshape<D extends DType>(x: Tensor<D>, options: ReshapeOptions): Tensor<D>;
   /** [n, ...] to [n, m]. */
-  flatten(x: Tensor): Tensor;
+  flatten<D extends DType>(x: Tensor<D>): Tensor<D>;
   /** Axis i of the result is axis perm[i] of x. */
-  transpose(x: Tensor, options: TransposeOptions): Tensor;
+  transpose<D extends DType>(x: Tensor<D>, options: TransposeOptions): Tensor<D>;
   /** Joins tensors along an axis. */
-  concat(xs: readonly Tensor[], options?: ConcatOptions): Tensor;
+  concat<D extends DType>(xs: readonly Tensor<D>[], options?: ConcatOptions): Tensor<D>;
   /** Cuts along an axis into parts of the given sizes. */
-  split(x: Tensor, options: SplitOptions): Tensor[];
+  split<D extends DType>(x: Tensor<D>, options: SplitOptions): Tensor<D>[];
   /** A part of each axis, from `begin` on; a size of −1 takes all that is left. */
-  slice(x: Tensor, options: SliceOptions): Tensor;
+  slice<D extends DType>(x: Tensor<D>, options: SliceOptions): Tensor<D>;
   /** Adds a border: pairs [before, after], one per spatial axis or one per axis. */
   pad(x: Tensor, options: PadOptions): Tensor;
   /** Cuts a border off: pairs [before, after], one per spatial axis or one per axis. */
-  crop(x: Tensor, options: CropOptions): Tensor;
+  crop<D extends DType>(x: Tensor<D>, options: CropOptions): Tensor<D>;
   /** Interpolates to `size` pixels per spatial axis. */
   resize(x: Tensor, options: ResizeOptions): Tensor;
   /** Interpolates to `factor` times as many pixels per spatial axis. */

@@ -1,4 +1,5 @@
 // Runs what a layer's definition builds on tensors at once: a graph of a few ops, lowered and run as one program.
+import { ArgumentError } from "../errors.ts";
 import { Edge, Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
 import { checkInputs, type LayerKind } from "../layers/layer.ts";
@@ -6,7 +7,7 @@ import { fuse } from "../passes/fuse.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
 import { mustBeTensor, Tensor } from "../tensor.ts";
-import { checkOptions } from "../validate.ts";
+import { type AnyCheck, type AnyChecks, checkOptions, describe } from "../validate.ts";
 
 /** Appends the ops of one call to a graph, in which `edgeOf` gives the edge of a tensor: the edge of the result, or of each. */
 export type Call = (graph: Graph, edgeOf: (tensor: Tensor) => Edge) => Edge | readonly Edge[];
@@ -31,6 +32,18 @@ export function checkTensor(
   tensor.check(runtime, where);
 }
 
+/** What an eager op takes as options: those of its layer that do not make weights or train, and weights that are no operands. */
+function checksOf({ weights = [], operands, options, eagerDefaults }: LayerKind["definition"]): AnyChecks {
+  const own = Object.entries(options).flatMap(([name, check]): [string, AnyCheck][] => {
+    if (check.layerOnly) return [];
+    return [[name, eagerDefaults?.includes(name) ? (...args) => check(...args) : check]];
+  });
+  return Object.fromEntries([...weights.slice(operands ?? 0).map((name) => [name, true] as const), ...own]);
+}
+
+/** The checks of each definition that was called. */
+const CHECKS = new WeakMap<LayerKind["definition"], AnyChecks>();
+
 /**
  * A call of a layer's definition on tensors. Arguments are the inputs, or one list of them; the operands; the options, among them the
  * other weights. Throws for options that the layer does not share with its eager op, and for what is no tensor of this engine.
@@ -41,15 +54,17 @@ export function layerCall(
   { definition }: LayerKind,
   args: readonly unknown[],
 ): Call {
-  const { inputs: [count] = [1], weights: names = [], operands = 0, options: shared } = definition;
+  const { inputs: [count] = [1], weights: names = [], operands = 0 } = definition;
   const inputs = args.slice(0, count).flat() as Tensor[];
-  const options = args[count + operands] === undefined ? {} : (args[count + operands] as object);
-  const known = Object.keys(shared).filter((option) => shared[option]);
-  checkOptions(
-    name,
-    options,
-    Object.fromEntries([...names.slice(operands), ...known].map((option) => [option, true] as const)),
-  );
+  const last = count + operands;
+  const options = args[last] === undefined ? {} : (args[last] as object);
+  const checks = CHECKS.get(definition) ?? checksOf(definition);
+  CHECKS.set(definition, checks);
+  checkOptions(name, options, checks);
+  if (args.length > last + 1)
+    throw new ArgumentError(
+      `${name}: takes ${last} ${last > 1 ? "arguments" : "argument"} and options, but got ${describe(args[last + 1])} besides`,
+    );
   inputs.forEach((x, i) => {
     checkTensor(runtime, x, `input ${i}`, name);
   });
@@ -71,14 +86,20 @@ export function layerCall(
   };
 }
 
-/** Runs a layer's definition on tensors at once. See `layerCall`. */
-export function runLayer(runtime: Runtime, layer: LayerKind, args: readonly unknown[]): Tensor | Tensor[] {
+/** Runs a layer's definition on tensors at once. See `layerCall`. `check` is called once all fits, before anything is computed. */
+export function runLayer(
+  runtime: Runtime,
+  layer: LayerKind,
+  args: readonly unknown[],
+  check?: () => void,
+): Tensor | Tensor[] {
   const name = layer.kind;
   runtime.alive(name);
   const call = layerCall(runtime, name, layer, args);
   const graph = new Graph();
   const edges = new Map<Tensor, Edge>();
   const built = call(graph, edgesIn(edges));
+  check?.();
   const results = [built].flat() as Edge[];
   fuse(graph, results);
   const outs = runGraph(runtime, name, graph, placesOf(edges), results);

@@ -1,5 +1,5 @@
 // The engine: tensors, ops that run at once, and `compile` for whole networks.
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import * as layers from "../layers/index.ts";
 import type { LayerKind } from "../layers/layer.ts";
 import type { Model, TrainedModel } from "../model/schema.ts";
@@ -7,12 +7,13 @@ import { type CompileOptions, Network } from "../network/network.ts";
 import { checkShape } from "../ops/check.ts";
 import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { checkLength, type DType, type Shape, Tensor } from "../tensor.ts";
+import { checkValues, DTYPES, type DType, type Shape, Tensor } from "../tensor.ts";
+import { oneOf } from "../validate.ts";
 import { col2im, im2col, loss } from "./definitions.ts";
 import { runLayer } from "./eager.ts";
 import type { ActivationOps } from "./eager-activation.ts";
 import type { ConvOps } from "./eager-conv.ts";
-import type { ElementwiseOps, LossOptions } from "./eager-elementwise.ts";
+import type { ElementwiseOps } from "./eager-elementwise.ts";
 import type { PoolOps } from "./eager-pool.ts";
 import type { ShapeOps } from "./eager-shape.ts";
 
@@ -64,20 +65,28 @@ class EngineClass {
     return new Network(this.#runtime, model, options);
   }
 
-  /** A tensor holding a copy of `data`, row-major. Throws ShapeError where `data` does not fill the shape. */
-  tensor(data: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor {
+  /**
+   * A tensor holding a copy of `data`, a typed array or a list of numbers, row-major; int32 takes integers alone. Throws ShapeError
+   * where `data` does not fill the shape, ArgumentError for data, a shape or a type that is none.
+   */
+  tensor<D extends DType = "float32">(data: ArrayLike<number>, shape: Shape, dtype?: D): Tensor<D>;
+  tensor(data: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor<DType> {
     this.#runtime.alive("tensor");
+    if (shape === undefined)
+      throw new ArgumentError("tensor: shape is missing: give one, such as engine.tensor(data, [2, 3])");
     checkShape(shape, "the tensor", "tensor");
-    checkLength(data, shape);
-    const tensor = new Tensor(this.#runtime, { shape: [...shape], dtype }, "tensor");
+    oneOf(dtype, DTYPES, "dtype", "tensor");
+    checkValues(data, { shape, dtype }, "tensor");
+    const tensor = new Tensor(this.#runtime, { shape, dtype }, "tensor");
     tensor.write(data);
     return tensor;
   }
 
-  loss(x: Tensor, target: Tensor, options: LossOptions): Tensor {
-    if (options?.kind === "softmaxCrossEntropy" && x instanceof Tensor && target?.dtype === "int32")
-      checkClasses(target, x);
-    return runLayer(this.#runtime, loss, [x, target, options]) as Tensor;
+  loss(...args: Parameters<EagerOps["loss"]>): Tensor {
+    const [x, target] = args;
+    return runLayer(this.#runtime, loss, args, () => {
+      if (target.dtype === "int32") checkClasses(target, x);
+    }) as Tensor;
   }
 
   // The other ops: one for every layer, made of its definition.
@@ -93,9 +102,9 @@ class EngineClass {
 }
 
 /** Throws unless every label is a class of x's last axis: kernels do not check. */
-function checkClasses(target: Tensor, { shape }: Tensor): void {
+function checkClasses(target: Tensor<DType>, { shape }: Tensor): void {
   const classes = shape[shape.length - 1];
-  const labels = target.data("int32");
+  const labels = target.data();
   const i = wrongClass(labels, classes);
   if (i >= 0)
     throw new ShapeError(

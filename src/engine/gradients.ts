@@ -1,5 +1,5 @@
 // Gradients of what eager ops compute: `gradients` of any function of tensors, `conv2dGrad` and its like of one op.
-import { DisposedError, ShapeError, UnsupportedError } from "../errors.ts";
+import { ArgumentError, DisposedError, ShapeError, UnsupportedError } from "../errors.ts";
 import { Edge, Graph } from "../graph/graph.ts";
 import { conv1d, conv2d, conv3d } from "../layers/conv.ts";
 import { dense } from "../layers/dense.ts";
@@ -8,7 +8,7 @@ import { show } from "../ops/check.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, type Tensor } from "../tensor.ts";
-import { checkOptions } from "../validate.ts";
+import { aFunction, checkOptions, describe, refuse } from "../validate.ts";
 import {
   type Call,
   checkTensor,
@@ -47,8 +47,9 @@ export type DenseGradOptions = Omit<DenseOptions, "activation">;
 
 /**
  * Runs `f` and gives the gradients of sum(dy · its result) with respect to the tensors `wrt`, in their order, through every eager op
- * that `f` calls on their engine. Tensors that ops make in `f` are disposed, all but the result. Throws ShapeError when the result does
- * not depend on a tensor of `wrt`, UnsupportedError where an op has no gradient (argMax) or calls are nested.
+ * that `f` calls on their engine. Tensors that ops make in `f` are disposed, all but the result, and all of them where anything throws.
+ * Throws ArgumentError for what is no function or tensor of that engine, ShapeError when the result does not depend on a tensor of
+ * `wrt`, UnsupportedError where an op has no gradient (argMax) or calls are nested.
  */
 export function gradients(
   f: () => Tensor,
@@ -56,13 +57,12 @@ export function gradients(
   options: GradientOptions = {},
 ): GradientResult {
   const name = "gradients";
+  aFunction(f, "the function", name);
   checkOptions(name, options, { dy: true });
-  if (!Array.isArray(wrt) || !wrt.length)
-    throw new ShapeError(`${name}: wrt must be a list of tensors, of one at least`);
-  wrt.forEach((tensor, i) => {
-    checkTensor(wrt[0]?.runtime, tensor, `wrt[${i}]`, name);
-  });
+  if (!Array.isArray(wrt) || !wrt.length) refuse(wrt, "wrt", name, "a list of tensors, of one at least");
+  mustBeTensor(wrt[0], `${name}: wrt[0]`);
   const { runtime } = wrt[0];
+  for (let i = 0; i < wrt.length; i++) checkTensor(runtime, wrt[i], `wrt[${i}]`, name);
   if (recorders.has(runtime)) throw new UnsupportedError(`${name}: gradients of gradients are not offered`);
   const tape = new Tape();
   recorders.set(runtime, tape);
@@ -106,8 +106,8 @@ function productGradients(
   options: ConvOptions | DenseOptions = {},
 ): ProductGradients {
   if (options?.activation)
-    throw new ShapeError(
-      `${name}: options name an activation, but the gradient is that of the product alone`,
+    throw new ArgumentError(
+      `${name}: options name the activation ${describe(options.activation)}, but the gradient is that of the product alone`,
     );
   mustBeTensor(x, `${name}: input 0`);
   const { runtime } = x;

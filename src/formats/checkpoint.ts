@@ -18,6 +18,9 @@ export interface Progress {
   /** The options of the training, as JSON. */
   readonly options: unknown;
   readonly steps: number;
+  readonly epochs: number;
+  /** Of the order of images and of dropout. */
+  readonly seed: number;
   /** The optimizer's tensors by name. */
   readonly state: Weights;
 }
@@ -40,7 +43,10 @@ export function writeCheckpoint(
   for (const [name, data] of Object.entries(progress?.state ?? {}))
     tensors[STATE + name] = { shape: [data.length], data };
   const metadata: Record<string, string> = { format: "convolith", [MODEL]: JSON.stringify(model) };
-  if (progress) metadata[TRAINING] = JSON.stringify({ options: progress.options, steps: progress.steps });
+  if (progress) {
+    const { options, steps, epochs, seed } = progress;
+    metadata[TRAINING] = JSON.stringify({ options, steps, epochs, seed });
+  }
   return writeSafetensors({ tensors, metadata });
 }
 
@@ -76,12 +82,14 @@ function progressOf(training: unknown, state: Weights): Progress {
     throw new FormatError(
       `safetensors: the metadata "${TRAINING}" is ${describe(training)} but must be an object`,
     );
-  const { options, steps } = training as { options?: unknown; steps?: unknown };
-  if (!Number.isSafeInteger(steps) || (steps as number) < 0)
-    throw new FormatError(
-      `safetensors: the training has taken ${describe(steps)} steps, which is no number of steps`,
-    );
-  return { options, steps: steps as number, state };
+  const { options, ...counts } = training as Omit<Progress, "state">;
+  for (const name of ["steps", "epochs", "seed"] as const)
+    if (!Number.isSafeInteger(counts[name]) || (name !== "seed" && counts[name] < 0))
+      throw new FormatError(
+        `safetensors: "${name}" of the training is ${describe(counts[name])}, which is no number of ${name}`,
+      );
+  const { steps, epochs, seed } = counts;
+  return { options, steps, epochs, seed, state };
 }
 
 /**

@@ -1,4 +1,5 @@
 // A graph of ops: layers write it, passes rewrite it, and it is lowered into a program. It knows no memory and no kernels.
+import type { Constant } from "../runtime/address.ts";
 import type { Op, TensorType } from "./op.ts";
 
 /** A tensor between ops: an input, a constant (it has data), or an op's output (it has a node). */
@@ -8,7 +9,8 @@ export class Edge implements TensorType {
 
   constructor(
     type: TensorType,
-    readonly data: Float32Array | undefined = undefined,
+    /** Where it is a weight, it may be set after the graph has been written: ops look at shapes alone. */
+    public data: Constant | undefined = undefined,
     /** The node whose output it is; fusion may hand an edge over to another node. */
     public node: Node | undefined = undefined,
   ) {
@@ -85,7 +87,7 @@ export class Graph {
     return this.apply(op, inputs, params)[0];
   }
 
-  constant(data: Float32Array, shape: readonly number[]): Edge {
+  constant(data: Constant, shape: readonly number[]): Edge {
     return new Edge({ shape, dtype: "float32" }, data);
   }
 

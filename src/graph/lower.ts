@@ -85,7 +85,9 @@ export class Lowering {
       }
       return { shape, dtype, base: whole.plus(offset), strides, ...(border && { border }) };
     }
-    const base = data ? this.#program.constant(data) : Address.of(sizeOf(shape) * 4, "run");
+    const base = data
+      ? this.#program.constant(data, sizeOf(shape) * 4)
+      : Address.of(sizeOf(shape) * 4, "run");
     return { shape, dtype, base, strides: denseStrides(shape) };
   }
 }

@@ -2,9 +2,11 @@
 import { type ActivationKind, activation as activationOp, prelu as preluOp } from "../ops/activation.ts";
 import { logSoftmax as logSoftmaxOp, softmax as softmaxOp } from "../ops/softmax.ts";
 import type { Shape } from "../tensor.ts";
+import { aFlag, aList, aNumber, needed } from "../validate.ts";
+import { aCount, anActivation, anAxis, anInitializer, layerOnly } from "./checks.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
-import { channels, defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
+import { channels, defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export type { ActivationConfig, ActivationKind };
 
@@ -15,8 +17,8 @@ export interface ActivationLayerConfig extends Named {
 
 /** Any activation by name, also "geluTanh" and "hardSigmoidKeras", which have no layer of their own. */
 export const activation = defineLayer<ActivationLayerConfig>("activation", {
-  options: { activation: true },
-  build: (g, c, [x], _, where) => applyActivation(g, x, given(c.activation, "activation", where)),
+  options: { activation: needed(anActivation, '"relu"') },
+  build: (g, { activation }, [x]) => applyActivation(g, x, activation),
 });
 
 const simple = (kind: ActivationKind) =>
@@ -29,7 +31,7 @@ export interface AlphaConfig extends Named {
 
 const withAlpha = (kind: ActivationKind) =>
   defineSimpleLayer<AlphaConfig>(kind, {
-    options: { alpha: true },
+    options: { alpha: aNumber },
     build: (g, c, [x]) => g.op(activationOp, [x], { kind, alpha: c.alpha }),
   });
 
@@ -81,7 +83,11 @@ export interface PReluConfig extends Named {
 
 /** x for x > 0, alpha[c] * x below, alpha learned. Weights: alpha [c], or [1] when shared, or of the shape given. */
 export const prelu = defineSimpleLayer<PReluConfig, "shared" | "shape" | "initializer">("prelu", {
-  options: { shared: false, shape: false, initializer: false },
+  options: {
+    shared: layerOnly(aFlag),
+    shape: layerOnly(aList(aCount)),
+    initializer: layerOnly(anInitializer),
+  },
   weights: ["alpha"],
   operands: 1,
   parameters: (c, [x]) => [
@@ -101,7 +107,7 @@ export interface AxisConfig extends Named {
 
 const alongAxis = (kind: string, op: typeof softmaxOp) =>
   defineSimpleLayer<AxisConfig>(kind, {
-    options: { axis: true },
+    options: { axis: anAxis },
     build: (g, c, [x]) => g.op(op, [x], { axis: c.axis ?? -1 }),
   });
 

@@ -6,9 +6,11 @@ import { conv } from "../ops/conv.ts";
 import { convTranspose } from "../ops/conv-transpose.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
 import type { Shape } from "../tensor.ts";
+import { aFlag, aWord, needed } from "../validate.ts";
+import { aCount, anActivation, anInitializer, aPadding, aPerAxis, layerOnly } from "./checks.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
-import { channels, defineLayer, type Named, type Parameter, type PerAxis, required } from "./layer.ts";
+import { channels, defineLayer, type Named, type Parameter, type PerAxis } from "./layer.ts";
 
 interface ConvBase extends Named {
   /** Window size: one number for all axes, or one per axis. */
@@ -63,15 +65,19 @@ export interface ConvTransposeConfig extends ConvBase {
 type ConvWeightOptions = "kernel" | "bias" | "kernelInitializer" | "biasInitializer";
 
 const BASE = {
-  kernel: false,
-  stride: true,
-  dilation: true,
-  padding: true,
-  bias: false,
-  activation: true,
-  kernelInitializer: false,
-  biasInitializer: false,
-} as const;
+  kernel: layerOnly(needed(aPerAxis(1), "3")),
+  stride: aPerAxis(1),
+  dilation: aPerAxis(1),
+  padding: aPadding,
+  bias: layerOnly(aFlag),
+  activation: anActivation,
+  kernelInitializer: layerOnly(anInitializer),
+  biasInitializer: layerOnly(anInitializer),
+};
+
+const filters = layerOnly(needed(aCount, "16"));
+const multiplier = layerOnly(aCount);
+const paddingMode = aWord("zeros", "reflect", "replicate");
 
 const WEIGHTS = ["kernel", "bias"];
 
@@ -83,7 +89,7 @@ function filterAndBias(
   filters: number,
   where: string,
 ): Parameter[] {
-  const taps = required(c.kernel, axes, "kernel", where);
+  const taps = perAxis(c.kernel, axes, "kernel", where, 1);
   const kernel = {
     name: "kernel",
     shape: [...taps, inputs, filters],
@@ -102,7 +108,7 @@ function grouped(
 ): Parameter[] {
   const { groups = 1 } = c;
   const inputs = channels(x);
-  if (!Number.isInteger(groups) || groups < 1 || inputs % groups !== 0)
+  if (inputs % groups !== 0)
     throw new ShapeError(`${where}: ${inputs} input channels cannot be divided into ${groups} groups`);
   return filterAndBias(c, axes, inputs / groups, c.filters, where);
 }
@@ -132,7 +138,7 @@ function convolve(
 
 const convLayer = (axes: number) =>
   defineLayer<ConvConfig, "filters" | ConvWeightOptions>(`conv${axes}d`, {
-    options: { ...BASE, filters: false, paddingMode: true, groups: true },
+    options: { ...BASE, filters, paddingMode, groups: aCount },
     axes,
     weights: WEIGHTS,
     operands: 1,
@@ -143,7 +149,7 @@ const convLayer = (axes: number) =>
 
 const depthwiseLayer = (axes: number) =>
   defineLayer<DepthwiseConvConfig, "multiplier" | ConvWeightOptions>(`depthwiseConv${axes}d`, {
-    options: { ...BASE, multiplier: false, paddingMode: true },
+    options: { ...BASE, multiplier, paddingMode },
     axes,
     weights: WEIGHTS,
     operands: 1,
@@ -154,7 +160,7 @@ const depthwiseLayer = (axes: number) =>
 
 const separableLayer = (axes: number) =>
   defineLayer<SeparableConvConfig, "filters" | "multiplier" | ConvWeightOptions>(`separableConv${axes}d`, {
-    options: { ...BASE, filters: false, multiplier: false, paddingMode: true },
+    options: { ...BASE, filters, multiplier, paddingMode },
     axes,
     weights: ["depthwise", "pointwise", "bias"],
     operands: 2,
@@ -173,7 +179,7 @@ const separableLayer = (axes: number) =>
 
 const transposeLayer = (axes: number) =>
   defineLayer<ConvTransposeConfig, "filters" | ConvWeightOptions>(`convTranspose${axes}d`, {
-    options: { ...BASE, filters: false, groups: true, outputPadding: true },
+    options: { ...BASE, filters, groups: aCount, outputPadding: aPerAxis(0) },
     axes,
     weights: WEIGHTS,
     operands: 1,

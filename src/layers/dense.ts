@@ -1,5 +1,7 @@
 // The fully connected layer.
 import { dense as denseOp } from "../ops/dense.ts";
+import { aFlag, needed } from "../validate.ts";
+import { aCount, anActivation, anInitializer, layerOnly } from "./checks.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, type Named } from "./layer.ts";
@@ -22,11 +24,11 @@ export const dense = defineLayer<DenseConfig, "units" | "bias" | "kernelInitiali
   "dense",
   {
     options: {
-      units: false,
-      bias: false,
-      activation: true,
-      kernelInitializer: false,
-      biasInitializer: false,
+      units: layerOnly(needed(aCount, "10")),
+      bias: layerOnly(aFlag),
+      activation: anActivation,
+      kernelInitializer: layerOnly(anInitializer),
+      biasInitializer: layerOnly(anInitializer),
     },
     weights: ["kernel", "bias"],
     operands: 1,

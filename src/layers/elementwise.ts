@@ -1,5 +1,7 @@
 // Layers that combine values one by one.
 import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
+import { aNumber, needed } from "../validate.ts";
+import { anActivation, aShare, layerOnly } from "./checks.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
@@ -11,7 +13,7 @@ export interface MergeConfig extends Named {
 /** Folds any number of inputs from the left, with NumPy broadcasting. */
 const fold = (kind: BinaryKind) =>
   defineSimpleLayer<MergeConfig>(kind, {
-    options: { activation: true },
+    options: { activation: anActivation },
     inputs: [2, Number.POSITIVE_INFINITY],
     build(g, c, [first, ...rest]) {
       const y = rest.reduce((a, b) => g.op(binary, [a, b], { kind }), first);
@@ -41,7 +43,7 @@ export interface RescaleConfig extends Named {
 
 /** x * scale + offset */
 export const rescale = defineLayer<RescaleConfig>("rescale", {
-  options: { scale: true, offset: true },
+  options: { scale: aNumber, offset: aNumber },
   build: (g, c, [x]) => g.op(affine, [x], { scale: c.scale ?? 1, offset: c.offset ?? 0 }),
 });
 
@@ -54,7 +56,7 @@ export interface DropoutConfig extends Named {
 
 /** In training, sets values to 0 at random and scales the others by 1 / (1 − rate); otherwise returns its input. */
 export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
-  options: { rate: false },
+  options: { rate: layerOnly(needed(aShare, "0.5")) },
   eager: false,
   build: (g, { rate }, [x]) => g.activeTraining?.dropout(g, x, rate) ?? x,
 });

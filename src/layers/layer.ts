@@ -1,8 +1,10 @@
 // What a layer is: a config, parameters and calls to ops. Calling a layer on symbolic tensors writes a call into a model.
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
-import { arity, perAxis, rank } from "../ops/check.ts";
+import { arity, rank } from "../ops/check.ts";
 import type { Shape, TensorType } from "../tensor.ts";
+import { aText, checkOptions, integer, refuse } from "../validate.ts";
+import type { AnyOptionChecks, OptionChecks } from "./checks.ts";
 import type { Initializer } from "./initializers.ts";
 
 /** A weight of a layer: its name inside the layer, its shape, and how it is initialised where no values are given. */
@@ -23,6 +25,8 @@ interface DefinitionParts<C> {
   readonly weights?: readonly string[];
   /** How many of the weights the eager op takes in front of its options, rather than among them. Default 0. */
   readonly operands?: number;
+  /** Options that the layer needs but the eager op has a default for. */
+  readonly eagerDefaults?: readonly string[];
   /** False where there is no eager op. */
   readonly eager?: false;
   /** Throws where a layer, of x to y, must not do what its eager op may: images of a batch are independent of each other. */
@@ -44,15 +48,15 @@ interface DefinitionParts<C> {
  * make, or how to train: an eager op is given its weights as tensors and does not take them.
  */
 export interface LayerDefinition<C, LayerOnly extends PropertyKey = never> extends DefinitionParts<C> {
-  /** Every option besides `name`, and whether the eager op takes it too. */
-  readonly options: { readonly [K in keyof Omit<C, "name">]-?: K extends LayerOnly ? false : true };
+  /** A check of every option besides `name`. */
+  readonly options: OptionChecks<C, LayerOnly>;
 }
 
 /** A kind of layer whose config has an unknown type, as it is looked up by name. */
 export interface LayerKind {
   readonly kind: string;
   // biome-ignore lint/suspicious/noExplicitAny: configs of every type
-  readonly definition: DefinitionParts<any> & { readonly options: Readonly<Record<string, boolean>> };
+  readonly definition: DefinitionParts<any> & { readonly options: AnyOptionChecks };
 }
 
 export interface LayerKindOf<C, LayerOnly extends PropertyKey> {
@@ -87,6 +91,9 @@ export interface SymbolicTensor {
   outputs(count: number): SymbolicTensor[];
 }
 
+/** More outputs than any layer has; an error in a count must not fill the memory. */
+const MAX_OUTPUTS = 2 ** 16;
+
 export function symbolicTensor(
   call: Omit<SymbolicTensor, "outputs" | "output">,
   output = 0,
@@ -95,7 +102,10 @@ export function symbolicTensor(
   const made: SymbolicTensor = {
     ...call,
     output,
-    outputs: (count) => Array.from({ length: count }, (_, i) => symbolicTensor(call, i, identity)),
+    outputs: (count) =>
+      Array.from({ length: integer(count, "count", "outputs", 1, MAX_OUTPUTS) }, (_, i) =>
+        symbolicTensor(call, i, identity),
+      ),
   };
   CALLS.set(made, identity);
   return made;
@@ -105,6 +115,12 @@ export function symbolicTensor(
 const CALLS = new WeakMap<SymbolicTensor, object>();
 export const callOf = (tensor: SymbolicTensor): object => CALLS.get(tensor)!;
 
+/** Throws unless it is what `input` and layers give. */
+export function checkSymbolic(value: unknown, name: string, where: string): asserts value is SymbolicTensor {
+  if (!CALLS.has(value as SymbolicTensor))
+    refuse(value, name, where, "a symbolic tensor: what input(shape) gives, or a layer called on one");
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: layers of every config type
 export type LayerFactory<C = any, LayerOnly extends PropertyKey = any> = ((config: C) => Layer) &
   LayerKindOf<C, LayerOnly>;
@@ -113,14 +129,33 @@ export type LayerFactory<C = any, LayerOnly extends PropertyKey = any> = ((confi
 export type SharedOptions<Kind> =
   Kind extends LayerKindOf<infer C, infer LayerOnly> ? Omit<C, "name" | LayerOnly> : never;
 
+/** Throws unless it is a layer. */
+export function checkLayer(value: unknown, name: string, where: string): asserts value is Layer {
+  if (typeof value === "function" && "config" in value && "kind" in value) return;
+  if (typeof value === "function" && "definition" in value) {
+    const { kind } = value as LayerFactory;
+    throw new ArgumentError(`${where}: ${name} is ${kind} itself; call it to make a layer: ${kind}(...)`);
+  }
+  refuse(value, name, where, "a layer, such as dense({ units: 10 })");
+}
+
 /** Declares a kind of layer. What it returns makes layers of that kind, and is how loading finds the definition. */
 export function defineLayer<C extends Named, LayerOnly extends keyof C = never>(
   kind: string,
   definition: LayerDefinition<C, LayerOnly>,
 ): LayerFactory<C, LayerOnly> {
   const factory = (config: C): Layer => {
-    const call = (...args: readonly (SymbolicTensor | readonly SymbolicTensor[])[]): SymbolicTensor =>
-      symbolicTensor({ layer, inputs: args.flat() as SymbolicTensor[] });
+    const name = (config as Named | null | undefined)?.name;
+    const where = typeof name === "string" ? `${kind} "${name}"` : kind;
+    checkConfig(definition, config === undefined ? {} : config, where);
+    const call = (...args: readonly (SymbolicTensor | readonly SymbolicTensor[])[]): SymbolicTensor => {
+      const inputs = args.flat() as SymbolicTensor[];
+      inputs.forEach((node, i) => {
+        checkSymbolic(node, `input ${i}`, where);
+      });
+      checkCount(definition, inputs, where);
+      return symbolicTensor({ layer, inputs });
+    };
     const layer: Layer = Object.assign(call, { kind, config: { ...config } });
     return layer;
   };
@@ -133,13 +168,27 @@ export const defineSimpleLayer = defineLayer as <C extends Named, LayerOnly exte
   definition: LayerDefinition<C, LayerOnly>,
 ) => ((config?: C) => Layer) & LayerKindOf<C, LayerOnly>;
 
-/** Throws unless the inputs are as many, and have the rank, that a layer takes. */
-export function checkInputs(
-  { inputs: [least, most] = [1, 1], axes }: LayerKind["definition"],
-  inputs: readonly TensorType[],
+/** Throws unless a config holds options of its kind alone, each with a value it can have, and all that the kind needs. */
+export function checkConfig({ options }: LayerKind["definition"], config: unknown, where: string): void {
+  checkOptions(where, config, { name: aText, ...options });
+}
+
+function checkCount(
+  { inputs: [least, most] = [1, 1] }: LayerKind["definition"],
+  inputs: readonly unknown[],
   where: string,
 ): void {
   arity(inputs, least, most, where);
+}
+
+/** Throws unless the inputs are as many, and have the rank, that a layer takes. */
+export function checkInputs(
+  definition: LayerKind["definition"],
+  inputs: readonly TensorType[],
+  where: string,
+): void {
+  checkCount(definition, inputs, where);
+  const { axes } = definition;
   if (axes !== undefined)
     rank(inputs[0], axes + 2, `[n, ${"d, h, w, ".slice(9 - 3 * axes)}c]`, "input", where);
 }
@@ -157,17 +206,3 @@ export const spatialAxes = ({ shape }: TensorType): number => Math.max(shape.len
 
 /** A sliding window's size, stride or dilation: one integer of at least 1 for all axes, or one per axis. */
 export type PerAxis = number | readonly number[];
-
-/** A value that a config must hold. */
-export function given<T>(value: T | undefined, name: string, where: string): T {
-  if (value === undefined) throw new ShapeError(`${where}: its config must give ${name}`);
-  return value;
-}
-
-/** The same for a window: one integer of at least 1 per axis. */
-export const required = (
-  value: PerAxis | undefined,
-  axes: number,
-  name: string,
-  where: string,
-): readonly number[] => perAxis(given(value, name, where), axes, name, where, 1);

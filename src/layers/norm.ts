@@ -4,6 +4,8 @@ import {
   groupNorm as groupNormOp,
   instanceNorm as instanceNormOp,
 } from "../ops/norm.ts";
+import { aNumber, needed } from "../validate.ts";
+import { aCount, anInitializer, aShare, layerOnly } from "./checks.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, defineSimpleLayer, type Named, type Parameter } from "./layer.ts";
 
@@ -49,12 +51,12 @@ type BatchNormLayerOnly =
  */
 export const batchNorm = defineSimpleLayer<BatchNormConfig, BatchNormLayerOnly>("batchNorm", {
   options: {
-    epsilon: true,
-    gammaInitializer: false,
-    betaInitializer: false,
-    momentum: false,
-    meanInitializer: false,
-    varianceInitializer: false,
+    epsilon: aNumber,
+    gammaInitializer: layerOnly(anInitializer),
+    betaInitializer: layerOnly(anInitializer),
+    momentum: layerOnly(aShare),
+    meanInitializer: layerOnly(anInitializer),
+    varianceInitializer: layerOnly(anInitializer),
   },
   weights: [...AFFINE, "mean", "variance"],
   parameters: (c, [x]) => [
@@ -74,7 +76,7 @@ export interface GroupNormConfig extends NormConfig {
 
 /** Each group of channels of each image normalised over its pixels. Weights: gamma [c], beta [c]. */
 export const groupNorm = defineLayer<GroupNormConfig>("groupNorm", {
-  options: { epsilon: true, groups: true },
+  options: { epsilon: aNumber, groups: needed(aCount, "4") },
   weights: AFFINE,
   parameters: (_, [x]) => gammaAndBeta(channels(x)),
   build: (g, { groups, epsilon = 1e-5 }, [x], w) =>
@@ -83,7 +85,7 @@ export const groupNorm = defineLayer<GroupNormConfig>("groupNorm", {
 
 /** Each channel of each image normalised over its pixels. Weights: gamma [c], beta [c]. */
 export const instanceNorm = defineSimpleLayer<NormConfig>("instanceNorm", {
-  options: { epsilon: true },
+  options: { epsilon: aNumber },
   weights: AFFINE,
   parameters: (_, [x]) => gammaAndBeta(channels(x)),
   build: (g, { epsilon = 1e-5 }, [x], w) => g.op(instanceNormOp, [x, w.gamma, w.beta], { epsilon }),

@@ -7,7 +7,9 @@ import {
   maxPool,
 } from "../ops/pool.ts";
 import type { Padding } from "../ops/window.ts";
-import { defineLayer, defineSimpleLayer, type Named, type PerAxis, required } from "./layer.ts";
+import { aFlag, needed } from "../validate.ts";
+import { aPadding, aPerAxis } from "./checks.ts";
+import { defineLayer, defineSimpleLayer, type Named, type PerAxis } from "./layer.ts";
 
 interface PoolConfig extends Named {
   /** Window size: one number for all axes, or one per axis. */
@@ -30,10 +32,15 @@ export interface AvgPoolConfig extends PoolConfig {
   countIncludePad?: boolean;
 }
 
-const WINDOW = { size: true, stride: true, padding: true, ceilMode: true } as const;
+const WINDOW = {
+  size: needed(aPerAxis(1), "2"),
+  stride: aPerAxis(1),
+  padding: aPadding,
+  ceilMode: aFlag,
+};
 
 const windowOf = (c: PoolConfig, axes: number, where: string) => ({
-  kernel: required(c.size, axes, "size", where),
+  kernel: perAxis(c.size, axes, "size", where, 1),
   stride: perAxis(c.stride ?? c.size, axes, "stride", where, 1),
   padding: c.padding ?? ("valid" as const),
   ceilMode: c.ceilMode ?? false,
@@ -41,7 +48,7 @@ const windowOf = (c: PoolConfig, axes: number, where: string) => ({
 
 const maxLayer = (axes: number) =>
   defineLayer<MaxPoolConfig>(`maxPool${axes}d`, {
-    options: { ...WINDOW, dilation: true },
+    options: { ...WINDOW, dilation: aPerAxis(1) },
     axes,
     build: (g, c, [x], _, where) =>
       g.op(maxPool, [x], {
@@ -52,7 +59,7 @@ const maxLayer = (axes: number) =>
 
 const avgLayer = (axes: number) =>
   defineLayer<AvgPoolConfig>(`avgPool${axes}d`, {
-    options: { ...WINDOW, countIncludePad: true },
+    options: { ...WINDOW, countIncludePad: aFlag },
     axes,
     build: (g, c, [x], _, where) =>
       g.op(avgPool, [x], { ...windowOf(c, axes, where), countIncludePad: c.countIncludePad ?? false }),
@@ -78,7 +85,7 @@ export interface GlobalPoolConfig extends Named {
 
 const globalLayer = (kind: string, op: typeof globalMaxPoolOp) =>
   defineSimpleLayer<GlobalPoolConfig>(kind, {
-    options: { keepDims: true },
+    options: { keepDims: aFlag },
     build: (g, c, [x]) => g.op(op, [x], { keepDims: c.keepDims ?? false }),
   });
 

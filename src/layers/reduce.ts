@@ -1,6 +1,8 @@
 // Layers that reduce axes to one value.
 import { argMax as argMaxOp, type ReduceKind, reduce as reduceOp } from "../ops/reduce.ts";
-import { defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
+import { aFlag, aList, aWord, needed } from "../validate.ts";
+import { anAxis } from "./checks.ts";
+import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export type { ReduceKind };
 
@@ -14,10 +16,12 @@ export interface ReduceConfig extends Named {
 
 /** Sum, mean, largest or smallest value over some axes. */
 export const reduce = defineLayer<ReduceConfig>("reduce", {
-  options: { kind: true, axes: true, keepDims: true },
-  checkLayer({ axes }, _x, _y, where) {
-    given(axes, "axes", where);
+  options: {
+    kind: needed(aWord("sum", "mean", "max", "min"), '"mean"'),
+    axes: needed(aList(anAxis), "[1, 2]"),
+    keepDims: aFlag,
   },
+  eagerDefaults: ["axes"],
   build: (g, { kind, axes, keepDims = false }, [x]) =>
     g.op(reduceOp, [x], { kind, axes: axes ?? x.shape.map((_, i) => i), keepDims }),
 });
@@ -31,6 +35,6 @@ export interface ArgMaxConfig extends Named {
 
 /** The index of the largest value along an axis, as int32; the first of equals. */
 export const argMax = defineSimpleLayer<ArgMaxConfig>("argMax", {
-  options: { axis: true, keepDims: true },
+  options: { axis: anAxis, keepDims: aFlag },
   build: (g, { axis = -1, keepDims = false }, [x]) => g.op(argMaxOp, [x], { axis, keepDims }),
 });

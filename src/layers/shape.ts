@@ -12,7 +12,9 @@ import {
   transpose as transposeOp,
 } from "../ops/shape.ts";
 import type { Shape, TensorType } from "../tensor.ts";
-import { checkBatch, defineLayer, defineSimpleLayer, given, type Named } from "./layer.ts";
+import { aList, anInteger, aWord, type Check, describe, needed, refuse } from "../validate.ts";
+import { aCount, anAxis, aPair } from "./checks.ts";
+import { checkBatch, defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export type { PadMode };
 
@@ -28,8 +30,8 @@ export interface ReshapeConfig extends Named {
 }
 /** The same values under another shape: `reshape({ shape: [0, 7, 7, -1] })`. */
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
-  options: { shape: true },
-  build: (g, { shape }, [x], _, where) => g.op(reshapeOp, [x], { shape: given(shape, "shape", where) }),
+  options: { shape: needed(aList(anInteger(-1)), "[0, -1]") },
+  build: (g, { shape }, [x]) => g.op(reshapeOp, [x], { shape }),
 });
 
 export interface TransposeConfig extends Named {
@@ -38,9 +40,9 @@ export interface TransposeConfig extends Named {
 }
 /** Axes in another order: `transpose({ perm: [0, 2, 1, 3] })`. */
 export const transpose = defineLayer<TransposeConfig>("transpose", {
-  options: { perm: true },
+  options: { perm: needed(aList(anInteger(0)), "[0, 2, 1, 3]") },
   checkLayer: ({ perm }, _x, _y, where) => checkBatch(perm[0] === 0, where),
-  build: (g, { perm }, [x], _, where) => g.op(transposeOp, [x], { perm: given(perm, "perm", where) }),
+  build: (g, { perm }, [x]) => g.op(transposeOp, [x], { perm }),
 });
 
 export interface ConcatConfig extends Named {
@@ -49,7 +51,7 @@ export interface ConcatConfig extends Named {
 }
 /** Joins its inputs along an axis. */
 export const concat = defineSimpleLayer<ConcatConfig>("concat", {
-  options: { axis: true },
+  options: { axis: anAxis },
   inputs: [1, Number.POSITIVE_INFINITY],
   build: (g, { axis = -1 }, xs) => g.op(concatOp, xs, { axis }),
 });
@@ -62,9 +64,8 @@ export interface SplitConfig extends Named {
 }
 /** Cuts along an axis; `split({ sizes: [8, 8] })(x).outputs(2)`. */
 export const split = defineLayer<SplitConfig>("split", {
-  options: { sizes: true, axis: true },
-  build: (g, { sizes, axis = -1 }, [x], _, where) =>
-    g.apply(splitOp, [x], { axis, sizes: given(sizes, "sizes", where) }),
+  options: { sizes: needed(aList(aCount), "[8, 8]"), axis: anAxis },
+  build: (g, { sizes, axis = -1 }, [x]) => g.apply(splitOp, [x], { axis, sizes }),
 });
 
 export interface SliceConfig extends Named {
@@ -75,14 +76,23 @@ export interface SliceConfig extends Named {
 }
 /** A part of each axis: `slice({ begin: [0, 1, 1, 0], size: [-1, 3, 3, -1] })`. A layer must keep the whole batch. */
 export const slice = defineLayer<SliceConfig>("slice", {
-  options: { begin: true, size: true },
+  options: {
+    begin: needed(aList(anInteger(0)), "[0, 1, 1, 0]"),
+    size: needed(aList(anInteger(-1)), "[-1, 3, 3, -1]"),
+  },
   checkLayer: checkSameBatch,
-  build: (g, { begin, size }, [x], _, where) =>
-    g.op(sliceOp, [x], { begin: given(begin, "begin", where), size: given(size, "size", where) }),
+  build: (g, { begin, size }, [x]) => g.op(sliceOp, [x], { begin, size }),
 });
 
 /** Pairs [before, after]: one per spatial axis, or one per axis of the tensor. */
 export type AxisPairs = readonly (readonly [before: number, after: number])[];
+
+const axisPairs = needed(aList(aPair), "[[1, 1], [1, 1]]");
+
+/** Any number, infinite ones too. */
+const aValue: Check<number> = (value, name, where) => {
+  if (typeof value !== "number") refuse(value, name, where, "a number");
+};
 
 export interface PadConfig extends Named {
   /** Elements added, [before, after]: one pair per spatial axis, or one per axis of the tensor. */
@@ -94,7 +104,11 @@ export interface PadConfig extends Named {
 }
 /** Adds a border. A layer must not add to the batch. */
 export const pad = defineLayer<PadConfig>("pad", {
-  options: { padding: true, mode: true, value: true },
+  options: {
+    padding: axisPairs,
+    mode: aWord("constant", "reflect", "replicate"),
+    value: aValue,
+  },
   checkLayer: checkSameBatch,
   build(g, { padding, mode = "constant", value = 0 }, [x], _, where) {
     return g.op(padOp, [x], { pads: pairsOf(padding, x, where), mode, value });
@@ -107,7 +121,7 @@ export interface CropConfig extends Named {
 }
 /** Cuts a border off. A layer must not cut the batch. */
 export const crop = defineLayer<CropConfig>("crop", {
-  options: { cropping: true },
+  options: { cropping: axisPairs },
   checkLayer: checkSameBatch,
   build(g, { cropping }, [x], _, where) {
     const pairs = pairsOf(cropping, x, where);
@@ -119,10 +133,10 @@ export const crop = defineLayer<CropConfig>("crop", {
 /** A pair for every axis of the tensor. */
 function pairsOf(pairs: AxisPairs, { shape }: TensorType, where: string): AxisPairs {
   const axes = shape.length - 2;
-  const every = pairs?.length === axes ? [NO_PAIR, ...pairs, NO_PAIR] : pairs;
-  if (!Array.isArray(pairs) || every.length !== shape.length || every.some((p) => p?.length !== 2))
+  const every = pairs.length === axes ? [NO_PAIR, ...pairs, NO_PAIR] : pairs;
+  if (every.length !== shape.length)
     throw new ShapeError(
-      `${where}: got ${JSON.stringify(pairs)} but the input has ${axes} spatial axes: ` +
+      `${where}: got ${describe(pairs)} but the input has ${axes} spatial axes: ` +
         `give ${axes} pairs [before, after], or ${shape.length}, one per axis`,
     );
   return every;
@@ -143,7 +157,7 @@ export interface BlockConfig extends Named {
 
 const blockLayer = (kind: string, op: typeof depthToSpaceOp) =>
   defineLayer<BlockConfig>(kind, {
-    options: { block: true, order: true },
+    options: { block: needed(aCount, "2"), order: aWord("dcr", "crd") },
     build: (g, { block, order = "dcr" }, [x]) => g.op(op, [x], { block, order }),
   });
 

@@ -1,34 +1,94 @@
 // Writes model descriptions: `sequential` and the functional form make the same plain data.
-import { ShapeError } from "../errors.ts";
-import { callOf, type Layer, type Named, type SymbolicTensor, symbolicTensor } from "../layers/layer.ts";
+import { ArgumentError } from "../errors.ts";
+import {
+  callOf,
+  checkLayer,
+  checkSymbolic,
+  type Layer,
+  type Named,
+  type SymbolicTensor,
+  symbolicTensor,
+} from "../layers/layer.ts";
+import {
+  aText,
+  type Check,
+  type Checks,
+  checkOptions,
+  describe,
+  integer,
+  needed,
+  refuse,
+} from "../validate.ts";
 import { checkModel, type InputShape, type Model, type ModelLayer } from "./schema.ts";
 
-/** Starts a functional model: `const x = input([28, 28, 1]); const y = conv2d({...})(x); model({ inputs: x, outputs: y })`. */
+/**
+ * Starts a functional model: `const x = input([28, 28, 1]); const y = conv2d({...})(x); model({ inputs: x, outputs: y })`. Throws
+ * ArgumentError unless the shape is a list of sizes, or of null where they are open.
+ */
 export function input(shape: InputShape, options: { name?: string } = {}): SymbolicTensor {
-  return symbolicTensor({ inputs: [], shape, name: options.name });
+  checkInputShape(shape, "input");
+  checkOptions("input", options, { name: aText });
+  return symbolicTensor({ inputs: [], shape: [...shape], name: options.name });
 }
 
-/** A stack of layers, each reading the one before. `shape` is the input's, without batch. */
+function checkInputShape(shape: unknown, where: string): void {
+  if (!Array.isArray(shape))
+    refuse(shape, "shape", where, "a list of the input's sizes without batch, such as [28, 28, 1]");
+  for (const [i, size] of shape.entries()) if (size !== null) integer(size, `shape[${i}]`, where, 1);
+}
+
+/** A stack of layers, each reading the one before. `shape` is the input's, without batch. Throws ArgumentError for what is no shape or layer. */
 export function sequential(
   shape: InputShape,
   layers: readonly Layer[],
   options: { inputName?: string } = {},
 ): Model {
+  if (Array.isArray(shape) && typeof shape[0] === "function")
+    throw new ArgumentError(
+      "sequential: the shape of the input is missing: sequential([28, 28, 1], [conv2d(...), ...])",
+    );
+  checkInputShape(shape, "sequential");
+  if (!Array.isArray(layers))
+    refuse(
+      layers,
+      "the second argument",
+      "sequential",
+      "a list of layers, such as [flatten(), dense({ units: 10 })]",
+    );
+  checkOptions("sequential", options, { inputName: aText });
   const first = input(shape, { name: options.inputName });
-  return model({ inputs: first, outputs: layers.reduce((node, layer) => layer(node), first) });
+  let node = first;
+  for (const [i, layer] of layers.entries()) {
+    checkLayer(layer, `layers[${i}]`, "sequential");
+    node = layer(node);
+  }
+  return model({ inputs: first, outputs: node });
 }
 
-/** A graph of layers between some inputs and some outputs. */
-export function model(ends: {
+/** One symbolic tensor, or a list of one at least. */
+const someTensors: Check<SymbolicTensor | readonly SymbolicTensor[]> = (value, name, where) => {
+  if (!Array.isArray(value)) return checkSymbolic(value, name, where);
+  if (!value.length) throw new ArgumentError(`${where}: no ${name} given`);
+  for (const [i, node] of value.entries()) checkSymbolic(node, `${name}[${i}]`, where);
+};
+
+interface Ends {
   inputs: SymbolicTensor | readonly SymbolicTensor[];
   outputs: SymbolicTensor | readonly SymbolicTensor[];
-}): Model {
+}
+
+const ENDS: Checks<Ends> = { inputs: needed(someTensors, "x"), outputs: needed(someTensors, "y") };
+
+/** A graph of layers between some inputs and some outputs. Throws ArgumentError where they are none, or outputs read other inputs. */
+export function model(ends: Ends): Model {
+  checkOptions("model", ends, ENDS);
   const inputs = [ends.inputs].flat() as SymbolicTensor[];
   const outputs = [ends.outputs].flat() as SymbolicTensor[];
-  if (!outputs.length) throw new ShapeError("model: no outputs given");
   inputs.forEach((node, i) => {
     if (!node.shape)
-      throw new ShapeError(`model: inputs[${i}] is the output of a layer; make it with input(shape)`);
+      throw new ArgumentError(`model: inputs[${i}] is the output of a layer; make it with input(shape)`);
+    if (inputs.indexOf(node) < i)
+      throw new ArgumentError(`model: inputs[${i}] is inputs[${inputs.indexOf(node)}] again`);
   });
   const calls = inOrder(inputs, outputs);
   const claim = namer([...inputs.map((n) => n.name), ...calls.map((n) => n.layer!.config.name)]);
@@ -71,9 +131,9 @@ function inOrder(inputs: readonly SymbolicTensor[], outputs: readonly SymbolicTe
       stack.pop();
       continue;
     }
-    if (!node.layer) throw new ShapeError("model: an output depends on an input that is not in `inputs`");
+    if (!node.layer) throw new ArgumentError("model: an output depends on an input that is not in `inputs`");
     const open = node.inputs.filter((n) => !done.has(callOf(n)));
-    if (open.length) stack.push(...open.reverse());
+    if (open.length) for (const n of open.reverse()) stack.push(n);
     else {
       stack.pop();
       done.add(callOf(node));
@@ -98,9 +158,9 @@ function namer(
         counts.set(kind, n);
         name = `${kind}_${n}`;
       } while (reserved.has(name));
-    } else if (taken.has(name)) throw new ShapeError(`model: two layers are named "${name}"`);
+    } else if (taken.has(name)) throw new ArgumentError(`model: two layers are named ${describe(name)}`);
     if (name === "" || name.includes(":"))
-      throw new ShapeError(`model: the name "${name}" must be non-empty and hold no colon`);
+      throw new ArgumentError(`model: the name ${describe(name)} must be non-empty and hold no colon`);
     taken.add(name);
     return name;
   };

@@ -1,39 +1,57 @@
 // From a description to a graph of ops: shapes resolved, weights found or initialised, layers written out as ops.
 
-import { FormatError, ShapeError } from "../errors.ts";
+import { ArgumentError, FormatError, MemoryError, ShapeError } from "../errors.ts";
 import { Edge, Graph, type Training } from "../graph/graph.ts";
 import * as registry from "../layers/index.ts";
 import { initialize } from "../layers/initializers.ts";
-import { checkInputs, type LayerKind } from "../layers/layer.ts";
+import { checkConfig, checkInputs, type LayerKind, type Parameter } from "../layers/layer.ts";
 import { checkShape, show } from "../ops/check.ts";
 import { float32, type Shape, sizeOf } from "../tensor.ts";
-import { aText, checkOptions } from "../validate.ts";
-import type { Model, ModelLayer, Weights } from "./schema.ts";
+import { asNumbers, describe, isPlain, refuse } from "../validate.ts";
+import type { InputShape, Model, ModelLayer } from "./schema.ts";
+
+/** Weights by name, as a caller may give them. */
+type GivenWeights = Readonly<Record<string, ArrayLike<number>>>;
+
+/** What the linear memory of one engine can hold, in bytes. */
+const MAX_MEMORY = 2 ** 32;
 
 /** The model with the open sizes of its inputs filled in. */
 export function resolveShapes(
   model: Model,
   shape: Shape | Readonly<Record<string, Shape>> | undefined,
 ): Model {
-  const inputs = model.inputs.map(({ name, shape: declared }) => {
-    const given = Array.isArray(shape)
-      ? (shape as Shape)
-      : (shape as Readonly<Record<string, Shape>> | undefined)?.[name];
-    if (given && (given.length !== declared.length || declared.some((d, i) => d !== null && d !== given[i])))
-      throw new ShapeError(
-        `compile: shape ${show(given)} does not fit input "${name}" of shape [${declared.map((d) => d ?? "?").join(",")}]`,
+  const byName = isPlain(shape) ? new Map(Object.entries(shape)) : undefined;
+  if (shape !== undefined && !byName && !Array.isArray(shape))
+    refuse(shape, "shape", "compile", "a list of sizes, or such lists by the names of inputs");
+  for (const name of byName?.keys() ?? [])
+    if (!model.inputs.some((input) => input.name === name))
+      throw new ArgumentError(
+        `compile: shape names ${describe(name)}, which is no input; there are ${model.inputs.map((input) => input.name).join(", ")}`,
       );
-    const resolved = given ?? declared;
-    resolved.forEach((d, i) => {
-      if (d === null)
-        throw new ShapeError(
-          `compile: input "${name}" leaves dimension ${i} open (shape [${declared.map((d) => d ?? "?").join(",")}]); give compile a shape`,
-        );
-    });
+  const inputs = model.inputs.map(({ name, shape: declared }) => {
+    const given: unknown = byName ? byName.get(name) : shape;
+    const fits = (sizes: readonly unknown[]) =>
+      sizes.length === declared.length && declared.every((d, i) => d === null || d === sizes[i]);
+    if (given !== undefined && !(Array.isArray(given) && fits(given)))
+      throw new ShapeError(
+        `compile: shape ${describe(given)} does not fit input "${name}" of shape ${showOpen(declared)}`,
+      );
+    const resolved = (given ?? declared) as InputShape;
+    const open = resolved.indexOf(null);
+    if (open >= 0)
+      throw new ShapeError(
+        `compile: input "${name}" leaves dimension ${open} open (shape ${showOpen(declared)}); give compile a shape`,
+      );
     checkShape(resolved as Shape, `input "${name}"`, "compile");
     return { name, shape: [...(resolved as Shape)] };
   });
   return { ...model, inputs };
+}
+
+/** A shape with "?" for sizes that are open. */
+function showOpen(shape: InputShape): string {
+  return `[${shape.map((d) => (d === null ? "?" : describe(d))).join(",")}]`;
 }
 
 /** A weight that stays a variable: a network that is trained reads and writes it. */
@@ -57,18 +75,28 @@ export class Builder {
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
+  readonly #found = new Map<string, Pick<Parameter, "shape" | "init"> & { readonly edge: Edge }>();
+  /** Bytes of all weights found so far. */
+  #bytes = 0;
 
-  /** With `training`, weights stay variables and layers are built as they are trained. */
+  /**
+   * With `training`, weights stay variables and layers are built as they are trained. With `read`, constants made of weights are read by it
+   * whenever a program packs them; weights that are neither given nor to be initialised (`"read"`) are known to it alone.
+   */
   constructor(
     model: Model,
     batchSize: number,
-    given: Weights | undefined,
+    weights: GivenWeights | "read" | undefined,
     seed: number,
     training?: Training,
+    read?: (name: string) => Float32Array,
   ) {
+    const given = weights === "read" ? undefined : weights;
     this.batchSize = batchSize;
     this.graph.training = training;
-    if (!Number.isInteger(seed)) throw new ShapeError(`compile: seed is ${seed} but must be an integer`);
+    if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
+    if (given !== undefined && !isPlain(given))
+      refuse(given, "weights", "compile", "an object of arrays by name, such as net.weights");
     const made = new Map<string, readonly Edge[]>();
     this.inputs = model.inputs.map(({ name, shape }) => {
       const edge = new Edge(float32([batchSize, ...(shape as number[])]));
@@ -77,14 +105,20 @@ export class Builder {
       return edge;
     });
     const edges = new Map<string, Record<string, Edge>>();
-    for (const layer of model.layers) made.set(layer.name, this.#layer(layer, made, edges, given, seed));
+    for (const layer of model.layers) made.set(layer.name, this.#layer(layer, made, edges, given));
     this.outputs = model.outputs.map((ref) => find(ref, made, "compile"));
     if (given) {
-      const unknown = Object.keys(given).filter((key) => !(key in this.weights));
+      const unknown = Object.keys(given).filter((key) => !Object.hasOwn(this.weightShapes, key));
       if (unknown.length)
-        throw new ShapeError(
-          `compile: weights hold "${unknown[0]}", which no layer takes (${unknown.length} such)`,
+        throw new ArgumentError(
+          `compile: weights hold ${describe(unknown[0])}, which no layer takes (${unknown.length} such)`,
         );
+    }
+    // Only now that all shapes fit: what cannot be is refused before anything is made.
+    for (const [key, { edge, shape, init }] of this.#found) {
+      if (weights !== "read")
+        this.weights[key] = given ? floats(given[key]) : initialize(init, shape, seed, key);
+      if (!training) edge.data = read ? reading(read, key) : this.weights[key];
     }
   }
 
@@ -92,16 +126,12 @@ export class Builder {
     layer: ModelLayer,
     made: ReadonlyMap<string, readonly Edge[]>,
     edges: Map<string, Record<string, Edge>>,
-    given: Weights | undefined,
-    seed: number,
+    given: GivenWeights | undefined,
   ): readonly Edge[] {
     const where = `${layer.kind} "${layer.name}"`;
     const definition = definitionOf(layer.kind, where);
     const inputs = layer.inputs.map((ref) => find(ref, made, where));
-    checkOptions(where, layer.config, {
-      name: aText,
-      ...Object.fromEntries(Object.keys(definition.options).map((option) => [option, true] as const)),
-    });
+    checkConfig(definition, layer.config, where);
     checkInputs(definition, inputs, where);
     const owner = layer.shares ?? layer.name;
     this.graph.enter(layer.name, where, owner);
@@ -110,23 +140,9 @@ export class Builder {
     let count = 0;
     if (!own) {
       own = {};
-      for (const { name, shape, init, trainable = true } of definition.parameters?.(
-        layer.config,
-        shapes,
-        where,
-      ) ?? []) {
-        checkShape(shape, `weight "${name}"`, where);
-        const key = `${owner}.${name}`;
-        const data = given ? given[key] : initialize(init, shape, seed, key);
-        if (!data) throw new ShapeError(`${where}: the weights hold no "${key}" (shape ${show(shape)})`);
-        if (data.length !== sizeOf(shape))
-          throw new ShapeError(
-            `${where}: weight "${key}" has ${data.length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
-          );
-        this.weights[key] = data;
-        this.weightShapes[key] = shape;
-        own[name] = this.#weight(key, owner, data, shape, trainable);
-        count += data.length;
+      for (const parameter of definition.parameters?.(layer.config, shapes, where) ?? []) {
+        own[parameter.name] = this.#weight(parameter, owner, given, where);
+        count += sizeOf(parameter.shape);
       }
       edges.set(owner, own);
     }
@@ -139,13 +155,40 @@ export class Builder {
     return outs;
   }
 
-  #weight(key: string, layer: string, data: Float32Array, shape: Shape, trainable: boolean): Edge {
-    if (!this.graph.training) return this.graph.constant(data, shape);
+  /** The edge of a weight, whose shape and given values are checked. */
+  #weight(parameter: Parameter, layer: string, given: GivenWeights | undefined, where: string): Edge {
+    const { name, shape, init, trainable = true } = parameter;
+    const key = `${layer}.${name}`;
+    checkShape(shape, `weight "${name}"`, where);
+    this.#bytes += sizeOf(shape) * 4;
+    if (this.#bytes > MAX_MEMORY)
+      throw new MemoryError(
+        `${where}: with its weight "${name}" ${show(shape)} the weights take ${this.#bytes} bytes, but an engine can hold ${MAX_MEMORY} at most`,
+      );
+    if (given) {
+      const values = Object.hasOwn(given, key) ? given[key] : undefined;
+      if (values === undefined)
+        throw new ArgumentError(`${where}: the weights hold no "${key}" (shape ${show(shape)})`);
+      const { length } = asNumbers(values, `weight "${key}"`, where);
+      if (length !== sizeOf(shape))
+        throw new ShapeError(
+          `${where}: weight "${key}" has ${length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
+        );
+    }
     const edge = new Edge(float32(shape));
-    this.variables.set(key, { edge, layer, trainable });
+    this.weightShapes[key] = shape;
+    this.#found.set(key, { edge, shape, init });
+    if (this.graph.training) this.variables.set(key, { edge, layer, trainable });
     return edge;
   }
 }
+
+/** A constant that is read when it is needed. A function of its own: a closure in the builder would keep the whole graph. */
+const reading = (read: (name: string) => Float32Array, key: string) => (): Float32Array => read(key);
+
+/** Values as the weights of a network are kept: an array of floats as it is, other numbers converted. */
+const floats = (values: ArrayLike<number>): Float32Array =>
+  values instanceof Float32Array ? values : Float32Array.from(values);
 
 /** The definition behind a kind's name. */
 function definitionOf(kind: string, where: string): LayerKind["definition"] {
@@ -157,8 +200,8 @@ function definitionOf(kind: string, where: string): LayerKind["definition"] {
 }
 
 function find(ref: string, made: ReadonlyMap<string, readonly Edge[]>, where: string): Edge {
-  const [name, index] = String(ref).split(":");
-  const edge = made.get(name)?.[index ? Number(index) : 0];
-  if (!edge) throw new ShapeError(`${where}: reads "${ref}", which nothing before it makes`);
+  const [, name, index = 0] = /^([^:]+)(?::(\d+))?$/.exec(ref) ?? [];
+  const edge = made.get(name)?.[Number(index)];
+  if (!edge) throw new FormatError(`${where}: reads ${describe(ref)}, which nothing before it makes`);
   return edge;
 }

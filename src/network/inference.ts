@@ -28,7 +28,7 @@ export class Inference {
   readonly #program: Program;
   readonly #channelsFirst: boolean;
 
-  /** Keeps nothing of the graph and of the weights: they are in linear memory afterwards. */
+  /** Keeps nothing of the graph, and of the weights only what reads them: they are in linear memory afterwards. */
   constructor(
     runtime: Runtime,
     model: Model,
@@ -71,14 +71,30 @@ export class Inference {
 
   /** Any number of images; everything given has been checked. */
   run(from: readonly (Values | Tensor)[], to: readonly (Outputs | Tensor)[], images: number): void {
-    const outputs = this.outputs.list;
     for (let n = 0; n < images; n += this.batchSize) {
       const count = Math.min(this.batchSize, images - n);
-      this.#copyIn(from, n, count);
-      for (let i = 0; i < outputs.length; i++) outputs[i].bindOutput(to[i], n, count);
-      this.#program.run();
-      for (let i = 0; i < outputs.length; i++) outputs[i].copyOut(to[i], n, count, this.#channelsFirst);
+      this.runBatch(from, to, n, count, n);
     }
+  }
+
+  /** `count` images from the n-th on, at most a batch, into what is given from the m-th image on. */
+  runBatch(
+    from: readonly (Values | Tensor)[],
+    to: readonly (Outputs | Tensor)[],
+    n: number,
+    count: number,
+    m: number,
+  ): void {
+    const outputs = this.outputs.list;
+    this.#copyIn(from, n, count);
+    for (let i = 0; i < outputs.length; i++) outputs[i].bindOutput(to[i], m, count);
+    this.#program.run();
+    for (let i = 0; i < outputs.length; i++) outputs[i].copyOut(to[i], m, count, this.#channelsFirst);
+  }
+
+  /** Takes over the weights as they are now, in place. Throws MemoryError, before anything has changed. */
+  refresh(): void {
+    this.#program.refresh();
   }
 
   /** The same into new arrays. */

@@ -1,15 +1,17 @@
 // Where values enter and leave a compiled network: given values checked and put in order, bound or copied in and out.
 
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Edge } from "../graph/graph.ts";
 import { show } from "../ops/check.ts";
 import type { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Program } from "../runtime/program.ts";
-import { type Shape, sizeOf, Tensor } from "../tensor.ts";
+import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
+import { asNumbers, describe } from "../validate.ts";
 import { toChannelsFirst, toChannelsLast } from "./channels-first.ts";
 
-export type Values = Float32Array | readonly number[];
+/** Numbers in a typed array of any kind, or in a list. */
+export type Values = ArrayLike<number>;
 export type Outputs = Float32Array | Int32Array;
 /** One value, or several in order or by name. */
 export type Inputs<T> = T | readonly T[] | Readonly<Record<string, T>>;
@@ -163,7 +165,8 @@ export class Bindings {
       const binding = this.list[i];
       const value = values[i];
       if (value instanceof Tensor) checkTensor(binding, value, runtime, what);
-      const length = value instanceof Tensor ? value.size : (value?.length ?? 0);
+      else if (!isNumbers(value)) asNumbers(value, `input "${binding.name}"`, what);
+      const length = value instanceof Tensor ? value.size : value.length;
       if (length === 0 || length % binding.size !== 0) refuseLength(binding, length, what);
       if (i > 0 && length / binding.size !== images)
         throw new ShapeError(
@@ -181,11 +184,11 @@ export class Bindings {
       const value = values[i];
       const fits =
         value instanceof Tensor
-          ? (value.dtype === "int32") === integer
+          ? ((value.dtype as DType) === "int32") === integer
           : value instanceof (integer ? Int32Array : Float32Array);
       if (!fits)
-        throw new ShapeError(
-          `${what}: output "${name}" must be ${integer ? "an Int32Array or an int32 tensor" : "a Float32Array or a float32 tensor"}`,
+        throw new ArgumentError(
+          `${what}: output "${name}" is ${describe(value)} but must be ${integer ? "an Int32Array or an int32 tensor" : "a Float32Array or a float32 tensor"}`,
         );
       const length = value instanceof Tensor ? value.size : value.length;
       if (length !== images * size)
@@ -207,8 +210,21 @@ export class Bindings {
   }
 }
 
+/** Whether it is an array of numbers of a common kind. */
+const isNumbers = (value: unknown): boolean =>
+  value instanceof Float32Array ||
+  value instanceof Uint8Array ||
+  value instanceof Uint8ClampedArray ||
+  (Array.isArray(value) && areNumbers(value));
+
+// Not `every`, which leaves out holes.
+function areNumbers(values: readonly unknown[]): boolean {
+  for (let i = 0; i < values.length; i++) if (typeof values[i] !== "number") return false;
+  return true;
+}
+
 function refuseTwice({ name }: Binding, what: string): never {
-  throw new ShapeError(
+  throw new ArgumentError(
     `${what}: the tensor for output "${name}" is given twice; an output needs a tensor of its own`,
   );
 }
@@ -231,15 +247,14 @@ function byName<T>(bindings: readonly Binding[], given: Inputs<T>, what: string)
           ? "null"
           : isSingle(given)
             ? "one"
-            : typeof given;
-    throw new ShapeError(
+            : describe(given);
+    throw new ArgumentError(
       `${what}: got ${got} but needs ${names}: a list of ${bindings.length} in that order, or an object by name`,
     );
   }
   return bindings.map(({ name }) => {
-    const value = (given as Record<string, T>)[name];
-    if (value === undefined) throw new ShapeError(`${what}: "${name}" is missing; needs ${names}`);
-    return value;
+    if (!Object.hasOwn(given, name)) throw new ArgumentError(`${what}: "${name}" is missing; needs ${names}`);
+    return (given as Record<string, T>)[name];
   });
 }
 
@@ -249,7 +264,7 @@ function checkTensor({ name, shape }: Binding, value: Tensor, runtime: Runtime, 
       `${what}: input "${name}" has shape ${show(value.shape)} but must have shape [n,${shape.slice(1).join(",")}]`,
     );
   if (value.dtype !== "float32")
-    throw new ShapeError(`${what}: input "${name}" is ${value.dtype} but must be float32`);
+    throw new ArgumentError(`${what}: input "${name}" is ${value.dtype} but must be float32`);
   value.check(runtime, what);
 }
 

@@ -1,34 +1,37 @@
 // The compiled network: predicts, trains with the trainer that an optimizer brings, saves and loads. Running allocates nothing.
 
-import { ArgumentError, DisposedError, FormatError, ShapeError, UnsupportedError } from "../errors.ts";
+import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type Shape, sizeOf, Tensor } from "../tensor.ts";
-import { checkOptions } from "../validate.ts";
+import { type Shape, Tensor } from "../tensor.ts";
+import { anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { Evaluator } from "./evaluate.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Values } from "./io-binding.ts";
+import { LossTarget } from "./loss-target.ts";
 import type { Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
 import {
-  createTrainer,
   type Data,
+  type Ends,
   type EpochReport,
+  EVALUATE_OPTIONS,
+  type EvaluateOptions,
   type Evaluation,
   FIT_OPTIONS,
   type FitOptions,
-  type Metric,
   type NetworkTrainer,
-  type Optimizer,
   type OptimizerState,
   type Samples,
   TRAIN_OPTIONS,
-  type TrainerFactory,
   type TrainOptions,
+  trainerFactoryOf,
 } from "./trainer-interface.ts";
+import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs } from "./io-binding.ts";
@@ -48,14 +51,13 @@ export class Network {
   readonly batchSize: number;
   readonly #runtime: Runtime;
   readonly #options: InferenceOptions;
-  readonly #weightShapes: Readonly<Record<string, Shape>>;
-  /** The weights as they were given, of a network that is not trained; a trainer holds them otherwise. */
-  #given: Weights | undefined;
+  readonly #weights = new WeightStore();
+  readonly #inference: Inference;
   #trainer: NetworkTrainer | undefined;
   #trainOptions: TrainOptions | undefined;
-  #inference: Inference;
-  /** The trainer's step after which the inference was built, 0 without a trainer. */
+  /** The trainer's step whose weights the inference holds, 0 without a trainer. */
   #inferenceStep = 0;
+  readonly #seed: number;
   #fitting = false;
   #disposed = false;
 
@@ -69,15 +71,19 @@ export class Network {
     this.#runtime = runtime;
     const { batchSize = 1, seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
+    this.#seed = seed;
     this.model = resolveShapes(given.model, options.shape);
     this.#options = { prefer, channelsFirst: layout === "nchw" };
-    const build = new Builder(this.model, batchSize, options.weights ?? given.weights, seed);
-    this.#given = build.weights;
-    this.#weightShapes = build.weightShapes;
+    const weights = options.weights ?? given.weights;
+    const build = new Builder(this.model, batchSize, weights, seed, undefined, this.#weights.read);
+    this.#weights.begin(build.weights, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     if (train) {
       try {
-        this.#trainerFor(train).plan(train.batchSize ?? 32);
+        const given = this.#trainOptionsWith(train);
+        const trainer = this.#newTrainer(given);
+        this.#adopt(trainer, given);
+        trainer.plan(train.batchSize ?? 32);
       } catch (error) {
         this.dispose();
         throw error;
@@ -91,58 +97,89 @@ export class Network {
    */
   get weights(): Record<string, Float32Array> {
     if (this.#trainer) this.#alive("weights");
-    const copies = this.#trainer ? this.#trainer.weights : {};
-    return assignable(this.#given ?? copies, copies, (name, data) => {
-      this.weights = { [name]: data };
+    return this.#weights.snapshot((weights) => {
+      this.weights = weights;
     });
   }
 
   set weights(given: Weights) {
     this.#alive("weights");
-    for (const [name, data] of Object.entries(given)) {
-      if (!Object.hasOwn(this.#weightShapes, name)) throw new ShapeError(`weights: no layer takes "${name}"`);
-      const size = sizeOf(this.#weightShapes[name]);
-      if (data?.length !== size)
-        throw new ShapeError(`weights: "${name}" has ${data?.length} values but must have ${size}`);
-    }
-    if (this.#trainer) this.#trainer.weights = given;
-    else this.#given = { ...this.#given, ...given };
+    this.#setWeights(this.#weights.checked(given, "weights"));
+  }
+
+  /** All or nothing: where packing them fails, the weights are what they were. */
+  #setWeights(weights: Weights): void {
+    const undo = this.#weights.replace(weights);
+    const step = this.#inferenceStep;
     this.#inferenceStep = OUT_OF_DATE;
-    this.#current();
+    try {
+      this.#current();
+    } catch (error) {
+      undo();
+      // Memory is taken before anything is packed: the inference still holds what it held.
+      if (error instanceof MemoryError) this.#inferenceStep = step;
+      throw error;
+    }
+  }
+
+  /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */
+  get history(): readonly EpochReport[] {
+    return this.#trainer?.history ?? [];
   }
 
   /**
    * Trains on `data` for some epochs. Loss and optimizer are given here or to compile; other ones than before start anew. Resolves to
-   * a report per epoch. Rejects, with the weights trained so far kept, when the signal aborts or a loss is not finite and `stopOnNaN`
-   * is set.
+   * a report per epoch. Rejects before the first step, with everything as it was, where options or data do not fit or memory does not
+   * suffice; later, with the weights trained so far kept, when the signal aborts, a callback throws, or a loss is not finite and
+   * `stopOnNaN` is set.
    */
   async fit(data: Data, options: FitOptions & Partial<TrainOptions> = {}): Promise<EpochReport[]> {
     this.#alive("fit");
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
     checkOptions("fit", options, { ...FIT_OPTIONS, ...TRAIN_OPTIONS });
-    const trainer = this.#trainerFor(options);
+    const given = this.#trainOptionsWith(options);
+    const trainer = this.#trainerOf(given) ?? this.#newTrainer(given);
     this.#fitting = true;
     try {
-      return await trainer.fit(data, options);
+      return await trainer.fit(data, options, () => {
+        this.#alive("fit");
+        this.#adopt(trainer, given);
+      });
     } finally {
       this.#fitting = false;
+      if (trainer !== this.#trainer) trainer.dispose();
     }
   }
 
   /** One step on exactly these images; their mean loss before it. Needs `compile(model, { train })`, or a fit before. */
   trainStep(samples: Samples): number {
     this.#alive("trainStep");
-    return this.#trainerFor({}).step(samples);
+    if (!this.#trainer) trainerFactoryOf(undefined);
+    if (this.#fitting)
+      throw new UnsupportedError("trainStep: this network is being fitted; await that first");
+    return this.#trainer!.step(samples);
   }
 
-  /** Mean loss over samples, and accuracy where y holds class indices. The weights stay as they are. */
-  evaluate(
-    samples: Samples,
-    options: Partial<TrainOptions> & { metrics?: readonly Metric[] } = {},
-  ): Evaluation {
+  /** Mean loss over samples, and accuracy where y holds class indices. The weights, and a training that goes on, stay as they are. */
+  evaluate(samples: Samples, options: EvaluateOptions = {}): Evaluation {
     this.#alive("evaluate");
-    return this.#trainerFor(options).evaluate(samples, options.metrics);
+    checkOptions("evaluate", options, EVALUATE_OPTIONS);
+    this.#refuseChannelsFirst("evaluate");
+    const loss = options.loss ?? this.#trainOptions?.loss;
+    const target = new LossTarget(this.#ends, loss, "evaluate");
+    const checked = target.check(samples, "evaluate");
+    const { read } = this.#weights;
+    const evaluator = new Evaluator(this.#runtime, this.model, read, target, checked, options);
+    try {
+      const batches = evaluator.run();
+      for (;;) {
+        const { done, value } = batches.next();
+        if (done) return value;
+      }
+    } finally {
+      evaluator.dispose();
+    }
   }
 
   /** Shapes of one image at each input, without batch. */
@@ -223,10 +260,10 @@ export class Network {
    * call the median. `console.log(String(net.profile()))` prints a table. Default inputs: noise; default 20 runs. Needs a
    * host whose clock runs on while it computes (not Cloudflare's).
    */
-  profile(inputs?: Inputs<Values> | Inputs<Tensor>, { runs = 20 }: { runs?: number } = {}): Profile {
+  profile(inputs?: Inputs<Values> | Inputs<Tensor>, options: { runs?: number } = {}): Profile {
     this.#alive("profile");
-    if (!Number.isInteger(runs) || runs < 1)
-      throw new ShapeError(`profile: runs is ${runs} but must be an integer of at least 1`);
+    checkOptions("profile", options, { runs: anInteger(1, 1e6) });
+    const { runs = 20 } = options;
     const given = inputs ?? this.#inference.inputs.list.map(({ size }) => noise(size * this.batchSize));
     const list = this.#inference.inputs.order<Values | Tensor>(given as Inputs<Values | Tensor>, "profile");
     const images = this.#inference.inputs.imagesOf(list, this.#runtime, "profile");
@@ -259,10 +296,9 @@ export class Network {
     this.#alive("save");
     if (optimizer && !this.#trainer)
       throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
-    const progress = optimizer
-      ? { options: this.#trainOptions, steps: this.#trainer!.steps, state: this.#trainer!.state }
-      : undefined;
-    return writeCheckpoint(this.model, this.#weights, this.#weightShapes, progress);
+    const { steps, epochs, seed, state } = this.#trainer ?? ({} as NetworkTrainer);
+    const progress = optimizer ? { options: this.#trainOptions, steps, epochs, seed, state } : undefined;
+    return writeCheckpoint(this.model, this.#weights.all(), this.#weights.shapes, progress);
   }
 
   /** Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. Throws FormatError. */
@@ -275,82 +311,79 @@ export class Network {
   restore(weights: Weights, training?: StoredTraining): void {
     const what = training ? "resume" : "load";
     this.#alive(what);
-    for (const [name, shape] of Object.entries(this.#weightShapes)) {
-      const length = weights[name]?.length;
-      if (length === undefined) throw new FormatError(`${what}: the file holds no weight "${name}"`);
-      if (length !== sizeOf(shape))
-        throw new FormatError(
-          `${what}: weight "${name}" has ${length} values in the file but the network's shape [${shape}] holds ${sizeOf(shape)}`,
-        );
-    }
-    const unknown = Object.keys(weights).find((name) => !Object.hasOwn(this.#weightShapes, name));
-    if (unknown)
-      throw new FormatError(`${what}: the file holds "${unknown}", which no layer of the network takes`);
+    this.#weights.checkFile(weights, what);
     if (!training) {
-      this.weights = weights;
+      this.#setWeights(weights);
       return;
     }
     const trainer = this.#newTrainer(training.options, weights);
     try {
       trainer.restore(training);
+      this.#setWeights(weights);
     } catch (error) {
       trainer.dispose();
       throw error;
     }
-    this.#replaceTrainer(trainer, training.options, OUT_OF_DATE);
-    this.#current();
+    this.#adopt(trainer, training.options);
+    this.#inferenceStep = trainer.steps;
   }
 
-  /** The weights as they are now, for reading. */
-  get #weights(): Weights {
-    return this.#trainer ? this.#trainer.weights : this.#given!;
-  }
-
-  /** The trainer for these options; those given before stay in force. */
-  #trainerFor(given: Partial<TrainOptions>): NetworkTrainer {
+  /** The options of training: those given, those given before for the others. */
+  #trainOptionsWith(given: Partial<TrainOptions>): TrainOptions {
     const names = Object.keys(TRAIN_OPTIONS) as (keyof TrainOptions)[];
     const changed = Object.fromEntries(
       names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
     );
-    const options = { ...this.#trainOptions, ...changed } as TrainOptions;
-    trainerFactoryOf(options.optimizer);
-    if (this.#trainer && JSON.stringify(options) === JSON.stringify(this.#trainOptions)) return this.#trainer;
-    const trainer = this.#newTrainer(options, this.#weights);
-    const current = this.#inferenceStep === (this.#trainer?.steps ?? 0);
-    this.#replaceTrainer(trainer, options, current ? trainer.steps : OUT_OF_DATE);
-    return trainer;
+    return { ...this.#trainOptions, ...changed } as TrainOptions;
   }
 
-  #newTrainer(options: TrainOptions, weights: Weights): NetworkTrainer {
-    if (this.#options.channelsFirst)
-      throw new UnsupportedError(
-        'train: layout "nchw" is converted for predict and run alone; compile without it, and give images as [h, w, c]',
-      );
+  /** The trainer there is, if it has these options. */
+  #trainerOf(options: TrainOptions): NetworkTrainer | undefined {
+    trainerFactoryOf(options.optimizer);
+    return JSON.stringify(options) === JSON.stringify(this.#trainOptions) ? this.#trainer : undefined;
+  }
+
+  #newTrainer(options: TrainOptions, weights: Weights = this.#weights.all()): NetworkTrainer {
+    this.#refuseChannelsFirst("train");
     if (this.#fitting)
       throw new UnsupportedError("train: this network is being fitted with other options; await that first");
     const create = trainerFactoryOf(options.optimizer);
-    const inputs = this.#inference.inputs.list.map(({ name, size }) => ({ name, size }));
-    const ends = { inputs, output: this.#inference.outputs.list[0].shape.slice(1) };
-    return create(this.#runtime, this.model, weights, ends, options);
+    return create(this.#runtime, this.model, weights, this.#ends, options, this.#seed);
   }
 
-  #replaceTrainer(trainer: NetworkTrainer, options: TrainOptions, inferenceStep: number): void {
+  /** The trainer holds the weights from now on, those of now. */
+  #adopt(trainer: NetworkTrainer, options: TrainOptions): void {
+    if (trainer === this.#trainer) return;
+    const current = this.#inferenceStep === (this.#trainer?.steps ?? 0);
+    this.#weights.moveTo(trainer);
     this.#trainer?.dispose();
     this.#trainer = trainer;
     this.#trainOptions = options;
-    this.#given = undefined;
-    this.#inferenceStep = inferenceStep;
+    this.#inferenceStep = current ? trainer.steps : OUT_OF_DATE;
   }
 
-  /** The inference with the weights as they are now. */
+  #refuseChannelsFirst(what: string): void {
+    if (this.#options.channelsFirst)
+      throw new UnsupportedError(
+        `${what}: layout "nchw" is converted for predict and run alone; compile without it, and give images as [h, w, c]`,
+      );
+  }
+
+  get #ends(): Ends {
+    const { inputs, outputs } = this.#inference;
+    return {
+      inputs: inputs.list.map(({ name, size }) => ({ name, size })),
+      outputs: outputs.list.length,
+      output: outputs.list[0].shape.slice(1),
+    };
+  }
+
+  /** The inference with the weights as they are now. Where packing them fails it stays out of date, and the next use tries again. */
   #current(): Inference {
     const step = this.#trainer ? this.#trainer.steps : 0;
     if (this.#inferenceStep !== step) {
-      // Where building fails it stays out of date, and the next use tries again.
       this.#inferenceStep = OUT_OF_DATE;
-      this.#inference.dispose();
-      const build = new Builder(this.model, this.batchSize, this.#weights, 0);
-      this.#inference = new Inference(this.#runtime, this.model, build, this.#options);
+      this.#inference.refresh();
       this.#inferenceStep = step;
     }
     return this.#inference;
@@ -359,39 +392,6 @@ export class Network {
   #alive(what: string): void {
     if (this.disposed) throw new DisposedError(`${what}: the network has been disposed`);
   }
-}
-
-/** What makes the trainer that an optimizer carries. */
-function trainerFactoryOf(optimizer: Optimizer | undefined): TrainerFactory {
-  const create = optimizer?.[createTrainer];
-  if (typeof create !== "function")
-    throw new ArgumentError(
-      `train: optimizer is ${JSON.stringify(optimizer)} but must be one such as adam(), imported from "convolith": it carries the code that trains`,
-    );
-  return create;
-}
-
-/**
- * An object that reads as copies of `values`, made when they are first read unless `copies` holds them, and hands on what is assigned
- * to one of its names. It takes no other names.
- */
-function assignable(
-  values: Weights,
-  copies: Record<string, Float32Array>,
-  assign: (name: string, data: Float32Array) => void,
-): Record<string, Float32Array> {
-  const own = Object.keys(values).map((name): [string, PropertyDescriptor] => [
-    name,
-    {
-      enumerable: true,
-      get: () => (copies[name] ??= values[name].slice()),
-      set: (data: Float32Array) => {
-        assign(name, data);
-        copies[name] = data.slice();
-      },
-    },
-  ]);
-  return Object.preventExtensions(Object.defineProperties({}, Object.fromEntries(own)));
 }
 
 /** Values in [-1, 1). */

@@ -1,11 +1,27 @@
 // What a network asks of a trainer, and the data and options of training. An optimizer carries its trainer along as a value, so that a
 // network need not import one, and a bundle that only predicts holds none.
+import { ArgumentError } from "../errors.ts";
 import type { Model, Weights } from "../model/schema.ts";
-import type { LossKind } from "../ops/loss.ts";
 import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Shape } from "../tensor.ts";
-import type { Checks } from "../validate.ts";
+import {
+  aFlag,
+  aFunction,
+  aList,
+  aNumberAbove,
+  aNumberFrom,
+  anInteger,
+  anObject,
+  aText,
+  aWord,
+  type Check,
+  type Checks,
+  describe,
+  refuse,
+} from "../validate.ts";
+import { aLoss, type LossConfig } from "./loss-config.ts";
+import type { WeightHolder } from "./weights.ts";
 
 /** Values in a typed array or a list: of all images, one after the other. */
 export type Numbers = ArrayLike<number>;
@@ -17,21 +33,37 @@ export interface Samples {
   readonly y: Numbers;
 }
 
-/** All samples at once, or batch after batch: an async iterable is read once per epoch, so it must be able to begin again. */
-export type Data = Samples | AsyncIterable<Samples> | Iterable<Samples>;
+/**
+ * All samples at once, or batch after batch: an iterable is read once per epoch, so for several epochs it must be able to begin again, as
+ * a generator is not: give the function that makes it.
+ */
+export type Data = Samples | Batches | (() => Batches);
+export type Batches = AsyncIterable<Samples> | Iterable<Samples>;
 
 export type Metric = "accuracy";
 
 /** Mean loss over some samples, and what else was measured. */
 export interface Evaluation {
   readonly loss: number;
-  /** The part of images, 0 to 1, whose highest score is the labelled class's. */
+  /**
+   * The part of labels, 0 to 1, that are met: of classes where the highest score is the labelled class's, of 0 or 1 (binary
+   * cross-entropy) where the score lies on the label's side of one half.
+   */
   readonly accuracy?: number;
+}
+
+export interface EvaluateOptions {
+  /** Default: the loss of the training. */
+  loss?: LossConfig;
+  /** What is measured besides the loss. Default: accuracy, where y holds class indices. */
+  metrics?: readonly Metric[];
+  /** Images per run. Default 64. */
+  batchSize?: number;
 }
 
 /** What is known after a batch. */
 export interface BatchReport {
-  /** Counts from 0. */
+  /** Counts from 0, over all calls of fit, unless `initialEpoch` says otherwise. */
   readonly epoch: number;
   /** Counts from 0, over all epochs and calls of fit. */
   readonly step: number;
@@ -59,9 +91,14 @@ export interface EpochReport {
 export type Schedule = (step: number) => number;
 
 export interface FitOptions {
-  /** Default 1. */
+  /** How many epochs. Default 1. */
   epochs?: number;
-  /** Images per step; a last batch may be smaller. Default 32. */
+  /**
+   * The number of the first epoch, which the order of images depends on. Default: as many as were trained before, also in the training
+   * a checkpoint was saved in.
+   */
+  initialEpoch?: number;
+  /** Images per step; a last batch may be smaller. Default 32; batches of an iterable are taken as they come, and cut where larger than this. */
   batchSize?: number;
   /** Measured after each epoch, and watched by `earlyStopping`. */
   validation?: Samples;
@@ -69,7 +106,7 @@ export interface FitOptions {
   metrics?: readonly Metric[];
   /** Whether images come in another order every epoch. Default true. Batches of an iterable come as they are. */
   shuffle?: boolean;
-  /** Seed of the order. Default 0. */
+  /** Seed of the order and of what dropout drops. Default: that of the fit before, at first of compile. */
   seed?: number;
   /** The learning rate of each step, instead of the optimizer's. */
   schedule?: Schedule;
@@ -77,19 +114,16 @@ export interface FitOptions {
   earlyStopping?: { readonly patience: number; readonly minDelta?: number };
   /** Whether a loss that is not finite ends the training with an error that names step and weight. Default false. */
   stopOnNaN?: boolean;
-  onBatch?: (report: BatchReport) => void;
-  onEpoch?: (report: EpochReport) => void;
-  /** Ends the training after the current step; `fit` then rejects with the signal's reason and keeps the weights trained so far. */
+  /** Awaited, where it gives a promise. */
+  onBatch?: (report: BatchReport) => unknown;
+  /** Awaited, where it gives a promise. */
+  onEpoch?: (report: EpochReport) => unknown;
+  /**
+   * Ends the training after the current step; `fit` then rejects with the signal's reason, and the weights trained so far are kept, as are
+   * the reports of whole epochs in `net.history`.
+   */
   signal?: AbortSignal;
 }
-
-/**
- * What is minimised, as a mean over the batch. `softmaxCrossEntropy` and `binaryCrossEntropy` take logits: a network for them
- * ends without softmax or sigmoid. Default of `delta` (huber) 1, of `labelSmoothing` 0.
- */
-export type LossConfig =
-  | LossKind
-  | { readonly kind: LossKind; readonly delta?: number; readonly labelSmoothing?: number };
 
 /** The key under which an optimizer carries what makes its trainer. Spreading an optimizer keeps it, JSON leaves it out. */
 export const createTrainer: unique symbol = Symbol("convolith.createTrainer");
@@ -112,59 +146,82 @@ export interface TrainOptions {
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
   clipValue?: number;
-  /** Seed of what dropout drops. Default 0. */
-  dropoutSeed?: number;
 }
 
+/** Any seed that is a whole number. */
+export const aSeed: Check<number> = (value, name, where) => {
+  if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
+};
+
+const STOPPING = { patience: anInteger(0), minDelta: aNumberFrom(0) } as const;
+const earlyStopping: Check<NonNullable<FitOptions["earlyStopping"]>> = (value, name, where) => {
+  anObject<{ patience: number; minDelta?: number }>(STOPPING)(value, name, where);
+  STOPPING.patience((value as { patience?: unknown }).patience, `${name}.patience`, where);
+};
+const aSignal: Check<AbortSignal> = (value, name, where) => {
+  if (typeof (value as AbortSignal | null)?.throwIfAborted !== "function")
+    refuse(value, name, where, "an AbortSignal");
+};
+const METRICS = aList(aWord("accuracy"));
+
 export const FIT_OPTIONS: Checks<FitOptions> = {
-  epochs: true,
-  batchSize: true,
+  epochs: anInteger(1),
+  initialEpoch: anInteger(0),
+  batchSize: anInteger(1),
   validation: true,
-  metrics: true,
-  shuffle: true,
-  seed: true,
-  schedule: true,
-  earlyStopping: true,
-  stopOnNaN: true,
-  onBatch: true,
-  onEpoch: true,
-  signal: true,
+  metrics: METRICS,
+  shuffle: aFlag,
+  seed: aSeed,
+  schedule: aFunction,
+  earlyStopping,
+  stopOnNaN: aFlag,
+  onBatch: aFunction,
+  onEpoch: aFunction,
+  signal: aSignal,
+};
+
+export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
+  loss: aLoss,
+  metrics: METRICS,
+  batchSize: anInteger(1),
 };
 
 export const TRAIN_OPTIONS: Checks<TrainOptions> = {
-  loss: true,
+  loss: aLoss,
   optimizer: true,
-  freeze: true,
-  clipNorm: true,
-  clipValue: true,
-  dropoutSeed: true,
+  freeze: aList(aText),
+  clipNorm: aNumberAbove(0),
+  clipValue: aNumberAbove(0),
 };
 
 /** Sizes at the ends of a network. */
 export interface Ends {
   /** Values of one image at each input. */
   readonly inputs: readonly { readonly name: string; readonly size: number }[];
+  /** Number of outputs. */
+  readonly outputs: number;
   /** Shape of the first output for one image. */
   readonly output: Shape;
 }
 
-/** How far an optimizer has come: its steps, and the tensors it keeps for the weights, by name. */
+/** How far a training has come: its steps and epochs, its seed, and the tensors the optimizer keeps for the weights, by name. */
 export interface OptimizerState {
   readonly steps: number;
+  readonly epochs: number;
+  readonly seed: number;
   readonly state: Weights;
 }
 
 /** Who holds and changes the weights of a network that is trained. */
-export interface NetworkTrainer extends OptimizerState {
-  /** Copies of the weights as they are now. Assigning some of them changes those; names and lengths have been checked. */
-  get weights(): Record<string, Float32Array>;
-  set weights(given: Weights);
+export interface NetworkTrainer extends OptimizerState, WeightHolder {
+  /** Reports of all epochs so far. */
+  readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */
   plan(batchSize: number): void;
-  fit(data: Data, options: FitOptions): Promise<EpochReport[]>;
+  /** Calls `begin` once everything is checked and planned, before the first step: what fails earlier changes nothing. */
+  fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]>;
   /** One step on exactly these images; their mean loss before it. */
   step(samples: Samples): number;
-  evaluate(samples: Samples, metrics: readonly Metric[] | undefined): Evaluation;
   /** Continues from a stored state, all of it or nothing. Throws FormatError where it is another optimizer's or network's. */
   restore(stored: OptimizerState): void;
   dispose(): void;
@@ -174,5 +231,22 @@ export interface NetworkTrainer extends OptimizerState {
 export interface TrainerFactory {
   /** @internal Throws, and holds nothing then, where the options do not fit the model. */
   // biome-ignore lint/style/useShorthandFunctionType: a member can be internal
-  (runtime: Runtime, model: Model, weights: Weights, ends: Ends, options: TrainOptions): NetworkTrainer;
+  (
+    runtime: Runtime,
+    model: Model,
+    weights: Weights,
+    ends: Ends,
+    options: TrainOptions,
+    seed: number,
+  ): NetworkTrainer;
+}
+
+/** What makes the trainer that an optimizer carries. */
+export function trainerFactoryOf(optimizer: Optimizer | undefined): TrainerFactory {
+  const create = optimizer?.[createTrainer];
+  if (typeof create !== "function")
+    throw new ArgumentError(
+      `train: optimizer is ${describe(optimizer)} but must be one such as adam(), imported from "convolith": it carries the code that trains`,
+    );
+  return create;
 }

@@ -92,6 +92,8 @@ const KERNEL_KINDS: Readonly<Record<ActivationKind, KernelKind>> = {
   sqrt: { kind: ACTIVATION_SQRT },
 };
 
+export const ACTIVATION_KINDS = Object.keys(KERNEL_KINDS) as readonly ActivationKind[];
+
 /** Throws unless the kind exists and alpha is one it takes. */
 export function checkActivation({ kind, alpha }: Activation, where: string): void {
   if (!Object.hasOwn(KERNEL_KINDS, kind))

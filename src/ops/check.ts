@@ -38,7 +38,7 @@ export function axisOf(axis: number, rank: number, where: string): number {
 }
 
 /** The number of inputs an op takes. */
-export function arity(inputs: readonly TensorType[], min: number, max: number, where: string): void {
+export function arity(inputs: readonly unknown[], min: number, max: number, where: string): void {
   if (inputs.length < min || inputs.length > max) {
     const range = min === max ? min : max === Infinity ? `at least ${min}` : `${min} to ${max}`;
     throw new ArgumentError(`${where}: takes ${range} inputs but got ${inputs.length}`);
@@ -76,12 +76,12 @@ export function checkSize(size: unknown, x: TensorType, where: string): void {
 
 /** Checks a shape that came from outside or out of inference: whole positive dimensions, below 2 GiB. */
 export function checkShape(shape: Shape, name: string, where: string): void {
-  shape.forEach((d, i) => {
-    if (!Number.isInteger(d) || d < 1)
+  if (!Array.isArray(shape)) refuse(shape, `shape of ${name}`, where, "a list of sizes");
+  for (let i = 0; i < shape.length; i++)
+    if (!Number.isInteger(shape[i]) || shape[i] < 1)
       throw new ShapeError(
-        `${where}: ${name} has shape ${show(shape)}, whose dimension ${i} is ${d} but must be an integer of at least 1`,
+        `${where}: ${name} has shape ${describe(shape)}, whose dimension ${i} is ${describe(shape[i])} but must be an integer of at least 1`,
       );
-  });
   const bytes = sizeOf(shape) * 4;
   if (bytes > MAX_INTEGER)
     throw new ShapeError(

@@ -9,6 +9,7 @@ import { dense } from "../ops/dense.ts";
 import { type BinaryParams, binary } from "../ops/elementwise.ts";
 import { batchNorm } from "../ops/norm.ts";
 import { isSpatial, type PadParams, pad } from "../ops/pad.ts";
+import { valuesOf } from "../runtime/address.ts";
 
 /** Ops that take a filter whose last axis is the output channel, then maybe a bias, and can apply an activation. */
 const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
@@ -67,13 +68,28 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
     if (!before) continue;
     const [, filter, bias] = before.inputs;
     const [gamma, beta, mean, variance] = node.inputs.slice(1).map((e) => e.data);
-    if (!filter.data || (bias && !bias.data) || !gamma || !beta || !mean || !variance) continue;
+    const [w, b] = [filter.data, bias?.data];
+    if (!w || (bias && !b) || !gamma || !beta || !mean || !variance) continue;
     const { epsilon } = node.params as { epsilon: number };
-    const scale = Float64Array.from(gamma, (g, i) => g / Math.sqrt(variance[i] + epsilon));
-    const n = scale.length;
-    const w = filter.data.map((v, i) => v * scale[i % n]);
-    const b = beta.map((v, i) => v + ((bias?.data?.[i] ?? 0) - mean[i]) * scale[i]);
-    before.inputs = [before.inputs[0], new Edge(filter, w), new Edge({ shape: [n], dtype: "float32" }, b)];
+    // Made when they are uploaded, and again when the weights have changed.
+    const scales = (): Float64Array => {
+      const squares = valuesOf(variance);
+      return Float64Array.from(valuesOf(gamma), (g, i) => g / Math.sqrt(squares[i] + epsilon));
+    };
+    const folded = (): Float32Array => {
+      const scale = scales();
+      return valuesOf(w).map((v, i) => v * scale[i % scale.length]);
+    };
+    const offset = (): Float32Array => {
+      const [scale, means, from] = [scales(), valuesOf(mean), b && valuesOf(b)];
+      return valuesOf(beta).map((v, i) => v + ((from?.[i] ?? 0) - means[i]) * scale[i]);
+    };
+    const [{ shape }] = node.inputs.slice(1);
+    before.inputs = [
+      before.inputs[0],
+      new Edge(filter, folded),
+      new Edge({ shape, dtype: "float32" }, offset),
+    ];
     takeOver(node, before);
   }
 }

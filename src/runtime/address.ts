@@ -6,6 +6,13 @@
  */
 export type Lifetime = "kept" | "run" | "fixed";
 
+/** Values known before a program runs: numbers, or what is made of weights that may change, see `Program.refresh`. */
+export type Constant = Float32Array | (() => Float32Array);
+
+/** The numbers of a constant, as they are now. */
+export const valuesOf = (constant: Constant): Float32Array =>
+  typeof constant === "function" ? constant() : constant;
+
 /** A loop of a program, as storages and arguments name it. */
 export interface Loop {
   readonly count: number;
@@ -26,8 +33,8 @@ export class Storage {
   constructor(
     readonly bytes: number,
     readonly lifetime: Lifetime,
-    /** Initial content of a kept storage, which is constant then. Let go of once it is uploaded. */
-    public data: Float32Array | Int32Array | undefined = undefined,
+    /** Content of a kept storage, which is constant then. Numbers are let go of once they are uploaded. */
+    public data: Constant | Int32Array | undefined = undefined,
     /** The loop in which it was made: its content does not outlive an iteration. */
     readonly loop: Loop | undefined = undefined,
   ) {}

@@ -2,7 +2,7 @@
 // address; then it only runs.
 
 import type { Records } from "./address.ts";
-import { Address, type Argument, type Loop, Storage } from "./address.ts";
+import { Address, type Argument, type Constant, type Loop, Storage, valuesOf } from "./address.ts";
 import type { BoundCall, Executor } from "./executor.ts";
 import type { Runtime } from "./instance.ts";
 import { align, BAND } from "./memory.ts";
@@ -44,8 +44,10 @@ export class Program {
   #calls: Call[] = [];
   #items: (Call | LoopBody)[] = [];
   #loop: LoopBody | undefined;
-  /** Calls that run once, when the program is placed: packing of constant weights. */
+  /** Calls that run when the program is placed, and those of weights that may change when it is refreshed: packing. */
   #setup: Call[] = [];
+  /** Kept storages whose content is made of weights that may change. */
+  #changing: Storage[] = [];
   #inSetup = false;
   #bound: readonly (BoundCall | BoundLoop)[] = [];
   #bands: number[] = [];
@@ -104,8 +106,8 @@ export class Program {
     return new Address(new Storage(data.byteLength, "kept", data));
   }
 
-  constant(data: Float32Array): Address {
-    return new Address(new Storage(data.byteLength, "kept", data));
+  constant(data: Constant, bytes = (data as Float32Array).byteLength): Address {
+    return new Address(new Storage(bytes, "kept", data));
   }
 
   scratch(bytes: number): Address {
@@ -163,23 +165,29 @@ export class Program {
     const run = storages.filter((s) => s.lifetime === "run" && !s.over);
     try {
       this.bytes.kept = this.#allocate(kept, placeInOrder(kept));
-      for (const s of kept) this.#upload(s);
       this.bytes.run = this.#allocate(run, checked ? placeApart(run) : placeByLifetime(run));
       if (checked && run.length) {
         memory.paint(run[0].address, this.bytes.run);
         for (const s of run) this.#bands.push(s.address + s.bytes);
       }
       for (const s of storages) if (s.over) s.address = bottom(s).address;
-      const held = new Set(kept);
-      for (const call of this.#setup) this.#runSetup(call, held);
+      this.#pack(kept);
     } catch (error) {
       this.dispose();
       throw error;
     }
-    this.#setup = [];
+    this.#setup = this.#setup.filter(({ args }) =>
+      args.some((a) => a instanceof Address && changes(a.storage)),
+    );
+    this.#changing = kept.filter(changes);
     this.#bound = this.#bind(this.#items);
     // From here on each weight is in linear memory, once.
-    for (const s of storages) s.data = undefined;
+    for (const s of storages) if (!changes(s)) s.data = undefined;
+  }
+
+  /** Uploads and packs the weights as they are now, where they lie. Throws MemoryError, before anything has changed. */
+  refresh(): void {
+    this.#pack(this.#changing);
   }
 
   /** Lets the host's storage lie elsewhere from now on: at a tensor's address, so that nothing is copied. */
@@ -227,6 +235,7 @@ export class Program {
     this.#bands = [];
     this.#bound = [];
     this.#setup = [];
+    this.#changing = [];
   }
 
   /** A block for all of the storages; its bytes. */
@@ -245,27 +254,33 @@ export class Program {
 
   #upload({ data, address }: Storage): void {
     const { memory } = this.#runtime;
-    if (data instanceof Float32Array) memory.floats.set(data, address / 4);
-    else if (data) memory.ints.set(data, address / 4);
+    if (data instanceof Int32Array) memory.ints.set(data, address / 4);
+    else if (data) memory.floats.set(valuesOf(data), address / 4);
   }
 
-  // Sources of packing (the weights as they came) are only needed for this one call.
-  #runSetup(call: Call, kept: ReadonlySet<Storage>): void {
+  /** Uploads kept storages and runs the setup calls. All memory is taken before anything is written. */
+  #pack(kept: readonly Storage[]): void {
     const { memory, kernels, executor } = this.#runtime;
-    const passing = new Set<Storage>();
-    for (const arg of call.args)
-      if (arg instanceof Address && arg.storage.data && !kept.has(arg.storage)) passing.add(arg.storage);
-    const held: number[] = [];
+    const held = new Set(kept);
+    // Sources of packing (the weights as they came) are only needed for their one call: all have the same place, one after the other.
+    const sources = this.#setup.map(({ args }) => {
+      const used = args.flatMap((arg) => (arg instanceof Address ? [arg.storage] : []));
+      return [...new Set(used)].filter((storage) => storage.data && !held.has(storage));
+    });
+    const most = Math.max(0, ...sources.map((storages) => placeInOrder(storages).bytes));
+    const base = most && memory.allocate(most, this.#what);
     try {
-      for (const storage of passing) {
-        storage.address = memory.allocate(storage.bytes, this.#what);
-        held.push(storage.address);
-        this.#upload(storage);
-      }
-      const { kernel: name, units, index } = call;
-      executor.run({ name, kernel: kernels[name], args: settled(call.args), units, index });
+      for (const storage of kept) this.#upload(storage);
+      this.#setup.forEach(({ kernel: name, args, units, index }, i) => {
+        const { offsets } = placeInOrder(sources[i]);
+        sources[i].forEach((storage, k) => {
+          storage.address = base + offsets[k];
+          this.#upload(storage);
+        });
+        executor.run({ name, kernel: kernels[name], args: settled(args), units, index });
+      });
     } finally {
-      for (const address of held) memory.free(address);
+      if (base) memory.free(base);
     }
   }
 
@@ -326,6 +341,9 @@ export class Program {
     return [...found];
   }
 }
+
+/** Whether a storage holds what is made of weights that may change. */
+const changes = (storage: Storage): boolean => typeof storage.data === "function";
 
 function runItems(items: readonly (BoundCall | BoundLoop)[], executor: Pick<Executor, "run">): void {
   for (let i = 0; i < items.length; i++) {

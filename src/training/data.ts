@@ -1,60 +1,32 @@
-// Training data: arrays checked against the network's inputs, and the order in which images are drawn.
-import { ShapeError } from "../errors.ts";
-import type { Data, Numbers, Samples } from "../network/trainer-interface.ts";
+// Training data: samples at once or as batches that come one by one, and the order in which images are drawn.
+import { ArgumentError } from "../errors.ts";
+import type { CheckedSamples } from "../network/samples.ts";
+import type { Batches, Data, Numbers, Samples } from "../network/trainer-interface.ts";
+import { describe } from "../validate.ts";
 
-/** How many numbers make one image, at every input and among the labels. */
-export interface ImageSizes {
-  readonly inputs: readonly { readonly name: string; readonly size: number }[];
-  /** Numbers of y per image that are accepted: one class index, or as many values as the output has. */
-  readonly labels: readonly number[];
-}
-
-/** Samples whose lengths have been checked: inputs in the network's order, and how many images there are. */
-export interface CheckedSamples {
-  readonly inputs: readonly Numbers[];
-  readonly y: Numbers;
-  readonly images: number;
-  /** Numbers of y per image. */
-  readonly perImage: number;
-}
-
-/** Throws ShapeError unless all arrays hold the same number of whole images. */
-export function checkSamples({ x, y }: Samples, sizes: ImageSizes, what: string): CheckedSamples {
-  const single = typeof x === "object" && x !== null && typeof (x as Numbers).length === "number";
-  if (single && sizes.inputs.length > 1)
-    throw new ShapeError(
-      `${what}: x is one array but the network has ${sizes.inputs.length} inputs: ${sizes.inputs.map((i) => `"${i.name}"`).join(", ")}; give an object by name`,
+/** What begins the batches of an epoch; undefined where the data are all samples at once. */
+export function streamOf(data: Data, epochs: number): (() => Batches) | undefined {
+  if (typeof data === "function") return data;
+  if (!isIterable(data)) return undefined;
+  const once = data as { [Symbol.iterator]?(): unknown; [Symbol.asyncIterator]?(): unknown };
+  // A generator is its own iterator: asking it for one takes nothing from it.
+  if (epochs > 1 && (once[Symbol.asyncIterator]?.() ?? once[Symbol.iterator]?.()) === data)
+    throw new ArgumentError(
+      `fit: the data are an iterator, which is used up after one epoch, but epochs is ${epochs}; give the function that makes it, or an iterable that can begin again`,
     );
-  const inputs = sizes.inputs.map(({ name }) => {
-    const values = single ? (x as Numbers) : (x as Readonly<Record<string, Numbers>>)?.[name];
-    if (typeof values?.length !== "number") throw new ShapeError(`${what}: x holds no array "${name}"`);
-    return values;
-  });
-  let images = 0;
-  inputs.forEach((values, i) => {
-    const { name, size } = sizes.inputs[i];
-    if (values.length === 0 || values.length % size !== 0)
-      throw new ShapeError(
-        `${what}: x "${name}" has ${values.length} values, which is not a whole number of images of ${size}`,
-      );
-    if (i > 0 && values.length / size !== images)
-      throw new ShapeError(
-        `${what}: x "${name}" has ${values.length / size} images but "${sizes.inputs[0].name}" has ${images}`,
-      );
-    images = values.length / size;
-  });
-  if (typeof y?.length !== "number") throw new ShapeError(`${what}: y is missing`);
-  const perImage = y.length / images;
-  if (!sizes.labels.includes(perImage))
-    throw new ShapeError(
-      `${what}: y has ${y.length} values for ${images} images but must have ${sizes.labels.map((n) => n * images).join(" or ")}: ${sizes.labels.join(" or ")} per image`,
-    );
-  return { inputs, y, images, perImage };
+  return () => data;
 }
 
-/** Whether data comes as batches rather than all at once. */
-export const isStream = (data: Data): data is AsyncIterable<Samples> | Iterable<Samples> =>
-  typeof data === "object" && data !== null && (Symbol.asyncIterator in data || Symbol.iterator in data);
+/** Throws unless it is what batches come out of. */
+export function mustBeBatches(value: unknown): asserts value is Batches {
+  if (!isIterable(value))
+    throw new ArgumentError(
+      `fit: the function given as data returned ${describe(value)} but must return an iterable of { x, y }`,
+    );
+}
+
+const isIterable = (value: unknown): value is AsyncIterable<Samples> | Iterable<Samples> =>
+  typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 
 /**
  * 0 .. n − 1 in an order that depends on the seed and the epoch alone: a Fisher–Yates shuffle over a 32-bit generator (mulberry32),
@@ -73,6 +45,16 @@ export function shuffled(n: number, seed: number, epoch: number): Uint32Array {
   return order;
 }
 
+/** Samples in batches of so many images, the last maybe smaller. */
+export function* cut(
+  samples: CheckedSamples,
+  batchSize: number,
+  order: Uint32Array | undefined,
+): Generator<Batch> {
+  for (let from = 0; from < samples.images; from += batchSize)
+    yield { samples, order, from, count: Math.min(batchSize, samples.images - from) };
+}
+
 /** Images of some samples: `order[from]`, `order[from + 1]`, ..., or without an order `from`, `from + 1`, ... */
 export interface Batch {
   readonly samples: CheckedSamples;
@@ -80,6 +62,9 @@ export interface Batch {
   readonly from: number;
   readonly count: number;
 }
+
+/** The index of the i-th image of a batch among the samples. */
+export const imageOf = ({ order, from }: Batch, i: number): number => (order ? order[from + i] : from + i);
 
 /** All images of some samples, as they come. */
 export const wholeBatch = (samples: CheckedSamples): Batch => ({

@@ -1,34 +1,43 @@
 // The loop over epochs and batches: shuffles, steps, measures, and yields to the host's event loop.
-import { ConvolithError, ShapeError } from "../errors.ts";
+import { ArgumentError, ConvolithError } from "../errors.ts";
+import type { Evaluator } from "../network/evaluate.ts";
+import type { LossTarget } from "../network/loss-target.ts";
+import type { CheckedSamples } from "../network/samples.ts";
 import type {
+  Batches,
+  BatchReport,
   Data,
   EpochReport,
   Evaluation,
   FitOptions,
   Metric,
-  Samples,
 } from "../network/trainer-interface.ts";
-import { type Batch, type CheckedSamples, isStream, shuffled } from "./data.ts";
-import { checkMetrics } from "./evaluate.ts";
-import type { Objective } from "./objective.ts";
+import { type Batch, cut, mustBeBatches, shuffled, streamOf } from "./data.ts";
 
 /** What the loop asks of a trainer. */
 interface BatchTrainer {
-  readonly objective: Objective;
-  /** Steps taken so far. */
+  readonly target: LossTarget;
+  /** Steps taken and epochs finished so far, and the seed of the order of images. */
   readonly steps: number;
-  /** Throws ShapeError where samples do not fit the network. `what` opens the message. */
-  check(samples: Samples, what: string): CheckedSamples;
+  epochs: number;
+  seed: number;
+  readonly history: EpochReport[];
+  /** Throws DisposedError where the network has been disposed. */
+  alive(): void;
+  /** Plans steps on so many images, unless there is a plan; all or none of them. */
+  plan(counts: readonly number[], perImage: number): void;
   /** One step; the mean loss before it. */
   train(batch: Batch, learningRate?: number): number;
-  /** How many images of the batch, the one trained on last, had their highest score at the labelled class. */
-  countCorrect(batch: Batch): number;
-  /** Mean loss and metrics over samples, with the weights as they are. */
-  measure(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluation;
+  /** How many answers of the batch, the one trained on last, were right, and how many there are. */
+  countCorrect(batch: Batch): readonly [correct: number, answers: number];
+  /** Measures samples with the weights as they are at the time. */
+  evaluator(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluator;
   /** The name of the first weight that holds a value that is not finite. */
   firstNonFiniteWeight(): string | undefined;
 }
 
+/** Images per step where nothing else is said. */
+const BATCH_SIZE = 32;
 /** Milliseconds of computing after which the host gets a turn: a page then still responds within a frame or two. */
 const MAX_BLOCKING_MS = 24;
 
@@ -44,116 +53,190 @@ const yieldToHost = (): Promise<void> =>
     port2.postMessage(0);
   });
 
-/** Trains for some epochs; a report for each. */
+/** Calls the listener, waits for what it gives, and throws where it has disposed of the network. */
+async function tell<R>(listener: ((report: R) => unknown) | undefined, report: R): Promise<void> {
+  const given = listener?.(report) as PromiseLike<unknown> | undefined;
+  if (typeof given?.then === "function") await given;
+}
+
+/** Trains for some epochs; a report for each. `begin` is called once all is checked and planned, before the first step. */
 export async function trainEpochs(
   trainer: BatchTrainer,
   data: Data,
   options: FitOptions,
+  begin: () => void,
 ): Promise<EpochReport[]> {
-  const { epochs = 1, batchSize = 32, earlyStopping } = options;
-  for (const [name, value] of Object.entries({ epochs, batchSize }))
-    if (!Number.isInteger(value) || value < 1)
-      throw new ShapeError(`fit: ${name} is ${value} but must be an integer of at least 1`);
-  checkMetrics(options.metrics);
-  const all = isStream(data) ? undefined : trainer.check(data, "fit");
-  const validation = options.validation && trainer.check(options.validation, "fit: validation");
-  const clock = { lastYield: performance.now() };
-  const history: EpochReport[] = [];
-  let best = Infinity;
-  let epochsSinceBest = 0;
-  for (let epoch = 0; epoch < epochs; epoch++) {
-    const batches = all
-      ? batchesOf(all, batchSize, options, epoch)
-      : streamedBatches(trainer, data as AsyncIterable<Samples>, batchSize);
-    const report = await trainEpoch(trainer, epoch, batches, all, validation, options, clock);
-    history.push(report);
-    options.onEpoch?.(report);
-    const watched = report.validation?.loss ?? report.loss;
-    if (watched < best - (earlyStopping?.minDelta ?? 0)) [best, epochsSinceBest] = [watched, 0];
-    else epochsSinceBest++;
-    if (earlyStopping && epochsSinceBest >= earlyStopping.patience) break;
+  const { epochs = 1, batchSize, metrics, initialEpoch = trainer.epochs, seed = trainer.seed } = options;
+  const { target } = trainer;
+  const stream = streamOf(data, epochs);
+  const all = stream ? undefined : target.check(data, "fit");
+  const validation = options.validation && target.check(options.validation, "fit: validation");
+  if (all) target.measuresAccuracy(all.perImage, metrics);
+  options.signal?.throwIfAborted();
+  const evaluator = validation && trainer.evaluator(validation, metrics);
+  try {
+    if (all) {
+      const size = Math.min(batchSize ?? BATCH_SIZE, all.images);
+      trainer.plan([size, all.images % size || size], all.perImage);
+    }
+    const loop = new Loop(trainer, options, evaluator, all, () => {
+      begin();
+      trainer.seed = seed;
+      trainer.epochs = initialEpoch;
+    });
+    const history: EpochReport[] = [];
+    for (let epoch = initialEpoch; epoch < initialEpoch + epochs; epoch++) {
+      const batches = all ? inOrder(all, options, seed, epoch) : streamed(target, stream!(), batchSize);
+      const report = await loop.epoch(epoch, batches);
+      trainer.epochs = epoch + 1;
+      trainer.history.push(report);
+      history.push(report);
+      await tell(options.onEpoch, report);
+      if (loop.isEnough(report)) break;
+      if (epoch + 1 < initialEpoch + epochs) trainer.alive();
+    }
+    return history;
+  } finally {
+    evaluator?.dispose();
   }
-  return history;
 }
 
 /** All images once, in the epoch's order. */
-function* batchesOf(
+function inOrder(
   samples: CheckedSamples,
-  batchSize: number,
-  { shuffle = true, seed = 0 }: FitOptions,
+  { shuffle = true, batchSize = BATCH_SIZE }: FitOptions,
+  seed: number,
   epoch: number,
 ): Generator<Batch> {
-  const order = shuffle ? shuffled(samples.images, seed, epoch) : undefined;
-  yield* cut(samples, batchSize, order);
+  return cut(samples, batchSize, shuffle ? shuffled(samples.images, seed, epoch) : undefined);
 }
 
-/** Samples as they come, those of more than a batch cut into several. */
-async function* streamedBatches(
-  trainer: BatchTrainer,
-  data: AsyncIterable<Samples>,
-  batchSize: number,
+/** Batches as they come; those of more images than a given batch size are cut into several. */
+async function* streamed(
+  target: LossTarget,
+  batches: Batches,
+  batchSize: number | undefined,
 ): AsyncGenerator<Batch> {
+  mustBeBatches(batches);
   let index = 0;
-  for await (const samples of data)
-    for (const batch of cut(trainer.check(samples, `fit: batch ${index}`), batchSize, undefined)) {
+  for await (const samples of batches) {
+    const checked = target.check(samples, `fit: batch ${index}`);
+    for (const batch of cut(checked, batchSize ?? checked.images, undefined)) {
       index++;
       yield batch;
     }
+  }
 }
 
-function* cut(samples: CheckedSamples, batchSize: number, order: Uint32Array | undefined): Generator<Batch> {
-  for (let from = 0; from < samples.images; from += batchSize)
-    yield { samples, order, from, count: Math.min(batchSize, samples.images - from) };
-}
+/** One fit: its epochs one by one. */
+class Loop {
+  readonly #trainer: BatchTrainer;
+  readonly #options: FitOptions;
+  readonly #evaluator: Evaluator | undefined;
+  readonly #batches: number | undefined;
+  readonly #begin: () => void;
+  #begun = false;
+  #lastYield = performance.now();
+  #best = Infinity;
+  #epochsSinceBest = 0;
 
-async function trainEpoch(
-  trainer: BatchTrainer,
-  epoch: number,
-  batches: Iterable<Batch> | AsyncIterable<Batch>,
-  all: CheckedSamples | undefined,
-  validation: CheckedSamples | undefined,
-  options: FitOptions,
-  clock: { lastYield: number },
-): Promise<EpochReport> {
-  const { metrics, schedule, signal, stopOnNaN, onBatch, batchSize = 32 } = options;
-  const started = performance.now();
-  let [images, lossSum, correct, classified, index] = [0, 0, 0, 0, 0];
-  for await (const batch of batches) {
-    signal?.throwIfAborted();
-    const loss = trainer.train(batch, schedule?.(trainer.steps));
-    if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, epoch, index, loss);
-    if (metrics?.includes("accuracy") ?? trainer.objective.areClasses(batch.samples.perImage)) {
-      correct += trainer.countCorrect(batch);
-      classified += batch.count;
+  constructor(
+    trainer: BatchTrainer,
+    options: FitOptions,
+    evaluator: Evaluator | undefined,
+    all: CheckedSamples | undefined,
+    begin: () => void,
+  ) {
+    this.#trainer = trainer;
+    this.#options = options;
+    this.#evaluator = evaluator;
+    this.#batches = all && Math.ceil(all.images / (options.batchSize ?? BATCH_SIZE));
+    this.#begin = begin;
+  }
+
+  async epoch(epoch: number, batches: Iterable<Batch> | AsyncIterable<Batch>): Promise<EpochReport> {
+    const trainer = this.#trainer;
+    const { metrics, schedule, signal, stopOnNaN, onBatch } = this.#options;
+    const started = performance.now();
+    let [images, lossSum, correct, answers, index] = [0, 0, 0, 0, 0];
+    for await (const batch of batches) {
+      signal?.throwIfAborted();
+      const { perImage } = batch.samples;
+      const accuracy = trainer.target.measuresAccuracy(perImage, metrics);
+      trainer.plan([batch.count], perImage);
+      if (!this.#begun) this.#begin();
+      this.#begun = true;
+      const loss = trainer.train(batch, schedule?.(trainer.steps));
+      if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, epoch, index, loss);
+      if (accuracy) {
+        const [right, of] = trainer.countCorrect(batch);
+        correct += right;
+        answers += of;
+      }
+      lossSum += loss * batch.count;
+      images += batch.count;
+      const imagesPerSecond = (images / (performance.now() - started)) * 1000;
+      const step = trainer.steps - 1;
+      const report: BatchReport = {
+        epoch,
+        step,
+        batch: index,
+        batches: this.#batches,
+        loss,
+        imagesPerSecond,
+      };
+      await tell(onBatch, report);
+      trainer.alive();
+      index++;
+      await this.#breathe();
     }
-    lossSum += loss * batch.count;
-    images += batch.count;
-    const seconds = (performance.now() - started) / 1000;
-    onBatch?.({
+    if (!images) throw noBatches(epoch, this.#begun);
+    signal?.throwIfAborted();
+    const ms = performance.now() - started;
+    return {
       epoch,
-      step: trainer.steps - 1,
-      batch: index,
-      batches: all && Math.ceil(all.images / batchSize),
-      loss,
-      imagesPerSecond: images / seconds,
-    });
-    index++;
-    if (performance.now() - clock.lastYield > MAX_BLOCKING_MS) {
-      await yieldToHost();
-      clock.lastYield = performance.now();
+      loss: lossSum / images,
+      metrics: answers ? { accuracy: correct / answers } : {},
+      validation: await this.#validate(),
+      imagesPerSecond: (images / ms) * 1000,
+      ms,
+    };
+  }
+
+  /** Whether the watched loss has not fallen for as long as early stopping waits. */
+  isEnough({ loss, validation }: EpochReport): boolean {
+    const { earlyStopping } = this.#options;
+    const watched = validation?.loss ?? loss;
+    if (watched < this.#best - (earlyStopping?.minDelta ?? 0))
+      [this.#best, this.#epochsSinceBest] = [watched, 0];
+    else this.#epochsSinceBest++;
+    return earlyStopping !== undefined && this.#epochsSinceBest >= earlyStopping.patience;
+  }
+
+  async #validate(): Promise<Evaluation | undefined> {
+    const batches = this.#evaluator?.run();
+    for (;;) {
+      const step = batches?.next();
+      if (!step || step.done) return step?.value as Evaluation | undefined;
+      await this.#breathe();
+      this.#trainer.alive();
+      this.#options.signal?.throwIfAborted();
     }
   }
-  signal?.throwIfAborted();
-  const ms = performance.now() - started;
-  return {
-    epoch,
-    loss: lossSum / images,
-    metrics: classified ? { accuracy: correct / classified } : {},
-    validation: validation && trainer.measure(validation, metrics),
-    imagesPerSecond: (images / ms) * 1000,
-    ms,
-  };
+
+  async #breathe(): Promise<void> {
+    if (performance.now() - this.#lastYield <= MAX_BLOCKING_MS) return;
+    await yieldToHost();
+    this.#lastYield = performance.now();
+  }
 }
+
+const noBatches = (epoch: number, begun: boolean): ArgumentError =>
+  new ArgumentError(
+    begun
+      ? `fit: the data gave no batch in epoch ${epoch}: an iterable must be able to begin again; give a function that makes one`
+      : "fit: the data gave no batch: the iterable is empty, or used up",
+  );
 
 function notFinite(trainer: BatchTrainer, epoch: number, batch: number, loss: number): ConvolithError {
   const weight = trainer.firstNonFiniteWeight();

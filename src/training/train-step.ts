@@ -3,7 +3,7 @@
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
 import { Builder } from "../model/graph-builder.ts";
-import type { Model, Weights } from "../model/schema.ts";
+import type { Model } from "../model/schema.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { fuseActivation } from "../passes/fuse.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
@@ -47,7 +47,6 @@ export class TrainStep {
   constructor(
     runtime: Runtime,
     model: Model,
-    weights: Weights,
     batchSize: number,
     perImage: number,
     variables: Variables,
@@ -57,7 +56,6 @@ export class TrainStep {
     this.#runtime = runtime;
     const { graph, inputs, labels, loss, scores, blocks } = trainingGraph(
       model,
-      weights,
       batchSize,
       perImage,
       objective,
@@ -116,7 +114,6 @@ interface TrainingGraph {
 /** Forward, loss, gradients with respect to all weights that are not frozen, and their updates. */
 function trainingGraph(
   model: Model,
-  weights: Weights,
   batchSize: number,
   perImage: number,
   objective: Objective,
@@ -125,11 +122,11 @@ function trainingGraph(
   const hyper = new Edge(float32([HYPER_NUMBERS]));
   const updates: Edge[] = [];
   const { frozen } = objective;
-  const build = new Builder(model, batchSize, weights, 0, trainingLayers(frozen, counter, updates));
+  const build = new Builder(model, batchSize, "read", 0, trainingLayers(frozen, counter, updates));
   const { graph, inputs } = build;
   const [scores] = build.outputs;
-  const labels = new Edge(objective.labelType(scores.shape, perImage));
-  const loss = objective.lossOf(graph, scores, labels);
+  const labels = new Edge(objective.target.labelType(scores.shape, perImage));
+  const loss = objective.target.lossOf(graph, scores, labels);
 
   const variables = [...build.variables];
   const trained = variables.filter(([, { trainable, layer }]) => trainable && !frozen.has(layer));

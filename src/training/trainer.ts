@@ -1,12 +1,15 @@
 // Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
-import { DisposedError, FormatError, ShapeError } from "../errors.ts";
+import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
 import type { Model, Weights } from "../model/schema.ts";
+import { Evaluator } from "../network/evaluate.ts";
+import type { LossTarget } from "../network/loss-target.ts";
+import { answersOf, countCorrect } from "../network/metrics.ts";
+import type { CheckedSamples } from "../network/samples.ts";
 import type {
   Data,
   Ends,
   EpochReport,
-  Evaluation,
   FitOptions,
   Metric,
   NetworkTrainer,
@@ -15,41 +18,53 @@ import type {
   TrainOptions,
 } from "../network/trainer-interface.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type Batch, type CheckedSamples, checkSamples, type ImageSizes, wholeBatch } from "./data.ts";
-import { evaluate } from "./evaluate.ts";
+import { describe } from "../validate.ts";
+import { type Batch, imageOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
-import { accuracy } from "./metrics.ts";
 import { Objective } from "./objective.ts";
 import { COUNTER, COUNTER_NUMBERS, HYPER, HYPER_NUMBERS, TrainStep } from "./train-step.ts";
 import { Variables } from "./variables.ts";
 
+/** Programs kept: whole batches, a smaller last one, and some that come now and then. The one unused for longest makes room. */
+const MAX_PROGRAMS = 4;
+
 export class Trainer implements NetworkTrainer {
-  readonly objective: Objective;
   steps = 0;
+  epochs = 0;
+  seed: number;
+  readonly history: EpochReport[] = [];
+  readonly #objective: Objective;
   #disposed = false;
   readonly #runtime: Runtime;
   readonly #model: Model;
-  readonly #sizes: ImageSizes;
   /** Names of the weights, and of the optimizer's state. */
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
   readonly #variables: Variables;
+  /** By batch size and kind of labels, the one used last at the end. */
   readonly #programs = new Map<string, TrainStep>();
 
-  constructor(runtime: Runtime, model: Model, weights: Weights, ends: Ends, options: TrainOptions) {
+  constructor(
+    runtime: Runtime,
+    model: Model,
+    weights: Weights,
+    ends: Ends,
+    options: TrainOptions,
+    seed: number,
+  ) {
     this.#runtime = runtime;
     this.#model = model;
-    this.objective = new Objective(model, ends, options);
-    this.#sizes = { inputs: ends.inputs, labels: this.objective.labelSizes };
+    this.seed = seed;
+    this.#objective = new Objective(model, ends, options);
     this.#weightNames = Object.keys(weights);
-    this.#stateNames = this.#weightNames.flatMap((name) => this.objective.statesOf(name));
+    this.#stateNames = this.#weightNames.flatMap((name) => this.#objective.statesOf(name));
     this.#variables = new Variables(runtime);
     try {
       for (const name of this.#weightNames) this.#variables.add(name, weights[name]);
       this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
       this.#variables.add(COUNTER, new Float32Array(COUNTER_NUMBERS));
       for (const name of this.#weightNames)
-        for (const state of this.objective.statesOf(name))
+        for (const state of this.#objective.statesOf(name))
           this.#variables.add(state, new Float32Array(weights[name].length));
     } catch (error) {
       this.#variables.dispose();
@@ -57,37 +72,46 @@ export class Trainer implements NetworkTrainer {
     }
   }
 
-  get weights(): Record<string, Float32Array> {
-    return this.#read(this.#weightNames);
+  weight(name: string): Float32Array {
+    return this.#variables.read(name);
   }
 
-  set weights(given: Weights) {
+  setWeights(given: Weights): void {
     for (const [name, data] of Object.entries(given)) this.#variables.write(name, data);
   }
 
   get state(): Record<string, Float32Array> {
-    return this.#read(this.#stateNames);
+    return Object.fromEntries(this.#stateNames.map((name) => [name, this.#variables.read(name)]));
   }
 
-  plan(batchSize: number): void {
-    this.#program(batchSize, this.objective.labelSizes[0]);
+  plan(counts: number | readonly number[], perImage = this.target.labelSizes[0]): void {
+    const made: string[] = [];
+    try {
+      for (const count of [counts].flat()) {
+        const key = keyOf(count, perImage);
+        if (!this.#programs.has(key)) made.push(key);
+        this.#program(count, perImage);
+      }
+    } catch (error) {
+      for (const key of made) this.#drop(key);
+      throw error;
+    }
+    while (this.#programs.size > MAX_PROGRAMS) this.#drop(this.#programs.keys().next().value!);
   }
 
-  fit(data: Data, options: FitOptions): Promise<EpochReport[]> {
-    return trainEpochs(this, data, options);
+  fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]> {
+    return trainEpochs(this, data, options, begin);
   }
 
   step(samples: Samples): number {
-    return this.train(wholeBatch(this.check(samples, "trainStep")));
+    const batch = wholeBatch(this.target.check(samples, "trainStep"));
+    this.plan([batch.count], batch.samples.perImage);
+    return this.train(batch);
   }
 
-  evaluate(samples: Samples, metrics: readonly Metric[] | undefined): Evaluation {
-    return this.measure(this.check(samples, "evaluate"), metrics);
-  }
-
-  restore({ state, steps }: OptimizerState): void {
+  restore({ state, steps, epochs, seed }: OptimizerState): void {
     for (const name of this.#stateNames) {
-      const length = state[name]?.length;
+      const length = Object.hasOwn(state, name) ? state[name].length : undefined;
       const wanted = this.#variables.bytes(name) / 4;
       if (length === undefined)
         throw new FormatError(
@@ -98,76 +122,75 @@ export class Trainer implements NetworkTrainer {
     }
     for (const name of this.#stateNames) this.#variables.write(name, state[name]);
     this.steps = steps;
+    this.epochs = epochs;
+    this.seed = seed;
   }
 
   dispose(): void {
     this.#disposed = true;
-    for (const program of this.#programs.values()) program.dispose();
-    this.#programs.clear();
+    for (const key of [...this.#programs.keys()]) this.#drop(key);
     this.#variables.dispose();
   }
 
   // What the loop of fit.ts asks for.
 
-  check(samples: Samples, what: string): CheckedSamples {
-    const checked = checkSamples(samples, this.#sizes, what);
-    this.objective.checkLabels(checked, what);
-    return checked;
+  get target(): LossTarget {
+    return this.#objective.target;
   }
 
-  train(batch: Batch, learningRate = this.objective.learningRate): number {
+  alive(): void {
     if (this.#disposed || this.#runtime.disposed)
-      throw new DisposedError("train: the network has been disposed");
-    if (!(Number.isFinite(learningRate) && learningRate >= 0))
-      throw new ShapeError(
-        `fit: the schedule gives ${learningRate} for step ${this.steps} but must give a number of at least 0`,
+      throw new DisposedError("fit: the network was disposed while it was being trained");
+  }
+
+  train(batch: Batch, learningRate: unknown = this.#objective.learningRate): number {
+    this.alive();
+    if (!(typeof learningRate === "number" && Number.isFinite(learningRate) && learningRate >= 0))
+      throw new ArgumentError(
+        `fit: the schedule gives ${describe(learningRate)} for step ${this.steps} but must give a number of at least 0`,
       );
     const program = this.#program(batch.count, batch.samples.perImage);
-    this.#variables.write(HYPER, this.objective.hyperAt(this.steps + 1, learningRate));
-    this.#variables.writeInts(COUNTER, [this.objective.seed, 0, this.steps, 0]);
+    this.#variables.write(HYPER, this.#objective.hyperAt(this.steps + 1, learningRate));
+    this.#variables.writeInts(COUNTER, [this.seed, 0, this.steps, 0]);
     const loss = program.run(batch);
     this.steps++;
     return loss;
   }
 
-  countCorrect({ samples: { y, perImage }, order, from, count }: Batch): number {
+  countCorrect(batch: Batch): readonly [number, number] {
+    const { count, samples } = batch;
+    const { y, perImage } = samples;
+    const kind = this.target.labelKind(perImage)!;
+    const labelOf = (i: number): number =>
+      y[imageOf(batch, Math.floor(i / perImage)) * perImage + (i % perImage)];
+    const labels = count * perImage;
     const scores = this.#program(count, perImage).scores();
-    const labels = Float64Array.from({ length: count * perImage }, (_, i) => {
-      const image = from + Math.floor(i / perImage);
-      return y[(order ? order[image] : image) * perImage + (i % perImage)];
-    });
-    return accuracy(scores, labels) * count;
+    return [countCorrect(scores, labelOf, labels, kind), answersOf(labels, kind)];
   }
 
-  measure(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluation {
-    return evaluate(this.#runtime, this.#model, this.weights, this.objective, samples, metrics);
+  evaluator(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluator {
+    const weight = (name: string): Float32Array => this.weight(name);
+    return new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
   }
 
   firstNonFiniteWeight(): string | undefined {
-    return this.#weightNames.find((name) => this.#variables.read(name).some((v) => !Number.isFinite(v)));
-  }
-
-  #read(names: readonly string[]): Record<string, Float32Array> {
-    return Object.fromEntries(names.map((name) => [name, this.#variables.read(name)]));
+    return this.#weightNames.find((name) => this.weight(name).some((v) => !Number.isFinite(v)));
   }
 
   /** The program for a batch size, planned when it is first needed. */
-  #program(batchSize: number, perImage: number): TrainStep {
-    const key = `${batchSize} ${perImage}`;
+  #program(count: number, perImage: number): TrainStep {
+    const key = keyOf(count, perImage);
     let step = this.#programs.get(key);
-    if (!step) {
-      const { weights, objective } = this;
-      step = new TrainStep(
-        this.#runtime,
-        this.#model,
-        weights,
-        batchSize,
-        perImage,
-        this.#variables,
-        objective,
-      );
-      this.#programs.set(key, step);
-    }
+    if (step) this.#programs.delete(key);
+    else step = new TrainStep(this.#runtime, this.#model, count, perImage, this.#variables, this.#objective);
+    this.#programs.set(key, step);
     return step;
   }
+
+  #drop(key: string): void {
+    this.#programs.get(key)?.dispose();
+    this.#programs.delete(key);
+  }
 }
+
+const keyOf = (count: number, perImage: number): string => `${count} ${perImage}`;

@@ -152,7 +152,7 @@ export class OnnxGraph {
    * It is named after the weight.
    */
   weight(edge: Edge, shape: Shape, perm: readonly number[], dims: Shape): string {
-    const data = edge.data!;
+    const data = edge.data as Float32Array;
     // Axes of size 1 do not move any value.
     const long = perm.filter((axis) => shape[axis] > 1);
     const inOrder = long.every((axis, i) => i === 0 || axis > long[i - 1]);

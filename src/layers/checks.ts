@@ -1,0 +1,106 @@
+// Checks of what several kinds of layers take as options. The table of a kind holds one for every option, which the compiler asks for.
+import { ACTIVATION_KINDS, type Activation } from "../ops/activation.ts";
+import type { Padding } from "../ops/window.ts";
+import {
+  type AnyCheck,
+  aNumber,
+  anInteger,
+  anObject,
+  aWord,
+  type Check,
+  finite,
+  integer,
+  isPlain,
+  type Needed,
+  needed,
+  refuse,
+} from "../validate.ts";
+import type { ActivationConfig } from "./fused.ts";
+import type { Initializer } from "./initializers.ts";
+
+/** Marks an option that the eager op does not take: it says which weights to make, or how to train. */
+interface LayerOnly {
+  readonly layerOnly: true;
+}
+
+/**
+ * A check for every option of C besides `name`: marked as `layerOnly` where it is one of `Only`, and as `needed` where C cannot go
+ * without it.
+ */
+export type OptionChecks<C, Only extends PropertyKey> = {
+  readonly [K in Exclude<keyof C, "name">]: Check<Exclude<C[K], undefined>> &
+    (K extends Only ? LayerOnly : { readonly layerOnly?: undefined }) &
+    (object extends Pick<C, K> ? { readonly example?: undefined } : Needed);
+};
+
+/** The same for a kind whose config has an unknown type. */
+export type AnyOptionChecks = Readonly<Record<string, AnyCheck & Partial<LayerOnly>>>;
+
+/** An option that the eager op does not take. */
+export const layerOnly = <C extends AnyCheck>(check: C): C & LayerOnly =>
+  Object.assign(check.bind(undefined) as C, check, { layerOnly: true } as const);
+
+/** An axis: negative ones count from the back. */
+export const anAxis: Check<number> = (value, name, where) => {
+  if (!Number.isInteger(value)) refuse(value, name, where, "an integer");
+};
+
+/** A number from 0 to 1. */
+export const aShare: Check<number> = (value, name, where) => {
+  if (!(finite(value, name, where) >= 0 && (value as number) <= 1)) refuse(value, name, where, "from 0 to 1");
+};
+
+/** A size, stride or dilation: an integer for all axes, or a list of one per axis. */
+export const aPerAxis =
+  (min: number): Check<number | readonly number[]> =>
+  (value, name, where) => {
+    if (!Array.isArray(value) && typeof value !== "number")
+      refuse(value, name, where, "a number or a list of one per axis");
+    for (const [i, v] of Array.isArray(value) ? value.entries() : []) integer(v, `${name}[${i}]`, where, min);
+    if (typeof value === "number") integer(value, name, where, min);
+  };
+
+const PADDINGS = ["valid", "same", "half"];
+
+export const aPadding: Check<Padding> = (value, name, where) => {
+  if (PADDINGS.includes(value as string)) return;
+  if (typeof value === "number") integer(value, name, where, 0);
+  else if (!Array.isArray(value))
+    refuse(
+      value,
+      name,
+      where,
+      '"valid", "same", "half", a number, or a list of numbers or [before, after] pairs',
+    );
+  else
+    for (const [i, v] of value.entries())
+      if (Array.isArray(v)) aPair(v, `${name}[${i}]`, where);
+      else integer(v, `${name}[${i}]`, where, 0);
+};
+
+/** What is added or cut before and after an axis. */
+export const aPair: Check<readonly [before: number, after: number]> = (value, name, where) => {
+  if (!Array.isArray(value) || value.length !== 2)
+    return refuse(value, name, where, "a pair [before, after]");
+  integer(value[0], `${name}[0]`, where, 0);
+  integer(value[1], `${name}[1]`, where, 0);
+};
+
+const anyActivation = aWord("softmax", "logSoftmax", ...ACTIVATION_KINDS);
+const activationOptions = anObject<Activation>({
+  kind: needed(aWord(...ACTIVATION_KINDS), '"leakyRelu"'),
+  alpha: aNumber,
+});
+
+export const anActivation: Check<ActivationConfig> = (value, name, where) =>
+  (isPlain(value) ? activationOptions : anyActivation)(value, name, where);
+
+const INITIALIZERS = ["glorotUniform", "glorotNormal", "heUniform", "heNormal", "zeros", "ones"] as const;
+const aNamedInitializer = aWord(...INITIALIZERS);
+const aConstant = anObject<{ constant: number }>({ constant: needed(aNumber, "0") });
+
+export const anInitializer: Check<Initializer> = (value, name, where) =>
+  (isPlain(value) ? aConstant : aNamedInitializer)(value, name, where);
+
+/** A number of channels, features, groups, pixels. */
+export const aCount = anInteger(1);

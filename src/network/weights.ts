@@ -1,0 +1,129 @@
+// Where the weights of a network are: arrays as they were given, or what its trainer holds in linear memory.
+
+import { FormatError, ShapeError } from "../errors.ts";
+import type { Weights } from "../model/schema.ts";
+import { type Shape, sizeOf } from "../tensor.ts";
+import { asNumbers, describe, refuse } from "../validate.ts";
+
+/** Who holds the weights of a network while it is trained. */
+export interface WeightHolder {
+  /** A copy of a weight as it is now. */
+  weight(name: string): Float32Array;
+  /** Changes some weights, whose names and lengths have been checked. Does not fail. */
+  setWeights(weights: Weights): void;
+}
+
+export class WeightStore {
+  shapes: Readonly<Record<string, Shape>> = {};
+  #holder: WeightHolder;
+
+  constructor() {
+    this.#holder = new Arrays({});
+  }
+
+  /** Begins with weights of these shapes; arrays are kept as they are, not copied. */
+  begin(weights: Weights, shapes: Readonly<Record<string, Shape>>): void {
+    this.shapes = shapes;
+    this.#holder = new Arrays(weights);
+  }
+
+  /** From now on another holds the weights. */
+  moveTo(holder: WeightHolder): void {
+    this.#holder = holder;
+  }
+
+  get names(): readonly string[] {
+    return Object.keys(this.shapes);
+  }
+
+  /** A weight as it is now, to be read only. */
+  read = (name: string): Float32Array => this.#holder.weight(name);
+
+  /** All of them, to be read only. */
+  all(): Record<string, Float32Array> {
+    return recordOf(this.names, this.read);
+  }
+
+  /** Changes some weights; what it gives undoes it. Names and lengths have been checked. */
+  replace(weights: Weights): () => void {
+    const before = recordOf(Object.keys(weights), this.read);
+    this.#holder.setWeights(weights);
+    return () => this.#holder.setWeights(before);
+  }
+
+  /** Weights somebody assigns, as float32. Throws unless they are weights of this network with as many values as theirs. */
+  checked(given: unknown, where: string): Record<string, Float32Array> {
+    if (typeof given !== "object" || given === null || Array.isArray(given) || ArrayBuffer.isView(given))
+      refuse(given, "the value", where, "an object of weights by name");
+    const entries = Object.entries(given).map(([name, data]): [string, Float32Array] => {
+      if (!Object.hasOwn(this.shapes, name))
+        throw new ShapeError(`${where}: no layer takes ${describe(name)}`);
+      const values = asNumbers(data, describe(name), where);
+      const shape = this.shapes[name];
+      if (values.length !== sizeOf(shape))
+        throw new ShapeError(
+          `${where}: "${name}" has ${values.length} values but must have ${sizeOf(shape)}, shape [${shape}]`,
+        );
+      return [name, values instanceof Float32Array ? values : Float32Array.from(values)];
+    });
+    return Object.fromEntries(entries);
+  }
+
+  /** Throws FormatError unless a file holds these weights and no others. */
+  checkFile(weights: Weights, what: string): void {
+    for (const [name, shape] of Object.entries(this.shapes)) {
+      const length = Object.hasOwn(weights, name) ? weights[name].length : undefined;
+      if (length === undefined) throw new FormatError(`${what}: the file holds no weight "${name}"`);
+      if (length !== sizeOf(shape))
+        throw new FormatError(
+          `${what}: weight "${name}" has ${length} values in the file but the network's shape [${shape}] holds ${sizeOf(shape)}`,
+        );
+    }
+    const unknown = Object.keys(weights).find((name) => !Object.hasOwn(this.shapes, name));
+    if (unknown !== undefined)
+      throw new FormatError(
+        `${what}: the file holds ${describe(unknown)}, which no layer of the network takes`,
+      );
+  }
+
+  /**
+   * An object that reads as copies of the weights as they are now, and hands on what is assigned to one of its names. It takes no other
+   * names. Copies are made when they are first read where the weights are arrays, at once where they will change.
+   */
+  snapshot(assign: (weights: Weights) => void): Record<string, Float32Array> {
+    const holder = this.#holder;
+    const copies: Record<string, Float32Array> = Object.create(null);
+    if (!(holder instanceof Arrays)) for (const name of this.names) copies[name] = holder.weight(name);
+    const frozen = holder instanceof Arrays ? holder.arrays : {};
+    const own = this.names.map((name): [string, PropertyDescriptor] => [
+      name,
+      {
+        enumerable: true,
+        get: () => (copies[name] ??= frozen[name].slice()),
+        set: (data: Float32Array) => {
+          assign({ [name]: data });
+          copies[name] = this.read(name).slice();
+        },
+      },
+    ]);
+    return Object.preventExtensions(Object.defineProperties({}, Object.fromEntries(own)));
+  }
+}
+
+/** Weights as arrays. A change makes another list: what was read before stays. */
+class Arrays implements WeightHolder {
+  constructor(public arrays: Weights) {}
+
+  weight(name: string): Float32Array {
+    return this.arrays[name];
+  }
+
+  setWeights(weights: Weights): void {
+    this.arrays = { ...this.arrays, ...weights };
+  }
+}
+
+const recordOf = (
+  names: readonly string[],
+  read: (name: string) => Float32Array,
+): Record<string, Float32Array> => Object.fromEntries(names.map((name) => [name, read(name)]));
