@@ -1,6 +1,8 @@
-// Long runs of the fuzzers: npm run fuzz -- formats --mutants 100000 --seed 1 [--only tfjs] [--from 4711]
+// Long runs of the fuzzers:
+//   npm run fuzz -- formats --mutants 100000 --seed 1 [--only tfjs] [--from 4711]
+//   npm run fuzz -- ops --calls 200000 --seed 1 [--only 4711]
 //
-// The work is done in a thread that is watched: one that takes too long over a mutant, or too much memory, is ended, which is a defect
+// For formats the work is done in a thread that is watched: one that takes too long over a mutant, or too much memory, is ended, which is a defect
 // found, and another goes on behind that mutant.
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -14,9 +16,11 @@ import {
   newTally,
   type Tally,
 } from "../test/fuzz-formats.ts";
+import { fuzzOps } from "../test/fuzz-ops.ts";
 
 interface Options {
   mutants: number;
+  calls: number;
   seed: number;
   from: number;
   only: string | undefined;
@@ -25,8 +29,8 @@ interface Options {
 /** A fuzzer: how many defects it found. */
 type Program = (options: Options) => Promise<number>;
 
-/** What can be fuzzed, by the first argument. */
-const PROGRAMS: Readonly<Record<string, Program>> = { formats: fuzzFormats };
+/** What can be fuzzed, by the first argument. Further fuzzers are entries here. */
+const PROGRAMS: Readonly<Record<string, Program>> = { formats: fuzzFormats, ops: fuzzEngine };
 
 interface Work {
   format: Format;
@@ -117,11 +121,24 @@ async function fuzzFormats({ mutants, seed, from, only }: Options): Promise<numb
   return defects;
 }
 
+async function fuzzEngine({ calls, seed, only }: Options): Promise<number> {
+  const start = performance.now();
+  const number = only === undefined ? {} : { only: Number(only) };
+  const { ok, refused, wrong } = await fuzzOps({ calls, seed, ...number, log: console.log });
+  for (const what of wrong) console.log(what);
+  console.log(
+    `ops: ${calls} calls in ${Math.round((performance.now() - start) / 1000)} s: ${ok} right, ${refused} refused, ` +
+      `${calls - ok - refused - wrong.length} left out (too large for the oracle), ${wrong.length} wrong`,
+  );
+  return wrong.length;
+}
+
 if (isMainThread) {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
       mutants: { type: "string", default: "10000" },
+      calls: { type: "string", default: "20000" },
       seed: { type: "string", default: "1" },
       from: { type: "string", default: "0" },
       only: { type: "string" },
@@ -129,7 +146,10 @@ if (isMainThread) {
   });
   const program = PROGRAMS[positionals[0]];
   if (!program) throw new Error(`what is to be fuzzed? One of ${Object.keys(PROGRAMS).join(", ")}`);
-  const { mutants, seed, from, only } = values;
-  const found = await program({ mutants: Number(mutants), seed: Number(seed), from: Number(from), only });
+  const { only, ...numbers } = values;
+  const [mutants, calls, seed, from] = [numbers.mutants, numbers.calls, numbers.seed, numbers.from].map(
+    Number,
+  );
+  const found = await program({ mutants, calls, seed, from, only });
   process.exitCode = found ? 1 : 0;
 } else await work(workerData as Work);

@@ -14,6 +14,7 @@ await build({
   format: "esm",
   target: "node20",
   packages: "external",
+  loader: { ".deflate": "binary" },
   logLevel: "warning",
 });
 process.exitCode = spawnSync(process.execPath, [outfile, ...args], { stdio: "inherit" }).status ?? 1;

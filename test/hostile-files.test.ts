@@ -178,9 +178,14 @@ describe("checkpoints", () => {
     ["null", null, /the metadata "convolith\.training" is null but must be an object/],
     ["a list", [], /is \[\] but must be an object/],
     ["a text", "x", /is "x" but must be an object/],
-    ["steps that are an object", { options: {}, steps: { toString: 1 } }, /taken \{"toString":1\} steps/],
-    ["steps beyond counting", { options: {}, steps: 2 ** 53 }, /taken 9007199254740992 steps/],
-    ["fewer steps than none", { options: {}, steps: -1 }, /taken -1 steps/],
+    [
+      "steps that are an object",
+      { options: {}, steps: { toString: 1 } },
+      /"steps" of the training is \{"toString":1\}, which/,
+    ],
+    ["steps beyond counting", { options: {}, steps: 2 ** 53 }, /"steps" of the training is 9007199254740992/],
+    ["a seed that is none", { options: {}, steps: 1, epochs: 1, seed: {} }, /"seed" of the training is \{\}/],
+    ["fewer steps than none", { options: {}, steps: -1 }, /"steps" of the training is -1/],
   ])("whose training is %s are refused", (_, training, message) => {
     const bytes = withTraining(training);
     refuses(() => readCheckpoint(bytes), FormatError, message);
@@ -193,7 +198,7 @@ describe("checkpoints", () => {
       const before = net.predict([1, 2] as never);
       const { live } = runtime.memory.use;
       try {
-        resume(net, withTraining({ options: stored, steps: 1 }));
+        resume(net, withTraining({ options: stored, steps: 1, epochs: 1, seed: 1 }));
       } catch (error) {
         expect(error).toBeInstanceOf(FormatError);
         expect(net.predict([1, 2] as never)).toEqual(before);
@@ -209,7 +214,10 @@ describe("checkpoints", () => {
     for (const name of Object.keys(tensors))
       Object.defineProperty(tensors, name, { value: { shape: [1], data }, enumerable: true });
     const { weights, progress } = readCheckpoint(
-      writeSafetensors({ tensors, metadata: { "convolith.training": '{"options":{},"steps":0}' } }),
+      writeSafetensors({
+        tensors,
+        metadata: { "convolith.training": '{"options":{},"steps":0,"epochs":0,"seed":0}' },
+      }),
     );
     expect(Object.keys(weights)).toEqual(["__proto__", "constructor"]);
     expect(Object.entries(progress!.state)).toEqual([["__proto__", data]]);

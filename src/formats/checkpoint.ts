@@ -83,12 +83,12 @@ function progressOf(training: unknown, state: Weights): Progress {
       `safetensors: the metadata "${TRAINING}" is ${describe(training)} but must be an object`,
     );
   const { options, ...counts } = training as Omit<Progress, "state">;
-  const { steps, epochs, seed } = counts;
-  for (const [name, value] of Object.entries({ steps, epochs, seed }))
-    if (!Number.isSafeInteger(value) || (value < 0 && name !== "seed"))
+  for (const name of ["steps", "epochs", "seed"] as const)
+    if (!Number.isSafeInteger(counts[name]) || (name !== "seed" && counts[name] < 0))
       throw new FormatError(
-        `safetensors: "${name}" of the training is ${describe(value)} but must be ${name === "seed" ? "an integer" : "a count"}`,
+        `safetensors: "${name}" of the training is ${describe(counts[name])}, which is no number of ${name}`,
       );
+  const { steps, epochs, seed } = counts;
   return { options, steps, epochs, seed, state };
 }
 

@@ -15,13 +15,13 @@ export function resume(net: Network, bytes: Uint8Array | ArrayBuffer): void {
   const { weights, progress } = readCheckpoint(bytes);
   if (!progress)
     throw new FormatError("resume: the file holds no optimizer; net.load takes its weights alone");
-  const { options, steps, epochs, seed, state } = progress;
+  const { options, ...counts } = progress;
   try {
     checkPlain(options);
     checkOptions("train", options, { ...TRAIN_OPTIONS, optimizer: true });
     const stored = options as unknown as TrainOptions;
     const restored = { ...stored, optimizer: optimizerOf(stored.optimizer) };
-    net.restore(weights, { options: restored, steps, epochs, seed, state });
+    net.restore(weights, { ...counts, options: restored });
   } catch (cause) {
     if (cause instanceof ShapeError || cause instanceof ArgumentError)
       throw new FormatError(`resume: the file's training options cannot be used: ${cause.message}`, {
