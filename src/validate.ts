@@ -38,23 +38,21 @@ export function isPlain(value: unknown): value is object {
 
 /** Throws ArgumentError unless `given` is a plain object that holds known options alone, each with a value it can have, and all needed ones. */
 export function checkOptions(where: string, given: unknown, checks: AnyChecks): void {
-  const names = Object.keys(checks);
+  const there = (): string => `there are ${Object.keys(checks).join(", ") || "none"}`;
   if (!isPlain(given))
-    throw new ArgumentError(
-      `${where}: options are ${describe(given)} but must be an object; there are ${names.join(", ") || "none"}`,
-    );
-  for (const [name, value] of Object.entries(given)) {
+    throw new ArgumentError(`${where}: options are ${describe(given)} but must be an object; ${there()}`);
+  const options = given as Readonly<Record<string, unknown>>;
+  for (const name of Object.keys(options)) {
+    const value = options[name];
     if (value === undefined) continue;
     if (!Object.hasOwn(checks, name))
-      throw new ArgumentError(
-        `${where}: there is no option ${describe(name)}; there are ${names.join(", ") || "none"}`,
-      );
+      throw new ArgumentError(`${where}: there is no option ${describe(name)}; ${there()}`);
     const check = checks[name];
     if (check !== true) check(value, name, where);
   }
-  for (const name of names) {
+  for (const name in checks) {
     const { example } = checks[name] as Partial<Needed>;
-    if (example !== undefined && (given as Readonly<Record<string, unknown>>)[name] === undefined)
+    if (example !== undefined && options[name] === undefined)
       throw new ArgumentError(`${where}: ${name} is missing: give { ${name}: ${example} }`);
   }
 }
@@ -64,9 +62,12 @@ export function refuse(value: unknown, name: string, where: string, wanted: stri
   throw new ArgumentError(`${where}: ${name} is ${describe(value)} but must be ${wanted}`);
 }
 
+export const isIntegerFrom = (value: unknown, min: number, max = MAX_INTEGER): value is number =>
+  Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+
 /** An integer from `min` to `max`. */
 export function integer(value: unknown, name: string, where: string, min: number, max = MAX_INTEGER): number {
-  if (typeof value === "number" && Number.isInteger(value) && value >= min && value <= max) return value;
+  if (isIntegerFrom(value, min, max)) return value;
   const range = max === MAX_INTEGER ? `of at least ${min}` : `from ${min} to ${max}`;
   const wanted = `an integer ${typeof value === "number" && value > max ? `from ${min} to ${max}` : range}`;
   return refuse(value, name, where, wanted);
@@ -135,7 +136,13 @@ export const aList =
   <T>(check: Check<T>): Check<readonly T[]> =>
   (value, name, where) => {
     if (!Array.isArray(value)) return refuse(value, name, where, "a list");
-    for (let i = 0; i < value.length; i++) check(value[i], `${name}[${i}]`, where);
+    for (let i = 0; i < value.length; i++)
+      try {
+        check(value[i], name, where);
+      } catch {
+        // Again, to say which: names are not written for what is right.
+        check(value[i], `${name}[${i}]`, where);
+      }
   };
 
 /** An object of options. */

@@ -3,7 +3,7 @@ import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { arity, rank } from "../ops/check.ts";
 import type { Shape, TensorType } from "../tensor.ts";
-import { aText, type Check, checkOptions, integer, refuse } from "../validate.ts";
+import { type AnyChecks, aText, type Check, checkOptions, integer, refuse } from "../validate.ts";
 import type { AnyOptionChecks, OptionChecks } from "./checks.ts";
 import type { Initializer } from "./initializers.ts";
 
@@ -169,8 +169,13 @@ export const defineSimpleLayer = defineLayer as <C extends Named, LayerOnly exte
 
 /** Throws unless a config holds options of its kind alone, each with a value it can have, and all that the kind needs. */
 export function checkConfig({ options }: LayerKind["definition"], config: unknown, where: string): void {
-  checkOptions(where, config, { name: aText, ...options });
+  const checks = CONFIG_CHECKS.get(options) ?? { name: aText, ...options };
+  CONFIG_CHECKS.set(options, checks);
+  checkOptions(where, config, checks);
 }
+
+/** The checks of the configs of each kind, by those of its options. */
+const CONFIG_CHECKS = new WeakMap<object, AnyChecks>();
 
 function checkCount(
   { inputs: [least, most] = [1, 1] }: LayerKind["definition"],

@@ -16,6 +16,13 @@ export type Outputs = Float32Array | Int32Array;
 /** One value, or several in order or by name. */
 export type Inputs<T> = T | readonly T[] | Readonly<Record<string, T>>;
 
+/** What `predict` gives: a T for one output, a list of them for several; a T where the compiler does not know how many there are. */
+export type Predictions<Names extends string[], T> = number extends Names["length"]
+  ? T
+  : Names extends readonly [string]
+    ? T
+    : { -readonly [K in keyof Names]: T };
+
 /** An input or an output of a network, bound to its storage in the program or to a tensor. */
 export class Binding {
   readonly name: string;

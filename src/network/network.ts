@@ -11,9 +11,9 @@ import { anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
-import type { Inputs, Outputs, Values } from "./io-binding.ts";
+import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
-import type { Profile } from "./profile.ts";
+import { noise, type Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
 import {
   type Data,
@@ -34,7 +34,7 @@ import {
 import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
-export type { Inputs } from "./io-binding.ts";
+export type { Inputs, Predictions } from "./io-binding.ts";
 
 /** The training that a stored optimizer belongs to. */
 export interface StoredTraining extends OptimizerState {
@@ -43,13 +43,6 @@ export interface StoredTraining extends OptimizerState {
 
 /** The step of an inference whose weights are no longer the network's. */
 const OUT_OF_DATE = -1;
-
-/** What `predict` gives: a T for one output, a list of them for several; a T where the compiler does not know how many there are. */
-export type Predictions<Names extends string[], T> = number extends Names["length"]
-  ? T
-  : Names extends readonly [string]
-    ? T
-    : { -readonly [K in keyof Names]: T };
 
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
 // biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
@@ -404,6 +397,3 @@ export class Network<Names extends string[] = any> {
     if (this.disposed) throw new DisposedError(`${what}: the network has been disposed`);
   }
 }
-
-/** Values in [-1, 1). */
-const noise = (length: number): Float32Array => Float32Array.from({ length }, () => 2 * Math.random() - 1);

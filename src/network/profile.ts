@@ -58,3 +58,7 @@ export class Profile {
     );
   }
 }
+
+/** Values in [-1, 1). */
+export const noise = (length: number): Float32Array =>
+  Float32Array.from({ length }, () => 2 * Math.random() - 1);

@@ -1,7 +1,7 @@
 // Argument checks the ops share. Every message names the op or layer, the argument, what came and what would be right.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Shape, sizeOf, type TensorType } from "../graph/op.ts";
-import { describe, integer, MAX_INTEGER, refuse } from "../validate.ts";
+import { describe, integer, isIntegerFrom, MAX_INTEGER, refuse } from "../validate.ts";
 
 export function show(shape: Shape): string {
   return `[${shape.join(",")}]`;
@@ -15,11 +15,16 @@ export function perAxis(
   where: string,
   min: number,
 ): number[] {
-  const list = typeof value === "number" ? new Array<number>(axes).fill(value) : value;
-  if (!Array.isArray(list) || list.length !== axes)
+  if (typeof value === "number") {
+    integer(value, name, where, min);
+    return new Array<number>(axes).fill(value);
+  }
+  if (!Array.isArray(value) || value.length !== axes)
     return refuse(value, name, where, `a number or a list of ${axes}`);
-  // Not map(), which leaves holes out.
-  return Array.from(list, (v, i) => integer(v, axes > 1 ? `${name}[${i}]` : name, where, min));
+  // Every layer comes by here several times: names are only written for messages.
+  for (let i = 0; i < axes; i++)
+    if (!isIntegerFrom(value[i], min)) integer(value[i], axes > 1 ? `${name}[${i}]` : name, where, min);
+  return [...value];
 }
 
 /** Throws unless it is a list of so many integers of at least `min`. */
