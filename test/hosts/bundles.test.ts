@@ -22,11 +22,11 @@ interface Program {
 }
 
 const programs: readonly Program[] = [
-  { name: "eager", prints: { sum: [10], relu: [0, 0, 1, 2], json: [1, 2, 3, 4] }, limit: 43 * KB },
-  { name: "predict", prints: { described: nines, json: nines, refused }, limit: 43 * KB },
-  { name: "fit", prints: { learns: true, refused }, limit: 60 * KB },
-  { name: "safetensors", args: [file], prints: { layers: ["conv2d"], bias: [3, 4] }, limit: 4 * KB },
-  { name: "everything", prints: { value: [10], gradients: [[1, 2, 3, 4]] }, limit: 62 * KB },
+  { name: "eager", prints: { sum: [10], relu: [0, 0, 1, 2], json: [1, 2, 3, 4] }, limit: 51 * KB },
+  { name: "predict", prints: { described: nines, json: nines, refused }, limit: 53 * KB },
+  { name: "fit", prints: { learns: true, refused }, limit: 69 * KB },
+  { name: "safetensors", args: [file], prints: { layers: ["conv2d"], bias: [3, 4] }, limit: 5 * KB },
+  { name: "everything", prints: { value: [10], gradients: [[1, 2, 3, 4]] }, limit: 72 * KB },
 ];
 
 beforeAll(async () => {
