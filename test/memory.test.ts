@@ -1,7 +1,7 @@
 import v8 from "node:v8";
 import vm from "node:vm";
 import { instantiate } from "@assemblyscript/loader";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { ArgumentError, DisposedError, MemoryError, ShapeError } from "../src/errors.ts";
 import {
   conv2d,
@@ -14,6 +14,7 @@ import {
   softmax,
 } from "../src/layers/index.ts";
 import { sequential } from "../src/model/build-model.ts";
+import { Builder } from "../src/model/graph-builder.ts";
 import { Network } from "../src/network/network.ts";
 import { conv } from "../src/ops/conv.ts";
 import { binary as binaryOp } from "../src/ops/elementwise.ts";
@@ -147,6 +148,14 @@ describe("the arena", () => {
     }
   });
 
+  it("refuses what is no number of bytes", () => {
+    const { memory } = arena();
+    const before = memory.use;
+    for (const bytes of [Number.NaN, -1, 0.5, Infinity, 2 ** 53, undefined as unknown as number])
+      expect(() => memory.allocate(bytes, "x")).toThrow(`internal: x: ${bytes} bytes is no number of bytes`);
+    expect(memory.use).toEqual(before);
+  });
+
   it("refuses to free what it did not give, or gave back before", () => {
     const { memory } = arena();
     const a = memory.allocate(64, "a");
@@ -186,6 +195,21 @@ describe("memory that cannot grow", () => {
     expect(memory.allocate(PAGE, "again")).toBe(a);
     for (const address of [a, b]) memory.free(address);
     expect(memory.use.live).toBe(0);
+  });
+
+  it("is asked for before a weight is initialised", async () => {
+    const runtime = await limited(12);
+    const made = vi.spyOn(Builder.prototype, "weights", "get");
+    const large = sequential(
+      [4, 4, 8],
+      [conv2d({ filters: 8, kernel: 1 }), flatten(), dense({ units: 100_000 })],
+    );
+    expect(() => new Network(runtime, large)).toThrow(MemoryError);
+    expect(made).not.toHaveBeenCalled();
+    expect(runtime.memory.use.live).toBe(0);
+    new Network(runtime, net).dispose();
+    expect(made).toHaveBeenCalled();
+    made.mockRestore();
   });
 
   for (const build of ["simd", "checked"] as const)

@@ -63,6 +63,8 @@ export class Memory {
 
   /** A block of at least `bytes`, uninitialised. Throws MemoryError, and changes nothing, when memory cannot grow. */
   allocate(bytes: number, what: string): number {
+    if (!Number.isSafeInteger(bytes) || bytes < 0)
+      throw new Error(`internal: ${what}: ${bytes} bytes is no number of bytes`);
     const band = this.#checked ? BAND : 0;
     const size = align(Math.max(bytes, 4)) + 2 * band;
     const address = this.#take(size, what) + band;
