@@ -3,6 +3,15 @@ import type { Random } from "./random.ts";
 
 type Place = readonly [parent: Record<string, unknown>, key: string];
 
+/** A copy; null for what is nested too deep for one. */
+function clone(value: unknown): unknown {
+  try {
+    return structuredClone(value);
+  } catch {
+    return null;
+  }
+}
+
 /** Every place of a JSON value where another value could stand. */
 function placesOf(root: Record<string, unknown>): Place[] {
   const places: Place[] = [];
@@ -91,7 +100,7 @@ function mutateOnce(root: Record<string, unknown>, random: Random): void {
   const list = Array.isArray(parent) ? (parent as unknown[]) : undefined;
   const other = (): unknown => {
     const [from, name] = random.pick(places);
-    return structuredClone(from[name]);
+    return clone(from[name]);
   };
   switch (random.below(12)) {
     case 0:
@@ -103,7 +112,7 @@ function mutateOnce(root: Record<string, unknown>, random: Random): void {
       return;
     }
     case 2:
-      if (list) list.splice(random.below(list.length + 1), 0, structuredClone(value));
+      if (list) list.splice(random.below(list.length + 1), 0, clone(value));
       else put(parent, random.pick(TEXTS), value);
       return;
     case 3:
@@ -171,7 +180,7 @@ function tweakOnce(root: Record<string, unknown>, random: Random): void {
 
 /** The value with one to four changes, or one to two small ones. */
 export function mutateJson<T>(value: T, random: Random): unknown {
-  const root: Record<string, unknown> = { value: structuredClone(value) };
+  const root: Record<string, unknown> = { value: clone(value) };
   const small = random.chance(0.6);
   const change = small ? tweakOnce : mutateOnce;
   for (let n = 1 + random.below(small ? 2 : 4); n > 0; n--) change(root, random);

@@ -218,10 +218,13 @@ describe.each([0, 1])("windows far beyond the image, engine %i", (which) => {
           ],
         },
       ],
+      [[2, 3, 4], [3000, 2, 6], { stride: [2], padding: [[1, 0]] }],
+      [[2, 2, 3, 6], [60, 50, 2, 3], { stride: [1, 2], padding: "same" }],
     ] as const) {
       const inputs = [plain(x), plain(w, 2), plain([w.at(-1)!], 3)];
       const axes = x.length - 2;
-      const full = { ...p, dilation: ones(axes), outputPadding: ones(axes).map(() => 0), groups: 1 };
+      const groups = x.at(-1)! / w.at(-2)!;
+      const full = { ...p, dilation: ones(axes), outputPadding: ones(axes).map(() => 0), groups };
       const convTranspose = (["convTranspose1d", "convTranspose2d"] as const)[axes - 1];
       const y = run(engine, inputs, (a, b, bias) =>
         engine[convTranspose](a, b, { ...full, bias, activation: "relu" }),

@@ -67,9 +67,9 @@ export const convTranspose: Op<ConvTransposeParams> = {
       return;
     }
     const phases = axes.map(phasesOf);
-    if (scatters(axes, phases, oc, p.groups)) {
+    if (scatters(axes, phases, oc / p.groups)) {
       e.algorithm("scatter");
-      emitScattered(e, inputs, y, axes, p.activation);
+      emitScattered(e, inputs, y, axes, p.groups, p.activation);
       return;
     }
     e.algorithm("gemm");
@@ -113,7 +113,7 @@ export const convTranspose: Op<ConvTransposeParams> = {
     if (isDepthwise(p, c, oc)) return [];
     const phases = axes.map(phasesOf);
     const bordered = borderOf(axes, phases);
-    return hasBorder(bordered) && !scatters(axes, phases, oc, p.groups)
+    return hasBorder(bordered) && !scatters(axes, phases, oc / p.groups)
       ? [bordered.map((a) => [a.before, a.after])]
       : [];
   },
@@ -138,13 +138,12 @@ function scatters(
   axes: readonly TransposedAxis[],
   phases: readonly (readonly Phase[])[],
   oc: number,
-  groups: number,
 ): boolean {
   const products = sizeOf(axes.map((a) => a.size * a.kernel));
   const inPhases = sizeOf(
     phases.map((own) => own.reduce((sum, { count, taps }) => sum + count * taps.length, 0)),
   );
-  return groups === 1 && transposedScatters(products, inPhases, products * oc * 4);
+  return transposedScatters(products, inPhases, products * oc * 4);
 }
 
 /** How far the phases of each axis read beyond the input: one border serves them all. */
