@@ -64,7 +64,7 @@ export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type { Layer, LayerFactory, Named, PerAxis, SymbolicTensor } from "./layers/layer.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
-export type { InputShape, Model, ModelLayer, TrainedModel, Weights } from "./model/schema.ts";
+export type { GivenWeights, InputShape, Model, ModelLayer, TrainedModel, Weights } from "./model/schema.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks

@@ -8,10 +8,9 @@ import { checkConfig, checkInputs, type LayerKind, type Parameter } from "../lay
 import { checkShape, show } from "../ops/check.ts";
 import { float32, type Shape, sizeOf } from "../tensor.ts";
 import { asNumbers, describe, isPlain, refuse } from "../validate.ts";
-import type { InputShape, Model, ModelLayer } from "./schema.ts";
+import type { GivenWeights, InputShape, Model, ModelLayer } from "./schema.ts";
 
 /** Weights by name, as a caller may give them. */
-type GivenWeights = Readonly<Record<string, ArrayLike<number>>>;
 
 /** What the linear memory of one engine can hold, in bytes. */
 const MAX_MEMORY = 2 ** 32;

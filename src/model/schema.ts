@@ -31,6 +31,9 @@ export interface Model<Names extends string[] = string[]> {
 /** Weights by name: `"<layer>.<weight>"`, such as `"conv2d_1.kernel"`. */
 export type Weights = Readonly<Record<string, Float32Array>>;
 
+/** The same as they may be given: numbers in any array, which are converted. */
+export type GivenWeights = Readonly<Record<string, ArrayLike<number>>>;
+
 /** What a model file holds: the description and its trained weights. */
 export interface TrainedModel<Names extends string[] = string[]> {
   model: Model<Names>;

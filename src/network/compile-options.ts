@@ -1,5 +1,5 @@
 // What `engine.compile` takes besides the model, and its checks.
-import type { Weights } from "../model/schema.ts";
+import type { GivenWeights } from "../model/schema.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
 import { anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
@@ -7,7 +7,7 @@ import { aSeed, TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts"
 
 export interface CompileOptions {
   /** Trained weights, all of them; not copied, so do not change them. Default: those of the model file, or freshly initialised ones. */
-  weights?: Weights;
+  weights?: GivenWeights;
   /** Seed of initialisation, and of training unless `fit` is given one: an integer. Default 0. */
   seed?: number;
   /** Images per run. More images are run in batches, fewer are filled up to one. Default 1. */

@@ -4,7 +4,13 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
-import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
+import {
+  checkModel,
+  type GivenWeights,
+  type Model,
+  type TrainedModel,
+  type Weights,
+} from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { anInteger, checkOptions } from "../validate.ts";
@@ -16,6 +22,7 @@ import { LossTarget } from "./loss-target.ts";
 import { noise, type Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
 import {
+  completed,
   type Data,
   type Ends,
   type EpochReport,
@@ -25,8 +32,8 @@ import {
   FIT_OPTIONS,
   type FitOptions,
   type NetworkTrainer,
-  type OptimizerState,
   type Samples,
+  type StoredTraining,
   TRAIN_OPTIONS,
   type TrainOptions,
   trainerFactoryOf,
@@ -35,11 +42,6 @@ import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs, Predictions } from "./io-binding.ts";
-
-/** The training that a stored optimizer belongs to. */
-export interface StoredTraining extends OptimizerState {
-  readonly options: TrainOptions;
-}
 
 /** The step of an inference whose weights are no longer the network's. */
 const OUT_OF_DATE = -1;
@@ -83,7 +85,7 @@ export class Network<Names extends string[] = any> {
     this.#weights.settle();
     if (train) {
       try {
-        const given = this.#trainOptionsWith(train);
+        const given = completed(undefined, train);
         const trainer = this.#newTrainer(given);
         this.#adopt(trainer, given);
         trainer.plan(train.batchSize ?? 32);
@@ -105,7 +107,7 @@ export class Network<Names extends string[] = any> {
     });
   }
 
-  set weights(given: Weights) {
+  set weights(given: GivenWeights) {
     this.#alive("weights");
     this.#setWeights(this.#weights.checked(given, "weights"));
   }
@@ -141,7 +143,7 @@ export class Network<Names extends string[] = any> {
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
     checkOptions("fit", options, { ...FIT_OPTIONS, ...TRAIN_OPTIONS });
-    const given = this.#trainOptionsWith(options);
+    const given = completed(this.#trainOptions, options);
     const trainer = this.#trainerOf(given) ?? this.#newTrainer(given);
     this.#fitting = true;
     try {
@@ -330,15 +332,6 @@ export class Network<Names extends string[] = any> {
     }
     this.#adopt(trainer, training.options);
     this.#inferenceStep = trainer.steps;
-  }
-
-  /** The options of training: those given, those given before for the others. */
-  #trainOptionsWith(given: Partial<TrainOptions>): TrainOptions {
-    const names = Object.keys(TRAIN_OPTIONS) as (keyof TrainOptions)[];
-    const changed = Object.fromEntries(
-      names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]])),
-    );
-    return { ...this.#trainOptions, ...changed } as TrainOptions;
   }
 
   /** The trainer there is, if it has these options. */

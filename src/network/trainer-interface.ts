@@ -212,6 +212,11 @@ export interface OptimizerState {
   readonly state: Weights;
 }
 
+/** The training that a stored optimizer belongs to. */
+export interface StoredTraining extends OptimizerState {
+  readonly options: TrainOptions;
+}
+
 /** Who holds and changes the weights of a network that is trained. */
 export interface NetworkTrainer extends OptimizerState, WeightHolder {
   /** Reports of all epochs so far. */
@@ -249,4 +254,11 @@ export function trainerFactoryOf(optimizer: Optimizer | undefined): TrainerFacto
       `train: optimizer is ${describe(optimizer)} but must be one such as adam(), imported from "convolith": it carries the code that trains`,
     );
   return create;
+}
+
+/** The options of training: those given, those given before for the others. */
+export function completed(before: TrainOptions | undefined, given: Partial<TrainOptions>): TrainOptions {
+  const names = Object.keys(TRAIN_OPTIONS) as (keyof TrainOptions)[];
+  const changed = names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]));
+  return { ...before, ...Object.fromEntries(changed) } as TrainOptions;
 }
