@@ -256,7 +256,7 @@ function byName<T>(bindings: readonly Binding[], given: Inputs<T>, what: string)
             ? "one"
             : describe(given);
     throw new ArgumentError(
-      `${what}: got ${got} but needs ${names}: a list of ${bindings.length} in that order, or an object by name`,
+      `${what}: got ${got} but needs ${names}: ${bindings.length === 1 ? "an array of numbers or a tensor" : `a list of ${bindings.length} in that order, or an object by name`}`,
     );
   }
   return bindings.map(({ name }) => {
