@@ -11,6 +11,7 @@ import {
   dense,
   flatten,
   fromSafetensors,
+  groupNorm,
   maxPool2d,
   type Network,
   relu,
@@ -31,6 +32,8 @@ const model = sequential(
     batchNorm({ name: "norm" }),
     relu(),
     conv2d({ filters: 16, kernel: 3, padding: "same", activation: "relu", name: "b" }),
+    // Its weights are read where they lie, those of the others are packed.
+    groupNorm({ groups: 2, name: "groups" }),
     maxPool2d({ size: 2 }),
     flatten(),
     dense({ units: 4, name: "c" }),
@@ -118,6 +121,10 @@ const CALLS: readonly CallRow[] = [
   [
     "weights = of a trained one",
     ({ trained }) => void Object.assign(trained, { weights: { "a.kernel": kernel } }),
+  ],
+  [
+    "weights = of both kinds",
+    ({ plain }) => void Object.assign(plain, { weights: { "a.kernel": kernel, "groups.gamma": wave(16) } }),
   ],
   ["one weight =", ({ plain }) => void Object.assign(plain.weights, { "a.kernel": kernel })],
   ["load", ({ plain, file }) => plain.load(file)],
