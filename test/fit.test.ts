@@ -432,6 +432,25 @@ describe("data and weights", () => {
     again.dispose();
   });
 
+  it("are copied: what becomes of an array later is its owner's affair", () => {
+    using first = compiled(3);
+    const given: Record<string, Float32Array> = { ...first.weights };
+    using net = engine.compile(model, { weights: given });
+    const want = [bits(first), String(first.predict(data(1).x))];
+    given["a.kernel"].fill(7);
+    structuredClone(given["c.kernel"], { transfer: [given["c.kernel"].buffer as ArrayBuffer] });
+    expect(given["c.kernel"].length).toBe(0);
+    net.weights["c.bias"] = first.weights["c.bias"];
+    expect([bits(net), String(net.predict(data(1).x))]).toEqual(want);
+    const bias = Float32Array.of(1, 2, 3);
+    net.weights["c.bias"] = bias;
+    const now = String(net.predict(data(1).x));
+    bias.fill(0);
+    net.weights["a.bias"] = first.weights["a.bias"];
+    expect(String(net.predict(data(1).x))).toBe(now);
+    expect([...net.weights["c.bias"]]).toEqual([1, 2, 3]);
+  });
+
   const tensor = engine.tensor(new Float32Array(16), [1, 4, 4, 1]);
   const net = compiled();
   const set = (weights: unknown) => () => {

@@ -119,7 +119,7 @@ export class Builder {
     }
     this.#make = ([key, { shape, init }]) => [
       key,
-      given ? floats(given[key]) : initialize(init, shape, seed, key),
+      given ? Float32Array.from(given[key]) : initialize(init, shape, seed, key),
     ];
     if (training) return;
     for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];
@@ -201,10 +201,6 @@ export class Builder {
 
 /** A constant that is read when it is needed. A function of its own: a closure in the builder would keep the whole graph. */
 const reading = (read: (name: string) => Float32Array, key: string) => (): Float32Array => read(key);
-
-/** Values as the weights of a network are kept: an array of floats as it is, other numbers converted. */
-const floats = (values: ArrayLike<number>): Float32Array =>
-  values instanceof Float32Array ? values : Float32Array.from(values);
 
 /** The definition behind a kind's name. */
 function definitionOf(kind: string, where: string): LayerKind["definition"] {

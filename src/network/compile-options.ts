@@ -6,7 +6,7 @@ import { anInteger, anObject, aWord, type Checks, checkOptions } from "../valida
 import { aSeed, TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
 
 export interface CompileOptions {
-  /** Trained weights, all of them; not copied, so do not change them. Default: those of the model file, or freshly initialised ones. */
+  /** Trained weights, all of them, which are copied. Default: those of the model file, or freshly initialised ones. */
   weights?: GivenWeights;
   /** Seed of initialisation, and of training unless `fit` is given one: an integer. Default 0. */
   seed?: number;

@@ -21,7 +21,7 @@ export class WeightStore {
     this.#holder = new Arrays({});
   }
 
-  /** Begins with weights of these shapes, asked for when they are first read; arrays are kept as they are, not copied. */
+  /** Begins with weights of these shapes, asked for when they are first read; the arrays are the network's own from then on. */
   begin(source: { readonly weights: Weights }, shapes: Readonly<Record<string, Shape>>): void {
     this.shapes = shapes;
     this.#holder = {
@@ -134,7 +134,8 @@ class Arrays implements WeightHolder {
   }
 
   setWeights(weights: Weights): void {
-    this.arrays = { ...this.arrays, ...weights };
+    const copies = Object.entries(weights).map(([name, data]) => [name, data.slice()]);
+    this.arrays = { ...this.arrays, ...Object.fromEntries(copies) };
   }
 }
 
