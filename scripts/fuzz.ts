@@ -75,6 +75,8 @@ function watch(work: Work, report: (tally: Tally) => void): Promise<number> {
       const mutant = Math.max(now[0], work.from);
       clearInterval(timer);
       worker.removeAllListeners();
+      // What it still says while it ends.
+      worker.on("error", () => {});
       report({ ...newTally(), mutants: 1, kinds: { ended: 1 }, defects: [{ mutant, defect: why }] });
       worker.terminate().then(() => resolve(mutant + 1));
     };

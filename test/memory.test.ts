@@ -22,6 +22,7 @@ import { maxPool } from "../src/ops/pool.ts";
 import { softmax as softmaxOp } from "../src/ops/softmax.ts";
 import { Runtime } from "../src/runtime/instance.ts";
 import { ALIGN, BAND, Memory } from "../src/runtime/memory.ts";
+import { Program } from "../src/runtime/program.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { Tensor } from "../src/tensor.ts";
 import { type Build, binary, builds, evaluate } from "./harness.ts";
@@ -148,6 +149,22 @@ describe("the arena", () => {
     }
   });
 
+  it("reserves room for a block, which is there then", () => {
+    const { memory } = arena(8);
+    const a = memory.allocate(1000, "a");
+    memory.reserve(5 * PAGE, "b");
+    const { capacity, live, peak } = memory.use;
+    expect(capacity).toBeGreaterThan(5 * PAGE);
+    expect([live, peak]).toEqual([1024, 1024]);
+    memory.free(memory.allocate(5 * PAGE, "b"));
+    expect(memory.use.capacity).toBe(capacity);
+    memory.reserve(5 * PAGE, "again");
+    expect(memory.use.capacity).toBe(capacity);
+    expect(() => memory.reserve(9 * PAGE, "too much")).toThrow(/^too much: needs 589824 bytes/);
+    expect(memory.use.capacity).toBe(capacity);
+    memory.free(a);
+  });
+
   it("refuses what is no number of bytes", () => {
     const { memory } = arena();
     const before = memory.use;
@@ -197,16 +214,25 @@ describe("memory that cannot grow", () => {
     expect(memory.use.live).toBe(0);
   });
 
-  it("is asked for before a weight is initialised", async () => {
+  it("is asked for before a program is planned, or a weight initialised", async () => {
     const runtime = await limited(12);
     const made = vi.spyOn(Builder.prototype, "weights", "get");
+    const written = vi.spyOn(Program.prototype, "call");
     const large = sequential(
       [4, 4, 8],
       [conv2d({ filters: 8, kernel: 1 }), flatten(), dense({ units: 100_000 })],
     );
     expect(() => new Network(runtime, large)).toThrow(MemoryError);
     expect(made).not.toHaveBeenCalled();
+    expect(written).not.toHaveBeenCalled();
     expect(runtime.memory.use.live).toBe(0);
+    // Filters that fit, and images that do not: still no weight is made.
+    const wide = sequential([512, 512, 8], [conv2d({ filters: 8, kernel: 1 })]);
+    expect(() => new Network(runtime, wide)).toThrow(MemoryError);
+    expect(made).not.toHaveBeenCalled();
+    expect(written).toHaveBeenCalled();
+    expect(runtime.memory.use.live).toBe(0);
+    written.mockRestore();
     new Network(runtime, net).dispose();
     expect(made).toHaveBeenCalled();
     made.mockRestore();

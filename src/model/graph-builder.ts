@@ -81,6 +81,8 @@ export class Builder {
   #weights: Readonly<Record<string, Float32Array>> | undefined;
   /** Bytes of all weights found so far. */
   #bytes = 0;
+  /** Those of filters and matrices, which take as much in a program at least. */
+  filterBytes = 0;
 
   /**
    * With `training`, weights stay variables and layers are built as they are trained. With `read`, constants made of weights are read by it
@@ -177,6 +179,7 @@ export class Builder {
     const key = `${layer}.${name}`;
     checkShape(shape, `weight "${name}"`, where);
     this.#bytes += sizeOf(shape) * 4;
+    if (shape.length > 1) this.filterBytes += sizeOf(shape) * 4;
     if (this.#bytes > MAX_MEMORY)
       throw new MemoryError(
         `${where}: with its weight "${name}" ${show(shape)} the weights take ${this.#bytes} bytes, but an engine can hold ${MAX_MEMORY} at most`,

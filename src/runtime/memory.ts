@@ -78,6 +78,12 @@ export class Memory {
     return address;
   }
 
+  /** Grows where a block of so many bytes could not be had. Throws MemoryError, and changes nothing, when memory cannot grow. */
+  reserve(bytes: number, what: string): void {
+    const size = align(bytes);
+    if (!this.#free.some((block) => block.bytes >= size)) this.#grow(this.#firstAtEnd() + size, size, what);
+  }
+
   free(address: number): void {
     const bytes = this.#used.get(address);
     if (bytes === undefined) throw new Error(`internal: no block at ${address}`);
@@ -117,13 +123,17 @@ export class Memory {
       if (block.bytes === 0) this.#free.splice(i, 1);
       return address;
     }
-    // A free range that touches the end counts towards what is needed.
-    const tail = this.#free.at(-1);
-    const start = tail && tail.address + tail.bytes === this.#end ? tail.address : this.#end;
+    const start = this.#firstAtEnd();
     this.#grow(start + size, size, what);
     if (start !== this.#end) this.#free.pop();
     this.#end = start + size;
     return start;
+  }
+
+  /** The first address from which on nothing is in use: a free range that touches the end counts towards what is needed. */
+  #firstAtEnd(): number {
+    const tail = this.#free.at(-1);
+    return tail && tail.address + tail.bytes === this.#end ? tail.address : this.#end;
   }
 
   #grow(needed: number, size: number, what: string): void {
