@@ -11,6 +11,7 @@ import {
   gelu,
   leakyRelu,
   maxPool2d,
+  resize,
   softmax,
 } from "../src/layers/index.ts";
 import { sequential } from "../src/model/build-model.ts";
@@ -226,8 +227,16 @@ describe("memory that cannot grow", () => {
     expect(made).not.toHaveBeenCalled();
     expect(written).not.toHaveBeenCalled();
     expect(runtime.memory.use.live).toBe(0);
-    // Filters that fit, and images that do not: still no weight is made.
-    const wide = sequential([512, 512, 8], [conv2d({ filters: 8, kernel: 1 })]);
+    // Filters that fit, and values that do not: still no table, no call and no weight is made.
+    const tables = vi.spyOn(Program.prototype, "table");
+    const stretched = sequential([4, 4, 1], [resize({ size: [4, 200_000], method: "linear" })]);
+    expect(() => new Network(runtime, stretched)).toThrow(MemoryError);
+    expect(tables).not.toHaveBeenCalled();
+    tables.mockRestore();
+    const wide = sequential(
+      [128, 128, 8],
+      [conv2d({ filters: 8, kernel: 1 }), conv2d({ filters: 8, kernel: 3 })],
+    );
     expect(() => new Network(runtime, wide)).toThrow(MemoryError);
     expect(made).not.toHaveBeenCalled();
     expect(written).toHaveBeenCalled();

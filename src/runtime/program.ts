@@ -134,6 +134,11 @@ export class Program {
 
   // Shaping: what a network adds before it places the program.
 
+  /** Throws MemoryError where linear memory cannot grow to hold a storage of so many bytes. */
+  reserve(bytes: number): void {
+    this.#runtime.memory.reserve(bytes, this.#what);
+  }
+
   /** Calls written so far. A loop counts the calls of its body once. */
   get length(): number {
     return this.#calls.length;
