@@ -121,7 +121,7 @@ export class Builder {
     }
     this.#make = ([key, { shape, init }]) => [
       key,
-      given ? Float32Array.from(given[key]) : initialize(init, shape, seed, key),
+      given ? new Float32Array(given[key]) : initialize(init, shape, seed, key),
     ];
     if (training) return;
     for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];

@@ -40,11 +40,13 @@ function position(
  * contains the position, floor((i + 1/2) · in / out) and floor(i · in / out).
  */
 export function nearestIndices(size: number, out: number, coordinates: ResizeCoordinates): Int32Array {
-  return Int32Array.from({ length: out }, (_, i) => {
+  const indices = new Int32Array(out);
+  for (let i = 0; i < out; i++) {
     const [a, b] = position(i, size, out, coordinates);
     const nearest = coordinates === "asymmetric" ? Math.floor(a / b) : Math.floor((2 * a + b) / (2 * b));
-    return Math.min(nearest, size - 1);
-  });
+    indices[i] = Math.min(nearest, size - 1);
+  }
+  return indices;
 }
 
 /** For every output pixel, the input pixel at or before it and the weight of the one after. */

@@ -102,7 +102,7 @@ export class Program {
   }
 
   table(words: ArrayLike<number>): Address {
-    const data = Int32Array.from(words);
+    const data = new Int32Array(words);
     return new Address(new Storage(data.byteLength, "kept", data));
   }
 
