@@ -45,11 +45,12 @@ export class Lowering {
   /** Writes all calls; tells `each` which of the program's calls, from one index to before another, are a node's. */
   write(graph: Graph, each: (node: Node, from: number, to: number) => void = () => {}): void {
     const program = this.#program;
-    // Every value needs room of its own at some time: what cannot be held is refused before tables are made for it.
+    // Values that have no place yet need room at some time: what cannot be held is refused before tables are made for it.
     let largest = 0;
-    for (const { outputs } of graph.nodes)
-      for (const { shape } of outputs) largest = Math.max(largest, sizeOf(shape) * 4);
-    program.reserve(largest);
+    for (const { op, outputs } of graph.nodes)
+      for (const edge of outputs)
+        if (!op.alias && !this.#values.has(edge)) largest = Math.max(largest, sizeOf(edge.shape) * 4);
+    if (largest) program.reserve(largest);
     for (const node of graph.nodes) {
       const { op, params, inputs, outputs, where } = node;
       const from = program.length;
