@@ -1,7 +1,6 @@
 // Damaged files of every format that is read: each gives a value or a ConvolithError, soon, and takes little memory. What can be read is
 // compiled and predicts, in an engine of little memory that must be as it was afterwards.
 import { readFileSync } from "node:fs";
-import { instantiate } from "@assemblyscript/loader";
 import { ConvolithError } from "../src/errors.ts";
 import { fromSafetensors } from "../src/formats/checkpoint.ts";
 import { fromTfjs } from "../src/formats/tfjs/index.ts";
@@ -10,7 +9,7 @@ import { input, loadModel, model, sequential } from "../src/model/build-model.ts
 import type { Model, TrainedModel } from "../src/model/schema.ts";
 import { Network } from "../src/network/network.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { load } from "../src/runtime/wasm.ts";
+import { make } from "../src/runtime/wasm.ts";
 import { adam } from "../src/training/optimizers.ts";
 import { resume } from "../src/training/resume.ts";
 import { exampleOf, factories, TABLE } from "./layer-rows.ts";
@@ -53,9 +52,7 @@ const MOST_WORK = 2 ** 26;
 async function smallEngine(): Promise<Runtime> {
   const bytes = readFileSync("build/simd.wasm");
   const memory = new WebAssembly.Memory({ initial: 1, maximum: PAGES });
-  const { exports } = await instantiate(bytes, { env: { memory } });
-  const whole = await load(bytes);
-  return new Runtime({ ...whole, kernels: exports as unknown as typeof whole.kernels, memory });
+  return new Runtime((await make(bytes, memory)).instance);
 }
 
 /** Compiles what was read, and predicts once where that is little work. */

@@ -8,7 +8,7 @@ import { startWorker } from "../src/runtime/hosts/workers.ts";
 import { Runtime, type RuntimeOptions } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
 import { loadShared, startThreads } from "../src/runtime/thread-pool.ts";
-import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { hasRelaxedSimd, load, make } from "../src/runtime/wasm.ts";
 
 /** A tensor of floats, or of int32 where `data` is an Int32Array. */
 export interface Plain {
@@ -36,6 +36,12 @@ export type Build = (typeof BUILDS)[number];
 
 export function binary(build: Build): Uint8Array<ArrayBuffer> {
   return new Uint8Array(readFileSync(new URL(`../build/${build}.wasm`, import.meta.url)));
+}
+
+/** An engine's parts, with a memory that can grow to so many pages of 64 KiB. */
+export async function limited(pages: number, build: Build = "simd"): Promise<Runtime> {
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: pages });
+  return new Runtime((await make(binary(build), memory)).instance);
 }
 
 /** The worker as the build bundles it. */

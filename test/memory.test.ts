@@ -1,6 +1,5 @@
 import v8 from "node:v8";
 import vm from "node:vm";
-import { instantiate } from "@assemblyscript/loader";
 import { describe, expect, it, vi } from "vitest";
 import { ArgumentError, DisposedError, MemoryError, ShapeError } from "../src/errors.ts";
 import {
@@ -26,7 +25,7 @@ import { ALIGN, BAND, Memory } from "../src/runtime/memory.ts";
 import { Program } from "../src/runtime/program.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { Tensor } from "../src/tensor.ts";
-import { type Build, binary, builds, evaluate } from "./harness.ts";
+import { binary, builds, evaluate, limited } from "./harness.ts";
 import * as oracle from "./oracle.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
 
@@ -36,14 +35,6 @@ const PAGE = 65536;
 function arena(pages = 16, checked = false, heapBase = 100): { wasm: WebAssembly.Memory; memory: Memory } {
   const wasm = new WebAssembly.Memory({ initial: 1, maximum: pages });
   return { wasm, memory: new Memory(wasm, heapBase, checked) };
-}
-
-/** An engine whose memory can grow to so many pages. */
-async function limited(pages: number, build: Build = "simd"): Promise<Runtime> {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: pages });
-  const { exports } = await instantiate(binary(build), { env: { memory } });
-  const unlimited = await load(binary(build));
-  return new Runtime({ ...unlimited, kernels: exports as unknown as typeof unlimited.kernels, memory });
 }
 
 const net = sequential(

@@ -1,4 +1,5 @@
 // Damages files: bytes, and the structure of JSON.
+import { concatBytes } from "../src/formats/bytes.ts";
 import type { Random } from "./random.ts";
 
 type Place = readonly [parent: Record<string, unknown>, key: string];
@@ -226,7 +227,7 @@ export function stringify(value: unknown): string {
 
 /** The bytes with one to four changes. */
 export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
-  let out = join(bytes);
+  let out = concatBytes([bytes]);
   for (let n = 1 + random.below(4); n > 0; n--) {
     const at = random.below(out.length + 1);
     const end = Math.min(out.length, at + random.below(random.pick([2, 9, 65, 1025])));
@@ -235,20 +236,20 @@ export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
         out = out.slice(0, at);
         break;
       case 1:
-        out = join(out.subarray(0, at), out.subarray(end));
+        out = concatBytes([out.subarray(0, at), out.subarray(end)]);
         break;
       case 2:
-        out = join(out.subarray(0, end), out.subarray(at));
+        out = concatBytes([out.subarray(0, end), out.subarray(at)]);
         break;
       case 3:
         out.fill(random.pick([0, 255, 127, 0x7f]), at, end);
         break;
       case 4:
-        out = join(
+        out = concatBytes([
           out.subarray(0, at),
           Uint8Array.from({ length: random.below(20) }, () => random.below(256)),
           out.subarray(at),
-        );
+        ]);
         break;
       default:
         // Beginnings of files say how long they are.
@@ -256,16 +257,6 @@ export function mutateBytes(bytes: Uint8Array, random: Random): Uint8Array {
           out[random.chance(0.3) ? random.below(Math.min(out.length, 16)) : random.below(out.length)] ^=
             1 << random.below(8);
     }
-  }
-  return out;
-}
-
-function join(...pieces: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(pieces.reduce((sum, piece) => sum + piece.length, 0));
-  let at = 0;
-  for (const piece of pieces) {
-    out.set(piece, at);
-    at += piece.length;
   }
   return out;
 }

@@ -1,6 +1,5 @@
 // Wrong calls of layers, models, eager ops, tensors and gradients: each is refused in words that name the argument, what came and
 // what would be right, before anything is computed or kept.
-import { instantiate } from "@assemblyscript/loader";
 import { afterAll, describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
 import {
@@ -37,9 +36,7 @@ import {
   split,
   upsample,
 } from "../src/index.ts";
-import { Runtime } from "../src/runtime/instance.ts";
-import { load } from "../src/runtime/wasm.ts";
-import { binary } from "./harness.ts";
+import { limited } from "./harness.ts";
 import { factories } from "./layer-rows.ts";
 
 const engine = await createEngine();
@@ -1073,14 +1070,6 @@ describe("memory that cannot grow", () => {
     tight.dispose();
   });
 });
-
-/** An engine's parts, with a memory that can grow to so many pages. */
-async function limited(pages: number): Promise<Runtime> {
-  const memory = new WebAssembly.Memory({ initial: 1, maximum: pages });
-  const { exports } = await instantiate(binary("simd"), { env: { memory } });
-  const unlimited = await load(binary("simd"));
-  return new Runtime({ ...unlimited, kernels: exports as unknown as typeof unlimited.kernels, memory });
-}
 
 /** A test for each row: the error, and that nothing is kept. */
 function refuses(rows: readonly Row[]): void {
