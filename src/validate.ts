@@ -29,6 +29,12 @@ export interface Needed {
 export type AnyCheck = ((value: unknown, name: string, where: string) => void) & Partial<Needed>;
 export type AnyChecks = Readonly<Record<string, AnyCheck | true>>;
 
+export type Json = Readonly<Record<string, unknown>>;
+
+/** Whether it is an object, and no list: as foreign JSON is read. */
+export const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
 /** Whether it is an object as `{}` and JSON.parse make them: instances of classes and lists are not. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;

@@ -1,11 +1,11 @@
 // Eager ops that are no layers, defined as layers are: patches and losses.
-import { aCount, aPadding, aPerAxis, aShare } from "../layers/checks.ts";
+import { aCount, aPadding, aPerAxis, LOSS_NUMBERS } from "../layers/checks.ts";
 import { type LayerDefinition, spatialAxes } from "../layers/layer.ts";
 import { perAxis } from "../ops/check.ts";
 import { col2im as col2imOp, im2col as im2colOp } from "../ops/im2col.ts";
 import { LOSSES, type LossKind } from "../ops/loss.ts";
 import type { TensorType } from "../tensor.ts";
-import { aList, aNumberAbove, aWord, needed } from "../validate.ts";
+import { aList, aWord, needed } from "../validate.ts";
 import type { ImageOptions, PatchOptions } from "./eager-conv.ts";
 import type { LossOptions } from "./eager-elementwise.ts";
 
@@ -42,8 +42,7 @@ export const loss = define<LossOptions>("loss", {
   inputs: [2, 2],
   options: {
     kind: needed(aWord(...(Object.keys(LOSSES) as LossKind[])), '"meanSquaredError"'),
-    delta: aNumberAbove(0),
-    labelSmoothing: aShare,
+    ...LOSS_NUMBERS,
   },
   build: (g, { kind, ...params }, inputs) => g.op(LOSSES[kind], inputs, params),
 });

@@ -1,7 +1,7 @@
 // The safetensors format: an 8-byte length, a JSON header, and the values of every tensor, one after the other.
 // https://github.com/huggingface/safetensors#format
 import { ArgumentError, FormatError, UnsupportedError } from "../errors.ts";
-import { describe } from "../validate.ts";
+import { describe, isObject } from "../validate.ts";
 import {
   asBytes,
   bfloat16ToFloat32,
@@ -219,9 +219,6 @@ function checkTiling(entries: readonly TensorEntry[], length: number): void {
       `the tensors end at byte ${end} but the file holds ${length} bytes of values: ${length - end} too many`,
     );
 }
-
-const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 function fail(what: string, cause?: unknown): never {
   throw new FormatError(`safetensors: ${what}`, cause === undefined ? undefined : { cause });

@@ -45,12 +45,8 @@ export class Lowering {
   /** Writes all calls; tells `each` which of the program's calls, from one index to before another, are a node's. */
   write(graph: Graph, each: (node: Node, from: number, to: number) => void = () => {}): void {
     const program = this.#program;
-    // Values that have no place yet need room at some time: what cannot be held is refused before tables are made for it.
-    let largest = 0;
-    for (const { op, outputs } of graph.nodes)
-      for (const edge of outputs)
-        if (!op.alias && !this.#values.has(edge)) largest = Math.max(largest, sizeOf(edge.shape) * 4);
-    if (largest) program.reserve(largest);
+    const room = this.#roomFor(graph);
+    if (room) program.reserve(room);
     for (const node of graph.nodes) {
       const { op, params, inputs, outputs, where } = node;
       const from = program.length;
@@ -76,6 +72,22 @@ export class Lowering {
         program.overlay(outs[0].base, ins[0].base);
       each(node, from, program.length);
     }
+  }
+
+  /**
+   * Bytes of a block without which the graph cannot be placed: its largest value that has no place yet, or all constant filters and
+   * matrices, which take as much packed. What cannot be held is refused before tables are made for it.
+   */
+  #roomFor({ nodes }: Graph): number {
+    let largest = 0;
+    const filters = new Set<Edge>();
+    for (const { op, inputs, outputs } of nodes) {
+      for (const edge of inputs) if (edge.data && edge.shape.length > 1) filters.add(edge);
+      for (const edge of outputs)
+        if (!op.alias && !this.#values.has(edge)) largest = Math.max(largest, sizeOf(edge.shape) * 4);
+    }
+    const packed = [...filters].reduce((sum, { shape }) => sum + sizeOf(shape) * 4, 0);
+    return Math.max(largest, packed);
   }
 
   #make(edge: Edge): Value {

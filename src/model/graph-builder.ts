@@ -77,28 +77,28 @@ export class Builder {
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
   readonly #found = new Map<string, Found>();
-  readonly #make: (found: readonly [key: string, Found]) => [key: string, data: Float32Array];
+  readonly #given: GivenWeights | undefined;
+  readonly #seed: number;
   #weights: Readonly<Record<string, Float32Array>> | undefined;
   /** Bytes of all weights found so far. */
   #bytes = 0;
-  /** Those of filters and matrices, which take as much in a program at least. */
-  filterBytes = 0;
 
   /**
    * With `training`, weights stay variables and layers are built as they are trained. With `read`, constants made of weights are read by it
-   * whenever a program packs them; weights that are neither given nor to be initialised (`"read"`) are known to it alone.
+   * whenever a program packs them.
    */
   constructor(
     model: Model,
     batchSize: number,
-    weights: GivenWeights | "read" | undefined,
+    given: GivenWeights | undefined,
     seed: number,
     training?: Training,
     read?: (name: string) => Float32Array,
   ) {
-    const given = weights === "read" ? undefined : weights;
     this.batchSize = batchSize;
     this.graph.training = training;
+    this.#given = given;
+    this.#seed = seed;
     if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
     if (given !== undefined && !isPlain(given))
       refuse(given, "weights", "compile", "an object of arrays by name, such as net.weights");
@@ -119,10 +119,6 @@ export class Builder {
           `compile: weights hold ${describe(unknown[0])}, which no layer takes (${unknown.length} such)`,
         );
     }
-    this.#make = ([key, { shape, init }]) => [
-      key,
-      given ? new Float32Array(given[key]) : initialize(init, shape, seed, key),
-    ];
     if (training) return;
     for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];
   }
@@ -130,7 +126,7 @@ export class Builder {
   /** Given or initialised when they are first asked for: by then all shapes fit, and linear memory has been taken. */
   get weights(): Readonly<Record<string, Float32Array>> {
     try {
-      this.#weights ??= Object.fromEntries([...this.#found].map(this.#make));
+      this.#weights ??= Object.fromEntries([...this.#found].map((found) => this.#values(...found)));
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new MemoryError(`compile: ${this.#bytes} bytes of weights do not fit: ${cause.message}`, {
@@ -138,6 +134,10 @@ export class Builder {
       });
     }
     return this.#weights;
+  }
+
+  #values(key: string, { shape, init }: Found): [key: string, data: Float32Array] {
+    return [key, this.#given ? new Float32Array(this.#given[key]) : initialize(init, shape, this.#seed, key)];
   }
 
   #layer(
@@ -179,7 +179,6 @@ export class Builder {
     const key = `${layer}.${name}`;
     checkShape(shape, `weight "${name}"`, where);
     this.#bytes += sizeOf(shape) * 4;
-    if (shape.length > 1) this.filterBytes += sizeOf(shape) * 4;
     if (this.#bytes > MAX_MEMORY)
       throw new MemoryError(
         `${where}: with its weight "${name}" ${show(shape)} the weights take ${this.#bytes} bytes, but an engine can hold ${MAX_MEMORY} at most`,

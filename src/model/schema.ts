@@ -1,6 +1,6 @@
 // What a model description is: plain JSON that knows no WebAssembly.
 import { FormatError } from "../errors.ts";
-import { describe } from "../validate.ts";
+import { describe, isObject, type Json } from "../validate.ts";
 
 /** Shape of an input without its batch, channels last; null for sizes resolved when the model is compiled. */
 export type InputShape = readonly (number | null)[];
@@ -124,11 +124,6 @@ function checkNesting(value: unknown, depth: number, where: string): void {
   if (depth === 0) fail(`${where}: its config is nested more than ${MOST.nesting} deep`);
   for (const inner of Object.values(value)) checkNesting(inner, depth - 1, where);
 }
-
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 /** Array.from, as every() skips the holes of a list. */
 const areTexts = (list: readonly unknown[]): boolean =>

@@ -81,8 +81,6 @@ export class Network<Names extends string[] = any> {
     const weights = options.weights ?? given.weights;
     const build = new Builder(this.model, batchSize, weights, seed, undefined, this.#weights.read);
     this.#weights.begin(build, build.weightShapes);
-    // What cannot fit is refused before the work of planning it.
-    runtime.memory.reserve(build.filterBytes, "compile");
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
     if (train) {

@@ -15,31 +15,17 @@ export interface WeightHolder {
 
 export class WeightStore {
   shapes: Readonly<Record<string, Shape>> = {};
-  #holder: WeightHolder;
-
-  constructor() {
-    this.#holder = new Arrays({});
-  }
+  #holder: WeightHolder = new Arrays({ weights: {} });
 
   /** Begins with weights of these shapes, asked for when they are first read; the arrays are the network's own from then on. */
   begin(source: { readonly weights: Weights }, shapes: Readonly<Record<string, Shape>>): void {
     this.shapes = shapes;
-    this.#holder = {
-      weight: (name) => this.#begun(source).weight(name),
-      setWeights: (weights) => this.#begun(source).setWeights(weights),
-    };
+    this.#holder = new Arrays(source);
   }
 
-  #begun(source: { readonly weights: Weights }): Arrays {
-    const arrays = new Arrays(source.weights);
-    this.#holder = arrays;
-    return arrays;
-  }
-
-  /** From here on the weights are there, and their source is let go of. */
+  /** From here on the weights are there, read or not, and their source is let go of. */
   settle(): void {
-    for (const name of this.names.slice(0, 1)) this.read(name);
-    if (!this.names.length) this.#holder = new Arrays({});
+    if (this.#holder instanceof Arrays) this.#holder.settle();
   }
 
   /** From now on another holds the weights. */
@@ -127,7 +113,23 @@ export class WeightStore {
 
 /** Weights as arrays. A change makes another list: what was read before stays. */
 class Arrays implements WeightHolder {
-  constructor(public arrays: Weights) {}
+  #source: { readonly weights: Weights } | undefined;
+  #arrays: Weights = {};
+
+  constructor(source: { readonly weights: Weights }) {
+    this.#source = source;
+  }
+
+  get arrays(): Weights {
+    this.settle();
+    return this.#arrays;
+  }
+
+  /** The source is let go of once it was asked. */
+  settle(): void {
+    if (this.#source) this.#arrays = this.#source.weights;
+    this.#source = undefined;
+  }
 
   weight(name: string): Float32Array {
     return this.arrays[name];
@@ -135,7 +137,7 @@ class Arrays implements WeightHolder {
 
   setWeights(weights: Weights): void {
     const copies = Object.entries(weights).map(([name, data]) => [name, data.slice()]);
-    this.arrays = { ...this.arrays, ...Object.fromEntries(copies) };
+    this.#arrays = { ...this.arrays, ...Object.fromEntries(copies) };
   }
 }
 

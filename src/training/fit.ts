@@ -163,7 +163,8 @@ class Loop {
       signal?.throwIfAborted();
       const { perImage } = batch.samples;
       const accuracy = trainer.target.measuresAccuracy(perImage, metrics);
-      trainer.plan([batch.count], perImage);
+      // All samples at once are planned ahead.
+      if (this.#batches === undefined) trainer.plan([batch.count], perImage);
       if (!this.#begun) this.#begin();
       this.#begun = true;
       const loss = trainer.train(batch, schedule?.(trainer.steps));

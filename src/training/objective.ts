@@ -4,13 +4,7 @@ import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import type { Model } from "../model/schema.ts";
 import { LossTarget } from "../network/loss-target.ts";
-import {
-  createTrainer,
-  type Ends,
-  type Optimizer,
-  TRAIN_OPTIONS,
-  type TrainOptions,
-} from "../network/trainer-interface.ts";
+import { createTrainer, type Ends, type Optimizer, type TrainOptions } from "../network/trainer-interface.ts";
 import { binary } from "../ops/elementwise.ts";
 import {
   checkOptimizer,
@@ -21,7 +15,7 @@ import {
   stepNumbers,
   valueLimit,
 } from "../ops/optimizer.ts";
-import { aNumberFrom, checkOptions, describe } from "../validate.ts";
+import { aNumberFrom, describe } from "../validate.ts";
 
 /** The optimizer without its learning rate and its trainer. */
 function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
@@ -43,7 +37,6 @@ export class Objective {
   readonly #options: TrainOptions;
 
   constructor(model: Model, ends: Ends, options: TrainOptions) {
-    checkOptions("train", options, TRAIN_OPTIONS);
     this.target = new LossTarget(ends, options.loss, "train");
     const names = new Set(model.layers.map((l) => l.name));
     for (const name of options.freeze ?? [])

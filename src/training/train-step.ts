@@ -122,7 +122,7 @@ function trainingGraph(
   const hyper = new Edge(float32([HYPER_NUMBERS]));
   const updates: Edge[] = [];
   const { frozen } = objective;
-  const build = new Builder(model, batchSize, "read", 0, trainingLayers(frozen, counter, updates));
+  const build = new Builder(model, batchSize, undefined, 0, trainingLayers(frozen, counter, updates));
   const { graph, inputs } = build;
   const [scores] = build.outputs;
   const labels = new Edge(objective.target.labelType(scores.shape, perImage));

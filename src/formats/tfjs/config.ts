@@ -1,12 +1,7 @@
 // The config of a Keras layer, read with every value checked. A missing value and null mean the default.
 import { FormatError, UnsupportedError } from "../../errors.ts";
 import type { ActivationConfig } from "../../layers/activation.ts";
-import { describe, MAX_INTEGER } from "../../validate.ts";
-
-export type Json = Readonly<Record<string, unknown>>;
-
-export const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
+import { describe, isObject, type Json, MAX_INTEGER } from "../../validate.ts";
 
 export class Config {
   constructor(

@@ -1,7 +1,6 @@
 // A functional Keras model, read once whatever the number of its calls: its ends, and its layers' calls in order.
 import { FormatError } from "../../errors.ts";
-import { describe } from "../../validate.ts";
-import type { Json } from "./config.ts";
+import { describe, type Json } from "../../validate.ts";
 import { type KerasLayer, MODELS, type Reference, readReferences } from "./topology.ts";
 
 /** An output of a call of a layer. */

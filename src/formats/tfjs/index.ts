@@ -3,9 +3,8 @@
 
 import { ArgumentError, FormatError, UnsupportedError } from "../../errors.ts";
 import type { TrainedModel } from "../../model/schema.ts";
-import { describe } from "../../validate.ts";
+import { describe, isObject, type Json } from "../../validate.ts";
 import { asBytes, otherFormat, textOf } from "../bytes.ts";
-import { isObject, type Json } from "./config.ts";
 import { Importer } from "./importer.ts";
 import { Budget, type TfjsLimits, type TfjsOptions } from "./limits.ts";
 import { type TfjsWeights, WeightFile } from "./weight-file.ts";

@@ -1,9 +1,8 @@
 // The manifest of a TensorFlow.js model: which weights there are, and where they lie in its binary files.
 // Format: tensorflow/tfjs, tfjs-core/src/io/types.ts (WeightsManifestConfig).
 import { FormatError, UnsupportedError } from "../../errors.ts";
-import { describe } from "../../validate.ts";
+import { describe, isObject, type Json } from "../../validate.ts";
 import { bytesOfShape } from "../bytes.ts";
-import { isObject, type Json } from "./config.ts";
 
 /** Bytes of one stored value. */
 const SIZES: Readonly<Record<string, number>> = { float32: 4, int32: 4, bool: 1, uint8: 1 };

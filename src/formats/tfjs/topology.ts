@@ -1,7 +1,6 @@
 // The topology of a Keras model as model.json has it: its layers, their calls, and which outputs each call reads.
 import { FormatError, UnsupportedError } from "../../errors.ts";
-import { describe } from "../../validate.ts";
-import { isObject, type Json } from "./config.ts";
+import { describe, isObject, type Json } from "../../validate.ts";
 
 /** The Keras classes that hold other layers. */
 export const MODELS: readonly string[] = ["Sequential", "Functional", "Model"];
