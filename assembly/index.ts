@@ -46,3 +46,8 @@ export { norm_statistics_f32, running_average_f32 } from "./norm-grad";
 export { cross_entropy_f32, cross_entropy_grad_f32, loss_f32, loss_grad_f32 } from "./loss";
 export { dropout_f32 } from "./dropout";
 export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
+
+// Pictures
+
+export { image_alpha, image_border, image_narrow, image_spread, image_widen } from "./image";
+export { image_gray_f32, image_gray_u8 } from "./image-gray";

@@ -15,6 +15,7 @@ import { dts } from "rollup-plugin-dts";
 
 const ENTRIES = {
   index: "src/index.ts",
+  image: "src/image/index.ts",
   "formats/tfjs": "src/formats/tfjs/index.ts",
   "formats/onnx": "src/formats/onnx/index.ts",
 };
@@ -78,7 +79,9 @@ export function inlineBinary(file, outfile) {
  * exist twice: as they are and, with this at the end of their names, for that host.
  */
 const WORKERD = ".workerd";
-const ON_THE_WAY = [resolve("src/index.ts"), resolve("src/engine/create.ts")];
+const ON_THE_WAY = ["src/index.ts", "src/image/index.ts", "src/image/engine.ts", "src/engine/create.ts", "src/engine/open.ts"].map((file) =>
+  resolve(file),
+);
 
 const hosts = {
   name: "hosts",
@@ -114,7 +117,7 @@ function moduleFile(id) {
 
 export async function writeModules() {
   const bundle = await rollup({
-    input: [...Object.values(ENTRIES), ON_THE_WAY[0] + WORKERD],
+    input: [...Object.values(ENTRIES), ...ON_THE_WAY.slice(0, 2).map((id) => id + WORKERD)],
     plugins: [hosts, typescript, nodeResolve()],
     treeshake: { moduleSideEffects: false },
     onwarn(warning) {

@@ -9,6 +9,7 @@ import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkValues, DTYPES, type DType, type Shape, Tensor } from "../tensor.ts";
 import { oneOf } from "../validate.ts";
+import { BaseEngine, type EngineInfo } from "./base.ts";
 import { col2im, im2col, loss } from "./definitions.ts";
 import { runLayer } from "./eager.ts";
 import type { ActivationOps } from "./eager-activation.ts";
@@ -17,53 +18,18 @@ import type { ElementwiseOps } from "./eager-elementwise.ts";
 import type { PoolOps } from "./eager-pool.ts";
 import type { ShapeOps } from "./eager-shape.ts";
 
-export interface EngineInfo {
-  /** The build that runs: "checked" is the test build, which traps on broken preconditions. */
-  readonly build: "simd" | "relaxed" | "checked";
-  /** Threads at work, the caller among them. */
-  readonly threads: number;
-  /** Why there are fewer threads than asked for; absent when there are not. */
-  readonly fallback?: string;
-}
+export type { EngineInfo };
 
 /** The ops that run at once. Every layer has one of the same name, with the same options: `engine.conv2d(x, w, { stride: 2 })`. */
 export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps {}
 
-class EngineClass {
+class EngineClass extends BaseEngine {
   readonly #runtime: Runtime;
-  readonly #fallback: string | undefined;
 
   /** @internal Use `createEngine`. */
   constructor(runtime: Runtime, fallback?: string) {
+    super(runtime, fallback);
     this.#runtime = runtime;
-    this.#fallback = fallback;
-  }
-
-  /** Which build runs and on how many threads, now: a worker that ends is missing from then on. */
-  get info(): EngineInfo {
-    const { checked, relaxed, executor } = this.#runtime;
-    const build = checked ? "checked" : relaxed ? "relaxed" : "simd";
-    const fallback = [this.#fallback, executor.fallback].filter(Boolean).join("; ");
-    return { build, threads: executor.threads, ...(fallback && { fallback }) };
-  }
-
-  /** Bytes: `live` allocated now, `peak` the most ever, `capacity` held from the host. */
-  get memory(): { readonly live: number; readonly peak: number; readonly capacity: number } {
-    this.#runtime.alive("memory");
-    return this.#runtime.memory.use;
-  }
-
-  get disposed(): boolean {
-    return this.#runtime.disposed;
-  }
-
-  /** Frees the engine's memory, with all tensors and networks. */
-  dispose(): void {
-    this.#runtime.dispose();
-  }
-
-  [Symbol.dispose](): void {
-    this.dispose();
   }
 
   /** Resolves shapes, picks algorithms, packs weights and places every buffer of a network. */
