@@ -1,7 +1,7 @@
 // Images as hosts have them, and how the functions of this folder see them: arrays of pixels to read, and to write.
 
 import { runtimeOf } from "../engine/base.ts";
-import { ArgumentError, ShapeError } from "../errors.ts";
+import { ArgumentError, MemoryError, ShapeError } from "../errors.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Tensor } from "../tensor.ts";
 import { refuse } from "../validate.ts";
@@ -87,7 +87,9 @@ export function readImage(engine: unknown, image: unknown, where: string): Sourc
       const spread = canvas && !layout.float && layout.channels === 1;
       const stored = spread ? { ...layout, channels: 4 } : layout;
       const made =
-        out === undefined ? makeImage(stored, data, canvas) : checkOut(out, stored, data, canvas, where);
+        out === undefined
+          ? makeImage(stored, data, canvas, where)
+          : checkOut(out, stored, data, canvas, where);
       const result = drawable && !layout.float && out === undefined ? () => drawn(made, image) : () => made;
       return { ...stored, spread, values: () => made.data, result };
     },
@@ -133,15 +135,18 @@ const isImageData = (value: unknown): boolean =>
   typeof ImageData === "function" && value instanceof ImageData;
 
 /** A new image: of the layout's type, and for bytes of the same kind of array. */
-function makeImage({ width, height, channels, float }: Layout, like: PixelData, canvas: boolean): Image {
+function makeImage(layout: Layout, like: PixelData, canvas: boolean, where: string): Image {
+  const { width, height, channels, float } = layout;
   const size = width * height * channels;
-  if (canvas && !float) return Object.assign(new ImageData(width, height), { channels });
-  const data = float
-    ? new Float32Array(size)
-    : like instanceof Uint8ClampedArray
-      ? new Uint8ClampedArray(size)
-      : new Uint8Array(size);
-  return { data, width, height, channels };
+  try {
+    if (canvas && !float) return Object.assign(new ImageData(width, height), { channels });
+    const Bytes = like instanceof Uint8ClampedArray ? Uint8ClampedArray : Uint8Array;
+    return { data: float ? new Float32Array(size) : new Bytes(size), width, height, channels };
+  } catch (cause) {
+    throw new MemoryError(`${where}: the result has ${show(layout, float)}, for which there is no memory`, {
+      cause,
+    });
+  }
 }
 
 const show = ({ width, height, channels }: Layout, float: boolean): string =>
