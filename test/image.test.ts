@@ -41,6 +41,14 @@ describe("the kind that comes back", () => {
     expect(asked[7]).toBeCloseTo(0.299 * rgb.data[21] + 0.587 * rgb.data[22] + 0.114 * rgb.data[23], 4);
   });
 
+  it("has bytes for 16 bits, which decoders of PNG give", () => {
+    const made = toGray(engine, { ...rgb, data: Uint16Array.from(rgb.data, (v) => v * 257) });
+    expect(made.data).toBeInstanceOf(Uint8Array);
+    expect(Array.from(made.data)).toEqual(gray(rgb.data, 3));
+    const out = { data: new Uint16Array(20) as never, width: 4, height: 5 };
+    expect(() => toGray(engine, rgb, { out })).toThrow("toGray: out.data is a Uint16Array of 20");
+  });
+
   it("is a tensor for a tensor", () => {
     using x = engine.tensor(rgb.data, [5, 4, 3]);
     using y = toGray(engine, x);
@@ -102,7 +110,7 @@ describe("what is no image is refused in words", () => {
     [bytes, "image is a Uint8Array of 12"],
     [{}, "image is {}"],
     [{ data: [1], width: 1, height: 1 }, "image.data is [1] but must be a Uint8Array"],
-    [{ data: new Uint16Array(4), width: 2, height: 2 }, "image.data is a Uint16Array of 4"],
+    [{ data: new Int16Array(4), width: 2, height: 2 }, "image.data is an Int16Array of 4"],
     [{ data: new Float64Array(4), width: 2, height: 2 }, "image.data is a Float64Array of 4"],
     [{ data: bytes, width: 0, height: 2 }, "image.width is 0 but must be an integer from 1 to 65535"],
     [{ data: bytes, width: 2.5, height: 2 }, "image.width is 2.5"],

@@ -9,7 +9,7 @@ import { type Drawable, drawn, isDrawable, readDrawable } from "./drawable.ts";
 import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
 
 /** What an image may be: pixels in an array (an ImageData, too), a tensor [height, width, channels], or what a browser can draw. */
-export type ImageLike = PixelImage | Tensor | Drawable;
+export type ImageLike = PixelImage<PixelData | Uint16Array> | Tensor | Drawable;
 
 /** An image of the kind that came in. */
 export type Same<I> = I extends Tensor
@@ -17,7 +17,7 @@ export type Same<I> = I extends Tensor
   : I extends { readonly colorSpace: unknown }
     ? I
     : I extends PixelImage<infer D>
-      ? Image<D>
+      ? Image<D extends Uint16Array ? Uint8Array : D>
       : I;
 
 /** A float image for one that came in. */
@@ -155,6 +155,7 @@ const show = ({ width, height, channels }: Layout, float: boolean): string =>
 /** An image to write to: throws unless it has the layout of the result, and an array of its own. */
 function checkOut(out: unknown, layout: Layout, image: PixelData, canvas: boolean, where: string): Image {
   const given = checkPixels(out, "out", where);
+  if (given.data !== (out as Image).data) refuse((out as Image).data, "out.data", where, "bytes or floats");
   const { data } = given;
   const float = data instanceof Float32Array;
   const [has, wants] = [show({ ...given, float }, float), show(layout, layout.float)];

@@ -6,7 +6,8 @@ import { integer, refuse } from "../validate.ts";
 export type PixelData = Uint8Array | Uint8ClampedArray | Float32Array;
 
 /** Pixels row by row, channels last: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. */
-export interface PixelImage<D extends PixelData = PixelData> {
+export interface PixelImage<D extends PixelData | Uint16Array = PixelData> {
+  /** Values of 16 bits, as PNG files may have, are read as bytes: 65535 is 255. */
   readonly data: D;
   readonly width: number;
   readonly height: number;
@@ -22,19 +23,17 @@ export interface Image<D extends PixelData = PixelData> extends PixelImage<D> {
 /** The most pixels across or down. */
 const MAX_SIDE = 65535;
 
+const PLAIN = "an ImageData, { data, width, height }, a Tensor [h, w, c] or a canvas";
+const ARRAYS = "a Uint8Array, a Uint8ClampedArray or a Float32Array";
+
 /** Throws unless it is an object with data, width, height and channels that fit one another. */
 export function checkPixels(image: unknown, name: string, where: string): Image {
   if (typeof image !== "object" || image === null || !("data" in image))
-    return refuse(
-      image,
-      name,
-      where,
-      "an ImageData, { data, width, height }, a Tensor [h, w, c] or a canvas",
-    );
-  const { data, width, height, channels } = image as PixelImage;
+    return refuse(image, name, where, PLAIN);
+  const { data, width, height, channels } = image as PixelImage<PixelData | Uint16Array>;
   const kind = Object.prototype.toString.call(data).slice(8, -1);
-  if (kind !== "Uint8Array" && kind !== "Uint8ClampedArray" && kind !== "Float32Array")
-    return refuse(data, `${name}.data`, where, "a Uint8Array, a Uint8ClampedArray or a Float32Array");
+  if (!["Uint8Array", "Uint8ClampedArray", "Float32Array", "Uint16Array"].includes(kind))
+    return refuse(data, `${name}.data`, where, ARRAYS);
   integer(width, `${name}.width`, where, 1, MAX_SIDE);
   integer(height, `${name}.height`, where, 1, MAX_SIDE);
   if (channels !== undefined) integer(channels, `${name}.channels`, where, 1, 4);
@@ -46,5 +45,6 @@ export function checkPixels(image: unknown, name: string, where: string): Image 
       `${where}: ${name}.data has ${data.length} values, but ${width} x ${height} pixels${of} need ${wanted}`,
     );
   }
-  return { data, width, height, channels: each };
+  const values = kind === "Uint16Array" ? Uint8Array.from(data, (v) => Math.round(v / 257)) : data;
+  return { data: values as PixelData, width, height, channels: each };
 }
