@@ -2,7 +2,8 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { asNumbers, type Check, refuse } from "../validate.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
-import { type Filter, fitsIntegers, type Line, limits, type Tap } from "./taps.ts";
+import { fitsIntegers } from "./stage.ts";
+import { type Filter, type Line, limits, type Tap } from "./taps.ts";
 
 /** Rows of weights. */
 export type Kernel = readonly (readonly number[])[];
