@@ -11,6 +11,7 @@ import {
   pairTaps,
   productLimits,
   type Sum,
+  type Tap,
   upload,
 } from "./taps.ts";
 
@@ -64,15 +65,11 @@ export function makeStage(scratch: Scratch, filter: Filter, rows: Rows): Stage {
   }
   const { width, channels, pitch, float } = rows;
   const { bias, integers } = filter;
-  const alpha = hasAlpha(channels);
-  const all =
-    alpha && !weights.some(({ y, x }) => y === 0 && x === 0)
-      ? [...weights, { y: 0, x: 0, weight: 0 }]
-      : weights;
+  const triples = channels === 4 && !integers && !float && triplesOf(weights);
   const size = integers ? 1 : 4;
   const table = upload(scratch, channels, {
     type: integers ? "i16" : "f32",
-    taps: all.map(({ y, x, weight }) => ({
+    taps: (triples || withCentre(weights, channels)).map(({ y, x, weight }) => ({
       offset: y * pitch + x * channels * size,
       weights: [weight],
       alpha: [y === 0 && x === 0 ? 2 ** (integers?.shift ?? 0) : 0],
@@ -80,13 +77,33 @@ export function makeStage(scratch: Scratch, filter: Filter, rows: Rows): Stage {
     start: [bias, 0],
     ...integers,
   });
-  const name = integers ? "image_filter_u8" : float ? "image_filter_f32" : "image_filter_f32_u8";
+  const floats = float ? "image_filter_f32" : triples ? "image_triples_f32_u8" : "image_filter_f32_u8";
+  const name = integers ? "image_filter_u8" : floats;
   return {
     run(out, outPitch, input, inPitch, count) {
       run(scratch.runtime, name, count, out, input, table, outPitch, inPitch, width * channels);
     },
   };
 }
+
+/** Alpha needs the centre. */
+const withCentre = (taps: readonly Tap[], channels: number): readonly Tap[] =>
+  hasAlpha(channels) && !taps.some(({ y, x }) => y === 0 && x === 0)
+    ? [...taps, { y: 0, x: 0, weight: 0 }]
+    : taps;
+
+/** All three taps of every row of a window of three columns, the centre's among them; undefined where that is a detour. */
+function triplesOf(taps: readonly Tap[]): readonly Tap[] | undefined {
+  if (taps.some(({ x }) => Math.abs(x) > 1)) return undefined;
+  const rows = [...new Set([0, ...taps.map(({ y }) => y)])];
+  const all = rows.flatMap((y) =>
+    [-1, 0, 1].map((x) => ({ y, x, weight: taps.find((tap) => tap.y === y && tap.x === x)?.weight ?? 0 })),
+  );
+  return all.length <= taps.length * MOST_EMPTY ? all : undefined;
+}
+
+/** Three taps side by side cost what two others do. */
+const MOST_EMPTY = 1.4;
 
 /** Bytes of the rows between two passes: they are made and read again while they are in cache. */
 const GROUP_BYTES = 96 * 1024;
