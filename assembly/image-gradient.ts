@@ -6,6 +6,7 @@
 //   g h i  x - 1, x, x + 1
 //
 // |dx| + |dy| of an aperture of 7 (over 16) is at most 20,400, of 5 at most 24,480, of 3 at most 2,040: 16 bits hold it.
+import { madd, splat } from "./simd";
 
 /** The derivatives squared and added, of four pixels. */
 // @ts-ignore: decorator
@@ -203,6 +204,102 @@ export function image_taps_column_i16(
       low = i32x4.add(i32x4.add(low, half), v128.and(i32x4.shr_s(low, shift), one));
       high = i32x4.add(i32x4.add(high, half), v128.and(i32x4.shr_s(high, shift), one));
       v128.store(q + i, i16x8.narrow_i32x4_s(i32x4.shr_s(low, shift), i32x4.shr_s(high, shift)));
+    }
+  }
+}
+
+/**
+ * out = scale * (columns * rows) + bias, bytes to floats: rows of `c` channels, filtered down by the first three of `taps` (six of i16)
+ * and across by the others; the scale and the bias, two of f32, follow 16 bytes after. Sums must fit 16 bits. `input` is the row above
+ * the first to make; a pixel is readable left and right. `scratch` has rows of i16 with 8 values to the left.
+ */
+export function image_separable3_u8(
+  out: usize,
+  input: usize,
+  scratch: usize,
+  taps: usize,
+  outPitch: i32,
+  inPitch: i32,
+  scratchPitch: i32,
+  c: i32,
+  n: i32,
+  from: i32,
+  to: i32,
+): void {
+  const k0 = v128.load16_splat(taps);
+  const k1 = v128.load16_splat(taps, 2);
+  const k2 = v128.load16_splat(taps, 4);
+  const r0 = v128.load16_splat(taps, 6);
+  const r1 = v128.load16_splat(taps, 8);
+  const r2 = v128.load16_splat(taps, 10);
+  const scale = splat(taps + 16);
+  const bias = splat(taps + 20);
+  const step = <usize>c << 1;
+  for (let y = from; y < to; y++) {
+    let p = input + <usize>y * inPitch - 8;
+    const row = scratch + <usize>y * scratchPitch;
+    for (let i = -8; i < n + 8; i += 8, p += 8) {
+      const a = i16x8.mul(v128.load_ext<u8>(p), k0);
+      const b = i16x8.mul(v128.load_ext<u8>(p + inPitch), k1);
+      const d = i16x8.mul(v128.load_ext<u8>(p + 2 * inPitch), k2);
+      v128.store(row + (i << 1), i16x8.add(i16x8.add(a, b), d));
+    }
+    let q = out + <usize>y * outPitch;
+    for (let s = row; s < row + (n << 1); s += 16, q += 32) {
+      const a = i16x8.mul(v128.load(s - step), r0);
+      const b = i16x8.mul(v128.load(s), r1);
+      const d = i16x8.mul(v128.load(s + step), r2);
+      const x = i16x8.add(i16x8.add(a, b), d);
+      const low = f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_s(x));
+      const high = f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_s(x));
+      v128.store(q, madd(low, scale, bias));
+      v128.store(q, madd(high, scale, bias), 16);
+    }
+  }
+}
+
+/** tan(π/8), π/4, π/2, π, and the polynomial of atan(x)/x in x² for |x| <= tan(π/8): Cephes' atanf (S. Moshier), error below 2e-7. */
+const ATAN: usize = memory.data<f32>([
+  0.41421356, 0.78539816, 1.57079633, 3.14159265, 8.05374449538e-2, -1.38776856032e-1, 1.99777106478e-1,
+  -3.33329491539e-1,
+]);
+
+/** magnitude = sqrt(dx² + dy²) and angle = atan2(dy, dx) in radians, 0 where both are. */
+export function image_polar_f32(
+  magnitude: usize,
+  angle: usize,
+  dx: usize,
+  dy: usize,
+  outPitch: i32,
+  inPitch: i32,
+  n: i32,
+  from: i32,
+  to: i32,
+): void {
+  const sign = i32x4.shl(i32x4.splat(i32(n > 0)), 31);
+  const zero = f32x4.splat(0);
+  for (let y = from; y < to; y++) {
+    for (let i: usize = 0; i < <usize>n << 2; i += 16) {
+      const x = v128.load(dx + <usize>y * inPitch + i);
+      const v = v128.load(dy + <usize>y * inPitch + i);
+      v128.store(magnitude + <usize>y * outPitch + i, f32x4.sqrt(madd(x, x, f32x4.mul(v, v))));
+      const a = f32x4.abs(x);
+      const b = f32x4.abs(v);
+      const small = f32x4.min(a, b);
+      const large = f32x4.max(a, b);
+      // atan(t) = π/4 + atan((t - 1) / (t + 1)), t = small / large.
+      const far = f32x4.gt(small, f32x4.mul(large, splat(ATAN)));
+      const up = v128.bitselect(f32x4.sub(small, large), small, far);
+      const down = v128.bitselect(f32x4.add(small, large), large, far);
+      const t = v128.andnot(f32x4.div(up, down), f32x4.eq(down, zero));
+      const z = f32x4.mul(t, t);
+      let p = madd(z, splat(ATAN + 16), splat(ATAN + 20));
+      p = madd(p, z, splat(ATAN + 24));
+      p = madd(p, z, splat(ATAN + 28));
+      p = f32x4.add(madd(f32x4.mul(p, z), t, t), v128.and(far, splat(ATAN + 4)));
+      p = v128.bitselect(f32x4.sub(splat(ATAN + 8), p), p, f32x4.gt(b, a));
+      p = v128.bitselect(f32x4.sub(splat(ATAN + 12), p), p, i32x4.shr_s(x, 31));
+      v128.store(angle + <usize>y * outPitch + i, v128.bitselect(v, p, sign));
     }
   }
 }

@@ -52,4 +52,5 @@ export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
 export { image_alpha, image_border, image_narrow, image_spread, image_widen } from "./image";
 export { image_gray_f32, image_gray_u8 } from "./image-gray";
 export { image_magnitude_i16, image_sobel_u8, image_taps_column_i16, image_taps_row_u8 } from "./image-gradient";
+export { image_polar_f32, image_separable3_u8 } from "./image-gradient";
 export { image_canny_edges, image_canny_thin, image_canny_thin_squares, image_canny_trace } from "./image-canny";
