@@ -224,14 +224,13 @@ export class Feed {
     }
     const count = to - from;
     const place = band.row(slot);
-    if (raw !== band)
-      run(runtime, "image_widen", count, place, raw.row(slot), band.pitch, raw.pitch, n);
+    if (raw !== band) run(runtime, "image_widen", count, place, raw.row(slot), band.pitch, raw.pitch, n);
     if (this.#border.count)
       run(
         runtime,
         "image_border",
         count,
-        ...[place, this.#border.table, band.pitch, channels * band.size, this.#border.count] as const,
+        ...([place, this.#border.table, band.pitch, channels * band.size, this.#border.count] as const),
       );
   }
 }
@@ -279,11 +278,29 @@ export class Drain {
     let band = this.#band;
     if (this.#bytes) {
       const n = spread ? width : width * channels;
-      run(runtime, "image_narrow", count, this.#bytes.address, band.address, this.#bytes.pitch, band.pitch, n);
+      run(
+        runtime,
+        "image_narrow",
+        count,
+        this.#bytes.address,
+        band.address,
+        this.#bytes.pitch,
+        band.pitch,
+        n,
+      );
       band = this.#bytes;
     }
     if (this.#spread) {
-      run(runtime, "image_spread", count, this.#spread.address, band.address, this.#spread.pitch, band.pitch, width);
+      run(
+        runtime,
+        "image_spread",
+        count,
+        this.#spread.address,
+        band.address,
+        this.#spread.pitch,
+        band.pitch,
+        width,
+      );
       band = this.#spread;
     }
     const values = this.#target.values();
