@@ -1,6 +1,7 @@
 // Public names of `convolith/image`.
 
 export type { EngineOptions } from "../engine/open.ts";
+export { canny, type CannyOptions } from "./canny.ts";
 export type { BorderMode } from "./band.ts";
 export { type GaussianOptions, gaussianBlur, type UnsharpOptions, unsharpMask } from "./blur.ts";
 export { type BoxOptions, boxBlur } from "./box.ts";
