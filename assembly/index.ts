@@ -51,3 +51,5 @@ export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
 
 export { image_alpha, image_border, image_narrow, image_spread, image_widen } from "./image";
 export { image_gray_f32, image_gray_u8 } from "./image-gray";
+export { image_half_u8, image_linear_pixels_u8, image_linear_rows_u8 } from "./image-resize";
+export { image_mix_pixels_f32, image_mix_rows_f32, image_mix_rows_u8, image_pick_pixels } from "./image-resize";
