@@ -54,3 +54,5 @@ export { image_gray_f32, image_gray_u8 } from "./image-gray";
 export { image_magnitude_i16, image_sobel_u8, image_taps_column_i16, image_taps_row_u8 } from "./image-gradient";
 export { image_polar_f32, image_separable3_u8 } from "./image-gradient";
 export { image_canny_edges, image_canny_thin, image_canny_thin_squares, image_canny_trace } from "./image-canny";
+export { image_median_small } from "./image-median";
+export { image_median_f32, image_median_u8 } from "./image-median-large";
