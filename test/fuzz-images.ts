@@ -292,7 +292,7 @@ const GENERATORS: Readonly<Record<string, (d: Draw) => Call>> = {
   canny(d) {
     const low = d.value(() => d.pick([0, 20, 50.5, 100, 300]));
     const high = d.value(() => d.pick([10, 60, 150, 400.25]));
-    const aperture = d.value(() => d.pick([3, 5, 7]));
+    const aperture = d.value(() => d.pick([3, 5, 7] as const));
     const l2 = d.value(() => d.chance(0.5));
     return {
       name: "canny",

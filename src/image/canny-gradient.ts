@@ -47,7 +47,8 @@ export class GradientStrips {
     const { width, height } = source;
     const size = l2 ? 4 : 2;
     const radius = aperture >> 1;
-    const rowBytes = 2 * bandPitch(width, 2) + bandPitch(width, size, 1, BEYOND) + bandPitch(width, 1, radius, radius);
+    const rowBytes =
+      2 * bandPitch(width, 2) + bandPitch(width, size, 1, BEYOND) + bandPitch(width, 1, radius, radius);
     this.#source = source;
     this.#scratch = scratch;
     this.#squares = l2 ? 1 : 0;
@@ -114,7 +115,18 @@ export class GradientStrips {
       [y, smooth, derivative],
     ]) {
       const all = count + 2 * radius;
-      run(runtime, "image_taps_row_u8", all, rows.address, input - radius, across, rows.pitch, pitch, window, width);
+      run(
+        runtime,
+        "image_taps_row_u8",
+        all,
+        rows.address,
+        input - radius,
+        across,
+        rows.pitch,
+        pitch,
+        window,
+        width,
+      );
       run(
         runtime,
         "image_taps_column_i16",

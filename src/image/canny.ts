@@ -1,10 +1,20 @@
 // Canny's edges.
-import { aFlag, aNumberAbove, aNumberFrom, anInteger, type Check, type Checks, checkOptions, refuse } from "../validate.ts";
+import {
+  aFlag,
+  aNumberAbove,
+  aNumberFrom,
+  anInteger,
+  type Check,
+  type Checks,
+  checkOptions,
+  refuse,
+} from "../validate.ts";
 import { Band, Drain, produce, run, type Scratch } from "./band.ts";
 import { type Aperture, GradientStrips } from "./canny-gradient.ts";
 import type { ImageEngine } from "./engine.ts";
 import { toGray } from "./gray.ts";
-import { type Image, type ImageLike, readImage, type Same, type Source, type Target } from "./image.ts";
+import { type ImageLike, readImage, type Same, type Source, type Target } from "./image.ts";
+import type { Image } from "./pixels.ts";
 
 export interface CannyOptions<I = ImageLike> {
   readonly low?: number;
@@ -37,7 +47,11 @@ export interface Thresholds {
 }
 
 /** Thresholds as whole numbers, as magnitudes are compared with: see GradientStrips. */
-export function wholeThresholds({ low, high }: Thresholds, aperture: Aperture, l2: boolean): [number, number] {
+export function wholeThresholds(
+  { low, high }: Thresholds,
+  aperture: Aperture,
+  l2: boolean,
+): [number, number] {
   const scale = aperture === 7 ? 1 / 16 : 1;
   const [a, b] = low < high ? [low, high] : [high, low];
   const whole = (t: number): number => {
