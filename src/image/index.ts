@@ -3,13 +3,10 @@
 // The engine, and images
 
 export type { EngineOptions } from "../engine/open.ts";
-export { canny, type CannyOptions } from "./canny.ts";
-export { sobel, type SobelOptions } from "./gradient.ts";
 export type { BorderMode } from "./band.ts";
 export type { Drawable } from "./drawable.ts";
 export { createImageEngine, type ImageEngine } from "./engine.ts";
 export type { Floats, ImageLike, OutputOptions, Same } from "./image.ts";
-export { type MedianOptions, medianBlur } from "./median.ts";
 export type { Image, PixelData, PixelImage } from "./pixels.ts";
 
 // Kernels of the textbook, as plain arrays
@@ -30,7 +27,9 @@ export {
   type SeparableOptions,
   separableFilter,
 } from "./filter.ts";
+export { sobel, type SobelOptions } from "./gradient.ts";
 export { type GrayOptions, toGray } from "./gray.ts";
+export { type MedianOptions, medianBlur } from "./median.ts";
 export type { FilterBorder } from "./rows.ts";
 export type { Pair } from "./window.ts";
 
