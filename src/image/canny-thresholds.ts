@@ -40,7 +40,7 @@ export function chooseThresholds(
 
 /** How many pixels have which magnitude, as an integer. */
 function histogram(source: Source, aperture: Aperture, l2: boolean): number[] {
-  const { width, height, runtime } = source;
+  const { width, height } = source;
   const counts: number[] = [];
   const scratch = new Scratch(source);
   try {
@@ -49,9 +49,11 @@ function histogram(source: Source, aperture: Aperture, l2: boolean): number[] {
     for (let y = 0; y < height; y += rows) {
       const count = Math.min(rows, height - y);
       gradient.load(y, count);
-      const { buffer } = runtime.memory.ints;
+      const { buffer } = scratch.bytes;
       for (let i = 1; i <= count; i++) {
-        const values = new (l2 ? Int32Array : Int16Array)(buffer, magnitude.row(i), width);
+        const values = l2
+          ? new Int32Array(buffer, magnitude.row(i), width)
+          : new Int16Array(buffer, magnitude.row(i), width);
         for (const value of values) {
           const m = l2 ? Math.floor(Math.sqrt(value)) : value;
           counts[m] = (counts[m] ?? 0) + 1;

@@ -53,7 +53,7 @@ export const CANNY: Checks<CannyOptions> = {
   high: aNumberFrom(0),
   sigma(value, name, where) {
     aNumberAbove(0)(value, name, where);
-    if (value > MAX_SIGMA) refuse(value, name, where, `at most ${MAX_SIGMA}`);
+    if ((value as number) > MAX_SIGMA) refuse(value, name, where, `at most ${MAX_SIGMA}`);
   },
   size: aSize,
   aperture: anAperture,
