@@ -27,7 +27,17 @@ export {
   type SeparableOptions,
   separableFilter,
 } from "./filter.ts";
+export {
+  type DerivativeOptions,
+  type LaplacianOptions,
+  laplacian,
+  type ScharrOptions,
+  scharr,
+  type SobelOptions,
+  sobel,
+} from "./derivative.ts";
 export { type GrayOptions, toGray } from "./gray.ts";
+export { type MedianOptions, medianBlur } from "./median.ts";
 export type { FilterBorder } from "./rows.ts";
 export type { Pair } from "./window.ts";
 
