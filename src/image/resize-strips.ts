@@ -135,14 +135,17 @@ export const mixBytes =
     const limit = loadedRows(Math.max(bandPitch(width * channels, 1), bandPitch(n, 2)), source);
     const loaded = new Band(scratch, limit, width * channels, 1);
     const mixed = new Band(scratch, limit, n, 2);
-    const table = new Int32Array(2 * target.width);
+    // Kernels may read four more.
+    const offsets = new Int32Array(target.width + 4);
+    const weights = new Int32Array(target.width + 4);
     for (let i = 0; i < target.width; i++) {
       // Beyond the outer centres there is only the outer pixel.
       const inside = x.at[i] >= 0 && x.at[i] < width - 1;
       const [a, b] = fixed(inside ? x.t[i] : 0);
-      table.set([Math.max(0, x.at[i]) * channels, a | (b << 16)], 2 * i);
+      offsets[i] = Math.max(0, x.at[i]) * channels;
+      weights[i] = a | (b << 16);
     }
-    const pixels = scratch.upload(table);
+    const pixels = [scratch.upload(offsets), scratch.upload(weights)] as const;
     const rowTable = scratch.allocate(16 * most);
     const drain = new Drain(scratch, target, { rows: most, float: false });
     // Beyond the outer rows both are the outer row, each with its weight: products are rounded down one by one.
@@ -158,7 +161,7 @@ export const mixBytes =
         ...([
           mixed.address,
           loaded.address,
-          pixels,
+          ...pixels,
           mixed.pitch,
           loaded.pitch,
           channels,
