@@ -146,11 +146,11 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
   };
 }
 
-const isImageData = (value: unknown): boolean =>
+export const isImageData = (value: unknown): boolean =>
   typeof ImageData === "function" && value instanceof ImageData;
 
 /** A new image: of the layout's type, and for bytes of the same kind of array. */
-function makeImage({ width, height, channels, float }: Layout, like: PixelData, canvas: boolean): Image {
+export function makeImage({ width, height, channels, float }: Layout, like: PixelData, canvas: boolean): Image {
   const size = width * height * channels;
   if (canvas && !float) return Object.assign(new ImageData(width, height), { channels });
   const data = float
