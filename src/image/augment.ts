@@ -14,7 +14,8 @@ import {
 } from "../validate.ts";
 import { type BorderMode, borderIndex } from "./band.ts";
 import { crop, type FlipAxis, flip, pad } from "./geometry.ts";
-import { checkPixels, hasAlpha, type Image, makeImage, type PixelData, type PixelImage } from "./image.ts";
+import { hasAlpha, makeImage } from "./image.ts";
+import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
 import { type Random, randomOf } from "./random.ts";
 
 /** One change: makes an image out of another, with numbers of its own. Functions of one's own are welcome, if they leave the given image as it is. */
@@ -194,7 +195,7 @@ function rotated(image: Image, angle: number, border: BorderMode): PixelImage {
 function changed(image: Image, fill: (out: Uint8ClampedArray | Float32Array) => void): Image {
   const { data } = image;
   const float = data instanceof Float32Array;
-  const made = makeImage({ ...image, float }, data, false);
+  const made = makeImage({ ...image, float }, data, false, "augment");
   fill(made.data instanceof Uint8Array ? new Uint8ClampedArray(made.data.buffer) : made.data);
   return made;
 }

@@ -16,16 +16,8 @@ import {
   refuse,
 } from "../validate.ts";
 import type { ImageEngine } from "./engine.ts";
-import {
-  checkPixels,
-  type Floats,
-  hasAlpha,
-  type Image,
-  type ImageLike,
-  type PixelData,
-  type PixelImage,
-  readImage,
-} from "./image.ts";
+import { type Floats, hasAlpha, type ImageLike, readImage } from "./image.ts";
+import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
 
 /** What 0 and 255 of an image become. */
 export type ValueRange = "0..1" | "-1..1" | "0..255";

@@ -4,7 +4,8 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
 import { aWord, type Check, type Checks, checkOptions, finite, refuse } from "../validate.ts";
 import type { PlainImage } from "./geometry.ts";
-import { checkPixels, hasAlpha, type Image, type PixelData } from "./image.ts";
+import { hasAlpha } from "./image.ts";
+import { checkPixels, type Image, type PixelData } from "./pixels.ts";
 
 /**
  * Colours at equal distances, mixed between: viridis and magma of matplotlib (van der Walt and Smith 2015, CC0), the diverging "coolwarm" of

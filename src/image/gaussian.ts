@@ -1,8 +1,11 @@
-// Gaussian windows.
-import { finite, integer, refuse } from "../validate.ts";
+// Weights of Gaussian filters.
+import { finite, integer } from "../validate.ts";
 
-/** OpenCV's binomial windows for small sizes without a sigma. */
-const FIXED: Readonly<Record<number, readonly number[]>> = {
+/** The longest side of a kernel. */
+export const MAX_KERNEL = 65535;
+
+/** OpenCV's weights of small sizes where no sigma is given: binomials, for 7 something near. */
+const SMALL: Readonly<Record<number, readonly number[]>> = {
   1: [1],
   3: [0.25, 0.5, 0.25],
   5: [0.0625, 0.25, 0.375, 0.25, 0.0625],
@@ -10,17 +13,43 @@ const FIXED: Readonly<Record<number, readonly number[]>> = {
 };
 
 /**
- * exp(−x² / 2σ²) for the distances x from the middle, divided by their sum: OpenCV's getGaussianKernel. Where sigma is absent or not above 0,
- * sizes 1, 3, 5 and 7 have fixed values, and others sigma = 0.3 ((size − 1) / 2 − 1) + 0.8. Throws ArgumentError unless size is odd.
+ * The `size` weights exp(-(i - (size - 1) / 2)^2 / (2 sigma^2)), divided by their sum: OpenCV's getGaussianKernel. Where sigma is 0 or
+ * not given it is 0.3 ((size - 1) / 2 - 1) + 0.8, and sizes 1, 3, 5 and 7 have fixed weights: [1 2 1] / 4, [1 4 6 4 1] / 16.
+ * Throws ArgumentError unless size is a positive integer and sigma a number of at least 0.
  */
 export function gaussian1d(size: number, sigma = 0): number[] {
-  integer(size, "size", "gaussian1d", 1, 65535);
-  if (size % 2 === 0) refuse(size, "size", "gaussian1d", `odd, such as ${size - 1} or ${size + 1}`);
+  integer(size, "size", "gaussian1d", 1, MAX_KERNEL);
   finite(sigma, "sigma", "gaussian1d");
-  if (sigma <= 0 && size in FIXED) return [...FIXED[size]];
-  const spread = sigma > 0 ? sigma : 0.15 * size + 0.35;
-  const half = (size - 1) / 2;
-  const values = Array.from({ length: size }, (_, i) => Math.exp(-0.5 * ((i - half) / spread) ** 2));
-  const sum = values.reduce((a, b) => a + b, 0);
-  return values.map((value) => value / sum);
+  if (sigma <= 0 && SMALL[size]) return [...SMALL[size]];
+  const s = sigma > 0 ? sigma : 0.3 * ((size - 1) / 2 - 1) + 0.8;
+  const weights = Array.from({ length: size }, (_, i) => Math.exp((i - (size - 1) / 2) ** 2 / (-2 * s * s)));
+  const sum = weights.reduce((a, b) => a + b, 0);
+  return weights.map((w) => w / sum);
+}
+
+/**
+ * An odd number of such weights in 256ths, as integers that sum to 256: OpenCV's for bytes. Rounding errors are carried on from the outside to the
+ * centre, which takes what is left.
+ */
+export function gaussianIntegers(size: number, sigma: number): number[] {
+  const weights = gaussian1d(size, sigma);
+  const middle = (size - 1) / 2;
+  let error = 0;
+  let left = 256;
+  for (let i = 0; i < middle; i++) {
+    const wanted = weights[i] * 256 + error;
+    const whole = roundEven(wanted);
+    error = wanted - whole;
+    left -= 2 * whole;
+    weights[i] = whole;
+    weights[size - 1 - i] = whole;
+  }
+  weights[middle] = left;
+  return weights;
+}
+
+/** The nearest integer; of two, the even one. */
+export function roundEven(x: number): number {
+  const low = Math.floor(x);
+  return x - low === 0.5 ? low + (low & 1) : Math.round(x);
 }

@@ -12,15 +12,8 @@ import {
   refuse,
 } from "../validate.ts";
 import { type BorderMode, borderIndex } from "./band.ts";
-import {
-  checkPixels,
-  type Image,
-  isImageData,
-  makeImage,
-  type PixelData,
-  type PixelImage,
-  type Same,
-} from "./image.ts";
+import { isImageData, makeImage, type Same } from "./image.ts";
+import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
 
 /** Images these functions take: pixels in an array (an ImageData, too), or a tensor [height, width, channels]. */
 export type PlainImage = PixelImage | Tensor;
@@ -58,7 +51,7 @@ function moved<I extends PlainImage>(image: I, where: string, placesOf: (size: I
   const { data, channels } = pixels;
   const places = placesOf(pixels);
   const size = { width: places.columns.length, height: places.rows.length, channels };
-  const made = makeImage({ ...size, float: data instanceof Float32Array }, data, isImageData(image));
+  const made = makeImage({ ...size, float: data instanceof Float32Array }, data, isImageData(image), where);
   copy(pixels, made.data, places);
   return made as Same<I>;
 }

@@ -1,6 +1,55 @@
 // Public names of `convolith/image`.
 
+// The engine, and images
+
 export type { EngineOptions } from "../engine/open.ts";
+export type { BorderMode } from "./band.ts";
+export type { Drawable } from "./drawable.ts";
+export { createImageEngine, type ImageEngine } from "./engine.ts";
+export type { Floats, ImageLike, OutputOptions, Same } from "./image.ts";
+export type { Image, PixelData, PixelImage } from "./pixels.ts";
+
+// Kernels of the textbook, as plain arrays
+
+export { gaussian1d } from "./gaussian.ts";
+export { KERNELS, type KernelEntry, type TextbookKernel } from "./kernel-list.ts";
+export * from "./kernels.ts";
+
+// Filters
+
+export { type GaussianOptions, gaussianBlur, type UnsharpOptions, unsharpMask } from "./blur.ts";
+export { type BoxOptions, boxBlur } from "./box.ts";
+export { type CannyOptions, canny } from "./canny.ts";
+export {
+  type FilterOptions,
+  type FiltersOptions,
+  filter2d,
+  type SeparableOptions,
+  separableFilter,
+} from "./filter.ts";
+export { type GrayOptions, toGray } from "./gray.ts";
+export type { FilterBorder } from "./rows.ts";
+export type { Pair } from "./window.ts";
+
+// Size and place
+
+export {
+  type CropOptions,
+  crop,
+  type FlipAxis,
+  type FlipOptions,
+  flip,
+  type PadOptions,
+  type PlainImage,
+  pad,
+  type Rotate90Options,
+  rotate90,
+} from "./geometry.ts";
+export { type ResizeOptions, resize } from "./resize.ts";
+export type { ResizeMethod } from "./resize-tables.ts";
+
+// For networks
+
 export {
   type Augmentation,
   type Augmenter,
@@ -18,7 +67,6 @@ export {
   randomFlip,
   randomRotation,
 } from "./augment.ts";
-export type { BorderMode } from "./band.ts";
 export {
   type BatchLayout,
   type BatchOptions,
@@ -33,27 +81,9 @@ export {
   toTensor,
   type ValueRange,
 } from "./batch.ts";
-export { type ColorMapName, type ColorMapOptions, colorMap, type DisplayRange } from "./colormap.ts";
-export type { Drawable } from "./drawable.ts";
-export { createImageEngine, type ImageEngine } from "./engine.ts";
-export { gaussian1d } from "./gaussian.ts";
-export {
-  type CropOptions,
-  crop,
-  type FlipAxis,
-  type FlipOptions,
-  flip,
-  type PadOptions,
-  type PlainImage,
-  pad,
-  type Rotate90Options,
-  rotate90,
-} from "./geometry.ts";
-export { type GrayOptions, toGray } from "./gray.ts";
-export type { Floats, Image, ImageLike, OutputOptions, PixelData, PixelImage, Same } from "./image.ts";
-export { KERNELS, type KernelEntry, type TextbookKernel } from "./kernel-list.ts";
-export * from "./kernels.ts";
-export { type Color, type MontageOptions, montage } from "./montage.ts";
 export type { Random } from "./random.ts";
-export { type ResizeOptions, resize } from "./resize.ts";
-export type { ResizeMethod } from "./resize-tables.ts";
+
+// To look at
+
+export { type ColorMapName, type ColorMapOptions, colorMap, type DisplayRange } from "./colormap.ts";
+export { type Color, type MontageOptions, montage } from "./montage.ts";

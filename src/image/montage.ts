@@ -22,8 +22,9 @@ import {
 } from "./colormap.ts";
 import { drawText, GLYPH_HEIGHT, textWidth } from "./font.ts";
 import type { PlainImage } from "./geometry.ts";
-import { hasAlpha, type Image } from "./image.ts";
+import { hasAlpha } from "./image.ts";
 import type { Kernel } from "./kernels.ts";
+import type { Image } from "./pixels.ts";
 
 /** RGB bytes, or one number for gray. */
 export type Color = number | readonly [red: number, green: number, blue: number];

@@ -1,6 +1,7 @@
 // Images of another size, in strips of rows to make. Rows are mixed first, then pixels: where an image shrinks, few rows are left then.
 // Of the source only rows that have a weight are copied in.
 import { Band, bandPitch, Drain, run, type Scratch, stripRows } from "./band.ts";
+import { roundEven } from "./gaussian.ts";
 import type { Source, Target } from "./image.ts";
 import { type AxisTable, nearestPixels, type Positions } from "./resize-tables.ts";
 
@@ -118,11 +119,6 @@ const ONE = 2048;
 /** Weights of both pixels: rounded to the nearest, ties to even. */
 function fixed(t: number): readonly [number, number] {
   return [roundEven(Math.fround(1 - t) * ONE), roundEven(t * ONE)];
-}
-
-function roundEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
 }
 
 /** Mixes two pixels of each axis in OpenCV's fixed point, bytes to bytes. Pixels are mixed first. */
