@@ -27,6 +27,8 @@ export interface GridProps {
   readonly editable?: (row: number, column: number) => boolean;
   /** What the arrow keys of an input add. */
   readonly step?: number;
+  /** Called when a cell is clicked. Offer another way for the keyboard: cells are not in the order of tabs. */
+  readonly onPick?: (row: number, column: number) => void;
 }
 
 /** A table of numbers. Every cell has data-row and data-column. */
@@ -41,7 +43,9 @@ export function Grid({
   onChange,
   editable,
   step = 1,
+  onPick,
 }: GridProps) {
+  const written = (value: number, y: number, x: number) => text?.(value, y, x) ?? number(value, digits);
   return (
     <div class="grid-scroll">
       <table class="grid" aria-label={label} data-testid={testid}>
@@ -63,8 +67,12 @@ export function Grid({
                       step={step}
                       onChange={(next) => onChange(y, x, next)}
                     />
+                  ) : onPick ? (
+                    <button type="button" tabIndex={-1} onClick={() => onPick(y, x)}>
+                      {written(value, y, x)}
+                    </button>
                   ) : (
-                    (text?.(value, y, x) ?? number(value, digits))
+                    written(value, y, x)
                   )}
                 </td>
               ))}
