@@ -1,5 +1,7 @@
 // The cards, in the order of the page.
 import type { CardModule } from "../shared/card.ts";
+import * as pooling from "./pooling.tsx";
 import * as slidingWindow from "./sliding-window.tsx";
+import * as whyConvolution from "./why-convolution.tsx";
 
-export const cards: readonly CardModule[] = [slidingWindow];
+export const cards: readonly CardModule[] = [slidingWindow, pooling, whyConvolution];

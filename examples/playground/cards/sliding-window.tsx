@@ -5,8 +5,8 @@ import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Choices, Controls, Failure, Result, Select, Slider } from "../shared/controls.tsx";
 import { useJob } from "../shared/hooks.ts";
-import { Floor, Formula, Num, Sub } from "../shared/math.tsx";
-import { diverging, Grid, MatrixEditor, number } from "../shared/matrix.tsx";
+import { Formula, SizeFormula, Sub } from "../shared/math.tsx";
+import { diverging, Grid, MatrixEditor, number, shade } from "../shared/matrix.tsx";
 import { Stepper, useSteps } from "../shared/stepper.tsx";
 import { outputSize, samePadding, span, taps, type WindowAxis } from "../shared/window.ts";
 
@@ -29,27 +29,7 @@ export const formula = (
       </munder>
       <Sub of="k" index="u,v" />
       <mo>·</mo>
-      <msub>
-        <mi>x</mi>
-        <mrow>
-          <mi>S</mi>
-          <mi>i</mi>
-          <mo>+</mo>
-          <mi>D</mi>
-          <mi>u</mi>
-          <mo>−</mo>
-          <mi>P</mi>
-          <mo>,</mo>
-          <mspace width="0.25em" />
-          <mi>S</mi>
-          <mi>j</mi>
-          <mo>+</mo>
-          <mi>D</mi>
-          <mi>v</mi>
-          <mo>−</mo>
-          <mi>P</mi>
-        </mrow>
-      </msub>
+      <Sub of="x" index="Si+Du−P,Sj+Dv−P" />
     </Formula>
   </>
 );
@@ -166,7 +146,7 @@ export function Card({ visible }: CardProps) {
           />
         )}
       </Controls>
-      <SizeFormula axis={axis} />
+      <SizeFormula axis={axis} name="window" />
       {out >= 1 ? (
         <>
           <Stepper
@@ -188,7 +168,7 @@ export function Card({ visible }: CardProps) {
           >
             <MatrixEditor label="Kernel" value={kernel} onChange={setKernel} testid="window-kernel" />
             <Select
-              label="Kernel"
+              label="A well-known one"
               value={preset}
               options={[...Object.keys(KERNELS), ...(preset === "your own" ? [preset] : [])].map((value) => ({
                 value,
@@ -204,115 +184,6 @@ export function Card({ visible }: CardProps) {
       )}
       <Failure error={error} />
     </>
-  );
-}
-
-/** The size of the output with the numbers in place. */
-function SizeFormula({ axis }: { readonly axis: WindowAxis }) {
-  const { size, kernel, stride, dilation, before, after } = axis;
-  const reach = span(axis);
-  const out = outputSize(axis);
-  const room = size - reach + before + after;
-  return (
-    <div class="formula equation" data-testid="window-size">
-      {dilation > 1 && (
-        <Formula>
-          <msup>
-            <mi>F</mi>
-            <mo>′</mo>
-          </msup>
-          <mo>=</mo>
-          <mi>D</mi>
-          <mo>(</mo>
-          <mi>F</mi>
-          <mo>−</mo>
-          <mn>1</mn>
-          <mo>)</mo>
-          <mo>+</mo>
-          <mn>1</mn>
-          <mo>=</mo>
-          <mn>{dilation}</mn>
-          <mo>·</mo>
-          <mo>(</mo>
-          <mn>{kernel}</mn>
-          <mo>−</mo>
-          <mn>1</mn>
-          <mo>)</mo>
-          <mo>+</mo>
-          <mn>1</mn>
-          <mo>=</mo>
-          <mn data-testid="window-span">{reach}</mn>
-        </Formula>
-      )}
-      <Formula>
-        <mtext>output</mtext>
-        <mo>=</mo>
-        <Floor>
-          <mfrac>
-            <mrow>
-              <mi>W</mi>
-              <mo>−</mo>
-              {dilation > 1 ? (
-                <msup>
-                  <mi>F</mi>
-                  <mo>′</mo>
-                </msup>
-              ) : (
-                <mi>F</mi>
-              )}
-              <mo>+</mo>
-              <mn>2</mn>
-              <mi>P</mi>
-            </mrow>
-            <mi>S</mi>
-          </mfrac>
-        </Floor>
-        <mo>+</mo>
-        <mn>1</mn>
-        <mo>=</mo>
-        <Floor>
-          <mfrac>
-            <mrow>
-              <mn>{size}</mn>
-              <mo>−</mo>
-              <mn>{reach}</mn>
-              <mo>+</mo>
-              {before === after ? (
-                <>
-                  <mn>2</mn>
-                  <mo>·</mo>
-                  <mn>{before}</mn>
-                </>
-              ) : (
-                <mrow>
-                  <mo>(</mo>
-                  <mn>{before}</mn>
-                  <mo>+</mo>
-                  <mn>{after}</mn>
-                  <mo>)</mo>
-                </mrow>
-              )}
-            </mrow>
-            <mn>{stride}</mn>
-          </mfrac>
-        </Floor>
-        <mo>+</mo>
-        <mn>1</mn>
-        <mo>=</mo>
-        <Floor>
-          <mfrac>
-            <Num value={room} />
-            <mn>{stride}</mn>
-          </mfrac>
-        </Floor>
-        <mo>+</mo>
-        <mn>1</mn>
-        <mo>=</mo>
-        <mrow class="answer" data-testid="window-output-size" data-value={out}>
-          <Num value={out} />
-        </mrow>
-      </Formula>
-    </div>
   );
 }
 
@@ -346,6 +217,7 @@ function Walk({ grid, kernel, axis, at, output, onGrid, onPick, children }: Walk
   const equal = given !== undefined && Math.abs(given - sum) <= 1e-6 * scale;
   const brightest = Math.max(1, ...grid.flat().map(Math.abs));
   const largest = Math.max(...(output ?? [[0]]).flat().map(Math.abs));
+  const reached = (y: number, x: number) => y < at[0] || (y === at[0] && x <= at[1]);
   return (
     <>
       <div class="row">
@@ -384,37 +256,25 @@ function Walk({ grid, kernel, axis, at, output, onGrid, onPick, children }: Walk
               values={output}
               digits={2}
               testid="window-output"
-              background={(v) => diverging(v, largest)}
-              mark={(y, x) =>
-                y === at[0] && x === at[1]
-                  ? "current"
-                  : y * output.length + x > at[0] * output.length + at[1]
-                    ? "faint"
-                    : undefined
-              }
+              background={(v, y, x) => diverging(v, largest, reached(y, x) ? 60 : 25)}
+              mark={(y, x) => (y === at[0] && x === at[1] ? "current" : undefined)}
               onPick={onPick}
             />
           )}
         </div>
       </div>
-      <div class="formula sum">
-        <Formula>
-          {products.flatMap((line, u) =>
-            line.map((_, v) => (
-              <mrow key={`${u},${v}`}>
-                {u + v > 0 && <mo>+</mo>}
-                <Num value={kernel[u][v]} brackets={u + v > 0} />
-                <mo>·</mo>
-                <Num value={padded[ys[u]][xs[v]]} brackets />
-              </mrow>
-            )),
-          )}
-          <mo>=</mo>
-          <mrow class="answer">
-            <Num value={sum} />
-          </mrow>
-        </Formula>
-      </div>
+      <p class="sum" data-testid="window-sentence">
+        {products.flatMap((line, u) =>
+          line.map((_, v) => (
+            <span class="term" key={`${u},${v}`}>
+              {`${u + v > 0 ? "+ " : ""}${bracketed(kernel[u][v], u + v > 0)}·${bracketed(padded[ys[u]][xs[v]], true)} `}
+            </span>
+          )),
+        )}
+        <span class="term">
+          = <strong class="answer">{number(sum)}</strong>
+        </span>
+      </p>
       <Result testid="window-check">
         Sum of the products: <strong data-testid="window-sum">{number(sum, 4)}</strong>. The library's{" "}
         <code>engine.conv2d</code> gives{" "}
@@ -425,6 +285,5 @@ function Walk({ grid, kernel, axis, at, output, onGrid, onPick, children }: Walk
   );
 }
 
-/** Grey by brightness, so that a grid looks like the picture it is. */
-const shade = (value: number, brightest: number) =>
-  `color-mix(in oklab, var(--ink) ${Math.round((Math.max(0, value) / brightest) * 32)}%, var(--sunken))`;
+const bracketed = (value: number, brackets: boolean) =>
+  value < 0 && brackets ? `(${number(value)})` : number(value);

@@ -7,10 +7,10 @@ export function number(value: number, digits = 3): string {
   return (text === "-0" ? "0" : text).replace("-", "−");
 }
 
-/** Blue below 0, red above, paler towards 0: the background of a number; `largest` is the full colour. */
-export function diverging(value: number, largest: number): string {
+/** Blue below 0, red above, paler towards 0: the background of a number; `largest` has the full colour, of `full` percent. */
+export function diverging(value: number, largest: number, full = 60): string {
   const part = largest > 0 ? Math.min(1, Math.abs(value) / largest) : 0;
-  return `color-mix(in oklab, var(${value < 0 ? "--negative" : "--positive"}) ${Math.round(part * 70)}%, transparent)`;
+  return `color-mix(in oklab, var(${value < 0 ? "--negative" : "--positive"}) ${Math.round(part * full)}%, var(--sunken))`;
 }
 
 export interface GridProps {
@@ -30,6 +30,10 @@ export interface GridProps {
   /** Called when a cell is clicked. Offer another way for the keyboard: cells are not in the order of tabs. */
   readonly onPick?: (row: number, column: number) => void;
 }
+
+/** Grey by brightness, so that a grid looks like the picture it is. */
+export const shade = (value: number, brightest: number): string =>
+  `color-mix(in oklab, var(--ink) ${Math.round((Math.max(0, value) / (brightest || 1)) * 32)}%, var(--sunken))`;
 
 /** A table of numbers. Every cell has data-row and data-column. */
 export function Grid({

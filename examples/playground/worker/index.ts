@@ -1,8 +1,9 @@
 // The worker: all that is computed on this page. Functions live in files by topic; arguments and results are copied between threads.
 import { expose } from "comlink";
+import * as counts from "./counts.ts";
 import * as windows from "./windows.ts";
 
-const jobs = { ...windows };
+const jobs = { ...counts, ...windows };
 export type Jobs = typeof jobs;
 
 expose(jobs);
