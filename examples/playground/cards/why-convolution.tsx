@@ -166,7 +166,9 @@ export function Card() {
             <td>{grouped(convParameters)}</td>
           </tr>
           <tr>
-            <th scope="row">multiplications for a picture, counted by the library</th>
+            <th scope="row">
+              multiplications for a picture, counted by the library (with those of the padding)
+            </th>
             <td data-testid="why-dense-multiplications">{value && grouped(value.dense.multiplyAdds)}</td>
             <td data-testid="why-conv-multiplications">{value && grouped(value.conv.multiplyAdds)}</td>
           </tr>
@@ -256,6 +258,7 @@ function Planes({ side, output, links, label, onPick }: PlanesProps) {
       .join(" ");
   };
   const seen = new Set(links.filter(({ to }) => to === output).map(({ from }) => from));
+  const faint = Math.min(0.4, 4 / Math.sqrt(links.length));
   const line = (link: Link) => {
     const [x1, y1] = centre(link.from, above);
     const [x2, y2] = centre(link.to, below);
@@ -269,7 +272,7 @@ function Planes({ side, output, links, label, onPick }: PlanesProps) {
         y2={y2}
         stroke={`oklch(var(--line-lightness) 0.15 ${Math.round(hue(link))})`}
         stroke-width={chosen ? 2.5 : 1}
-        stroke-opacity={chosen ? 1 : 0.16}
+        stroke-opacity={chosen ? 1 : faint}
       />
     );
   };

@@ -14,8 +14,9 @@ async function count(model: Model): Promise<LayerCount> {
   const e = await engine();
   const net = e.compile(model);
   try {
-    const parameters = Object.values(net.weights).reduce((sum, values) => sum + values.length, 0);
-    return { parameters, multiplyAdds: net.multiplyAdds, summary: net.summary() };
+    const summary = net.summary();
+    const parameters = Number(/([\d,]+) parameters/.exec(summary)?.[1].replaceAll(",", ""));
+    return { parameters, multiplyAdds: net.multiplyAdds, summary };
   } finally {
     net.dispose();
   }
