@@ -215,6 +215,7 @@ export function canny(x: Picture, low: number, high: number, aperture: number, l
     filter2d(x, sobelKernel(0, 1, aperture), { border: "replicate", scale }),
   ].map(({ data }) => Array.from(data, (v) => Math.max(-32768, Math.min(32767, nearest(v)))));
   if (low > high) [low, high] = [high, low];
+  [low, high] = [low * scale, high * scale];
   if (l2) {
     [low, high] = [Math.min(32767, low), Math.min(32767, high)];
     if (low > 0) low *= low;
@@ -258,13 +259,25 @@ export function canny(x: Picture, low: number, high: number, aperture: number, l
 
 export type ResizeMethod = "nearest" | "linear" | "cubic" | "area";
 
-/** Which pixels along an axis make pixel `i`, and their weights, as OpenCV takes them. */
-function samples(i: number, from: number, to: number, method: ResizeMethod): [number, number][] {
+/**
+ * Which pixels along an axis make pixel `i`, and their weights, as OpenCV takes them. "enlarged" is what it takes for areas unless both
+ * sides shrink.
+ */
+function samples(i: number, from: number, to: number, method: ResizeMethod | "enlarged"): [number, number][] {
   // As OpenCV rounds it: nearest falls on whole numbers.
   const scale = 1 / (to / from);
   const clamp = (j: number): number => Math.min(Math.max(j, 0), from - 1);
   if (method === "nearest") return [[clamp(Math.floor(i * scale)), 1]];
-  if (method === "area" && scale >= 1) {
+  if (method === "enlarged") {
+    const j = Math.floor(i * scale);
+    const f = i + 1 - (j + 1) * (to / from);
+    const w = f <= 0 ? 0 : f % 1;
+    return [
+      [clamp(j), 1 - w],
+      [clamp(j + 1), w],
+    ];
+  }
+  if (method === "area") {
     const [start, end] = [i * scale, Math.min((i + 1) * scale, from)];
     const made: [number, number][] = [];
     for (let j = Math.floor(start); j < end; j++) {
@@ -290,8 +303,9 @@ function samples(i: number, from: number, to: number, method: ResizeMethod): [nu
 }
 
 export function resize(x: Picture, width: number, height: number, method: ResizeMethod): Made {
-  const columns = Array.from({ length: width }, (_, i) => samples(i, x.width, width, method));
-  const rows = Array.from({ length: height }, (_, i) => samples(i, x.height, height, method));
+  const kind = method === "area" && (width > x.width || height > x.height) ? "enlarged" : method;
+  const columns = Array.from({ length: width }, (_, i) => samples(i, x.width, width, kind));
+  const rows = Array.from({ length: height }, (_, i) => samples(i, x.height, height, kind));
   return make(
     x,
     (ox, oy, c) => {

@@ -13,17 +13,9 @@ import {
 import type { ImageEngine } from "./engine.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
 import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
+import type { Kernel } from "./kernels.ts";
 import { type FilterBorder, filterAll } from "./rows.ts";
-import {
-  aPair,
-  type Kernel,
-  kernelFilter,
-  linesFilter,
-  type Pair,
-  pairOf,
-  readKernel,
-  readWeights,
-} from "./window.ts";
+import { aPair, kernelFilter, linesFilter, type Pair, pairOf, readKernel, readWeights } from "./window.ts";
 
 export interface SeparableOptions<I = ImageLike> extends OutputOptions<I> {
   /** What lies beyond the edge; "valid": only windows that lie inside the image, which makes the result smaller. Default "reflect101". */

@@ -1,12 +1,11 @@
 // Kernels and sizes as callers give them, and the filters they make.
+
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { asNumbers, type Check, refuse } from "../validate.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
+import type { Kernel } from "./kernels.ts";
 import { fitsIntegers } from "./stage.ts";
 import { type Filter, type Line, limits, type Tap } from "./taps.ts";
-
-/** Rows of weights. */
-export type Kernel = readonly (readonly number[])[];
 
 /** A number for both axes, or one each: [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
