@@ -153,6 +153,9 @@ export function laplacian(engine: ImageEngine, image: ImageLike, options: Laplac
   return filterAll(source, [filter], { border, float }, [out])[0];
 }
 
+/** The largest product of two weights of three: Scharr's. */
+const MAX_WEIGHT = 10;
+
 /** Correlation with the products of both kernels. */
 export function separable(
   source: Source,
@@ -162,14 +165,10 @@ export function separable(
 ): unknown {
   const { scale = 1, bias = 0, border, out } = options;
   const float = isFloat(source, options);
-  if (
-    float &&
-    !source.float &&
-    !source.alpha &&
-    border !== "valid" &&
-    kernelX.length <= 3 &&
-    kernelY.length <= 3
-  )
+  const small = kernelX.length <= 3 && kernelY.length <= 3;
+  const finite = Number.isFinite(Math.fround(scale * MAX_WEIGHT));
+  const bytesToFloats = float && !source.float && !source.alpha;
+  if (small && finite && bytesToFloats && border !== "valid")
     return separable3(source, centred(kernelX), centred(kernelY), options);
   const terms = { scale, bias, dilation: [1, 1], bytes: !float } as const;
   return filterAll(source, [linesFilter(kernelY, kernelX, terms, source.where)], { border, float }, [out])[0];
