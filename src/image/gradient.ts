@@ -52,7 +52,7 @@ export function gradient<I extends ImageLike>(
 ): Gradient<I> {
   const where = "gradient";
   checkOptions(where, options, OPTIONS);
-  const { size = 3, kernel = "sobel", border } = options;
+  const { size = 3, kernel = "sobel", border = "reflect101" } = options;
   if (kernel === "scharr" && size !== 3) refuse(size, "size", where, "3 with Scharr's kernel");
   const along = derivative1d(1, size);
   const across = kernel === "scharr" ? SCHARR_SMOOTH : derivative1d(0, size);
@@ -61,8 +61,11 @@ export function gradient<I extends ImageLike>(
   const gray = grayOf(engine, image, source);
   try {
     const from = gray === undefined ? source : readImage(engine, gray, where);
-    const options = { float: true, border };
-    made.push(separable(from, along, across, options), separable(from, across, along, options));
+    for (const [x, y] of [
+      [along, across],
+      [across, along],
+    ])
+      made.push(separable(from, x, y, { float: true, border }));
     const [dx, dy] = made.map((derivative) => readImage(engine, derivative, where));
     made.push(...polar(dx, dy));
     const [x, y, magnitude, angle] = made as Floats<I>[];
