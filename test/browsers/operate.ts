@@ -2,6 +2,9 @@
 import type { Page } from "puppeteer-core";
 import { expect } from "vitest";
 
+/** What carries a data-testid. */
+export const the = (testid: string): string => `[data-testid="${testid}"]`;
+
 /** Sets a field, a slider or a list as a user's hand does: the value, then the events. */
 export async function set(page: Page, selector: string, value: string | number): Promise<void> {
   await page.$eval(
@@ -30,8 +33,8 @@ export const attribute = (page: Page, selector: string, name: string): Promise<s
 
 /** The first number in an element's text; NaN where there is none. */
 export async function number(page: Page, selector: string): Promise<number> {
-  const found = /[-−]?\d[\d., {2}]*(e[-+]?\d+)?/.exec(await text(page, selector));
-  return found ? Number(found[0].replace("−", "-").replace(/[, {2}]/g, "")) : Number.NaN;
+  const found = /[-−]?\d[\d.,]*(e[-+]?\d+)?/.exec(await text(page, selector));
+  return found ? Number(found[0].replace("−", "-").replaceAll(",", "")) : Number.NaN;
 }
 
 export interface Shown {
@@ -41,12 +44,24 @@ export interface Shown {
   readonly data: Uint8Array;
 }
 
+/** Chooses one of several radio buttons by its value. */
+export const choose = (page: Page, testid: string, value: string | number): Promise<void> =>
+  click(page, `${the(testid)} input[value="${value}"]`);
+
+/** Brings a card to the screen, which starts it. */
+export async function visit(page: Page, card: string): Promise<void> {
+  await page.$eval(`#${card}`, (element) => element.scrollIntoView({ behavior: "instant", block: "start" }));
+  await page.waitForSelector(`#${card}[data-state="started"]`);
+}
+
 /** The pixels of a canvas. */
 export async function pixels(page: Page, selector: string): Promise<Shown> {
   const { width, height, base64 } = await page.$eval(selector, (element) => {
-    const canvas = element as HTMLCanvasElement;
-    const { width, height } = canvas;
-    const { data } = canvas.getContext("2d")!.getImageData(0, 0, width, height);
+    const { width, height } = element as HTMLCanvasElement;
+    // Read from a copy: a browser advises against reading a canvas that was not made for it.
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
+    context.drawImage(element as HTMLCanvasElement, 0, 0);
+    const { data } = context.getImageData(0, 0, width, height);
     let binary = "";
     for (let i = 0; i < data.length; i += 8192) binary += String.fromCharCode(...data.subarray(i, i + 8192));
     return { width, height, base64: btoa(binary) };

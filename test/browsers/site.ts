@@ -26,14 +26,16 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export default async function setup(context: TestProject): Promise<() => Promise<void>> {
-  const playground = fileURLToPath(new URL("../../examples/playground/", import.meta.url));
-  execFileSync(process.execPath, [join(playground, "build.mjs")], { stdio: "inherit" });
+  const [build, out] = ["examples/playground/build.mjs", "build/playground"].map((path) =>
+    fileURLToPath(new URL(`../../${path}`, import.meta.url)),
+  );
+  execFileSync(process.execPath, [build, "--out", out], { stdio: "inherit" });
   const server = createServer(({ url = "/" }, response) => {
     const { pathname } = new URL(url, "http://localhost");
     const file = pathname === PATH ? "index.html" : normalize(pathname.slice(PATH.length));
     try {
       if (!pathname.startsWith(PATH) || file.startsWith("..")) throw new Error("elsewhere");
-      const bytes = readFileSync(join(playground, "out", file));
+      const bytes = readFileSync(join(out, file));
       response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream").end(bytes);
     } catch {
       response.writeHead(404).end();

@@ -1,6 +1,7 @@
 // The playground in real browsers: `npm run test:playground`.
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { wasmBytes } from "../wasm-bytes.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -20,4 +21,5 @@ export default defineConfig({
       ["json", { outputFile: `${root}build/tests-playground.json` }],
     ],
   },
+  plugins: [wasmBytes],
 });

@@ -1,5 +1,10 @@
 // The cards, in the order of the page.
 import type { CardModule } from "../shared/card.ts";
+import * as blur from "./blur.tsx";
+import * as canny from "./canny.tsx";
+import * as depth from "./depth.tsx";
+import * as kernels from "./kernels.tsx";
+import * as nets from "./nets.tsx";
 import * as slidingWindow from "./sliding-window.tsx";
 
-export const cards: readonly CardModule[] = [slidingWindow];
+export const cards: readonly CardModule[] = [slidingWindow, kernels, blur, canny, depth, nets];
