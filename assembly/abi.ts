@@ -363,3 +363,12 @@ export const RULE_TAKE_SQUARE = 7;
 /** Bits answered by `build_flags`. */
 export const BUILD_RELAXED = 1;
 export const BUILD_CHECKED = 2;
+
+// A table of taps of image filters, see image-filter.ts: fields, then bytes.
+export const TAPS_COUNT = 0;
+export const TAPS_SHIFT = 1;
+export const TAPS_ROUND = 2;
+/** Bytes to the vector sums begin with, to the first tap, and from tap to tap. */
+export const TAPS_START = 16;
+export const TAPS_FIRST = 32;
+export const TAPS_SIZE = 32;

@@ -5,6 +5,8 @@
 // read and written: kernels work in whole vectors and need no tails. What stands there means nothing.
 // `n` is the number of values of a row to make (width * c); the unit of `from..to` is a row, unless a docstring says otherwise.
 
+import { splat } from "./simd";
+
 /**
  * The pixels left and right of rows: `table` has `count` pairs of i32, bytes from the row's first pixel to the one to make, and to the one
  * it repeats; where both are equal the pixel becomes zero. `size` is the bytes of a pixel.
@@ -67,20 +69,33 @@ export function image_narrow(
   }
 }
 
+// 255, and 2^23: a float of at least that has no fraction, so adding it rounds, and the lowest bits of the sum are the integer.
+const BYTE_LIMITS: usize = memory.data<f32>([255, 8388608]);
+
 // @ts-ignore: decorator
 @inline
-function integers_of(p: usize): v128 {
-  return i32x4.trunc_sat_f32x4_s(f32x4.nearest(v128.load(p)));
+function integers_of(x: v128): v128 {
+  const magic = splat(BYTE_LIMITS + 4);
+  // pmax(0, x) is 0 for a NaN.
+  const limited = f32x4.pmin(splat(BYTE_LIMITS), f32x4.pmax(i32x4.splat(0), x));
+  return v128.xor(f32x4.add(limited, magic), magic);
+}
+
+/** Sixteen floats as bytes. */
+// @ts-ignore: decorator
+@inline
+export function bytes_of_lanes(a: v128, b: v128, c: v128, d: v128): v128 {
+  return i8x16.narrow_i16x8_u(
+    i16x8.narrow_i32x4_s(integers_of(a), integers_of(b)),
+    i16x8.narrow_i32x4_s(integers_of(c), integers_of(d)),
+  );
 }
 
 /** The 16 floats at `p` as bytes. */
 // @ts-ignore: decorator
 @inline
 export function bytes_of(p: usize): v128 {
-  return i8x16.narrow_i16x8_u(
-    i16x8.narrow_i32x4_s(integers_of(p), integers_of(p + 16)),
-    i16x8.narrow_i32x4_s(integers_of(p + 32), integers_of(p + 48)),
-  );
+  return bytes_of_lanes(v128.load(p), v128.load(p, 16), v128.load(p, 32), v128.load(p, 48));
 }
 
 /** The last of `c` channels of `size` bytes each is taken from `input`. `n` counts pixels. */

@@ -51,3 +51,12 @@ export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
 
 export { image_alpha, image_border, image_narrow, image_spread, image_widen } from "./image";
 export { image_gray_f32, image_gray_u8 } from "./image-gray";
+export { image_filter_f32, image_filter_f32_u8, image_filter_u8 } from "./image-filter";
+export { image_dot_i16_u8, image_filter_i16_u8, image_filter_u8_i16, image_pairs_i16 } from "./image-filter";
+export { image_pick, image_unsharp_f32 } from "./image-filter";
+export { image_box_columns_f32, image_box_columns_u8, image_box_rows_f32, image_box_rows_u8 } from "./image-box";
+export { image_magnitude_i16, image_sobel_u8, image_taps_column_i16, image_taps_row_u8 } from "./image-gradient";
+export { image_polar_f32, image_separable3_u8 } from "./image-gradient";
+export { image_canny_edges, image_canny_thin, image_canny_thin_squares, image_canny_trace } from "./image-canny";
+export { image_half_u8, image_linear_pixels_u8, image_linear_rows_u8 } from "./image-resize";
+export { image_mix_pixels_f32, image_mix_rows_f32, image_mix_rows_u8, image_pick_pixels } from "./image-resize";

@@ -79,9 +79,13 @@ export function inlineBinary(file, outfile) {
  * exist twice: as they are and, with this at the end of their names, for that host.
  */
 const WORKERD = ".workerd";
-const ON_THE_WAY = ["src/index.ts", "src/image/index.ts", "src/image/engine.ts", "src/engine/create.ts", "src/engine/open.ts"].map((file) =>
-  resolve(file),
-);
+const ON_THE_WAY = [
+  "src/index.ts",
+  "src/image/index.ts",
+  "src/image/engine.ts",
+  "src/engine/create.ts",
+  "src/engine/open.ts",
+].map((file) => resolve(file));
 
 const hosts = {
   name: "hosts",

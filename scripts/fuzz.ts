@@ -1,6 +1,7 @@
 // Long runs of the fuzzers:
 //   npm run fuzz -- formats --mutants 100000 --seed 1 [--only tfjs] [--from 4711]
 //   npm run fuzz -- ops --calls 200000 --seed 1 [--only 4711]
+//   npm run fuzz -- images --calls 200000 --seed 1 [--only 4711]
 //
 // For formats the work is done in a thread that is watched: one that takes too long over a mutant, or too much memory, is ended, which is a defect
 // found, and another goes on behind that mutant.
@@ -16,6 +17,7 @@ import {
   newTally,
   type Tally,
 } from "../test/fuzz-formats.ts";
+import { fuzzImages } from "../test/fuzz-images.ts";
 import { fuzzOps } from "../test/fuzz-ops.ts";
 
 interface Options {
@@ -30,7 +32,11 @@ interface Options {
 type Program = (options: Options) => Promise<number>;
 
 /** What can be fuzzed, by the first argument. Further fuzzers are entries here. */
-const PROGRAMS: Readonly<Record<string, Program>> = { formats: fuzzFormats, ops: fuzzEngine };
+const PROGRAMS: Readonly<Record<string, Program>> = {
+  formats: fuzzFormats,
+  ops: fuzzCalls("ops", fuzzOps),
+  images: fuzzCalls("images", fuzzImages),
+};
 
 interface Work {
   format: Format;
@@ -123,16 +129,18 @@ async function fuzzFormats({ mutants, seed, from, only }: Options): Promise<numb
   return defects;
 }
 
-async function fuzzEngine({ calls, seed, only }: Options): Promise<number> {
-  const start = performance.now();
-  const number = only === undefined ? {} : { only: Number(only) };
-  const { ok, refused, wrong } = await fuzzOps({ calls, seed, ...number, log: console.log });
-  for (const what of wrong) console.log(what);
-  console.log(
-    `ops: ${calls} calls in ${Math.round((performance.now() - start) / 1000)} s: ${ok} right, ${refused} refused, ` +
-      `${calls - ok - refused - wrong.length} left out (too large for the oracle), ${wrong.length} wrong`,
-  );
-  return wrong.length;
+function fuzzCalls(name: string, fuzz: typeof fuzzOps): Program {
+  return async ({ calls, seed, only }) => {
+    const start = performance.now();
+    const number = only === undefined ? {} : { only: Number(only) };
+    const { ok, refused, wrong } = await fuzz({ calls, seed, ...number, log: console.log });
+    for (const what of wrong) console.log(what);
+    console.log(
+      `${name}: ${calls} calls in ${Math.round((performance.now() - start) / 1000)} s: ${ok} right, ${refused} refused, ` +
+        `${calls - ok - refused - wrong.length} left out (too large for the oracle), ${wrong.length} wrong`,
+    );
+    return wrong.length;
+  };
 }
 
 if (isMainThread) {

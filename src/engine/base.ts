@@ -60,7 +60,8 @@ export class BaseEngine {
 /** The kernels of an engine that is alive. Throws ArgumentError where `engine` is none. */
 export function runtimeOf(engine: unknown, where: string): Runtime {
   const runtime = typeof engine === "object" && engine !== null && kernelsOf(engine as BaseEngine);
-  if (!runtime) return refuse(engine, "the engine", where, "what createEngine or createImageEngine resolves to");
+  if (!runtime)
+    return refuse(engine, "the engine", where, "what createEngine or createImageEngine resolves to");
   runtime.alive(where);
   return runtime;
 }

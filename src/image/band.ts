@@ -83,19 +83,30 @@ export class Scratch {
  * Computes an image of a layout like the source's, into `out` where that is given. `compute` allocates all it needs before it writes
  * the first row; whatever fails, memory is free again and nothing made is left.
  */
-export function produce(
+export const produce = (
   source: Source,
   layout: Layout,
   out: unknown,
   compute: (scratch: Scratch, target: Target) => void,
-): unknown {
-  const target = source.target(layout, out);
+): unknown => produceAll(source, [layout], [out], (scratch, [target]) => compute(scratch, target))[0];
+
+/** The same for several images at once. */
+export function produceAll(
+  source: Source,
+  layouts: readonly Layout[],
+  outs: readonly unknown[],
+  compute: (scratch: Scratch, targets: readonly Target[]) => void,
+): unknown[] {
+  const targets: Target[] = [];
   const scratch = new Scratch(source);
   try {
-    compute(scratch, target);
-    return target.result();
+    layouts.forEach((layout, i) => {
+      targets.push(source.target(layout, outs[i]));
+    });
+    compute(scratch, targets);
+    return targets.map((target) => target.result());
   } catch (error) {
-    target.undo?.();
+    for (const target of targets) target.undo?.();
     throw error;
   } finally {
     scratch.free();
@@ -224,14 +235,13 @@ export class Feed {
     }
     const count = to - from;
     const place = band.row(slot);
-    if (raw !== band)
-      run(runtime, "image_widen", count, place, raw.row(slot), band.pitch, raw.pitch, n);
+    if (raw !== band) run(runtime, "image_widen", count, place, raw.row(slot), band.pitch, raw.pitch, n);
     if (this.#border.count)
       run(
         runtime,
         "image_border",
         count,
-        ...[place, this.#border.table, band.pitch, channels * band.size, this.#border.count] as const,
+        ...([place, this.#border.table, band.pitch, channels * band.size, this.#border.count] as const),
       );
   }
 }
@@ -279,11 +289,29 @@ export class Drain {
     let band = this.#band;
     if (this.#bytes) {
       const n = spread ? width : width * channels;
-      run(runtime, "image_narrow", count, this.#bytes.address, band.address, this.#bytes.pitch, band.pitch, n);
+      run(
+        runtime,
+        "image_narrow",
+        count,
+        this.#bytes.address,
+        band.address,
+        this.#bytes.pitch,
+        band.pitch,
+        n,
+      );
       band = this.#bytes;
     }
     if (this.#spread) {
-      run(runtime, "image_spread", count, this.#spread.address, band.address, this.#spread.pitch, band.pitch, width);
+      run(
+        runtime,
+        "image_spread",
+        count,
+        this.#spread.address,
+        band.address,
+        this.#spread.pitch,
+        band.pitch,
+        width,
+      );
       band = this.#spread;
     }
     const values = this.#target.values();

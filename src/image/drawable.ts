@@ -1,6 +1,6 @@
 // What browsers can draw: read by drawing it on a canvas, and made from pixels again.
 import { UnsupportedError } from "../errors.ts";
-import type { Image } from "./image.ts";
+import type { Image } from "./pixels.ts";
 
 /** An ImageBitmap, a VideoFrame, a canvas, an <img> or a <video>, as far as its size goes. */
 export type Drawable =
@@ -17,7 +17,8 @@ const KINDS =
 export const isDrawable = (value: unknown): value is CanvasImageSource =>
   KINDS.test(Object.prototype.toString.call(value));
 
-const kindOf = (drawable: CanvasImageSource): string => KINDS.exec(Object.prototype.toString.call(drawable))![1];
+const kindOf = (drawable: CanvasImageSource): string =>
+  KINDS.exec(Object.prototype.toString.call(drawable))![1];
 
 /** The pixels of what can be drawn, RGBA. Throws UnsupportedError where it has none, or may not be read. */
 export function readDrawable(drawable: CanvasImageSource, where: string): Image {

@@ -1,30 +1,15 @@
 // Images as hosts have them, and how the functions of this folder see them: arrays of pixels to read, and to write.
-import { ArgumentError, ShapeError } from "../errors.ts";
+
 import { runtimeOf } from "../engine/base.ts";
+import { ArgumentError, MemoryError, ShapeError } from "../errors.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Tensor } from "../tensor.ts";
-import { integer, refuse } from "../validate.ts";
+import { refuse } from "../validate.ts";
 import { type Drawable, drawn, isDrawable, readDrawable } from "./drawable.ts";
-
-/** Bytes from 0 to 255, or floats of any range. */
-export type PixelData = Uint8Array | Uint8ClampedArray | Float32Array;
-
-/** Pixels row by row, channels last: 1 gray, 2 gray and alpha, 3 RGB, 4 RGBA. */
-export interface PixelImage<D extends PixelData = PixelData> {
-  readonly data: D;
-  readonly width: number;
-  readonly height: number;
-  /** 1 to 4. Default: what `data` holds for every pixel. */
-  readonly channels?: number;
-}
-
-/** An image as functions return it. */
-export interface Image<D extends PixelData = PixelData> extends PixelImage<D> {
-  readonly channels: number;
-}
+import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
 
 /** What an image may be: pixels in an array (an ImageData, too), a tensor [height, width, channels], or what a browser can draw. */
-export type ImageLike = PixelImage | Tensor | Drawable;
+export type ImageLike = PixelImage<PixelData | Uint16Array> | Tensor | Drawable;
 
 /** An image of the kind that came in. */
 export type Same<I> = I extends Tensor
@@ -32,7 +17,7 @@ export type Same<I> = I extends Tensor
   : I extends { readonly colorSpace: unknown }
     ? I
     : I extends PixelImage<infer D>
-      ? Image<D>
+      ? Image<D extends Uint16Array ? Uint8Array : D>
       : I;
 
 /** A float image for one that came in. */
@@ -43,7 +28,7 @@ export interface OutputOptions<I = ImageLike> {
   /** Float32 values that are neither rounded nor limited to 0..255. Default false; images of floats and tensors always give floats. */
   readonly float?: boolean;
   /** An image to write to, of the result's kind and size, which is returned: saves making one for every frame of a video. */
-  readonly out?: Same<I> | Floats<I>;
+  readonly out?: I extends Tensor ? Tensor : PixelImage;
 }
 
 /** How an image is laid out. */
@@ -85,9 +70,6 @@ export const hasAlpha = (channels: number): boolean => channels === 2 || channel
 export const isFloat = (source: Layout, options: { readonly float?: boolean }): boolean =>
   source.float || options.float === true;
 
-/** The most pixels across or down. */
-const MAX_SIDE = 65535;
-
 /** Reads an image from a caller. Throws ArgumentError where it is none, ShapeError where its parts do not fit. */
 export function readImage(engine: unknown, image: unknown, where: string): Source {
   const runtime = runtimeOf(engine, where);
@@ -105,7 +87,9 @@ export function readImage(engine: unknown, image: unknown, where: string): Sourc
       const spread = canvas && !layout.float && layout.channels === 1;
       const stored = spread ? { ...layout, channels: 4 } : layout;
       const made =
-        out === undefined ? makeImage(stored, data, canvas) : checkOut(out, stored, data, canvas, where);
+        out === undefined
+          ? makeImage(stored, data, canvas, where)
+          : checkOut(out, stored, data, canvas, where);
       const result = drawable && !layout.float && out === undefined ? () => drawn(made, image) : () => made;
       return { ...stored, spread, values: () => made.data, result };
     },
@@ -128,7 +112,8 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
     target(layout, out) {
       const shape = [layout.height, layout.width, layout.channels];
       const stored = { ...layout, float: true };
-      if (out !== undefined && !(out instanceof Tensor)) refuse(out, "out", where, "a Tensor, as the image is");
+      if (out !== undefined && !(out instanceof Tensor))
+        refuse(out, "out", where, "a Tensor, as the image is");
       if (out instanceof Tensor) {
         out.check(runtime, where);
         if (out === image) throw new ArgumentError(`${where}: out is the image but must be another tensor`);
@@ -150,37 +135,18 @@ const isImageData = (value: unknown): boolean =>
   typeof ImageData === "function" && value instanceof ImageData;
 
 /** A new image: of the layout's type, and for bytes of the same kind of array. */
-function makeImage({ width, height, channels, float }: Layout, like: PixelData, canvas: boolean): Image {
+function makeImage(layout: Layout, like: PixelData, canvas: boolean, where: string): Image {
+  const { width, height, channels, float } = layout;
   const size = width * height * channels;
-  if (canvas && !float) return Object.assign(new ImageData(width, height), { channels });
-  const data = float
-    ? new Float32Array(size)
-    : like instanceof Uint8ClampedArray
-      ? new Uint8ClampedArray(size)
-      : new Uint8Array(size);
-  return { data, width, height, channels };
-}
-
-/** Throws unless it is an object with data, width, height and channels that fit one another. */
-export function checkPixels(image: unknown, name: string, where: string): Image {
-  if (typeof image !== "object" || image === null || !("data" in image))
-    return refuse(image, name, where, "an ImageData, { data, width, height }, a Tensor [h, w, c] or a canvas");
-  const { data, width, height, channels } = image as PixelImage;
-  const kind = Object.prototype.toString.call(data).slice(8, -1);
-  if (kind !== "Uint8Array" && kind !== "Uint8ClampedArray" && kind !== "Float32Array")
-    return refuse(data, `${name}.data`, where, "a Uint8Array, a Uint8ClampedArray or a Float32Array");
-  integer(width, `${name}.width`, where, 1, MAX_SIDE);
-  integer(height, `${name}.height`, where, 1, MAX_SIDE);
-  if (channels !== undefined) integer(channels, `${name}.channels`, where, 1, 4);
-  const each = data.length / (width * height);
-  if (channels === undefined ? ![1, 2, 3, 4].includes(each) : each !== channels) {
-    const of = channels === undefined ? "" : ` of ${channels} ${channels === 1 ? "channel" : "channels"}`;
-    const wanted = channels === undefined ? "1 to 4 values each" : `${width * height * channels}`;
-    throw new ShapeError(
-      `${where}: ${name}.data has ${data.length} values, but ${width} x ${height} pixels${of} need ${wanted}`,
-    );
+  try {
+    if (canvas && !float) return Object.assign(new ImageData(width, height), { channels });
+    const Bytes = like instanceof Uint8ClampedArray ? Uint8ClampedArray : Uint8Array;
+    return { data: float ? new Float32Array(size) : new Bytes(size), width, height, channels };
+  } catch (cause) {
+    throw new MemoryError(`${where}: the result has ${show(layout, float)}, for which there is no memory`, {
+      cause,
+    });
   }
-  return { data, width, height, channels: each };
 }
 
 const show = ({ width, height, channels }: Layout, float: boolean): string =>
@@ -189,6 +155,7 @@ const show = ({ width, height, channels }: Layout, float: boolean): string =>
 /** An image to write to: throws unless it has the layout of the result, and an array of its own. */
 function checkOut(out: unknown, layout: Layout, image: PixelData, canvas: boolean, where: string): Image {
   const given = checkPixels(out, "out", where);
+  if (given.data !== (out as Image).data) refuse((out as Image).data, "out.data", where, "bytes or floats");
   const { data } = given;
   const float = data instanceof Float32Array;
   const [has, wants] = [show({ ...given, float }, float), show(layout, layout.float)];

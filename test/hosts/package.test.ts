@@ -35,7 +35,7 @@ test.each([
 
 test("declarations stand alone: they name no file outside dist and declare nothing internal", () => {
   const files = (readdirSync(dist, { recursive: true }) as string[]).filter((name) => name.endsWith(".d.ts"));
-  expect(files).toEqual(expect.arrayContaining(["index.d.ts", "formats/tfjs.d.ts", "formats/onnx.d.ts"]));
+  expect(files).toEqual(expect.arrayContaining(["index.d.ts", "image.d.ts", "formats/tfjs.d.ts", "formats/onnx.d.ts"]));
   const declared = files.flatMap((file) => {
     const text = readFileSync(join(dist, file), "utf8");
     for (const [, from] of text.matchAll(/(?:from|import\() ?["'](.*?)["']/g))
@@ -52,6 +52,8 @@ test("declarations stand alone: they name no file outside dist and declare nothi
     "Storage",
     "Emitter",
     "KernelArguments",
+    "Source",
+    "Target",
     "Graph",
     "Edge",
     "Op",
@@ -77,6 +79,9 @@ test.each(["this Node", "22", "24"])("runs on Node: %s", (version) => {
     gradient: [1, 2, 3, 4],
     learns: true,
     onnx: [8, 8], // field 1, the version of the format: 8
+    gray: [0, 0, 0, 0, 255, 255, 255, 255],
+    edges: [4, 5, 6, 7].reduce((made: number[], i) => made.fill(255, i, i + 1), new Array<number>(16).fill(0)),
+    floats: 255,
     fromTfjs: "function",
   });
   // Not the name that minifying gave the class; nor, when it is not caught, a screen full of code.
@@ -114,13 +119,13 @@ test("publint and are-the-types-wrong find nothing", () => {
   run(join(bin, "attw"), inject("tarball"), ...options);
 });
 
-test("the relaxed binary stays below 160 KB; a page without a bundler loads less than 120 KB", () => {
+test("the relaxed binary stays below 180 KB; a page without a bundler loads less than 132 KB", () => {
   const bytes = (...files: string[]): Buffer =>
     Buffer.concat(files.map((name) => readFileSync(join(dist, name))));
-  expect(bytes("relaxed.wasm").length).toBeLessThanOrEqual(160 * 1024);
+  expect(bytes("relaxed.wasm").length).toBeLessThanOrEqual(180 * 1024);
   // The front door and what it imports, with all of training, and one binary, inlined.
   const chunks = readdirSync(dist).filter((name) => /^chunk-.*\.js$/.test(name));
   const wire = gzipSync(bytes("index.js", "relaxed.js", ...chunks), { level: 9 }).length;
   console.log(`over the wire without a bundler: ${(wire / 1024).toFixed(1)} KB gzipped`);
-  expect(wire).toBeLessThanOrEqual(119 * 1024);
+  expect(wire).toBeLessThanOrEqual(132 * 1024);
 });

@@ -11,6 +11,7 @@ import {
   sequential,
   type Tensor,
 } from "convolith";
+import { canny, type Image, toGray } from "convolith/image";
 import { toOnnx } from "convolith/onnx";
 import { fromTfjs } from "convolith/tfjs";
 
@@ -36,6 +37,10 @@ try {
   said = error instanceof ShapeError && error instanceof Error ? (error.stack ?? "") : "";
 }
 const file: Uint8Array = toOnnx(net);
+const picture = { data: new Uint8ClampedArray(4 * 4 * 4).fill(255, 32), width: 4, height: 4 };
+const gray: Image<Uint8ClampedArray> = toGray(engine, picture);
+const edges: Image<Uint8ClampedArray> = canny(engine, picture, { low: 50, high: 100 });
+const floats: Image<Float32Array> = toGray(engine, picture, { float: true });
 console.log(
   JSON.stringify({
     predicted: Array.from(y),
@@ -45,6 +50,9 @@ console.log(
     learns: history[49].loss < history[0].loss / 4,
     said,
     onnx: Array.from(file.subarray(0, 2)),
+    gray: Array.from(gray.data.subarray(4, 12)),
+    edges: Array.from(edges.data),
+    floats: floats.data[15],
     fromTfjs: typeof fromTfjs,
     build: engine.info.build,
   }),

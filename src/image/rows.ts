@@ -1,0 +1,158 @@
+// Runs filters over an image: rows are read once, whatever the number of filters.
+import { ShapeError } from "../errors.ts";
+import { Band, type BorderMode, bandPitch, Drain, Feed, produceAll, run, type Scratch } from "./band.ts";
+import type { Layout, Source, Target } from "./image.ts";
+import { type Filter, makeStage } from "./taps.ts";
+
+/** A border, or none: only windows that lie inside the image. */
+export type FilterBorder = BorderMode | "valid";
+
+export interface Pass {
+  readonly border?: FilterBorder;
+  /** Every how many rows and columns have a window. */
+  readonly stride?: readonly [y: number, x: number];
+  /** Whether floats are made. */
+  readonly float: boolean;
+}
+
+/** Bytes of all the rows of a strip: what a second-level cache holds. */
+const STRIP_BYTES = 320 * 1024;
+
+/** An image for every filter. */
+export function filterAll(
+  source: Source,
+  filters: readonly Filter[],
+  { border = "reflect101", stride = [1, 1], float }: Pass,
+  outs: readonly unknown[],
+): unknown[] {
+  const valid = border === "valid";
+  const { width, height, channels, where } = source;
+  const sizes = filters.map(({ before, after }) => {
+    const [h, w] = [0, 1].map((i) => before[i] + after[i] + 1);
+    if (valid && (h > height || w > width))
+      throw new ShapeError(
+        `${where}: the kernel has ${h} x ${w} values (rows x columns, dilation included) but the image ${height} x ${width} pixels: with border "valid" it must fit into it`,
+      );
+    return valid ? { height: height - h + 1, width: width - w + 1 } : { height, width };
+  });
+  const layouts = sizes.map(
+    (size): Layout => ({
+      height: Math.floor((size.height - 1) / stride[0]) + 1,
+      width: Math.floor((size.width - 1) / stride[1]) + 1,
+      channels,
+      float,
+    }),
+  );
+  return produceAll(source, layouts, outs, (scratch, targets) => {
+    const tallest = Math.max(...layouts.map((layout) => layout.height));
+    const most = (of: (filter: Filter) => number): number => Math.max(0, ...filters.map(of));
+    // Rows of the image from the first that a window of output row 0 takes to the last.
+    const first = valid ? 0 : -most(({ before }) => before[0]);
+    const last = most(({ before, after }) => after[0] + (valid ? before[0] : 0));
+    const span = last - first + 1;
+    const left = valid ? 0 : most(({ before }) => before[1]);
+    const right = valid ? 0 : most(({ after }) => after[1]);
+    const floats = filters.some(({ integers }) => !integers);
+    const bytes = filters.some(({ integers }) => integers);
+    const pitch = bandPitch(width * channels, floats ? 4 : 1, left * channels, right * channels);
+    const fit = Math.floor(STRIP_BYTES / (pitch * (stride[0] + 3)));
+    // Rows that two strips share are moved from strip to strip: not many strips then.
+    const rows = Math.min(tallest, Math.max(1, fit, Math.ceil(span / (2 * stride[0]))));
+    const feedOf = (wanted: boolean, asFloat: boolean): Feed | undefined =>
+      wanted
+        ? new Feed(scratch, source, {
+            ...{ rows: (rows - 1) * stride[0] + span, float: asFloat, left, right },
+            border: valid ? "reflect101" : border,
+          })
+        : undefined;
+    const feeds = { floats: feedOf(floats, true), bytes: feedOf(bytes, false) };
+    const outputs = filters.map((filter, i) => {
+      const feed = (filter.integers ? feeds.bytes : feeds.floats)!;
+      return new Output(scratch, filter, feed, targets[i], {
+        rows,
+        stride,
+        valid,
+        channels,
+        width: sizes[i].width,
+      });
+    });
+    for (let y = 0; y < tallest; y += rows) {
+      const count = Math.min(rows, tallest - y);
+      const from = y * stride[0] + first;
+      const to = (y + count - 1) * stride[0] + last + 1;
+      const at = {
+        floats: feeds.floats?.rows(from, to) ?? 0,
+        bytes: feeds.bytes?.rows(from, to) ?? 0,
+      };
+      for (const output of outputs) output.make(y, count, output.integers ? at.bytes : at.floats, first);
+    }
+  });
+}
+
+interface Geometry {
+  readonly rows: number;
+  readonly stride: readonly [number, number];
+  readonly valid: boolean;
+  readonly channels: number;
+  /** Pixels of a row before columns are picked. */
+  readonly width: number;
+}
+
+/** A filter and where its rows go. */
+class Output {
+  readonly integers: boolean;
+  readonly #scratch: Scratch;
+  readonly #drain: Drain;
+  readonly #stage: ReturnType<typeof makeStage>;
+  readonly #feed: Feed;
+  readonly #target: Target;
+  readonly #geometry: Geometry;
+  /** Rows of all columns, where not all are wanted. */
+  readonly #all: Band | undefined;
+  /** Rows and bytes of a row from the first that a window takes to its centre. */
+  readonly #down: number;
+  readonly #across: number;
+
+  constructor(scratch: Scratch, filter: Filter, feed: Feed, target: Target, geometry: Geometry) {
+    const { rows, stride, valid, channels, width } = geometry;
+    const { float } = target;
+    this.integers = filter.integers !== undefined;
+    this.#scratch = scratch;
+    this.#feed = feed;
+    this.#target = target;
+    this.#geometry = geometry;
+    this.#drain = new Drain(scratch, target, { rows, float });
+    if (stride[1] > 1) this.#all = new Band(scratch, rows, width * channels, float ? 4 : 1);
+    this.#stage = makeStage(scratch, filter, { width, channels, pitch: feed.pitch, rows, float });
+    this.#down = valid ? filter.before[0] : 0;
+    this.#across = valid ? filter.before[1] * channels * (this.integers ? 1 : 4) : 0;
+  }
+
+  /** Makes rows from `y` on. The image's row y * stride + first lies at `address`. */
+  make(y: number, most: number, address: number, first: number): void {
+    const drain = this.#drain;
+    const { stride, channels } = this.#geometry;
+    const { height, width, float } = this.#target;
+    const count = Math.min(most, height - y);
+    if (count <= 0) return;
+    const { pitch } = this.#feed;
+    const centre = address + (this.#down - first) * pitch + this.#across;
+    const rows = this.#all ?? drain;
+    this.#stage.run(rows.address, rows.pitch, centre, pitch * stride[0], count);
+    if (this.#all) {
+      const size = channels * (float ? 4 : 1);
+      const { runtime } = this.#scratch;
+      const args = [
+        drain.address,
+        rows.address,
+        drain.pitch,
+        rows.pitch,
+        size * stride[1],
+        size,
+        width,
+      ] as const;
+      run(runtime, "image_pick", count, ...args);
+    }
+    drain.write(y, count);
+  }
+}
