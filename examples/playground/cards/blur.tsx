@@ -12,7 +12,7 @@ import { milliseconds } from "../shared/milliseconds.ts";
 import { Picture } from "../shared/picture.tsx";
 import { useSettled } from "../shared/settled.ts";
 import { PictureSource } from "../shared/source.tsx";
-import { boxDeviation, boxSize, gaussianSize } from "../shared/windows.ts";
+import { boxDeviation, boxSize, gaussianSize } from "../shared/smoothing.ts";
 
 export const id = "blur";
 export const title = "Blur, sharpen, edges";

@@ -3,7 +3,7 @@
 import { type Remote, wrap } from "comlink";
 import type { Jobs } from "../worker/index.ts";
 
-export type WorkerName = "main" | "training" | "pictures";
+export type WorkerName = "main" | "pictures" | "training" | "kernel";
 
 const workers = new Map<WorkerName, Remote<Jobs>>();
 

@@ -7,10 +7,10 @@ export function number(value: number, digits = 3): string {
   return (text === "-0" ? "0" : text).replace("-", "−");
 }
 
-/** Blue below 0, red above, paler towards 0: the background of a number; `largest` is the full colour. */
-export function diverging(value: number, largest: number): string {
+/** Blue below 0, red above, paler towards 0: the background of a number; `largest` has the full colour, of `full` percent. */
+export function diverging(value: number, largest: number, full = 60): string {
   const part = largest > 0 ? Math.min(1, Math.abs(value) / largest) : 0;
-  return `color-mix(in oklab, var(${value < 0 ? "--negative" : "--positive"}) ${Math.round(part * 70)}%, transparent)`;
+  return `color-mix(in oklab, var(${value < 0 ? "--negative" : "--positive"}) ${Math.round(part * full)}%, var(--sunken))`;
 }
 
 export interface GridProps {
@@ -27,7 +27,13 @@ export interface GridProps {
   readonly editable?: (row: number, column: number) => boolean;
   /** What the arrow keys of an input add. */
   readonly step?: number;
+  /** Called when a cell is clicked. Offer another way for the keyboard: cells are not in the order of tabs. */
+  readonly onPick?: (row: number, column: number) => void;
 }
+
+/** Grey by brightness, so that a grid looks like the picture it is. */
+export const shade = (value: number, brightest: number): string =>
+  `color-mix(in oklab, var(--ink) ${Math.round((Math.max(0, value) / (brightest || 1)) * 32)}%, var(--sunken))`;
 
 /** A table of numbers. Every cell has data-row and data-column. */
 export function Grid({
@@ -41,7 +47,9 @@ export function Grid({
   onChange,
   editable,
   step = 1,
+  onPick,
 }: GridProps) {
+  const written = (value: number, y: number, x: number) => text?.(value, y, x) ?? number(value, digits);
   return (
     <div class="grid-scroll">
       <table class="grid" aria-label={label} data-testid={testid}>
@@ -63,8 +71,12 @@ export function Grid({
                       step={step}
                       onChange={(next) => onChange(y, x, next)}
                     />
+                  ) : onPick ? (
+                    <button type="button" tabIndex={-1} onClick={() => onPick(y, x)}>
+                      {written(value, y, x)}
+                    </button>
                   ) : (
-                    (text?.(value, y, x) ?? number(value, digits))
+                    written(value, y, x)
                   )}
                 </td>
               ))}

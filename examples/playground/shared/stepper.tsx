@@ -51,7 +51,7 @@ export function Stepper({ steps, label, format, testid = "step" }: StepperProps)
           disabled={step === 0}
           onClick={() => go(0)}
         >
-          ⏮
+          start
         </Button>
         <Button testid={`${testid}-back`} disabled={step === 0} onClick={() => go(step - 1)}>
           back
