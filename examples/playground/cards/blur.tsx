@@ -5,7 +5,7 @@ import "../pictures.css";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Choices, Controls, Failure, Result, Slider } from "../shared/controls.tsx";
-import { Curves } from "../shared/curve.tsx";
+import { WindowCurves } from "../shared/window-curves.tsx";
 import { useJob } from "../shared/hooks.ts";
 import { number } from "../shared/matrix.tsx";
 import { milliseconds } from "../shared/milliseconds.ts";
@@ -142,7 +142,7 @@ export function Card({ visible }: CardProps) {
       </Controls>
       <div class="titled">
         <h3>The weights along one axis</h3>
-        <Curves
+        <WindowCurves
           curves={curves}
           title={`A Gaussian window of ${window} weights, ${number(curves[0].weights[window >> 1])} in the middle, and a box of ${box} weights of ${number(1 / box)}`}
         />

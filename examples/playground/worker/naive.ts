@@ -25,12 +25,12 @@ function inside(i: number, length: number, border: NaiveOptions["border"]): numb
   return i;
 }
 
-const places = (length: number, taps: number, border: NaiveOptions["border"]): number[] =>
-  Array.from({ length: length + taps - 1 }, (_, i) => inside(i - (taps >> 1), length, border));
+const places = (length: number, taps: number, border: NaiveOptions["border"]): Int32Array =>
+  Int32Array.from({ length: length + taps - 1 }, (_, i) => inside(i - (taps >> 1), length, border));
 
 /**
- * scale * correlation + bias of every colour; alpha is kept. A Uint8ClampedArray rounds halves to even and limits to 0..255 itself, as
- * the engine does.
+ * scale * correlation + bias of every colour; alpha is kept. Written as quickly as plain loops get: typed arrays, the places at the border
+ * found ahead, three sums at once. A Uint8ClampedArray rounds halves to even and limits to 0..255, as the engine does.
  */
 export function naiveFilter(
   { data, width, height }: Pixels,
@@ -38,25 +38,31 @@ export function naiveFilter(
   { border, scale, bias }: NaiveOptions,
 ): Uint8ClampedArray<ArrayBuffer> {
   const [kh, kw] = [kernel.length, kernel[0].length];
+  const weights = Float64Array.from(kernel.flat());
   const rows = places(height, kh, border);
   const columns = places(width, kw, border);
   const out = new Uint8ClampedArray(data.length);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      const pixel = (y * width + x) * 4;
-      for (let c = 0; c < 3; c++) {
-        let sum = 0;
-        for (let i = 0; i < kh; i++) {
-          const row = rows[y + i];
-          if (row < 0) continue;
-          for (let j = 0; j < kw; j++) {
-            const column = columns[x + j];
-            if (column >= 0) sum += kernel[i][j] * data[(row * width + column) * 4 + c];
-          }
+      let [red, green, blue] = [0, 0, 0];
+      for (let i = 0; i < kh; i++) {
+        const row = rows[y + i];
+        if (row < 0) continue;
+        for (let j = 0; j < kw; j++) {
+          const column = columns[x + j];
+          if (column < 0) continue;
+          const from = (row * width + column) * 4;
+          const weight = weights[i * kw + j];
+          red += weight * data[from];
+          green += weight * data[from + 1];
+          blue += weight * data[from + 2];
         }
-        out[pixel + c] = scale * sum + bias;
       }
-      out[pixel + 3] = data[pixel + 3];
+      const to = (y * width + x) * 4;
+      out[to] = scale * red + bias;
+      out[to + 1] = scale * green + bias;
+      out[to + 2] = scale * blue + bias;
+      out[to + 3] = data[to + 3];
     }
   return out;
 }

@@ -1,14 +1,14 @@
 // One-dimensional kernels as curves: weight over the distance from the middle.
 import type { JSX } from "preact";
 
-export interface Curve {
+export interface WindowCurve {
   readonly name: string;
   readonly weights: readonly number[];
 }
 
 const [WIDTH, HEIGHT, MARGIN] = [360, 150, { left: 44, right: 8, top: 8, bottom: 30 }];
 
-export function Curves({ curves, title }: { curves: readonly Curve[]; title: string }): JSX.Element {
+export function WindowCurves({ curves, title }: { curves: readonly WindowCurve[]; title: string }): JSX.Element {
   const radius = Math.max(1, ...curves.map(({ weights }) => weights.length >> 1));
   const highest = Math.max(...curves.flatMap(({ weights }) => weights));
   const lowest = Math.min(0, ...curves.flatMap(({ weights }) => weights));
