@@ -93,7 +93,7 @@ export function filter2d(
   const source = readImage(engine, image, where);
   const list = isList(kernel);
   const kernels = list
-    ? kernel.map((k, i) => readKernel(k, `kernels[${i}]`, where))
+    ? Array.from(kernel, (k, i) => readKernel(k, `kernels[${i}]`, where))
     : [readKernel(kernel, "kernel", where)];
   const { border, stride = 1, dilation = 1, bias = 0, scale = 1, out } = options;
   const outs = list ? readOuts(out, kernels.length, where) : [out];

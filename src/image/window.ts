@@ -37,7 +37,8 @@ export function readWeights(value: unknown, name: string, where: string): number
 export function readKernel(value: unknown, name: string, where: string): number[][] {
   if (!Array.isArray(value) || value.length === 0)
     return refuse(value, name, where, "a list of rows of numbers, as [[0, 1, 0], [1, -4, 1], [0, 1, 0]]");
-  const rows = value.map((row, y) => readWeights(row, `${name}[${y}]`, where));
+  // Not by map: a list may have holes.
+  const rows = Array.from(value, (row, y) => readWeights(row, `${name}[${y}]`, where));
   for (const [y, row] of rows.entries())
     if (row.length !== rows[0].length)
       throw new ShapeError(
