@@ -241,10 +241,10 @@ describe.each(BROWSERS)("$name", (installed) => {
         await set(page, the("canny-sigma"), "sigma" in rest ? rest.sigma : 0);
         await choose(page, "canny-aperture", aperture);
         await choose(page, "canny-norm", l2 ? "l2" : "l1");
-        const stages = image.canny.stages(engine, photo, { aperture, l2, ...rest });
+        const stages = image.cannyStages(engine, photo, { aperture, l2, ...rest });
         const edges = image.canny(engine, image.toGray(engine, photo), { aperture, l2, ...rest });
         await shows("canny-edges", spread(edges));
-        await shows("canny-smoothed", spread(stages.smoothed as image.Image));
+        await shows("canny-smoothed", spread(stages.smoothed));
         const count = edges.data.reduce((sum: number, v: number) => sum + Number(v === 255), 0);
         expect(count).toBeGreaterThan(500);
         await eventually(() => number(page, the("canny-edges-count"))).toBe(count);

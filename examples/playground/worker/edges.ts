@@ -1,5 +1,5 @@
 // Canny's edge detector, every stage as a picture.
-import { canny, type Image } from "convolith/image";
+import { canny, cannyStages, type Image } from "convolith/image";
 import { engine } from "./engine.ts";
 import { timed } from "./timing.ts";
 
@@ -37,17 +37,17 @@ const plain = ({ data, width, height }: ImageData): Image<Uint8ClampedArray> => 
   channels: 4,
 });
 
-/** One colour per quarter turn of the gradient, each with its opposite: right, down right, down, down left. */
-const SECTORS = [
-  [230, 85, 70],
-  [225, 175, 50],
-  [70, 140, 230],
-  [120, 190, 90],
-] as const;
+/** A colour for each direction of the gradient in degrees: to the right or left, down right or up left, down or up, down left or up right. */
+const DIRECTIONS: Readonly<Record<number, readonly number[]>> = {
+  0: [230, 85, 70],
+  45: [225, 175, 50],
+  90: [70, 140, 230],
+  135: [120, 190, 90],
+};
 
 export async function edgeStages(picture: ImageData, options: EdgeOptions) {
   const e = await engine();
-  const stages = canny.stages(e, plain(picture), options);
+  const stages = cannyStages(e, plain(picture), options);
   const { width, height } = picture;
   const { dx, dy, magnitude, thinned, thresholds, edges, low, high } = stages;
   const one = (values: ArrayLike<number>, value: (v: number) => number) =>
@@ -60,9 +60,7 @@ export async function edgeStages(picture: ImageData, options: EdgeOptions) {
   const signed = Math.max(largest(dx.data), largest(dy.data));
   const direction = new Uint8ClampedArray(width * height * 3);
   for (let i = 0; i < width * height; i++) {
-    if (magnitude.data[i] <= low) continue;
-    const turn = Math.atan2(dy.data[i], dx.data[i]) / (Math.PI / 4);
-    direction.set(SECTORS[(Math.round(turn) + 8) % 4], 3 * i);
+    if (magnitude.data[i] > low) direction.set(DIRECTIONS[stages.direction.data[i]], 3 * i);
   }
   return {
     pictures: {

@@ -44,7 +44,9 @@ export function naiveFilter(
   const out = new Uint8ClampedArray(data.length);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < width; x++) {
-      let [red, green, blue] = [0, 0, 0];
+      let red = 0;
+      let green = 0;
+      let blue = 0;
       for (let i = 0; i < kh; i++) {
         const row = rows[y + i];
         if (row < 0) continue;
