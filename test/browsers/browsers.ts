@@ -3,6 +3,7 @@ import { accessSync, constants, mkdirSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import puppeteer, { type Browser, type LaunchOptions, type Page } from "puppeteer-core";
+import type { Engine } from "../../src/index.ts";
 
 export interface Installed {
   readonly name: string;
@@ -59,6 +60,14 @@ export const BROWSERS: readonly Installed[] = [
     },
   },
 ];
+
+/** A page in a browser, and the library in Node to compare with. */
+export interface Visitor {
+  readonly name: string;
+  page: Page;
+  engine: Engine;
+  troubles: string[];
+}
 
 export async function launch({ path, options }: Installed): Promise<Browser> {
   return puppeteer.launch({ ...options, executablePath: path, headless: true });

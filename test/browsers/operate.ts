@@ -37,6 +37,17 @@ export async function number(page: Page, selector: string): Promise<number> {
   return found ? Number(found[0].replace("−", "-").replaceAll(",", "")) : Number.NaN;
 }
 
+/** The numbers of a table, fields included. */
+export const grid = (page: Page, testid: string): Promise<number[][]> =>
+  page.$eval(the(testid), (table) =>
+    [...table.querySelectorAll("tr")].map((row) =>
+      [...row.querySelectorAll("td")].map((cell) => {
+        const field = cell.querySelector("input");
+        return Number((field ? field.value : (cell.textContent ?? "")).replace("−", "-"));
+      }),
+    ),
+  );
+
 export interface Shown {
   readonly width: number;
   readonly height: number;

@@ -2,32 +2,33 @@
 import { gaussian1d } from "convolith/image";
 import { useMemo, useState } from "preact/hooks";
 import "../pictures.css";
+import { Of } from "../shared/brackets.tsx";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Choices, Controls, Failure, Result, Slider } from "../shared/controls.tsx";
-import { WindowCurves } from "../shared/window-curves.tsx";
 import { useJob } from "../shared/hooks.ts";
 import { number } from "../shared/matrix.tsx";
 import { milliseconds } from "../shared/milliseconds.ts";
 import { Picture } from "../shared/picture.tsx";
 import { useSettled } from "../shared/settled.ts";
-import { PictureSource } from "../shared/source.tsx";
 import { boxDeviation, boxSize, gaussianSize } from "../shared/smoothing.ts";
+import { PictureSource } from "../shared/source.tsx";
+import { WindowCurves } from "../shared/window-curves.tsx";
 
 export const id = "blur";
 export const title = "Blur, sharpen, edges";
 export const intro = (
   <>
-    A Gaussian weighs near pixels most and has no corners; a box of equal strength is cheaper and leaves squares.
-    What a blur takes away is detail: add it once more, and the picture is sharper. Slopes are edges.
+    A Gaussian weighs near pixels most and has no corners; a box of equal strength is cheaper and leaves
+    squares. What a blur takes away is detail: add it once more, and the picture is sharper. Slopes are edges.
   </>
 );
 export const formula = (
   <math display="block">
     <mi>G</mi>
-    <mo stretchy="false">(</mo>
-    <mi>x</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>x</mi>
+    </Of>
     <mo>∝</mo>
     <msup>
       <mi>e</mi>
@@ -52,13 +53,13 @@ export const formula = (
     <mo>+</mo>
     <mi>amount</mi>
     <mo>·</mo>
-    <mo stretchy="false">(</mo>
-    <mi>p</mi>
-    <mo>−</mo>
-    <mi>G</mi>
-    <mo>∗</mo>
-    <mi>p</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>p</mi>
+      <mo>−</mo>
+      <mi>G</mi>
+      <mo>∗</mo>
+      <mi>p</mi>
+    </Of>
     <mspace width="2em" />
     <mi>slope</mi>
     <mo>=</mo>
@@ -188,8 +189,8 @@ export function Card({ visible }: CardProps) {
         {times.value && (
           <>
             Gaussian <span data-testid="blur-gaussian-ms">{milliseconds(times.value.gaussian)}</span> ms, box{" "}
-            <span data-testid="blur-box-ms">{milliseconds(times.value.box)}</span> ms. The box is a running sum: its
-            time does not grow with its size.
+            <span data-testid="blur-box-ms">{milliseconds(times.value.box)}</span> ms. The box is a running
+            sum: its time does not grow with its size.
           </>
         )}
       </Result>

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { useMemo, useState } from "preact/hooks";
 import "../pictures.css";
+import { Absolute, Of } from "../shared/brackets.tsx";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Choices, Controls, Failure, Result, Slider, Toggle } from "../shared/controls.tsx";
@@ -16,15 +17,15 @@ export const id = "canny";
 export const title = "Canny, stage by stage";
 export const intro = (
   <>
-    From slopes to lines one pixel wide, in the five steps that John Canny published in 1986. Move a slider and
-    watch which stage it changes.
+    From slopes to lines one pixel wide, in the five steps that John Canny published in 1986. Move a slider
+    and watch which stage it changes.
   </>
 );
 export const formula = (
   <math display="block">
-    <mo stretchy="false">|</mo>
-    <mi>g</mi>
-    <mo stretchy="false">|</mo>
+    <Absolute>
+      <mi>g</mi>
+    </Absolute>
     <mo>=</mo>
     <msqrt>
       <msubsup>
@@ -42,35 +43,35 @@ export const formula = (
     <mspace width="1em" />
     <mtext>or</mtext>
     <mspace width="1em" />
-    <mo stretchy="false">|</mo>
-    <msub>
-      <mi>g</mi>
-      <mi>x</mi>
-    </msub>
-    <mo stretchy="false">|</mo>
+    <Absolute>
+      <msub>
+        <mi>g</mi>
+        <mi>x</mi>
+      </msub>
+    </Absolute>
     <mo>+</mo>
-    <mo stretchy="false">|</mo>
-    <msub>
-      <mi>g</mi>
-      <mi>y</mi>
-    </msub>
-    <mo stretchy="false">|</mo>
+    <Absolute>
+      <msub>
+        <mi>g</mi>
+        <mi>y</mi>
+      </msub>
+    </Absolute>
     <mo>,</mo>
     <mspace width="2em" />
     <mi>θ</mi>
     <mo>=</mo>
     <mi>atan2</mi>
-    <mo stretchy="false">(</mo>
-    <msub>
-      <mi>g</mi>
-      <mi>y</mi>
-    </msub>
-    <mo>,</mo>
-    <msub>
-      <mi>g</mi>
-      <mi>x</mi>
-    </msub>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <msub>
+        <mi>g</mi>
+        <mi>y</mi>
+      </msub>
+      <mo>,</mo>
+      <msub>
+        <mi>g</mi>
+        <mi>x</mi>
+      </msub>
+    </Of>
   </math>
 );
 
@@ -87,8 +88,16 @@ type Stage =
 
 const STAGES: readonly { key: Stage; name: string; text: string }[] = [
   { key: "gray", name: "Gray", text: "Brightness alone: 0.299 red + 0.587 green + 0.114 blue." },
-  { key: "smoothed", name: "Smoothed", text: "A Gaussian blur removes grain, which would make edges of its own." },
-  { key: "dx", name: "Slope to the right", text: "Sobel's kernel for x. Middle gray is flat, bright rises, dark falls." },
+  {
+    key: "smoothed",
+    name: "Smoothed",
+    text: "A Gaussian blur removes grain, which would make edges of its own.",
+  },
+  {
+    key: "dx",
+    name: "Slope to the right",
+    text: "Sobel's kernel for x. Middle gray is flat, bright rises, dark falls.",
+  },
   { key: "dy", name: "Slope downwards", text: "Sobel's kernel for y." },
   { key: "magnitude", name: "Magnitude", text: "How steep it is, whatever the direction." },
   {

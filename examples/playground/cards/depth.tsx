@@ -1,6 +1,7 @@
 // (e) Filters that are as deep as their input, and the maps that they make: the first layer of a trained network.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import "../pictures.css";
+import { Of } from "../shared/brackets.tsx";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Controls, Failure, Result, Slider, Toggle } from "../shared/controls.tsx";
@@ -27,11 +28,11 @@ export const formula = (
       <mi>y</mi>
       <mi>f</mi>
     </msub>
-    <mo stretchy="false">(</mo>
-    <mi>r</mi>
-    <mo>,</mo>
-    <mi>s</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>r</mi>
+      <mo>,</mo>
+      <mi>s</mi>
+    </Of>
     <mo>=</mo>
     <msub>
       <mi>b</mi>
@@ -54,30 +55,30 @@ export const formula = (
       <mi>w</mi>
       <mi>f</mi>
     </msub>
-    <mo stretchy="false">(</mo>
-    <mi>i</mi>
-    <mo>,</mo>
-    <mi>j</mi>
-    <mo>,</mo>
-    <mi>c</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>i</mi>
+      <mo>,</mo>
+      <mi>j</mi>
+      <mo>,</mo>
+      <mi>c</mi>
+    </Of>
     <mo>·</mo>
     <mi>x</mi>
-    <mo stretchy="false">(</mo>
-    <mi>r</mi>
-    <mo>+</mo>
-    <mi>i</mi>
-    <mo>−</mo>
-    <mn>1</mn>
-    <mo>,</mo>
-    <mi>s</mi>
-    <mo>+</mo>
-    <mi>j</mi>
-    <mo>−</mo>
-    <mn>1</mn>
-    <mo>,</mo>
-    <mi>c</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>r</mi>
+      <mo>+</mo>
+      <mi>i</mi>
+      <mo>−</mo>
+      <mn>1</mn>
+      <mo>,</mo>
+      <mi>s</mi>
+      <mo>+</mo>
+      <mi>j</mi>
+      <mo>−</mo>
+      <mn>1</mn>
+      <mo>,</mo>
+      <mi>c</mi>
+    </Of>
   </math>
 );
 
@@ -110,7 +111,12 @@ function tile(layer: FirstLayer, filter: number): Pixels {
 }
 
 /** The 3 x 3 values of a channel around a place; 0 outside. */
-const patch = ({ data, width, height }: ImageData, row: number, column: number, channel: number): number[][] =>
+const patch = (
+  { data, width, height }: ImageData,
+  row: number,
+  column: number,
+  channel: number,
+): number[][] =>
   TAPS.map((i) =>
     TAPS.map((j) => {
       const [y, x] = [row + i - 1, column + j - 1];
@@ -148,10 +154,12 @@ export function Card({ visible }: CardProps) {
   );
   const pixels = useMemo(
     () =>
-      shown?.pictures.map((data): Pixels => ({
-        ...{ data, width: shown.width, height: shown.height },
-        channels: data.length / (shown.width * shown.height),
-      })) ?? [],
+      shown?.pictures.map(
+        (data): Pixels => ({
+          ...{ data, width: shown.width, height: shown.height },
+          channels: data.length / (shown.width * shown.height),
+        }),
+      ) ?? [],
     [shown],
   );
   const count = all ? tiles.length : Math.min(FEW, tiles.length);
@@ -171,8 +179,8 @@ export function Card({ visible }: CardProps) {
             signs={["∗", "="]}
           />
           <Result testid="depth-shape" live={false}>
-            {first.kernel.length + first.bias.length} parameters: {first.filters} × (3 × 3 × 3 weights + 1 bias).
-            Output: {shown.height} × {shown.width} × {first.filters}.
+            {first.kernel.length + first.bias.length} parameters: {first.filters} × (3 × 3 × 3 weights + 1
+            bias). Output: {shown.height} × {shown.width} × {first.filters}.
           </Result>
         </>
       )}
@@ -187,7 +195,7 @@ export function Card({ visible }: CardProps) {
               onChange={() => setChosen(f)}
               data-testid={`depth-filter-${f}`}
             />
-            <span>
+            <span class="map-face">
               <Thumb pixels={pixelsOfTile} width={33} />
               <Thumb pixels={pixels[f]} width={64} />
               <span class="map-name">filter {f}</span>

@@ -2,6 +2,7 @@
 import { KERNELS, type Kernel, normalizeKernel, type TextbookKernel } from "convolith/image";
 import { useMemo, useState } from "preact/hooks";
 import "../pictures.css";
+import { Of } from "../shared/brackets.tsx";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Button, Choices, Controls, Failure, Result, Select, Slider } from "../shared/controls.tsx";
@@ -17,18 +18,18 @@ export const id = "kernels";
 export const title = "Kernels on a picture";
 export const intro = (
   <>
-    The same few numbers at every place of a picture: they blur it, sharpen it, find its edges. Choose a kernel,
-    or change its numbers.
+    The same few numbers at every place of a picture: they blur it, sharpen it, find its edges. Choose a
+    kernel, or change its numbers.
   </>
 );
 export const formula = (
   <math display="block">
     <mi>out</mi>
-    <mo stretchy="false">(</mo>
-    <mi>y</mi>
-    <mo>,</mo>
-    <mi>x</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>y</mi>
+      <mo>,</mo>
+      <mi>x</mi>
+    </Of>
     <mo>=</mo>
     <mi>scale</mi>
     <mo>·</mo>
@@ -41,26 +42,26 @@ export const formula = (
       </mrow>
     </munder>
     <mi>k</mi>
-    <mo stretchy="false">(</mo>
-    <mi>i</mi>
-    <mo>,</mo>
-    <mi>j</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>i</mi>
+      <mo>,</mo>
+      <mi>j</mi>
+    </Of>
     <mo>·</mo>
     <mi>p</mi>
-    <mo stretchy="false">(</mo>
-    <mi>y</mi>
-    <mo>+</mo>
-    <mi>i</mi>
-    <mo>−</mo>
-    <mi>a</mi>
-    <mo>,</mo>
-    <mi>x</mi>
-    <mo>+</mo>
-    <mi>j</mi>
-    <mo>−</mo>
-    <mi>a</mi>
-    <mo stretchy="false">)</mo>
+    <Of>
+      <mi>y</mi>
+      <mo>+</mo>
+      <mi>i</mi>
+      <mo>−</mo>
+      <mi>a</mi>
+      <mo>,</mo>
+      <mi>x</mi>
+      <mo>+</mo>
+      <mi>j</mi>
+      <mo>−</mo>
+      <mi>a</mi>
+    </Of>
     <mo>+</mo>
     <mi>offset</mi>
   </math>
@@ -251,8 +252,8 @@ export function Card({ visible }: CardProps) {
       <p class="note">
         {t && (
           <>
-            {t.settled.picture?.width} × {t.settled.picture?.height} pixels, RGBA in and out, medians of batches in the
-            same Worker.{" "}
+            {t.settled.picture?.width} × {t.settled.picture?.height} pixels, RGBA in and out, medians of
+            batches in the same Worker.{" "}
             <span data-testid="kernels-different">
               {t.different === 0 ? "Both give the same" : `${t.different} of the`} {t.bytes} bytes
             </span>

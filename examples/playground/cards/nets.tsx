@@ -3,7 +3,7 @@ import { useMemo, useState } from "preact/hooks";
 import "../pictures.css";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
-import { Choices, Controls, Failure, Result, Slider } from "../shared/controls.tsx";
+import { Choices, Failure, Result, Slider } from "../shared/controls.tsx";
 import { useJob } from "../shared/hooks.ts";
 import { Picture } from "../shared/picture.tsx";
 import { PictureSource } from "../shared/source.tsx";
@@ -12,8 +12,8 @@ export const id = "nets";
 export const title = "Real nets";
 export const intro = (
   <>
-    ESRGAN-slim, 23 layers trained on photos, makes a piece of a picture twice as wide and high. Interpolation can
-    only mix neighbours; the network has learnt from photos what their edges look like.
+    ESRGAN-slim, 23 layers trained on photos, makes a piece of a picture twice as wide and high. Interpolation
+    can only mix neighbours; the network has learnt from photos what their edges look like.
   </>
 );
 export const formula = null;
@@ -149,8 +149,8 @@ export function Card({ visible }: CardProps) {
       </Result>
       {profile.value && <Bars {...profile.value} />}
       <p class="note">
-        Nets that find poses and faces are published as TensorFlow.js graph models; they will join this card when
-        the library reads that format. It reads layers models, such as this one.
+        Nets that find poses and faces are published as TensorFlow.js graph models; they will join this card
+        when the library reads that format. It reads layers models, such as this one.
       </p>
       <Failure error={error ?? profile.error} />
     </>
@@ -177,7 +177,7 @@ function Bars({ batch, ms, layers }: BarsProps) {
   return (
     <div class="titled">
       <h3>Time by layer</h3>
-      <table class="bars" data-testid="nets-profile">
+      <table class="profile" data-testid="nets-profile">
         <thead>
           <tr>
             <th scope="col">layer</th>
@@ -201,9 +201,10 @@ function Bars({ batch, ms, layers }: BarsProps) {
         </tbody>
       </table>
       <Result testid="nets-profile-sum" live={false}>
-        {ms.toFixed(1)} ms in all, measured by <code>net.profile()</code>; layers that another one computes as well
-        (activations, sums) are not listed.
-        {batch > 1 && ` This browser's clock is coarse: these are times of ${batch} pictures at once, divided by ${batch}.`}
+        {ms.toFixed(1)} ms in all, measured by <code>net.profile()</code>; layers that another one computes as
+        well (activations, sums) are not listed.
+        {batch > 1 &&
+          ` This browser's clock is coarse: these are times of ${batch} pictures at once, divided by ${batch}.`}
       </Result>
     </div>
   );

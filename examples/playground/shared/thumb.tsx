@@ -16,5 +16,9 @@ export function Thumb({ pixels, width }: ThumbProps) {
     if (canvas.current.height !== pixels.height) canvas.current.height = pixels.height;
     canvas.current.getContext("2d")?.putImageData(toImageData(pixels), 0, 0);
   }, [pixels]);
-  return <canvas ref={canvas} class="thumb pixelated" style={{ width: `${width}px` }} aria-hidden="true" />;
+  return (
+    <span aria-hidden="true">
+      <canvas ref={canvas} class="thumb pixelated" style={{ width: `${width}px` }} />
+    </span>
+  );
 }

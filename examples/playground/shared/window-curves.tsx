@@ -8,7 +8,13 @@ export interface WindowCurve {
 
 const [WIDTH, HEIGHT, MARGIN] = [360, 150, { left: 44, right: 8, top: 8, bottom: 30 }];
 
-export function WindowCurves({ curves, title }: { curves: readonly WindowCurve[]; title: string }): JSX.Element {
+export function WindowCurves({
+  curves,
+  title,
+}: {
+  curves: readonly WindowCurve[];
+  title: string;
+}): JSX.Element {
   const radius = Math.max(1, ...curves.map(({ weights }) => weights.length >> 1));
   const highest = Math.max(...curves.flatMap(({ weights }) => weights));
   const lowest = Math.min(0, ...curves.flatMap(({ weights }) => weights));
