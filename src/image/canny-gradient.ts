@@ -17,7 +17,9 @@ const BEYOND = 8;
 
 /** The address of weights in 16 bits. */
 const uploadTaps = (scratch: Scratch, taps: readonly number[]): number =>
-  scratch.upload(new Int32Array(Int16Array.from({ length: (taps.length + 1) & -2 }, (_, i) => taps[i]).buffer));
+  scratch.upload(
+    new Int32Array(Int16Array.from({ length: (taps.length + 1) & -2 }, (_, i) => taps[i]).buffer),
+  );
 
 /**
  * Gray bytes smoothed by a Gaussian, equal to OpenCV's GaussianBlur of bytes. Its own few lines rather than `gaussianBlur`: a bundle with Canny

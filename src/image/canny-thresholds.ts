@@ -18,7 +18,11 @@ const divisor = (aperture: Aperture): number => (aperture === 7 ? 16 : 1);
 const LIMIT = 32767;
 
 /** Thresholds as the magnitudes of GradientStrips are compared with: integers, the smaller first. */
-export function wholeThresholds({ low, high }: Thresholds, aperture: Aperture, l2: boolean): [number, number] {
+export function wholeThresholds(
+  { low, high }: Thresholds,
+  aperture: Aperture,
+  l2: boolean,
+): [number, number] {
   const whole = (threshold: number): number => {
     const limited = Math.min(threshold / divisor(aperture), LIMIT);
     return Math.floor(l2 ? limited * limited : limited);

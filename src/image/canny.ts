@@ -15,7 +15,14 @@ import { chooseThresholds, type Thresholds, wholeThresholds } from "./canny-thre
 import type { ImageEngine } from "./engine.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
 import { toGray } from "./gray.ts";
-import { type ImageLike, type OutputOptions, readImage, type Same, type Source, type Target } from "./image.ts";
+import {
+  type ImageLike,
+  type OutputOptions,
+  readImage,
+  type Same,
+  type Source,
+  type Target,
+} from "./image.ts";
 import type { Image } from "./pixels.ts";
 
 export interface CannyOptions<I = ImageLike> extends Pick<OutputOptions<I>, "out"> {
@@ -125,8 +132,7 @@ export function edges(source: Source, gray: Source, thresholds: Thresholds, opti
       );
     }
     run(runtime, "image_canny_trace", 1, map.row(1), stack, map.pitch, STACK, width, height);
-    for (let y = 0; y < height; y += rows)
-      write(y, Math.min(rows, height - y), map.row(y + 1), map.pitch);
+    for (let y = 0; y < height; y += rows) write(y, Math.min(rows, height - y), map.row(y + 1), map.pitch);
   });
 }
 

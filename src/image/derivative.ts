@@ -13,7 +13,15 @@ import {
 import { Band, type BorderMode, bandPitch, Drain, Feed, produce, run, stripRows } from "./band.ts";
 import type { ImageEngine } from "./engine.ts";
 import { aBorder } from "./filter.ts";
-import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same, type Source } from "./image.ts";
+import {
+  type Floats,
+  type ImageLike,
+  isFloat,
+  type OutputOptions,
+  readImage,
+  type Same,
+  type Source,
+} from "./image.ts";
 import { derivative1d, laplacianKernel } from "./kernels.ts";
 import { type FilterBorder, filterAll } from "./rows.ts";
 import { kernelFilter, linesFilter } from "./window.ts";
@@ -113,7 +121,8 @@ export function scharr(engine: ImageEngine, image: ImageLike, options: ScharrOpt
   const where = "scharr";
   checkOptions(where, options, SCHARR);
   const { dy = 0, dx = dy ? 0 : 1 } = options;
-  if (dx + dy !== 1) throw new ArgumentError(`${where}: dx is ${dx} and dy is ${dy}, but one must be 1 and one 0`);
+  if (dx + dy !== 1)
+    throw new ArgumentError(`${where}: dx is ${dx} and dy is ${dy}, but one must be 1 and one 0`);
   const source = readImage(engine, image, where);
   const [along, across] = [derivative1d(1), SCHARR_SMOOTH];
   return dx ? separable(source, along, across, options) : separable(source, across, along, options);
@@ -153,7 +162,14 @@ function separable(
 ): unknown {
   const { scale = 1, bias = 0, border, out } = options;
   const float = isFloat(source, options);
-  if (float && !source.float && !source.alpha && border !== "valid" && kernelX.length <= 3 && kernelY.length <= 3)
+  if (
+    float &&
+    !source.float &&
+    !source.alpha &&
+    border !== "valid" &&
+    kernelX.length <= 3 &&
+    kernelY.length <= 3
+  )
     return separable3(source, centred(kernelX), centred(kernelY), options);
   const terms = { scale, bias, dilation: [1, 1], bytes: !float } as const;
   return filterAll(source, [linesFilter(kernelY, kernelX, terms, source.where)], { border, float }, [out])[0];

@@ -21,21 +21,21 @@ export { type GaussianOptions, gaussianBlur, type UnsharpOptions, unsharpMask } 
 export { type BoxOptions, boxBlur } from "./box.ts";
 export { type CannyOptions, canny } from "./canny.ts";
 export {
+  type DerivativeOptions,
+  type LaplacianOptions,
+  laplacian,
+  type ScharrOptions,
+  type SobelOptions,
+  scharr,
+  sobel,
+} from "./derivative.ts";
+export {
   type FilterOptions,
   type FiltersOptions,
   filter2d,
   type SeparableOptions,
   separableFilter,
 } from "./filter.ts";
-export {
-  type DerivativeOptions,
-  type LaplacianOptions,
-  laplacian,
-  type ScharrOptions,
-  scharr,
-  type SobelOptions,
-  sobel,
-} from "./derivative.ts";
 export { type GrayOptions, toGray } from "./gray.ts";
 export { type MedianOptions, medianBlur } from "./median.ts";
 export type { FilterBorder } from "./rows.ts";

@@ -30,7 +30,11 @@ const OPTIONS: Checks<MedianOptions> = { size: needed(aSize, "5"), out: true };
  *
  * Throws ArgumentError for a size that is even, below 1 or above 255.
  */
-export function medianBlur<I extends ImageLike>(engine: ImageEngine, image: I, options: MedianOptions<I>): Same<I>;
+export function medianBlur<I extends ImageLike>(
+  engine: ImageEngine,
+  image: I,
+  options: MedianOptions<I>,
+): Same<I>;
 export function medianBlur(engine: ImageEngine, image: ImageLike, options: MedianOptions): unknown {
   checkOptions("medianBlur", options, OPTIONS);
   const source = readImage(engine, image, "medianBlur");

@@ -4,7 +4,8 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { asNumbers, type Check, refuse } from "../validate.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
 import type { Kernel } from "./kernels.ts";
-import { type Filter, fitsIntegers, type Line, limits, type Tap } from "./taps.ts";
+import { fitsIntegers } from "./stage.ts";
+import { type Filter, type Line, limits, type Tap } from "./taps.ts";
 
 /** A number for both axes, or one each: [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
