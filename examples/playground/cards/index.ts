@@ -4,6 +4,7 @@ import * as blur from "./blur.tsx";
 import * as canny from "./canny.tsx";
 import * as depth from "./depth.tsx";
 import * as kernels from "./kernels.tsx";
+import * as learnSobel from "./learn-sobel.tsx";
 import * as learningDigits from "./learning-digits.tsx";
 import * as nets from "./nets.tsx";
 import * as pooling from "./pooling.tsx";
@@ -18,6 +19,7 @@ export const cards: readonly CardModule[] = [
   depth,
   pooling,
   whyConvolution,
+  learnSobel,
   learningDigits,
   nets,
 ];
