@@ -117,46 +117,60 @@ export function image_pick_pixels(
 @inline
 function pairs_at(p: usize, c: i32): v128 {
   const x = v128.load64_zero(p);
-  const zero = i32x4.splat(0);
-  if (c == 4) return v128.shuffle<u8>(x, zero, 0, 16, 4, 16, 1, 16, 5, 16, 2, 16, 6, 16, 3, 16, 7, 16);
-  if (c == 3) return v128.shuffle<u8>(x, zero, 0, 16, 3, 16, 1, 16, 4, 16, 2, 16, 5, 16, 16, 16, 16, 16);
-  if (c == 2) return v128.shuffle<u8>(x, zero, 0, 16, 2, 16, 1, 16, 3, 16, 16, 16, 16, 16, 16, 16, 16, 16);
-  return i16x8.extend_low_i8x16_u(x);
+  const next = i64x2.shr_u(x, 8 * c);
+  return i16x8.extend_low_i8x16_u(v128.shuffle<u8>(x, next, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23));
 }
 
 // @ts-ignore: decorator
 @inline
-function linear_row(q: usize, row: usize, table: usize, n: i32, c: i32): void {
-  const end = table + (<usize>n << 3);
-  for (let entry = table; entry < end; entry += 8, q += c << 1) {
-    const sum = i32x4.shr_u(i32x4.dot_i16x8_s(pairs_at(row + load<i32>(entry), c), v128.load32_splat(entry, 4)), 4);
+function linear_row(q: usize, row: usize, offsets: usize, weights: usize, n: i32, c: i32): void {
+  const end = offsets + (<usize>n << 2);
+  for (; offsets < end; offsets += 4, weights += 4, q += c << 1) {
+    const sums = i32x4.dot_i16x8_s(pairs_at(row + load<i32>(offsets), c), v128.load32_splat(weights));
+    const sum = i32x4.shr_u(sums, 4);
+    v128.store64_lane(q, i16x8.narrow_i32x4_s(sum, sum), 0);
+  }
+}
+
+/** One channel: four pixels at a time. */
+function linear_row1(q: usize, row: usize, offsets: usize, weights: usize, n: i32): void {
+  const end = offsets + (<usize>n << 2);
+  for (; offsets < end; offsets += 16, weights += 16, q += 8) {
+    let x = v128.load16_splat(row + load<i32>(offsets));
+    x = v128.load16_lane(row + load<i32>(offsets, 4), x, 1);
+    x = v128.load16_lane(row + load<i32>(offsets, 8), x, 2);
+    x = v128.load16_lane(row + load<i32>(offsets, 12), x, 3);
+    const sum = i32x4.shr_u(i32x4.dot_i16x8_s(i16x8.extend_low_i8x16_u(x), v128.load(weights)), 4);
     v128.store64_lane(q, i16x8.narrow_i32x4_s(sum, sum), 0);
   }
 }
 
 /**
- * mid rows: 16-bit integers out of `c` bytes a pixel, `n` pixels. The table has for each pixel the bytes to the left one of two, and
- * their two weights in 16 bits each; the right one is not read where its weight is 0, but what stands there.
+ * mid rows: 16-bit integers out of `c` bytes a pixel, `n` pixels. For each pixel there are the bytes to the left one of two, and their two
+ * weights in 16 bits each: four pixels more than `n` can be read. A right pixel beyond the row has weight 0.
  */
 export function image_linear_pixels_u8(
-  out: usize, input: usize, table: usize, outPitch: i32, inPitch: i32, c: i32, n: i32,
+  out: usize, input: usize, offsets: usize, weights: usize, outPitch: i32, inPitch: i32, c: i32, n: i32,
   from: i32, to: i32,
 ): void {
   for (let y = from; y < to; y++) {
     const q = out + <usize>y * outPitch;
     const row = input + <usize>y * inPitch;
-    if (c == 4) linear_row(q, row, table, n, 4);
-    else if (c == 3) linear_row(q, row, table, n, 3);
-    else if (c == 2) linear_row(q, row, table, n, 2);
-    else linear_row(q, row, table, n, 1);
+    if (c == 4) linear_row(q, row, offsets, weights, n, 4);
+    else if (c == 3) linear_row(q, row, offsets, weights, n, 3);
+    else if (c == 2) linear_row(q, row, offsets, weights, n, 2);
+    else linear_row1(q, row, offsets, weights, n);
   }
 }
 
-/** The higher halves of the products. */
+/** The higher halves of the products of 16-bit numbers that are not negative. */
 // @ts-ignore: decorator
 @inline
 function high_products(a: v128, b: v128): v128 {
-  return v128.shuffle<u16>(i32x4.extmul_low_i16x8_s(a, b), i32x4.extmul_high_i16x8_s(a, b), 1, 3, 5, 7, 9, 11, 13, 15);
+  return i16x8.narrow_i32x4_s(
+    i32x4.shr_u(i32x4.extmul_low_i16x8_s(a, b), 16),
+    i32x4.shr_u(i32x4.extmul_high_i16x8_s(a, b), 16),
+  );
 }
 
 /** Bytes out of mid rows. The table has for each row the bytes from `mid` to the upper and to the lower row, and their weights; `n` values. */
@@ -181,32 +195,49 @@ export function image_linear_rows_u8(
 
 // Half the size: (a + b + c + d + 2) >> 2 of 2 x 2 bytes.
 
-/** Sums of neighbouring pixels of `c` bytes, `p` to `p + 15`, in 16 bits: (r0 + r1, g0 + g1, ...). For c = 3 of four pixels, six sums. */
+const ONES: usize = memory.data<i32>([0x01010101]);
+
+/**
+ * In bytes: with x = (a + b + 1) >> 1 and y = (c + d + 1) >> 1 the mean is (x + y + 1) >> 1, less 1 where x + y is odd and a + b or
+ * c + d was.
+ */
 // @ts-ignore: decorator
 @inline
-function neighbours_at(p: usize, c: i32): v128 {
-  const x = v128.load(p);
-  if (c == 1) return i16x8.extadd_pairwise_i8x16_u(x);
-  if (c == 3) return i16x8.extadd_pairwise_i8x16_u(v128.shuffle<u8>(x, x, 0, 3, 1, 4, 2, 5, 6, 9, 7, 10, 8, 11, 0, 0, 0, 0));
-  return i16x8.extadd_pairwise_i8x16_u(v128.shuffle<u8>(x, x, 0, 4, 1, 5, 2, 6, 3, 7, 8, 12, 9, 13, 10, 14, 11, 15));
+function mean_of(a: v128, b: v128, c: v128, d: v128, ones: v128): v128 {
+  const x = i8x16.avgr_u(a, b), y = i8x16.avgr_u(c, d);
+  const less = v128.and(v128.and(v128.or(v128.xor(a, b), v128.xor(c, d)), v128.xor(x, y)), ones);
+  return i8x16.sub(i8x16.avgr_u(x, y), less);
 }
 
-// @ts-ignore: decorator
-@inline
-function means_at(p: usize, below: usize, c: i32, two: v128): v128 {
-  return i16x8.shr_u(i16x8.add(i16x8.add(neighbours_at(p, c), neighbours_at(p + below, c)), two), 2);
+function half_row4(q: usize, p: usize, below: usize, n: i32): void {
+  const ones = v128.load32_splat(ONES);
+  for (let i = 0; i < n; i += 16, p += 32, q += 16) {
+    const a = v128.load(p), b = v128.load(p, 16), c = v128.load(p + below), d = v128.load(p + below, 16);
+    const left = v128.shuffle<i32>(a, b, 0, 2, 4, 6), right = v128.shuffle<i32>(a, b, 1, 3, 5, 7);
+    const left2 = v128.shuffle<i32>(c, d, 0, 2, 4, 6), right2 = v128.shuffle<i32>(c, d, 1, 3, 5, 7);
+    v128.store(q, mean_of(left, right, left2, right2, ones));
+  }
 }
 
-// @ts-ignore: decorator
-@inline
-function half_row(q: usize, p: usize, below: usize, c: i32, n: i32): void {
+/** Of the means of all neighbouring pixels of three bytes, every other one. */
+const EVERY_OTHER: usize = memory.data<u8>([0, 1, 2, 6, 7, 8, 12, 13, 14, 0, 0, 0, 0, 0, 0, 0]);
+
+function half_row3(q: usize, p: usize, below: usize, n: i32): void {
+  const ones = v128.load32_splat(ONES), order = v128.load(EVERY_OTHER);
+  for (let i = 0; i < n; i += 9, p += 18, q += 9) {
+    const r = p + below;
+    const means = mean_of(v128.load(p), v128.load(p, 3), v128.load(r), v128.load(r, 3), ones);
+    v128.store(q, i8x16.swizzle(means, order));
+  }
+}
+
+function half_row1(q: usize, p: usize, below: usize, n: i32): void {
   const two = i16x8.splat(2);
-  // Six bytes of output of a vector of three channels, else eight.
-  const made: usize = c == 3 ? 6 : 8;
-  for (let i = 0; i < n; i += 2 * <i32>made, p += 4 * made, q += 2 * made) {
-    const a = means_at(p, below, c, two), b = means_at(p + 2 * made, below, c, two);
-    const x = i8x16.narrow_i16x8_u(a, b);
-    v128.store(q, c == 3 ? v128.shuffle<u8>(x, x, 0, 1, 2, 3, 4, 5, 8, 9, 10, 11, 12, 13, 0, 0, 0, 0) : x);
+  for (let i = 0; i < n; i += 16, p += 32, q += 16) {
+    const r = p + below;
+    const a = i16x8.add(i16x8.extadd_pairwise_i8x16_u(v128.load(p)), i16x8.extadd_pairwise_i8x16_u(v128.load(r)));
+    const b = i16x8.add(i16x8.extadd_pairwise_i8x16_u(v128.load(p, 16)), i16x8.extadd_pairwise_i8x16_u(v128.load(r, 16)));
+    v128.store(q, i8x16.narrow_i16x8_u(i16x8.shr_u(i16x8.add(a, two), 2), i16x8.shr_u(i16x8.add(b, two), 2)));
   }
 }
 
@@ -218,8 +249,8 @@ export function image_half_u8(
   for (let y = from; y < to; y++) {
     const q = out + <usize>y * outPitch;
     const p = input + 2 * <usize>y * inPitch;
-    if (c == 4) half_row(q, p, inPitch, 4, n);
-    else if (c == 3) half_row(q, p, inPitch, 3, n);
-    else half_row(q, p, inPitch, 1, n);
+    if (c == 4) half_row4(q, p, inPitch, n);
+    else if (c == 3) half_row3(q, p, inPitch, n);
+    else half_row1(q, p, inPitch, n);
   }
 }

@@ -308,7 +308,10 @@ describe("stages", () => {
           if (mark ? thinned < Math.floor(least) : thinned > low) return `threshold ${mark} of ${thinned}`;
           return made.edges.data[i] && !mark ? "edge" : undefined;
         });
-        expect(wrong.findIndex((what) => what !== undefined), wrong.join("")).toBe(-1);
+        expect(
+          wrong.findIndex((what) => what !== undefined),
+          wrong.join(""),
+        ).toBe(-1);
         const traced = made.thresholds.data.map((mark, i) => (mark === 255 ? made.edges.data[i] : 255));
         expect(traced.every((v) => v === 255)).toBe(true);
       }

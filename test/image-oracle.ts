@@ -96,6 +96,7 @@ const FIXED: Readonly<Record<number, readonly number[]>> = {
   3: [0.25, 0.5, 0.25],
   5: [0.0625, 0.25, 0.375, 0.25, 0.0625],
   7: [0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125],
+  9: [4, 13, 30, 51, 60, 51, 30, 13, 4].map((w) => w / 256),
 };
 
 export function gaussian1d(size: number, sigma: number): number[] {
@@ -217,6 +218,7 @@ export function canny(x: Picture, low: number, high: number, aperture: number, l
   // OpenCV divides the thresholds as it does the derivatives.
   [low, high] = [low * scale, high * scale];
   if (low > high) [low, high] = [high, low];
+  [low, high] = [low * scale, high * scale];
   if (l2) {
     [low, high] = [Math.min(32767, low), Math.min(32767, high)];
     if (low > 0) low *= low;
@@ -260,13 +262,25 @@ export function canny(x: Picture, low: number, high: number, aperture: number, l
 
 export type ResizeMethod = "nearest" | "linear" | "cubic" | "area";
 
-/** Which pixels along an axis make pixel `i`, and their weights, as OpenCV takes them. */
-function samples(i: number, from: number, to: number, method: ResizeMethod): [number, number][] {
+/**
+ * Which pixels along an axis make pixel `i`, and their weights, as OpenCV takes them. "enlarged" is what it takes for areas unless both
+ * sides shrink.
+ */
+function samples(i: number, from: number, to: number, method: ResizeMethod | "enlarged"): [number, number][] {
   // As OpenCV rounds it: nearest falls on whole numbers.
   const scale = 1 / (to / from);
   const clamp = (j: number): number => Math.min(Math.max(j, 0), from - 1);
   if (method === "nearest") return [[clamp(Math.floor(i * scale)), 1]];
-  if (method === "area" && scale >= 1) {
+  if (method === "enlarged") {
+    const j = Math.floor(i * scale);
+    const f = i + 1 - (j + 1) * (to / from);
+    const w = f <= 0 ? 0 : f % 1;
+    return [
+      [clamp(j), 1 - w],
+      [clamp(j + 1), w],
+    ];
+  }
+  if (method === "area") {
     const [start, end] = [i * scale, Math.min((i + 1) * scale, from)];
     const made: [number, number][] = [];
     for (let j = Math.floor(start); j < end; j++) {
@@ -292,8 +306,9 @@ function samples(i: number, from: number, to: number, method: ResizeMethod): [nu
 }
 
 export function resize(x: Picture, width: number, height: number, method: ResizeMethod): Made {
-  const columns = Array.from({ length: width }, (_, i) => samples(i, x.width, width, method));
-  const rows = Array.from({ length: height }, (_, i) => samples(i, x.height, height, method));
+  const kind = method === "area" && (width > x.width || height > x.height) ? "enlarged" : method;
+  const columns = Array.from({ length: width }, (_, i) => samples(i, x.width, width, kind));
+  const rows = Array.from({ length: height }, (_, i) => samples(i, x.height, height, kind));
   return make(
     x,
     (ox, oy, c) => {

@@ -131,11 +131,11 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
   };
 }
 
-const isImageData = (value: unknown): boolean =>
+export const isImageData = (value: unknown): boolean =>
   typeof ImageData === "function" && value instanceof ImageData;
 
 /** A new image: of the layout's type, and for bytes of the same kind of array. */
-function makeImage(layout: Layout, like: PixelData, canvas: boolean, where: string): Image {
+export function makeImage(layout: Layout, like: PixelData, canvas: boolean, where: string): Image {
   const { width, height, channels, float } = layout;
   const size = width * height * channels;
   try {

@@ -45,5 +45,57 @@ export type { Pair } from "./window.ts";
 
 // Size and place
 
+export {
+  type CropOptions,
+  crop,
+  type FlipAxis,
+  type FlipOptions,
+  flip,
+  type PadOptions,
+  type PlainImage,
+  pad,
+  type Rotate90Options,
+  rotate90,
+} from "./geometry.ts";
 export { type ResizeOptions, resize } from "./resize.ts";
 export type { ResizeMethod } from "./resize-tables.ts";
+
+// For networks
+
+export {
+  type Augmentation,
+  type Augmenter,
+  type AugmentOptions,
+  augment,
+  type CutoutOptions,
+  cutout,
+  type RandomAmountOptions,
+  type RandomCropOptions,
+  type RandomFlipOptions,
+  type RandomRotationOptions,
+  randomBrightness,
+  randomContrast,
+  randomCrop,
+  randomFlip,
+  randomRotation,
+} from "./augment.ts";
+export {
+  type BatchLayout,
+  type BatchOptions,
+  type FromTensorOptions,
+  fromTensor,
+  imagesFromTensor,
+  type NormalizeOptions,
+  normalize,
+  type TensorLike,
+  type TensorOptions,
+  toArray,
+  toTensor,
+  type ValueRange,
+} from "./batch.ts";
+export type { Random } from "./random.ts";
+
+// To look at
+
+export { type ColorMapName, type ColorMapOptions, colorMap, type DisplayRange } from "./colormap.ts";
+export { type Color, type MontageOptions, montage } from "./montage.ts";

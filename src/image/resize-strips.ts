@@ -1,6 +1,7 @@
 // Images of another size, in strips of rows to make. Rows are mixed first, then pixels: where an image shrinks, few rows are left then.
 // Of the source only rows that have a weight are copied in.
 import { Band, bandPitch, Drain, run, type Scratch, stripRows } from "./band.ts";
+import { roundEven } from "./gaussian.ts";
 import type { Source, Target } from "./image.ts";
 import { type AxisTable, nearestPixels, type Positions } from "./resize-tables.ts";
 
@@ -120,11 +121,6 @@ function fixed(t: number): readonly [number, number] {
   return [roundEven(Math.fround(1 - t) * ONE), roundEven(t * ONE)];
 }
 
-function roundEven(value: number): number {
-  const rounded = Math.round(value);
-  return rounded - value === 0.5 && rounded % 2 !== 0 ? rounded - 1 : rounded;
-}
-
 /** Mixes two pixels of each axis in OpenCV's fixed point, bytes to bytes. Pixels are mixed first. */
 export const mixBytes =
   (x: Positions, y: Positions): Compute =>
@@ -135,14 +131,17 @@ export const mixBytes =
     const limit = loadedRows(Math.max(bandPitch(width * channels, 1), bandPitch(n, 2)), source);
     const loaded = new Band(scratch, limit, width * channels, 1);
     const mixed = new Band(scratch, limit, n, 2);
-    const table = new Int32Array(2 * target.width);
+    // Kernels may read four more.
+    const offsets = new Int32Array(target.width + 4);
+    const weights = new Int32Array(target.width + 4);
     for (let i = 0; i < target.width; i++) {
       // Beyond the outer centres there is only the outer pixel.
       const inside = x.at[i] >= 0 && x.at[i] < width - 1;
       const [a, b] = fixed(inside ? x.t[i] : 0);
-      table.set([Math.max(0, x.at[i]) * channels, a | (b << 16)], 2 * i);
+      offsets[i] = Math.max(0, x.at[i]) * channels;
+      weights[i] = a | (b << 16);
     }
-    const pixels = scratch.upload(table);
+    const pixels = [scratch.upload(offsets), scratch.upload(weights)] as const;
     const rowTable = scratch.allocate(16 * most);
     const drain = new Drain(scratch, target, { rows: most, float: false });
     // Beyond the outer rows both are the outer row, each with its weight: products are rounded down one by one.
@@ -158,7 +157,7 @@ export const mixBytes =
         ...([
           mixed.address,
           loaded.address,
-          pixels,
+          ...pixels,
           mixed.pitch,
           loaded.pitch,
           channels,
