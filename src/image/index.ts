@@ -20,13 +20,21 @@ export * from "./kernels.ts";
 export { type GaussianOptions, gaussianBlur, type UnsharpOptions, unsharpMask } from "./blur.ts";
 export { type BoxOptions, boxBlur } from "./box.ts";
 export { type CannyOptions, canny } from "./canny.ts";
+export { type CannyStages, type CannyStagesOptions, cannyStages } from "./canny-stages.ts";
 export {
   type DerivativeOptions,
+  type DerivativeOptions,
+  type LaplacianOptions,
   type LaplacianOptions,
   laplacian,
+  laplacian,
+  type ScharrOptions,
   type ScharrOptions,
   type SobelOptions,
+  type SobelOptions,
   scharr,
+  scharr,
+  sobel,
   sobel,
 } from "./derivative.ts";
 export {
@@ -36,6 +44,7 @@ export {
   type SeparableOptions,
   separableFilter,
 } from "./filter.ts";
+export { type Gradient, type GradientOptions, gradient } from "./gradient.ts";
 export { type GrayOptions, toGray } from "./gray.ts";
 export { type MedianOptions, medianBlur } from "./median.ts";
 export type { FilterBorder } from "./rows.ts";

@@ -35,7 +35,9 @@ test.each([
 
 test("declarations stand alone: they name no file outside dist and declare nothing internal", () => {
   const files = (readdirSync(dist, { recursive: true }) as string[]).filter((name) => name.endsWith(".d.ts"));
-  expect(files).toEqual(expect.arrayContaining(["index.d.ts", "image.d.ts", "formats/tfjs.d.ts", "formats/onnx.d.ts"]));
+  expect(files).toEqual(
+    expect.arrayContaining(["index.d.ts", "image.d.ts", "formats/tfjs.d.ts", "formats/onnx.d.ts"]),
+  );
   const declared = files.flatMap((file) => {
     const text = readFileSync(join(dist, file), "utf8");
     for (const [, from] of text.matchAll(/(?:from|import\() ?["'](.*?)["']/g))
@@ -80,7 +82,10 @@ test.each(["this Node", "22", "24"])("runs on Node: %s", (version) => {
     learns: true,
     onnx: [8, 8], // field 1, the version of the format: 8
     gray: [0, 0, 0, 0, 255, 255, 255, 255],
-    edges: [4, 5, 6, 7].reduce((made: number[], i) => made.fill(255, i, i + 1), new Array<number>(16).fill(0)),
+    edges: [4, 5, 6, 7].reduce(
+      (made: number[], i) => made.fill(255, i, i + 1),
+      new Array<number>(16).fill(0),
+    ),
     floats: 255,
     fromTfjs: "function",
   });
