@@ -23,18 +23,11 @@ export { type CannyOptions, canny } from "./canny.ts";
 export { type CannyStages, type CannyStagesOptions, cannyStages } from "./canny-stages.ts";
 export {
   type DerivativeOptions,
-  type DerivativeOptions,
-  type LaplacianOptions,
   type LaplacianOptions,
   laplacian,
-  laplacian,
-  type ScharrOptions,
   type ScharrOptions,
   type SobelOptions,
-  type SobelOptions,
   scharr,
-  scharr,
-  sobel,
   sobel,
 } from "./derivative.ts";
 export {
