@@ -45,7 +45,8 @@ const rounded = (v: number): number => (Math.abs(v % 1) === 0.5 ? 2 * Math.round
 /** Bytes are the exact sums, rounded. */
 function expectBytes(made: image.Image, want: oracle.Made): void {
   expect([made.width, made.height, made.channels]).toEqual([want.width, want.height, want.channels]);
-  expect(made.data).toEqual(Uint8Array.from(want.data, (v) => clamped(rounded(v))));
+  const bytes = Uint8Array.from(want.data, (v) => clamped(rounded(v)));
+  if (Buffer.compare(made.data as Uint8Array, bytes)) expect(made.data).toEqual(bytes);
 }
 
 function expectFloats(made: image.Image, want: oracle.Made, largest: number): void {
