@@ -89,6 +89,11 @@ describe("gaussian1d", () => {
     }
   });
 
+  it("is the identity for the smallest sigma", () => {
+    for (const sigma of [1e-3, 1e-200, Number.MIN_VALUE])
+      expect(image.gaussian1d(3, sigma)).toEqual([0, 1, 0]);
+  });
+
   it("gives a list of its own", () => {
     image.gaussian1d(3)[0] = 9;
     expect(image.gaussian1d(3)[0]).toBe(0.25);

@@ -246,6 +246,9 @@ describe("lists of kernels", () => {
     expect(() => image.filter2d(engine, p, kernels, { out: out.slice(1) })).toThrow(
       new ShapeError("filter2d: out has 3 images but there are 4 kernels"),
     );
+    expect(() => image.filter2d(engine, p, kernels, { out: kernels.map(() => out[0]) })).toThrow(
+      "filter2d: out has the same image twice",
+    );
   });
 
   it("of tensors are tensors", async () => {
