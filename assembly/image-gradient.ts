@@ -26,19 +26,14 @@ function store_magnitude(m: usize, dx: v128, dy: v128, squares: bool): void {
   else v128.store(m, i16x8.add(i16x8.abs(dx), i16x8.abs(dy)));
 }
 
-/** Zeros left and right of a row of magnitudes: outside of the picture nothing changes. */
+/** A zero left of a row of magnitudes and 16 right of it: outside of the picture nothing changes. */
 // @ts-ignore: decorator
 @inline
 function border_magnitude(m: usize, n: i32, squares: bool): void {
-  const zero = i32x4.splat(0);
-  if (squares) {
-    store<i32>(m - 4, 0);
-    v128.store(m + (<usize>n << 2), zero);
-    v128.store(m + (<usize>n << 2), zero, 16);
-  } else {
-    store<i16>(m - 2, 0);
-    v128.store(m + (<usize>n << 1), zero);
-  }
+  const size: usize = squares ? 4 : 2;
+  const end = m + <usize>n * size;
+  memory.fill(m - size, 0, size);
+  memory.fill(end, 0, 16 * size);
 }
 
 // @ts-ignore: decorator
@@ -91,7 +86,7 @@ function sobel_row_squares(dx: usize, dy: usize, m: usize, p: usize, pitch: usiz
 
 /**
  * Sobel's 3 x 3 derivatives of gray bytes in i16, and the magnitude: |dx| + |dy| in i16, or with `squares` dx² + dy² in i32, with a zero
- * left and zeros right of every row. `input` is the row above the first to make; a pixel is readable left and right of each row.
+ * left and 16 right of every row. `input` is the row above the first to make; a pixel is readable left and right of each row.
  */
 export function image_sobel_u8(
   dx: usize,

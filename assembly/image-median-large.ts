@@ -33,21 +33,47 @@ function count(column: usize, value: u32, by: u8): void {
   store<u8>(coarse, load<u8>(coarse) + by);
 }
 
+/** The sums of the lanes up to each. */
+// @ts-ignore: decorator
+@inline
+function running_sums(x: v128): v128 {
+  const zero = i32x4.splat(0);
+  x = i16x8.add(x, v128.shuffle<i16>(zero, x, 7, 8, 9, 10, 11, 12, 13, 14));
+  x = i16x8.add(x, v128.shuffle<i16>(zero, x, 6, 7, 8, 9, 10, 11, 12, 13));
+  return i16x8.add(x, v128.shuffle<i16>(zero, x, 4, 5, 6, 7, 8, 9, 10, 11));
+}
+
+/** Where the value of a rank lies among 16 counts. `sums` gets the counts before each, from the second on: the first is 0. */
+// @ts-ignore: decorator
+@inline
+function find(counts: usize, rank: u32, sums: usize): usize {
+  const a = running_sums(v128.load(counts));
+  const b = i16x8.add(
+    running_sums(v128.load(counts, 16)),
+    v128.shuffle<i16>(a, a, 7, 7, 7, 7, 7, 7, 7, 7),
+  );
+  v128.store(sums, a, 2);
+  v128.store(sums, b, 18);
+  const wanted = i16x8.splat(<i16>rank);
+  const before = i8x16.narrow_i16x8_s(i16x8.le_u(a, wanted), i16x8.le_u(b, wanted));
+  return popcnt(i8x16.bitmask(before));
+}
+
 /** One channel of one row: `columns` hold the histograms of all columns of the row's windows. */
 function median_histogram_row(q: usize, columns: usize, c: usize, size: i32, n: i32): void {
   const half = <u32>(size * size) >> 1;
-  const end = columns + <usize>(n + size - 1) * COLUMN;
-  // The window's 16 coarse counts, 256 fine ones, and for every 16 of these how many windows they are behind.
-  const coarse = end;
+  // The window's 16 coarse counts, 256 fine ones, for every 16 of these the window they were last right for, and sums.
+  const coarse = columns + <usize>(n + size - 1) * COLUMN;
   const fine = coarse + 32;
   const updated = fine + 512;
+  const sums = updated + 64;
   memory.fill(coarse, 0, 32);
   for (let k = 0; k < size; k++) add_counts(coarse, columns + <usize>k * COLUMN + 256);
   for (let k: usize = 0; k < 16; k++) store<i32>(updated + (k << 2), -size);
+  store<u16>(sums, 0);
   for (let x = 0; x < n; x++, q += c) {
-    let left = half;
-    let s: usize = 0;
-    for (let v: u32; (v = load<u16>(coarse + (s << 1))) <= left; s++) left -= v;
+    const s = find(coarse, half, sums);
+    const left = half - <u32>load<u16>(sums + (s << 1));
     // Only the 16 values that hold the median are brought up to date.
     const counts = fine + (s << 5);
     const part = columns + (s << 4);
@@ -62,9 +88,7 @@ function median_histogram_row(q: usize, columns: usize, c: usize, size: i32, n: 
         add_counts(counts, part + <usize>(behind + size) * COLUMN);
       }
     store<i32>(updated + (s << 2), x);
-    let j: usize = 0;
-    for (let v: u32; (v = load<u16>(counts + (j << 1))) <= left; j++) left -= v;
-    store<u8>(q, <u8>((s << 4) + j));
+    store<u8>(q, <u8>((s << 4) + find(counts, left, sums)));
     if (x + 1 == n) break;
     take_counts(coarse, columns + <usize>x * COLUMN + 256);
     add_counts(coarse, columns + <usize>(x + size) * COLUMN + 256);
@@ -74,7 +98,7 @@ function median_histogram_row(q: usize, columns: usize, c: usize, size: i32, n: 
 /**
  * The median of `size` x `size` bytes, an odd size up to 255. The unit is a channel of `c`, in `rows` rows of `n` pixels, which follow those
  * of the call before unless `first`. `input` is the row above the first window's first; size/2 pixels are readable left and right. For
- * every channel `scratch` has (n + size - 1) 272 + 608 bytes, which keep their values from call to call.
+ * every channel `scratch` has (n + size - 1) 272 + 656 bytes, which keep their values from call to call.
  */
 export function image_median_u8(
   out: usize,
@@ -91,7 +115,7 @@ export function image_median_u8(
   to: i32,
 ): void {
   const width = n + size - 1;
-  const bytes = <usize>width * COLUMN + 608;
+  const bytes = <usize>width * COLUMN + 656;
   for (let channel = from; channel < to; channel++) {
     const columns = scratch + <usize>channel * bytes;
     const start = input + channel - (size >> 1) * c;

@@ -79,6 +79,7 @@ describe("gaussian1d", () => {
       [1, 2],
       [3, 0.5],
       [9, 0],
+      [11, 0],
       [4, 1],
       [31, 5],
     ] as const) {
@@ -122,6 +123,7 @@ describe("gaussianBlur", () => {
     { size: 5, sigma: 0 },
     { size: 5, sigma: 1.1 },
     { size: 7, sigma: 0 },
+    { size: 9, sigma: 0 },
     { size: 9, sigma: 20 },
     { size: 15, sigma: 3 },
   ];

@@ -96,6 +96,7 @@ const FIXED: Readonly<Record<number, readonly number[]>> = {
   3: [0.25, 0.5, 0.25],
   5: [0.0625, 0.25, 0.375, 0.25, 0.0625],
   7: [0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125],
+  9: [4, 13, 30, 51, 60, 51, 30, 13, 4].map((w) => w / 256),
 };
 
 export function gaussian1d(size: number, sigma: number): number[] {
@@ -214,6 +215,7 @@ export function canny(x: Picture, low: number, high: number, aperture: number, l
     filter2d(x, sobelKernel(1, 0, aperture), { border: "replicate", scale }),
     filter2d(x, sobelKernel(0, 1, aperture), { border: "replicate", scale }),
   ].map(({ data }) => Array.from(data, (v) => Math.max(-32768, Math.min(32767, nearest(v)))));
+  // OpenCV divides the thresholds as it does the derivatives.
   if (low > high) [low, high] = [high, low];
   [low, high] = [low * scale, high * scale];
   if (l2) {

@@ -38,6 +38,12 @@ await build({
 });
 copyFileSync(`${here}/index.html`, `${out}/index.html`);
 copyFileSync(`${here}/../astronaut.png`, `${out}/astronaut.png`);
+// The network of the cards on real nets; MIT licence, which goes with it.
+const esrgan = fileURLToPath(new URL("../../node_modules/@upscalerjs/esrgan-slim/", import.meta.url));
+mkdirSync(`${out}/esrgan-slim`);
+for (const file of ["model.json", "group1-shard1of1.bin"])
+  copyFileSync(`${esrgan}/models/x2/${file}`, `${out}/esrgan-slim/${file}`);
+copyFileSync(`${esrgan}/LICENSE`, `${out}/esrgan-slim/LICENSE`);
 writeFileSync(`${out}/digits.bin`, packDigits({ train: 4000, test: 1000 }));
 console.log(`the playground is in ${out}`);
 if (flags.serve) {

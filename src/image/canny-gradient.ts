@@ -12,8 +12,8 @@ const FACTORS = {
   7: { derivative: [-1, -4, -5, 0, 5, 4, 1], smooth: [1, 6, 15, 20, 15, 6, 1], shift: 4 },
 } as const;
 
-/** Room after rows: kernels write whole vectors of zeros there. */
-const BEYOND = 8;
+/** Zeros after rows of magnitudes. */
+const BEYOND = 16;
 
 /** The address of weights in 16 bits. */
 const uploadTaps = (scratch: Scratch, taps: readonly number[]): number =>

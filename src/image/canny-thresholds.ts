@@ -12,7 +12,7 @@ export interface Thresholds {
 const RATIO = 2;
 
 /** What thresholds for an aperture are divided by, as its derivatives are: OpenCV's. */
-const divisor = (aperture: Aperture): number => (aperture === 7 ? 16 : 1);
+export const divisor = (aperture: Aperture): number => (aperture === 7 ? 16 : 1);
 
 /** OpenCV's limit of thresholds that are squared. */
 const LIMIT = 32767;

@@ -14,7 +14,7 @@ import { type Aperture, GradientStrips, smoothBytes } from "./canny-gradient.ts"
 import { chooseThresholds, type Thresholds, wholeThresholds } from "./canny-thresholds.ts";
 import type { ImageEngine } from "./engine.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
-import { toGray } from "./gray.ts";
+import { makeGray } from "./gray.ts";
 import {
   type ImageLike,
   type OutputOptions,
@@ -23,7 +23,6 @@ import {
   type Source,
   type Target,
 } from "./image.ts";
-import type { Image } from "./pixels.ts";
 
 export interface CannyOptions<I = ImageLike> extends Pick<OutputOptions<I>, "out"> {
   /**
@@ -55,7 +54,7 @@ const aSize: Check<number> = (value, name, where) => {
 const MAX_SIGMA = (MAX_KERNEL - 1) / 6;
 
 /** @internal */
-export const CANNY: Checks<CannyOptions> = {
+export const STAGES: Checks<Omit<CannyOptions, "out">> = {
   low: aNumberFrom(0),
   high: aNumberFrom(0),
   sigma(value, name, where) {
@@ -65,8 +64,8 @@ export const CANNY: Checks<CannyOptions> = {
   size: aSize,
   aperture: anAperture,
   l2: aFlag,
-  out: true,
 };
+const CANNY: Checks<CannyOptions> = { ...STAGES, out: true };
 
 /**
  * Edges by Canny's method (J. Canny 1986), for bytes equal to OpenCV's Canny byte for byte: Sobel's derivatives dx and dy of the gray image,
@@ -91,10 +90,12 @@ export function canny(engine: ImageEngine, image: ImageLike, options: CannyOptio
 /** The image as gray bytes. */
 export function grayBytes(engine: ImageEngine, source: Source): Source {
   const { width, height, channels, float, where } = source;
-  const pixels = { data: source.values(), width, height, channels };
-  const gray: Image = channels === 1 ? pixels : toGray(engine, pixels);
+  const pixels = readImage(engine, { data: source.values(), width, height, channels }, where);
+  const gray = channels === 1 ? pixels : readImage(engine, makeGray(pixels), where);
+  if (!float) return gray;
   // Rounded half to even and saturated, as every function does with floats that become bytes.
-  return readImage(engine, float ? { ...gray, data: Uint8ClampedArray.from(gray.data) } : gray, where);
+  const data = Uint8ClampedArray.from(gray.values());
+  return readImage(engine, { data, width, height }, where);
 }
 
 /** Gray bytes, smoothed where that is asked for. The window's side comes from sigma as in OpenCV. */

@@ -54,7 +54,7 @@ export interface LaplacianOptions<I = ImageLike> extends DerivativeOptions<I> {
 }
 
 /** OpenCV's largest. */
-const MAX_SIZE = 31;
+export const MAX_SIZE = 31;
 
 const aSize: Check<number> = (value, name, where) => {
   if (!isIntegerFrom(value, 1, MAX_SIZE) || value % 2 === 0)
@@ -100,7 +100,7 @@ export function sobel(engine: ImageEngine, image: ImageLike, options: SobelOptio
 }
 
 /** What Scharr's operator smooths with. */
-const SCHARR_SMOOTH = [3, 10, 3];
+export const SCHARR_SMOOTH = [3, 10, 3];
 
 /**
  * Scharr's first derivative (H. Scharr 2000; OpenCV's Scharr): [-1 0 1] along and [3 10 3] across, whose direction is more exact than that of
@@ -153,8 +153,11 @@ export function laplacian(engine: ImageEngine, image: ImageLike, options: Laplac
   return filterAll(source, [filter], { border, float }, [out])[0];
 }
 
+/** The largest product of two weights of three: Scharr's. */
+const MAX_WEIGHT = 10;
+
 /** Correlation with the products of both kernels. */
-function separable(
+export function separable(
   source: Source,
   kernelX: readonly number[],
   kernelY: readonly number[],
@@ -162,14 +165,10 @@ function separable(
 ): unknown {
   const { scale = 1, bias = 0, border, out } = options;
   const float = isFloat(source, options);
-  if (
-    float &&
-    !source.float &&
-    !source.alpha &&
-    border !== "valid" &&
-    kernelX.length <= 3 &&
-    kernelY.length <= 3
-  )
+  const small = kernelX.length <= 3 && kernelY.length <= 3;
+  const finite = Number.isFinite(Math.fround(scale * MAX_WEIGHT));
+  const bytesToFloats = float && !source.float && !source.alpha;
+  if (small && finite && bytesToFloats && border !== "valid")
     return separable3(source, centred(kernelX), centred(kernelY), options);
   const terms = { scale, bias, dilation: [1, 1], bytes: !float } as const;
   return filterAll(source, [linesFilter(kernelY, kernelX, terms, source.where)], { border, float }, [out])[0];

@@ -4,17 +4,18 @@ import { finite, integer } from "../validate.ts";
 /** The longest side of a kernel, dilation included: strips hold as many rows, with as many pixels more. */
 export const MAX_KERNEL = 1023;
 
-/** OpenCV's weights of small sizes where no sigma is given: binomials, for 7 something near. */
+/** OpenCV's weights of small sizes where no sigma is given: binomials up to 5, for 7 and 9 something near. */
 const SMALL: Readonly<Record<number, readonly number[]>> = {
   1: [1],
   3: [0.25, 0.5, 0.25],
   5: [0.0625, 0.25, 0.375, 0.25, 0.0625],
   7: [0.03125, 0.109375, 0.21875, 0.28125, 0.21875, 0.109375, 0.03125],
+  9: [0.015625, 0.05078125, 0.1171875, 0.19921875, 0.234375, 0.19921875, 0.1171875, 0.05078125, 0.015625],
 };
 
 /**
  * The `size` weights exp(-(i - (size - 1) / 2)^2 / (2 sigma^2)), divided by their sum: OpenCV's getGaussianKernel. Where sigma is 0 or
- * not given it is 0.3 ((size - 1) / 2 - 1) + 0.8, and sizes 1, 3, 5 and 7 have fixed weights: [1 2 1] / 4, [1 4 6 4 1] / 16.
+ * not given it is 0.3 ((size - 1) / 2 - 1) + 0.8, and sizes 1, 3, 5, 7 and 9 have fixed weights: [1 2 1] / 4, [1 4 6 4 1] / 16.
  * A sigma below 0 counts as not given. Throws ArgumentError unless size is an integer from 1 to 1023 and sigma a finite number.
  */
 export function gaussian1d(size: number, sigma = 0): number[] {

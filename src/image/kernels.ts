@@ -296,7 +296,7 @@ export interface EmbossKernelOptions {
 /** A relief lit from the upper left: identity + strength · [−2 −1 0; −1 0 1; 0 1 2]. The sum is 1. */
 export function emboss({ strength = 1, ...others }: EmbossKernelOptions = {}): number[][] {
   checkOptions("emboss", { strength, ...others }, { strength: aNumber });
-  return square(3, (x, y) => (x === 0 && y === 0 ? 1 : strength * (x + y)));
+  return square(3, (x, y) => (x === 0 && y === 0 ? 1 : strength * (x + y) || 0));
 }
 
 // Texture

@@ -14,7 +14,7 @@ const MAX_SIZE = 255;
 
 /** Bytes of the histogram of a column, and of a window: see assembly/image-median-large.ts. */
 const COLUMN = 272;
-const WINDOW = 608;
+const WINDOW = 656;
 
 const aSize: Check<number> = (value, name, where) => {
   if (!isIntegerFrom(value, 1, MAX_SIZE) || value % 2 === 0)

@@ -1,4 +1,5 @@
 // What the card on learning shows of a network: kernels, feature maps, probabilities, a confusion matrix.
+import { useScrollable } from "../shared/hooks.ts";
 import type { Pixels } from "../shared/picture.tsx";
 import { Picture } from "../shared/picture.tsx";
 import { useTheme } from "../shared/theme.ts";
@@ -99,9 +100,10 @@ export function digitPicture(pixels: Float32Array): Pixels {
 
 /** Rows: the digit shown; columns: the digit read. */
 export function Confusion({ matrix }: { readonly matrix: readonly (readonly number[])[] }) {
+  const box = useScrollable<HTMLDivElement>();
   const most = Math.max(1, ...matrix.flatMap((row, shown) => row.filter((_, read) => read !== shown)));
   return (
-    <div class="grid-scroll">
+    <div class="grid-scroll" ref={box}>
       <table class="grid confusion" data-testid="learn-confusion">
         <caption class="visually-hidden">
           Confusion matrix: rows are the digit shown, columns the digit the network read
@@ -138,6 +140,12 @@ export function Confusion({ matrix }: { readonly matrix: readonly (readonly numb
 }
 
 function shade(count: number, right: boolean, most: number, row: readonly number[]): string {
-  const part = right ? count / Math.max(1, ...[row.reduce((sum, n) => sum + n, 0)]) : count / most;
+  const part = right
+    ? count /
+      Math.max(
+        1,
+        row.reduce((sum, n) => sum + n, 0),
+      )
+    : count / most;
   return `color-mix(in oklab, var(${right ? "--accent" : "--positive"}) ${Math.round(part * (right ? 45 : 55))}%, var(--sunken))`;
 }

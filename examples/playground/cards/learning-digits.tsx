@@ -1,6 +1,6 @@
 // (h) A CNN learns to read digits, in the page.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Chart, type Curve, Legend } from "../shared/chart.tsx";
+import { Chart, type Curve, Legend, thinned } from "../shared/chart.tsx";
 import { proxy, worker } from "../shared/client.ts";
 import { Button, Choices, Controls, Failure, Result, Select, Slider } from "../shared/controls.tsx";
 import { messageOf, useJob } from "../shared/hooks.ts";
@@ -99,9 +99,9 @@ function extended(runs: readonly Run[], { step, loss, accuracy }: DigitsReport, 
   if (!last) return [];
   const more: Run = {
     name: last.name,
-    steps: [...last.steps, ...point.steps],
-    loss: [...last.loss, ...point.loss],
-    accuracy: [...last.accuracy, ...point.accuracy],
+    steps: [...thinned(last.steps), step],
+    loss: [...thinned(last.loss), loss],
+    accuracy: [...thinned(last.accuracy), accuracy],
   };
   return [...runs.slice(0, -1), more];
 }

@@ -28,6 +28,13 @@ export interface ChartProps {
   readonly testid?: string;
 }
 
+/** Points above which a list that grows is thinned: more than a chart has pixels. */
+const POINTS = 800;
+
+/** Every second point once there are too many: the more there are, the wider apart they lie. */
+export const thinned = <T,>(points: readonly T[]): readonly T[] =>
+  points.length < POINTS ? points : points.filter((_, i) => i % 2 === 0);
+
 /** Curves over a common x axis, each with points of its own. */
 export function Chart({ curves, label, xLabel, height = 220, log = false, range, testid }: ChartProps) {
   const { ref, width } = useWidth<HTMLDivElement>();
@@ -61,7 +68,18 @@ export function Chart({ curves, label, xLabel, height = 220, log = false, range,
         },
         axes: [
           { ...axis, font, size: 44, label: xLabel, labelFont: font, labelSize: 18 },
-          { ...axis, font, size: 52, values: log ? (_, ticks) => ticks.map(power) : undefined },
+          log
+            ? {
+                ...axis,
+                grid: {
+                  ...axis.grid,
+                  filter: (_, ticks) => ticks.map((tick) => (isPower(tick) ? tick : null)),
+                },
+                font,
+                size: 52,
+                values: (_, ticks) => ticks.map((tick) => (isPower(tick) ? power(tick) : "")),
+              }
+            : { ...axis, font, size: 52 },
         ],
         series: [
           {},
@@ -97,15 +115,14 @@ export function Chart({ curves, label, xLabel, height = 220, log = false, range,
   );
 }
 
-/** 0.001 as "10⁻³", only at whole powers. */
-function power(value: number | null): string | null {
-  if (value === null) return null;
-  const exponent = Math.log10(value);
-  const whole = Math.round(exponent);
-  if (Math.abs(exponent - whole) > 1e-9) return "";
-  return whole >= -2 && whole <= 3
-    ? String(Number(value.toPrecision(1)))
-    : `10${[...String(whole)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)])).join("")}`;
+const isPower = (value: number | null): value is number =>
+  value !== null && Math.abs(Math.log10(value) - Math.round(Math.log10(value))) < 1e-9;
+
+/** 0.0001 as "10⁻⁴". */
+function power(value: number): string {
+  const exponent = Math.round(Math.log10(value));
+  if (exponent >= -2 && exponent <= 3) return String(Number(value.toPrecision(1)));
+  return `10${[...String(exponent)].map((c) => (c === "-" ? "⁻" : "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(c)])).join("")}`;
 }
 
 function aligned(curves: readonly Curve[]): uPlot.AlignedData {

@@ -90,3 +90,21 @@ export function useWidth<E extends Element>() {
   }, []);
   return { ref, width };
 }
+
+/** For a box that scrolls where its content is too wide: it can be reached by keyboard only while it does. */
+export function useScrollable<E extends HTMLElement>() {
+  const ref = useRef<E>(null);
+  useEffect(() => {
+    const box = ref.current;
+    if (!box) return;
+    const update = () => {
+      if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+      else box.removeAttribute("tabindex");
+    };
+    const observer = new ResizeObserver(update);
+    observer.observe(box);
+    if (box.firstElementChild) observer.observe(box.firstElementChild);
+    return () => observer.disconnect();
+  }, []);
+  return ref;
+}

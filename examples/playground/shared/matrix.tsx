@@ -1,5 +1,6 @@
 // Grids of numbers: to read, with cells that stand out, or to edit.
 import { useEffect, useState } from "preact/hooks";
+import { useScrollable } from "./hooks.ts";
 
 /** Shortest text of a number: 0.333, −2, 12. */
 export function number(value: number, digits = 3): string {
@@ -49,9 +50,10 @@ export function Grid({
   step = 1,
   onPick,
 }: GridProps) {
+  const box = useScrollable<HTMLDivElement>();
   const written = (value: number, y: number, x: number) => text?.(value, y, x) ?? number(value, digits);
   return (
-    <div class="grid-scroll">
+    <div class="grid-scroll" ref={box}>
       <table class="grid" aria-label={label} data-testid={testid}>
         <tbody>
           {values.map((row, y) => (

@@ -47,16 +47,19 @@ export function normalizeDigit({ data, width, height }: Drawing): Float32Array |
       my += value * (y + 0.5);
       mx += value * (x + 0.5);
     }
-  const [dy, dx] = [Math.round(SIDE / 2 - my / mass), Math.round(SIDE / 2 - mx / mass)];
+  // Of a very lopsided drawing the centre gives way: no ink is cut off.
+  const dy = clamp(Math.round(SIDE / 2 - my / mass), -Math.floor(y0), SIDE - Math.ceil(BOX - y0));
+  const dx = clamp(Math.round(SIDE / 2 - mx / mass), -Math.floor(x0), SIDE - Math.ceil(BOX - x0));
   const digit = new Float32Array(SIDE * SIDE);
   for (let y = 0; y < BOX; y++)
     for (let x = 0; x < BOX; x++) {
-      const [row, column] = [y + dy, x + dx];
-      if (row >= 0 && column >= 0 && row < SIDE && column < SIDE)
-        digit[row * SIDE + column] = Math.min(1, box[y * BOX + x]);
+      const value = box[y * BOX + x];
+      if (value > 0) digit[(y + dy) * SIDE + x + dx] = Math.min(1, value);
     }
   return digit;
 }
+
+const clamp = (value: number, least: number, most: number): number => Math.max(least, Math.min(most, value));
 
 /** The pixels that [from, to) touches, each with how much of it is covered. */
 function* shares(from: number, to: number): Generator<[number, number]> {

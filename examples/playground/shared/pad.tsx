@@ -1,5 +1,5 @@
 // A pad to draw on, with pen, finger or mouse.
-import { useCallback, useEffect, useRef } from "preact/hooks";
+import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { Button } from "./controls.tsx";
 
 export interface DrawingPadProps {
@@ -31,6 +31,8 @@ export function DrawingPad({
 }: DrawingPadProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const last = useRef<{ x: number; y: number }>({ x: width / 2, y: height / 2 });
+  /** Where the keyboard's pen is; undefined while there is none. */
+  const [penAt, setPenAt] = useState<{ x: number; y: number }>();
   const frame = useRef(0);
   const report = useRef(onDraw);
   report.current = onDraw;
@@ -100,7 +102,9 @@ export function DrawingPad({
           const y = Math.max(0, Math.min(height, last.current.y + (way[1] * height) / 28));
           if (event.shiftKey) line(x, y);
           else last.current = { x, y };
+          setPenAt({ x, y });
         }}
+        onBlur={() => setPenAt(undefined)}
       >
         <canvas
           ref={canvas}
@@ -109,6 +113,7 @@ export function DrawingPad({
           data-testid={testid}
           onPointerDown={(event) => {
             event.currentTarget.setPointerCapture(event.pointerId);
+            setPenAt(undefined);
             last.current = place(event);
             line(last.current.x, last.current.y);
           }}
@@ -118,6 +123,12 @@ export function DrawingPad({
             line(x, y);
           }}
         />
+        {penAt && (
+          <span
+            class="pen"
+            style={{ left: `${(100 * penAt.x) / width}%`, top: `${(100 * penAt.y) / height}%` }}
+          />
+        )}
       </div>
       <Button testid={testid && `${testid}-clear`} onClick={clear}>
         clear

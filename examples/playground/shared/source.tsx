@@ -39,7 +39,7 @@ export function pixelsOf(
   return context.getImageData(0, 0, w, h);
 }
 
-/** The sample photo, 512 x 512: an astronaut before a flag (NASA, public domain). */
+/** The sample photo, 256 x 256: an astronaut before a flag (NASA, public domain). */
 export async function samplePhoto(limit = 512): Promise<ImageData> {
   return readBlob(await (await fetch("astronaut.png")).blob(), limit);
 }
