@@ -57,6 +57,24 @@ function largest(m: usize, pitch: usize, dx: v128, dy: v128, tangent: v128, squa
   return v128.bitselect(beside, v128.bitselect(over, diagonal, upright), across);
 }
 
+/** The larger of two vectors of magnitudes. */
+// @ts-ignore: decorator
+@inline
+function larger(a: usize, b: usize, squares: bool): v128 {
+  return squares ? i32x4.max_s(v128.load(a), v128.load(b)) : i16x8.max_s(v128.load(a), v128.load(b));
+}
+
+/** The marks of 8 pixels, as -1 and -2. */
+// @ts-ignore: decorator
+@inline
+function marks_of(m: usize, pitch: usize, dx: usize, dy: usize, tangent: v128, weak: v128, strong: v128, squares: bool): v128 {
+  const keep = v128.and(
+    above_threshold(m, weak, squares),
+    largest(m, pitch, v128.load(dx), v128.load(dy), tangent, squares),
+  );
+  return i16x8.add(keep, v128.and(keep, above_threshold(m, strong, squares)));
+}
+
 // @ts-ignore: decorator
 @inline
 function thin_row(q: usize, m: usize, dx: usize, dy: usize, pitch: usize, low: i32, high: i32, n: i32, squares: bool): void {
@@ -66,18 +84,20 @@ function thin_row(q: usize, m: usize, dx: usize, dy: usize, pitch: usize, low: i
   const strong = squares ? i32x4.splat(high) : i16x8.splat(<i16>high);
   store<u8>(q - 1, 0);
   v128.store(q + n, zero);
-  for (let i: usize = 0; i < <usize>n; i += 8) {
-    const at = m + (i << (squares ? 2 : 1));
-    let keep = above_threshold(at, weak, squares);
-    if (v128.any_true(keep)) {
-      keep = v128.and(
-        keep,
-        largest(at, pitch, v128.load(dx + (i << 1)), v128.load(dy + (i << 1)), tangent, squares),
-      );
-      const sure = v128.and(keep, above_threshold(at, strong, squares));
-      const marks = i16x8.neg(i16x8.add(keep, sure));
-      v128.store64_lane(q + i, i8x16.narrow_i16x8_u(marks, marks), 0);
-    } else v128.store64_lane(q + i, zero, 0);
+  const size: usize = squares ? 4 : 2;
+  for (let i: usize = 0; i < <usize>n; i += 16) {
+    const at = m + i * size;
+    let most = larger(at, at + 16, squares);
+    if (squares) most = i32x4.max_s(most, larger(at + 32, at + 48, true));
+    if (!v128.any_true(squares ? i32x4.gt_s(most, weak) : i16x8.gt_s(most, weak))) {
+      v128.store(q + i, zero);
+      continue;
+    }
+    const x = dx + (i << 1);
+    const y = dy + (i << 1);
+    const first = marks_of(at, pitch, x, y, tangent, weak, strong, squares);
+    const second = marks_of(at + 8 * size, pitch, x + 16, y + 16, tangent, weak, strong, squares);
+    v128.store(q + i, i8x16.neg(i8x16.narrow_i16x8_s(first, second)));
   }
 }
 
@@ -144,6 +164,19 @@ export function image_canny_thin_squares(
 const WEAK: u32 = 0x010101;
 const STRONG: u8 = 2;
 const STRONG_MARK: usize = memory.data<u8>([STRONG]);
+const WEAK_MARK: usize = memory.data<u8>([1]);
+
+/** The marks of 16 pixels and all their neighbours, or-ed. */
+// @ts-ignore: decorator
+@inline
+function around(p: usize, pitch: usize): v128 {
+  const up = p - pitch;
+  const down = p + pitch;
+  const left = v128.or(v128.or(v128.load(up - 1), v128.load(p - 1)), v128.load(down - 1));
+  const same = v128.or(v128.or(v128.load(up), v128.load(p)), v128.load(down));
+  const right = v128.or(v128.or(v128.load(up + 1), v128.load(p + 1)), v128.load(down + 1));
+  return v128.or(v128.or(left, same), right);
+}
 
 /**
  * Weak pixels that a path of weak pixels connects with a strong one become strong. `stack` has room for `capacity` addresses; where more
@@ -161,6 +194,7 @@ export function image_canny_trace(
 ): void {
   if (from >= to) return;
   const strong = v128.load8_splat(STRONG_MARK);
+  const weak = v128.load8_splat(WEAK_MARK);
   const end = stack + (<usize>capacity << 2);
   let again = true;
   while (again) {
@@ -169,6 +203,7 @@ export function image_canny_trace(
       const row = out + <usize>y * pitch;
       for (let i = 0; i < n; i += 16) {
         let seeds = i8x16.bitmask(i8x16.eq(v128.load(row + i), strong));
+        if (!seeds || !v128.any_true(v128.and(around(row + i, pitch), weak))) continue;
         while (seeds) {
           let top = stack;
           let p = row + i + ctz(seeds);

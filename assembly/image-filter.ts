@@ -77,6 +77,49 @@ export function image_filter_f32_u8(
     row_f32(out + <usize>y * outPitch, input + <usize>y * inPitch, taps, n, true);
 }
 
+/**
+ * The same for four channels and rows of three taps each, side by side: pixels are vectors, and each is loaded once a row. The offset is
+ * that of the middle tap.
+ */
+export function image_triples_f32_u8(
+  out: usize,
+  input: usize,
+  taps: usize,
+  outPitch: i32,
+  inPitch: i32,
+  n: i32,
+  from: i32,
+  to: i32,
+): void {
+  const end = taps_end(taps);
+  const start = v128.load(taps, TAPS_START);
+  for (let y = from; y < to; y++) {
+    let q = out + <usize>y * outPitch;
+    let p = input + <usize>y * inPitch;
+    for (let i = 0; i < n; i += 16, p += 64, q += 16) {
+      let a = start;
+      let b = start;
+      let c = start;
+      let d = start;
+      for (let t = taps + TAPS_FIRST; t < end; t += 3 * TAPS_SIZE) {
+        const left = v128.load(t);
+        const centre = v128.load(t, TAPS_SIZE);
+        const right = v128.load(t, 2 * TAPS_SIZE);
+        const r = p + load<i32>(t, TAPS_SIZE + 16);
+        const x = v128.load(r);
+        const z = v128.load(r, 16);
+        a = madd(z, right, madd(x, centre, madd(v128.load(r - 16), left, a)));
+        const u = v128.load(r, 32);
+        b = madd(u, right, madd(z, centre, madd(x, left, b)));
+        const v = v128.load(r, 48);
+        c = madd(v, right, madd(u, centre, madd(z, left, c)));
+        d = madd(v128.load(r, 64), right, madd(v, centre, madd(u, left, d)));
+      }
+      v128.store(q, bytes_of_lanes(a, b, c, d));
+    }
+  }
+}
+
 // Element types of rows, and how sums end.
 const BYTES = 0;
 const WORDS = 1;
@@ -261,26 +304,6 @@ export function image_dot_i16_u8(
       const low = i16x8.narrow_i32x4_s(a, b);
       v128.store(q, i8x16.narrow_i16x8_u(low, i16x8.narrow_i32x4_s(c, d)));
     }
-  }
-}
-
-/** Every pixel of `out` from one of `input`, which lie `step` bytes apart: columns of a stride. `size` is the bytes of a pixel, `n` their number. */
-export function image_pick(
-  out: usize,
-  input: usize,
-  outPitch: i32,
-  inPitch: i32,
-  step: i32,
-  size: i32,
-  n: i32,
-  from: i32,
-  to: i32,
-): void {
-  for (let y = from; y < to; y++) {
-    let q = out + <usize>y * outPitch;
-    let p = input + <usize>y * inPitch;
-    for (let i = 0; i < n; i++, p += step, q += size)
-      for (let j = 0; j < size; j++) store<u8>(q + j, load<u8>(p + j));
   }
 }
 

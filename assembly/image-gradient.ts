@@ -26,19 +26,14 @@ function store_magnitude(m: usize, dx: v128, dy: v128, squares: bool): void {
   else v128.store(m, i16x8.add(i16x8.abs(dx), i16x8.abs(dy)));
 }
 
-/** Zeros left and right of a row of magnitudes: outside of the picture nothing changes. */
+/** A zero left of a row of magnitudes and 16 right of it: outside of the picture nothing changes. */
 // @ts-ignore: decorator
 @inline
 function border_magnitude(m: usize, n: i32, squares: bool): void {
-  const zero = i32x4.splat(0);
-  if (squares) {
-    store<i32>(m - 4, 0);
-    v128.store(m + (<usize>n << 2), zero);
-    v128.store(m + (<usize>n << 2), zero, 16);
-  } else {
-    store<i16>(m - 2, 0);
-    v128.store(m + (<usize>n << 1), zero);
-  }
+  const size: usize = squares ? 4 : 2;
+  const end = m + <usize>n * size;
+  memory.fill(m - size, 0, size);
+  memory.fill(end, 0, 16 * size);
 }
 
 // @ts-ignore: decorator
@@ -91,7 +86,7 @@ function sobel_row_squares(dx: usize, dy: usize, m: usize, p: usize, pitch: usiz
 
 /**
  * Sobel's 3 x 3 derivatives of gray bytes in i16, and the magnitude: |dx| + |dy| in i16, or with `squares` dx² + dy² in i32, with a zero
- * left and zeros right of every row. `input` is the row above the first to make; a pixel is readable left and right of each row.
+ * left and 16 right of every row. `input` is the row above the first to make; a pixel is readable left and right of each row.
  */
 export function image_sobel_u8(
   dx: usize,
@@ -143,9 +138,12 @@ export function image_magnitude_i16(
   }
 }
 
+/** Bytes less this are signed; sums of taps that are 0 do not change by it. */
+const MIDDLE: usize = memory.data<i16>([128]);
+
 /**
- * out[i] = sum of taps[k] * input[i + k], gray bytes to i16: `taps` are `count` of i16, `input` is where the window of the first pixel
- * begins. The sums must fit.
+ * out[i] = sum of taps[k] * (input[i + k] - 128), gray bytes to i16: `taps` are `count` of i16, `input` is where the window of the first
+ * pixel begins. The sums must fit.
  */
 export function image_taps_row_u8(
   out: usize,
@@ -158,21 +156,24 @@ export function image_taps_row_u8(
   from: i32,
   to: i32,
 ): void {
+  const middle = v128.load16_splat(MIDDLE);
   for (let y = from; y < to; y++) {
     const p = input + <usize>y * inPitch;
     const q = out + <usize>y * outPitch;
     for (let i: usize = 0; i < <usize>n; i += 8) {
       let sum = i16x8.splat(0);
-      for (let k: usize = 0; k < <usize>count; k++)
-        sum = i16x8.add(sum, i16x8.mul(v128.load_ext<u8>(p + i + k), v128.load16_splat(taps + (k << 1))));
+      for (let k: usize = 0; k < <usize>count; k++) {
+        const x = i16x8.sub(v128.load_ext<u8>(p + i + k), middle);
+        sum = i16x8.add(sum, i16x8.mul(x, v128.load16_splat(taps + (k << 1))));
+      }
       v128.store(q + (i << 1), sum);
     }
   }
 }
 
 /**
- * out = sum over rows of taps[k] * input[row + k] / 2^shift, of i16 in 32 bits, rounded half to even and saturated to 16 bits. `taps` are
- * `count` of i16; `input` is the first row of the window of the first row.
+ * out = sum over rows of taps[k] * input[row + k] / 2^shift, of i16 in 32 bits: rounded half to even and saturated to i16, or with
+ * `bytes` rounded half up, plus 128, to bytes. `taps` are `count` of i16; `input` is the first row of the window of the first row.
  */
 export function image_taps_column_i16(
   out: usize,
@@ -182,12 +183,16 @@ export function image_taps_column_i16(
   inPitch: i32,
   count: i32,
   shift: i32,
+  bytes: i32,
   n: i32,
   from: i32,
   to: i32,
 ): void {
-  const one = i32x4.splat(shift ? 1 : 0);
-  const half = i32x4.splat(shift ? (1 << (shift - 1)) - 1 : 0);
+  const middle = v128.load16_splat(MIDDLE);
+  // Half, or half less one and one more where the quotient is odd.
+  const even = shift && !bytes ? 1 : 0;
+  const odd = i32x4.splat(even);
+  const half = i32x4.splat(((1 << shift) >> 1) - even);
   for (let y = from; y < to; y++) {
     const p = input + <usize>y * inPitch;
     const q = out + <usize>y * outPitch;
@@ -200,10 +205,13 @@ export function image_taps_column_i16(
         low = i32x4.add(low, i32x4.extmul_low_i16x8_s(x, tap));
         high = i32x4.add(high, i32x4.extmul_high_i16x8_s(x, tap));
       }
-      // Half less one, and one more where the quotient is odd.
-      low = i32x4.add(i32x4.add(low, half), v128.and(i32x4.shr_s(low, shift), one));
-      high = i32x4.add(i32x4.add(high, half), v128.and(i32x4.shr_s(high, shift), one));
-      v128.store(q + i, i16x8.narrow_i32x4_s(i32x4.shr_s(low, shift), i32x4.shr_s(high, shift)));
+      low = i32x4.add(i32x4.add(low, half), v128.and(i32x4.shr_s(low, shift), odd));
+      high = i32x4.add(i32x4.add(high, half), v128.and(i32x4.shr_s(high, shift), odd));
+      const made = i16x8.narrow_i32x4_s(i32x4.shr_s(low, shift), i32x4.shr_s(high, shift));
+      if (bytes) {
+        const x = i16x8.add(made, middle);
+        v128.store64_lane(q + (i >> 1), i8x16.narrow_i16x8_u(x, x), 0);
+      } else v128.store(q + i, made);
     }
   }
 }

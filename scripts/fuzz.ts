@@ -5,6 +5,7 @@
 //
 // For formats the work is done in a thread that is watched: one that takes too long over a mutant, or too much memory, is ended, which is a defect
 // found, and another goes on behind that mutant.
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { isMainThread, parentPort, Worker, workerData } from "node:worker_threads";
@@ -35,7 +36,9 @@ type Program = (options: Options) => Promise<number>;
 const PROGRAMS: Readonly<Record<string, Program>> = {
   formats: fuzzFormats,
   ops: fuzzCalls("ops", fuzzOps),
-  images: fuzzCalls("images", fuzzImages),
+  images: fuzzCalls("images", (options) =>
+    fuzzImages({ ...options, wasm: new Uint8Array(readFileSync("build/checked.wasm")) }),
+  ),
 };
 
 interface Work {

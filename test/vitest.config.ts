@@ -1,6 +1,6 @@
-import { readFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { wasmBytes } from "./wasm-bytes.ts";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
 
@@ -8,22 +8,11 @@ export default defineConfig({
   root,
   test: {
     include: ["test/**/*.test.ts"],
-    exclude: ["test/hosts/**"],
+    exclude: ["test/hosts/**", "test/browsers/**"],
     testTimeout: 120_000,
     pool: "forks",
     // The second is what CI counts.
     reporters: ["default", ["json", { outputFile: `${root}build/tests-node-${process.versions.node}.json` }]],
   },
-  plugins: [
-    {
-      // What esbuild's binary loader does for the bundle: a .deflate file becomes its bytes.
-      name: "wasm-bytes",
-      enforce: "pre",
-      async load(id) {
-        if (!id.endsWith(".deflate")) return null;
-        const base64 = (await readFile(id)).toString("base64");
-        return `export default Uint8Array.from(atob("${base64}"), (c) => c.charCodeAt(0));`;
-      },
-    },
-  ],
+  plugins: [wasmBytes],
 });

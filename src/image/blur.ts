@@ -17,7 +17,8 @@ import type { ImageEngine } from "./engine.ts";
 import { gaussian1d, gaussianIntegers, MAX_KERNEL } from "./gaussian.ts";
 import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
 import { type FilterBorder, filterAll } from "./rows.ts";
-import { type Filter, makeStage } from "./taps.ts";
+import { makeStage } from "./stage.ts";
+import type { Filter } from "./taps.ts";
 import { aPair, linesFilter, type Pair, pairOf } from "./window.ts";
 
 export interface GaussianOptions<I = ImageLike> extends OutputOptions<I> {

@@ -100,7 +100,10 @@ export function boxBlur(engine: ImageEngine, image: ImageLike, options: BoxOptio
 /** Values of a block of image_box_columns_u8. */
 const BLOCK = 32;
 
-/** OpenCV divides by an area of at most so many pixels with 23 bits of the reciprocal, and rounds a half up. */
+/**
+ * An area of at most so many pixels is divided by with 23 bits of its reciprocal, and a half rounded up, as OpenCV does. (For powers of two
+ * OpenCV 4.6 adds 1 too much: of areas of 2 it makes 1 from zeros. Here all means are the nearest bytes.)
+ */
 const SMALL_AREA = 256;
 
 function meansOf(area: number, float: boolean): { scale: number; add: number } {
@@ -108,5 +111,6 @@ function meansOf(area: number, float: boolean): { scale: number; add: number } {
   const exact = 2 ** 23 / area;
   const scale = Math.floor(exact);
   const half = Math.floor(area / 2);
+  if (exact === scale) return { scale, add: half };
   return exact - scale < 0.5 ? { scale, add: half + 1 } : { scale: scale + 1, add: half };
 }

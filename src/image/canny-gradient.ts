@@ -1,18 +1,57 @@
 // The derivatives that Canny's method starts from, strip by strip.
-import { Band, bandPitch, Feed, run, type Scratch, stripRows } from "./band.ts";
+import { Band, bandPitch, Drain, Feed, produce, run, type Scratch, stripRows } from "./band.ts";
+import { gaussianIntegers } from "./gaussian.ts";
 import type { Source } from "./image.ts";
 
 /** Sizes of the derivatives' windows. */
 export type Aperture = 3 | 5 | 7;
 
-/** Sobel's factors across (derivative) and down (smoothing), and the binary logarithm of what OpenCV's Canny divides by: 16 bits hold it then. */
+/** Sobel's factors along the derivative and across it, and the binary logarithm of what OpenCV's Canny divides by: 16 bits hold it then. */
 const FACTORS = {
   5: { derivative: [-1, -2, 0, 2, 1], smooth: [1, 4, 6, 4, 1], shift: 0 },
   7: { derivative: [-1, -4, -5, 0, 5, 4, 1], smooth: [1, 6, 15, 20, 15, 6, 1], shift: 4 },
 } as const;
 
-/** Room after rows: kernels write whole vectors of zeros there. */
-const BEYOND = 8;
+/** Zeros after rows of magnitudes. */
+const BEYOND = 16;
+
+/** The address of weights in 16 bits. */
+const uploadTaps = (scratch: Scratch, taps: readonly number[]): number =>
+  scratch.upload(
+    new Int32Array(Int16Array.from({ length: (taps.length + 1) & -2 }, (_, i) => taps[i]).buffer),
+  );
+
+/**
+ * Gray bytes smoothed by a Gaussian, equal to OpenCV's GaussianBlur of bytes. Its own few lines rather than `gaussianBlur`: a bundle with Canny
+ * alone then has no filters of other kinds.
+ */
+export function smoothBytes(source: Source, size: number, sigma: number): unknown {
+  const { runtime, width, height } = source;
+  const radius = size >> 1;
+  return produce(source, { width, height, channels: 1, float: false }, undefined, (scratch, target) => {
+    const rows = Math.min(height, Math.max(size, stripRows(2 * bandPitch(width, 2, 0, 2 * radius), height)));
+    const feed = new Feed(scratch, source, { rows: rows + 2 * radius, left: radius, right: radius });
+    const sums = new Band(scratch, rows + 2 * radius, width, 2);
+    const drain = new Drain(scratch, target, { rows, float: false });
+    const taps = uploadTaps(scratch, gaussianIntegers(size, sigma));
+    for (let y = 0; y < height; y += rows) {
+      const count = Math.min(rows, height - y);
+      const all = count + 2 * radius;
+      const input = feed.rows(y - radius, y + count + radius) - radius;
+      run(runtime, "image_taps_row_u8", all, sums.address, input, taps, sums.pitch, feed.pitch, size, width);
+      run(
+        runtime,
+        "image_taps_column_i16",
+        count,
+        ...([drain.address, sums.address, taps, drain.pitch, sums.pitch, size, BITS, 1, width] as const),
+      );
+      drain.write(y, count);
+    }
+  });
+}
+
+/** Weights are in 256ths along both axes. */
+const BITS = 16;
 
 interface Taps {
   readonly shift: number;
@@ -66,10 +105,9 @@ export class GradientStrips {
     this.magnitude = new Band(scratch, slots, width, size, 1, BEYOND);
     if (aperture > 3) {
       const { derivative, smooth, shift } = FACTORS[aperture as 5 | 7];
-      const upload = (taps: readonly number[]): number =>
-        scratch.upload(new Int32Array(Int16Array.from([...taps, 0]).buffer));
       const rows = new Band(scratch, slots + 2 * radius, width, 2);
-      this.#taps = { shift, derivative: upload(derivative), smooth: upload(smooth), rows };
+      const [along, across] = [derivative, smooth].map((taps) => uploadTaps(scratch, taps));
+      this.#taps = { shift, derivative: along, smooth: across, rows };
     }
   }
 
@@ -131,7 +169,7 @@ export class GradientStrips {
         runtime,
         "image_taps_column_i16",
         count,
-        ...([out, rows.address, down, dx.pitch, rows.pitch, window, shift, width] as const),
+        ...([out, rows.address, down, dx.pitch, rows.pitch, window, shift, 0, width] as const),
       );
     }
     run(runtime, "image_magnitude_i16", count, m, x, y, magnitude.pitch, dx.pitch, squares, width);

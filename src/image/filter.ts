@@ -93,7 +93,7 @@ export function filter2d(
   const source = readImage(engine, image, where);
   const list = isList(kernel);
   const kernels = list
-    ? kernel.map((k, i) => readKernel(k, `kernels[${i}]`, where))
+    ? Array.from(kernel as readonly unknown[], (one, i) => readKernel(one, `kernels[${i}]`, where))
     : [readKernel(kernel, "kernel", where)];
   const { border, stride = 1, dilation = 1, bias = 0, scale = 1, out } = options;
   const outs = list ? readOuts(out, kernels.length, where) : [out];
@@ -105,7 +105,7 @@ export function filter2d(
 }
 
 /** Whether it is a list of kernels: a kernel's items are rows, theirs are numbers. */
-const isList = (kernel: unknown): kernel is readonly unknown[] =>
+const isList = (kernel: unknown): boolean =>
   Array.isArray(kernel) &&
   Array.isArray(kernel[0]) &&
   typeof kernel[0][0] === "object" &&

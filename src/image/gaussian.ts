@@ -1,8 +1,8 @@
 // Weights of Gaussian filters.
 import { finite, integer } from "../validate.ts";
 
-/** The longest side of a kernel. */
-export const MAX_KERNEL = 65535;
+/** The longest side of a kernel, dilation included: strips hold as many rows, with as many pixels more. */
+export const MAX_KERNEL = 1023;
 
 /** OpenCV's weights of small sizes where no sigma is given: binomials up to 5, for 7 and 9 something near. */
 const SMALL: Readonly<Record<number, readonly number[]>> = {

@@ -2,7 +2,15 @@
 import { aFlag, type Checks, checkOptions } from "../validate.ts";
 import { bandPitch, Drain, Feed, produce, run, stripRows } from "./band.ts";
 import type { ImageEngine } from "./engine.ts";
-import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
+import {
+  type Floats,
+  type ImageLike,
+  isFloat,
+  type OutputOptions,
+  readImage,
+  type Same,
+  type Source,
+} from "./image.ts";
 
 export type GrayOptions<I = ImageLike> = OutputOptions<I>;
 
@@ -20,7 +28,11 @@ export function toGray<I extends ImageLike>(
 export function toGray<I extends ImageLike>(engine: ImageEngine, image: I, options?: GrayOptions<I>): Same<I>;
 export function toGray(engine: ImageEngine, image: ImageLike, options: GrayOptions = {}): unknown {
   checkOptions("toGray", options, OPTIONS);
-  const source = readImage(engine, image, "toGray");
+  return makeGray(readImage(engine, image, "toGray"), options);
+}
+
+/** The gray image of one that was read. */
+export function makeGray(source: Source, options: GrayOptions = {}): unknown {
   const { width, height, channels, runtime } = source;
   const float = isFloat(source, options);
   const kernel = source.float || float || channels < 3 ? "image_gray_f32" : "image_gray_u8";

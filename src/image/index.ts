@@ -20,6 +20,16 @@ export * from "./kernels.ts";
 export { type GaussianOptions, gaussianBlur, type UnsharpOptions, unsharpMask } from "./blur.ts";
 export { type BoxOptions, boxBlur } from "./box.ts";
 export { type CannyOptions, canny } from "./canny.ts";
+export { type CannyStages, type CannyStagesOptions, cannyStages } from "./canny-stages.ts";
+export {
+  type DerivativeOptions,
+  type LaplacianOptions,
+  laplacian,
+  type ScharrOptions,
+  type SobelOptions,
+  scharr,
+  sobel,
+} from "./derivative.ts";
 export {
   type FilterOptions,
   type FiltersOptions,
@@ -27,7 +37,9 @@ export {
   type SeparableOptions,
   separableFilter,
 } from "./filter.ts";
+export { type Gradient, type GradientOptions, gradient } from "./gradient.ts";
 export { type GrayOptions, toGray } from "./gray.ts";
+export { type MedianOptions, medianBlur } from "./median.ts";
 export type { FilterBorder } from "./rows.ts";
 export type { Pair } from "./window.ts";
 

@@ -2,7 +2,8 @@
 import { ShapeError } from "../errors.ts";
 import { Band, type BorderMode, bandPitch, Drain, Feed, produceAll, run, type Scratch } from "./band.ts";
 import type { Layout, Source, Target } from "./image.ts";
-import { type Filter, makeStage } from "./taps.ts";
+import { makeStage, type Stage } from "./stage.ts";
+import type { Filter } from "./taps.ts";
 
 /** A border, or none: only windows that lie inside the image. */
 export type FilterBorder = BorderMode | "valid";
@@ -15,7 +16,7 @@ export interface Pass {
   readonly float: boolean;
 }
 
-/** Bytes of all the rows of a strip: what a second-level cache holds. */
+/** Bytes of the rows of a strip, in and out: most of a second-level cache. */
 const STRIP_BYTES = 320 * 1024;
 
 /** An image for every filter. */
@@ -54,8 +55,12 @@ export function filterAll(
     const right = valid ? 0 : most(({ after }) => after[1]);
     const floats = filters.some(({ integers }) => !integers);
     const bytes = filters.some(({ integers }) => integers);
-    const pitch = bandPitch(width * channels, floats ? 4 : 1, left * channels, right * channels);
-    const fit = Math.floor(STRIP_BYTES / (pitch * (stride[0] + 3)));
+    const pitchOf = (size: number): number =>
+      bandPitch(width * channels, size, left * channels, right * channels);
+    // Of bytes on their way to floats, too.
+    const read = (floats ? pitchOf(4) + pitchOf(1) : 0) + (bytes ? pitchOf(1) : 0);
+    const made = layouts.reduce((sum, layout) => sum + bandPitch(layout.width * channels, float ? 4 : 1), 0);
+    const fit = Math.floor(STRIP_BYTES / (read * stride[0] + made));
     // Rows that two strips share are moved from strip to strip: not many strips then.
     const rows = Math.min(tallest, Math.max(1, fit, Math.ceil(span / (2 * stride[0]))));
     const feedOf = (wanted: boolean, asFloat: boolean): Feed | undefined =>
@@ -103,12 +108,12 @@ class Output {
   readonly integers: boolean;
   readonly #scratch: Scratch;
   readonly #drain: Drain;
-  readonly #stage: ReturnType<typeof makeStage>;
+  readonly #stage: Stage;
   readonly #feed: Feed;
   readonly #target: Target;
   readonly #geometry: Geometry;
-  /** Rows of all columns, where not all are wanted. */
-  readonly #all: Band | undefined;
+  /** Where not all columns are wanted: rows of all, and a table of where in them the wanted pixels begin. */
+  readonly #columns: { readonly all: Band; readonly table: number } | undefined;
   /** Rows and bytes of a row from the first that a window takes to its centre. */
   readonly #down: number;
   readonly #across: number;
@@ -122,7 +127,12 @@ class Output {
     this.#target = target;
     this.#geometry = geometry;
     this.#drain = new Drain(scratch, target, { rows, float });
-    if (stride[1] > 1) this.#all = new Band(scratch, rows, width * channels, float ? 4 : 1);
+    const size = channels * (float ? 4 : 1);
+    if (stride[1] > 1)
+      this.#columns = {
+        all: new Band(scratch, rows, width * size, 1),
+        table: scratch.upload(Int32Array.from({ length: target.width }, (_, x) => x * stride[1] * size)),
+      };
     this.#stage = makeStage(scratch, filter, { width, channels, pitch: feed.pitch, rows, float });
     this.#down = valid ? filter.before[0] : 0;
     this.#across = valid ? filter.before[1] * channels * (this.integers ? 1 : 4) : 0;
@@ -137,21 +147,21 @@ class Output {
     if (count <= 0) return;
     const { pitch } = this.#feed;
     const centre = address + (this.#down - first) * pitch + this.#across;
-    const rows = this.#all ?? drain;
+    const rows = this.#columns?.all ?? drain;
     this.#stage.run(rows.address, rows.pitch, centre, pitch * stride[0], count);
-    if (this.#all) {
+    if (this.#columns) {
       const size = channels * (float ? 4 : 1);
       const { runtime } = this.#scratch;
       const args = [
         drain.address,
         rows.address,
+        this.#columns.table,
         drain.pitch,
         rows.pitch,
-        size * stride[1],
         size,
         width,
       ] as const;
-      run(runtime, "image_pick", count, ...args);
+      run(runtime, "image_pick_pixels", count, ...args);
     }
     drain.write(y, count);
   }

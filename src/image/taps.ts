@@ -1,6 +1,6 @@
-// Tables of taps, as assembly/image-filter.ts reads them, and the stages that run over rows with them.
+// Weighted sums over windows, and their tables of taps as assembly/image-filter.ts reads them.
 import { TAPS_COUNT, TAPS_FIRST, TAPS_ROUND, TAPS_SHIFT, TAPS_SIZE, TAPS_START } from "../runtime/wasm.ts";
-import { Band, run, type Scratch } from "./band.ts";
+import type { Scratch } from "./band.ts";
 import { hasAlpha } from "./image.ts";
 
 /** A weight and where its pixel lies, seen from the centre. */
@@ -26,27 +26,8 @@ export interface Filter {
   readonly integers?: { readonly shift: number; readonly even: boolean };
 }
 
-/** The rows a stage works on. */
-export interface Rows {
-  /** Pixels of a row to make. */
-  readonly width: number;
-  readonly channels: number;
-  /** Bytes from row to row of the input. */
-  readonly pitch: number;
-  /** The most rows at once. */
-  readonly rows: number;
-  /** Whether floats come out of a filter without integers. */
-  readonly float: boolean;
-}
-
-/** A filter over rows in linear memory. What it needs was allocated when it was made. */
-export interface Stage {
-  /** Makes `count` rows from `input`, the centre of the first window; the centre moves by `inPitch` from row to row. */
-  run(out: number, outPitch: number, input: number, inPitch: number, count: number): void;
-}
-
 /** A sum in one pass: a table of taps. */
-interface Sum {
+export interface Sum {
   readonly type: "f32" | "i16" | "pairs";
   /** One weight a tap, or two of pairs; and what they are for alpha. */
   readonly taps: readonly { offset: number; weights: readonly number[]; alpha: readonly number[] }[];
@@ -57,7 +38,7 @@ interface Sum {
 }
 
 /** The address of a table. */
-function upload(
+export function upload(
   scratch: Scratch,
   channels: number,
   { type, taps, start = [0, 0], shift = 0, even = false }: Sum,
@@ -90,13 +71,37 @@ function upload(
 }
 
 /** Taps of a row: `step` bytes from pixel to pixel; for alpha the centre weighs `alpha`. */
-function lineTaps(line: Line, channels: number, step: number, alpha: number): Sum["taps"] {
+export function lineTaps(line: Line, channels: number, step: number, alpha: number): Sum["taps"] {
   return withCentre(line, channels).map(({ at, weight }) => ({
     offset: at * step,
     weights: [weight],
     alpha: [at === 0 ? alpha : 0],
   }));
 }
+
+/**
+ * A symmetric line of at most five weights as the kernels for five take it: outer, inner, centre, inner, outer; those it has not are 0 and
+ * lie at the centre. Undefined where it is none.
+ */
+export function fiveOf(line: Line): readonly { readonly at: number; readonly weight: number }[] | undefined {
+  const weightAt = (x: number): number => line.find(({ at }) => at === x)?.weight ?? 0;
+  const sides = line.filter(({ at, weight }) => at > 0 && weightAt(-at) === weight);
+  const centre = weightAt(0);
+  if (sides.length > 2 || 2 * sides.length + (centre ? 1 : 0) !== line.length) return undefined;
+  const [inner, outer] = [...sides, NONE, NONE];
+  const mirrored = ({ at, weight }: Line[number]) => ({ at: -at, weight });
+  return [mirrored(outer), mirrored(inner), { at: 0, weight: centre }, inner, outer];
+}
+
+const NONE: Line[number] = { at: 0, weight: 0 };
+
+/** The taps of such a line. `alpha` is the weight of alpha in the centre. */
+export const fiveTaps = (five: Line, step: number, alpha: number): Sum["taps"] =>
+  five.map(({ at, weight }, i) => ({
+    offset: at * step,
+    weights: [weight],
+    alpha: [i === 2 ? alpha : 0],
+  }));
 
 /** Alpha needs the centre. */
 function withCentre(line: Line, channels: number): Line {
@@ -105,7 +110,13 @@ function withCentre(line: Line, channels: number): Line {
 }
 
 /** Neighbouring taps by twos; `left` pixels lie before the centre, `step` bytes from pixel to pixel. */
-function pairTaps(line: Line, channels: number, left: number, step: number, alpha: number): Sum["taps"] {
+export function pairTaps(
+  line: Line,
+  channels: number,
+  left: number,
+  step: number,
+  alpha: number,
+): Sum["taps"] {
   const all = withCentre(line, channels);
   const taps: { offset: number; weights: number[]; alpha: number[] }[] = [];
   for (let i = 0; i < all.length; i++) {
@@ -130,206 +141,11 @@ export function limits(weights: readonly { readonly weight: number }[]): { least
   return { least, most };
 }
 
-const fits16 = (least: number, most: number): boolean => least >= -32768 && most <= 32767;
-
-/** The most bits a sum of alpha may be shifted by: 255 << 7 is a positive i16, 255 << 8 a u16. */
-const ALPHA_BITS = { i16: 7, u16: 8 };
-
-/** Whether the sums of a filter of integers fit the integer kernels. */
-export function fitsIntegers({ weights, bias, integers }: Filter): boolean {
-  const { shift } = integers!;
-  if ("down" in weights) {
-    const down = limits(weights.down);
-    const across = weights.across.reduce((sum, { weight }) => sum + Math.abs(weight), 0);
-    return (
-      shift <= 16 &&
-      weights.across.every(({ weight }) => Math.abs(weight) <= 32767) &&
-      (fits16(down.least, down.most) || (down.least === 0 && down.most <= 65535)) &&
-      across * 65536 + Math.abs(bias) + 2 ** shift < 2 ** 31
-    );
-  }
-  const { least, most } = limits(weights);
-  return shift <= ALPHA_BITS.i16 && fits16(least + bias, most + bias + 2 ** shift / 2);
-}
-
-/** The stage of a filter. */
-export function makeStage(scratch: Scratch, filter: Filter, rows: Rows): Stage {
-  const { weights } = filter;
-  if ("down" in weights) {
-    const lines = { ...filter, weights };
-    return filter.integers ? separableBytes(scratch, lines, rows) : separableFloats(scratch, lines, rows);
-  }
-  const { width, channels, pitch, float } = rows;
-  const { bias, integers } = filter;
-  const alpha = hasAlpha(channels);
-  const all =
-    alpha && !weights.some(({ y, x }) => y === 0 && x === 0)
-      ? [...weights, { y: 0, x: 0, weight: 0 }]
-      : weights;
-  const size = integers ? 1 : 4;
-  const table = upload(scratch, channels, {
-    type: integers ? "i16" : "f32",
-    taps: all.map(({ y, x, weight }) => ({
-      offset: y * pitch + x * channels * size,
-      weights: [weight],
-      alpha: [y === 0 && x === 0 ? 2 ** (integers?.shift ?? 0) : 0],
-    })),
-    start: [bias, 0],
-    ...integers,
-  });
-  const name = integers ? "image_filter_u8" : float ? "image_filter_f32" : "image_filter_f32_u8";
+/** The same of all products of two lines. */
+export function productLimits(down: Line, across: Line): { least: number; most: number } {
+  const [a, b] = [limits(down), limits(across)];
   return {
-    run(out, outPitch, input, inPitch, count) {
-      run(scratch.runtime, name, count, out, input, table, outPitch, inPitch, width * channels);
-    },
+    least: (a.least * b.most + a.most * b.least) / 255,
+    most: (a.least * b.least + a.most * b.most) / 255,
   };
-}
-
-type Separable = Filter & { readonly weights: { readonly down: Line; readonly across: Line } };
-
-function separableFloats(
-  scratch: Scratch,
-  filter: Separable,
-  { width, channels, pitch, rows, float }: Rows,
-): Stage {
-  const { before, after, bias, weights } = filter;
-  const left = before[1] * channels;
-  const wide = (before[1] + width + after[1]) * channels;
-  const band = new Band(scratch, rows, wide, 4);
-  const down = upload(scratch, channels, { type: "f32", taps: lineTaps(weights.down, channels, pitch, 1) });
-  const across = upload(scratch, channels, {
-    type: "f32",
-    taps: lineTaps(weights.across, channels, channels * 4, 1),
-    start: [bias, 0],
-  });
-  const name = float ? "image_filter_f32" : "image_filter_f32_u8";
-  return {
-    run(out, outPitch, input, inPitch, count) {
-      const { runtime } = scratch;
-      run(
-        runtime,
-        "image_filter_f32",
-        count,
-        band.address,
-        input - left * 4,
-        down,
-        band.pitch,
-        inPitch,
-        wide,
-      );
-      run(runtime, name, count, out, band.address + left * 4, across, outPitch, band.pitch, width * channels);
-    },
-  };
-}
-
-/** How many bits all weights end with zeros, and the weights without them. */
-function withoutZeros(line: Line): { line: Line; bits: number } {
-  let bits = 0;
-  const all = line.reduce((sum, { weight }) => sum | weight, 0);
-  if (all !== 0) while (((all >> bits) & 1) === 0) bits++;
-  return { line: line.map(({ at, weight }) => ({ at, weight: weight / 2 ** bits })), bits };
-}
-
-function separableBytes(scratch: Scratch, filter: Separable, rows: Rows): Stage {
-  const { before, after, bias, weights, integers } = filter;
-  const { width, channels, pitch } = rows;
-  const { even, shift } = integers!;
-  const left = before[1] * channels;
-  const n = width * channels;
-  const wide = left + n + after[1] * channels;
-  const band = new Band(scratch, rows.rows, wide, 2);
-  const { runtime } = scratch;
-
-  // Zeros that both weights and the divisor end with make no difference.
-  const small = { down: withoutZeros(weights.down), across: withoutZeros(weights.across) };
-  const zeros = small.down.bits + small.across.bits;
-  const ends = sumLimits(small.down.line, small.across.line);
-  const short = shift - zeros;
-  const inWords =
-    bias === 0 && short > 0
-      ? short <= ALPHA_BITS.u16 && ends.least >= 0 && ends.most + 2 ** short / 2 <= 65535
-      : shift === 0 && zeros === 0 && fits16(ends.least + bias, ends.most + bias);
-  if (inWords) {
-    // For alpha the centre weighs what the sum is divided by.
-    const down = upload(scratch, channels, {
-      type: "i16",
-      taps: lineTaps(small.down.line, channels, pitch, 2 ** short),
-    });
-    const across = upload(scratch, channels, {
-      type: "i16",
-      taps: lineTaps(small.across.line, channels, channels * 2, 1),
-      start: [bias, 0],
-      shift: short,
-      even,
-    });
-    return {
-      run(out, outPitch, input, inPitch, count) {
-        run(
-          runtime,
-          "image_filter_u8_i16",
-          count,
-          band.address,
-          input - left,
-          down,
-          band.pitch,
-          inPitch,
-          wide,
-        );
-        run(
-          runtime,
-          "image_filter_i16_u8",
-          count,
-          out,
-          band.address + left * 2,
-          across,
-          outPitch,
-          band.pitch,
-          n,
-        );
-      },
-    };
-  }
-
-  // Sums of columns of up to 2^16 are made signed by starting with -2^15; what that takes away from the whole is added again.
-  const { least, most } = limits(weights.down);
-  const offset = fits16(least, most) ? 0 : 32768;
-  const alphaDown = 2 ** Math.min(shift, ALPHA_BITS.i16);
-  const alphaAcross = 2 ** shift / alphaDown;
-  const sum = weights.across.reduce((a, { weight }) => a + weight, 0);
-  const down = upload(scratch, channels, {
-    type: "i16",
-    taps: lineTaps(weights.down, channels, pitch, alphaDown),
-    start: [-offset, -offset],
-  });
-  const across = upload(scratch, channels, {
-    type: "pairs",
-    taps: pairTaps(weights.across, channels, before[1], channels * 4, alphaAcross),
-    start: [bias + offset * sum, offset * alphaAcross],
-    shift,
-    even,
-  });
-  const pairs = new Band(scratch, rows.rows, wide, 4);
-  return {
-    run(out, outPitch, input, inPitch, count) {
-      run(runtime, "image_filter_u8_i16", count, band.address, input - left, down, band.pitch, inPitch, wide);
-      run(
-        runtime,
-        "image_pairs_i16",
-        count,
-        pairs.address,
-        band.address,
-        pairs.pitch,
-        band.pitch,
-        channels,
-        wide,
-      );
-      run(runtime, "image_dot_i16_u8", count, out, pairs.address, across, outPitch, pairs.pitch, n);
-    },
-  };
-}
-
-/** Of all the products of both. */
-function sumLimits(down: Line, across: Line): { least: number; most: number } {
-  const products = down.flatMap((a) => across.map((b) => ({ weight: a.weight * b.weight })));
-  return limits(products);
 }

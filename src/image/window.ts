@@ -4,7 +4,8 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { asNumbers, type Check, refuse } from "../validate.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
 import type { Kernel } from "./kernels.ts";
-import { type Filter, fitsIntegers, type Line, limits, type Tap } from "./taps.ts";
+import { fitsIntegers } from "./stage.ts";
+import { type Filter, type Line, limits, type Tap } from "./taps.ts";
 
 /** A number for both axes, or one each: [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
@@ -37,7 +38,8 @@ export function readWeights(value: unknown, name: string, where: string): number
 export function readKernel(value: unknown, name: string, where: string): number[][] {
   if (!Array.isArray(value) || value.length === 0)
     return refuse(value, name, where, "a list of rows of numbers, as [[0, 1, 0], [1, -4, 1], [0, 1, 0]]");
-  const rows = value.map((row, y) => readWeights(row, `${name}[${y}]`, where));
+  // Not by map: a list may have holes.
+  const rows = Array.from(value, (row, y) => readWeights(row, `${name}[${y}]`, where));
   for (const [y, row] of rows.entries())
     if (row.length !== rows[0].length)
       throw new ShapeError(

@@ -1,0 +1,2 @@
+// What esbuild puts into main.css.
+declare module "*.css";
