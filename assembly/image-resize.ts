@@ -77,6 +77,7 @@ export function image_mix_pixels_f32(
   out: usize, input: usize, table: usize, weights: usize, outPitch: i32, inPitch: i32, taps: i32, c: i32, scale: f32, n: i32,
   from: i32, to: i32,
 ): void {
+  assert(c > 0 && c <= 4, "1 to 4 channels");
   const pixel = <usize>c << 2;
   const factor = f32x4.splat(scale);
   const zero = f32x4.splat(0);
@@ -101,6 +102,7 @@ export function image_pick_pixels(
   out: usize, input: usize, table: usize, outPitch: i32, inPitch: i32, size: i32, n: i32,
   from: i32, to: i32,
 ): void {
+  assert(size > 0 && size <= 16, "pixels of at most 16 bytes");
   const end = table + (<usize>n << 2);
   for (let y = from; y < to; y++) {
     let q = out + <usize>y * outPitch;
