@@ -40,6 +40,7 @@ export type {
   TransposeOptions,
   UpsampleOptions,
 } from "./engine/eager-shape.ts";
+export type { BaseEngine } from "./engine/base.ts";
 export type { EagerOps, Engine, EngineInfo } from "./engine/engine.ts";
 export type { DType, Shape, Tensor } from "./tensor.ts";
 
