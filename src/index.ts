@@ -2,6 +2,7 @@
 
 // The engine and its tensors
 
+export type { BaseEngine } from "./engine/base.ts";
 export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
 export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./engine/eager-activation.ts";
 export type {
@@ -40,7 +41,6 @@ export type {
   TransposeOptions,
   UpsampleOptions,
 } from "./engine/eager-shape.ts";
-export type { BaseEngine } from "./engine/base.ts";
 export type { EagerOps, Engine, EngineInfo } from "./engine/engine.ts";
 export type { DType, Shape, Tensor } from "./tensor.ts";
 

@@ -58,7 +58,7 @@ export async function writerOf(
 ): Promise<(image: Picture, host: Host) => Promise<void>> {
   const ending = extname(path).toLowerCase();
   if (path === STREAM || ending === ".png") {
-    const { encodePng } = await import("./png-write.ts");
+    const { encodePng } = await import("./png.ts");
     return async (image, host) => writeBytes(path, encodePng(image), host);
   }
   if (ending === ".jpg" || ending === ".jpeg") {

@@ -3,7 +3,7 @@
 // The engine, and images
 
 export type { BaseEngine, EngineInfo } from "../engine/base.ts";
-export type { EngineOptions, WasmSource } from "../engine/open.ts";
+export type { EngineOptions, WasmSource } from "../engine/create.ts";
 export type { BorderMode } from "./band.ts";
 export type { Drawable } from "./drawable.ts";
 export { createImageEngine, type ImageEngine } from "./engine.ts";
