@@ -216,7 +216,6 @@ export function canny(x: Picture, low: number, high: number, aperture: number, l
     filter2d(x, sobelKernel(0, 1, aperture), { border: "replicate", scale }),
   ].map(({ data }) => Array.from(data, (v) => Math.max(-32768, Math.min(32767, nearest(v)))));
   // OpenCV divides the thresholds as it does the derivatives.
-  [low, high] = [low * scale, high * scale];
   if (low > high) [low, high] = [high, low];
   [low, high] = [low * scale, high * scale];
   if (l2) {
