@@ -307,26 +307,6 @@ export function image_dot_i16_u8(
   }
 }
 
-/** Every pixel of `out` from one of `input`, which lie `step` bytes apart: columns of a stride. `size` is the bytes of a pixel, `n` their number. */
-export function image_pick(
-  out: usize,
-  input: usize,
-  outPitch: i32,
-  inPitch: i32,
-  step: i32,
-  size: i32,
-  n: i32,
-  from: i32,
-  to: i32,
-): void {
-  for (let y = from; y < to; y++) {
-    let q = out + <usize>y * outPitch;
-    let p = input + <usize>y * inPitch;
-    for (let i = 0; i < n; i++, p += step, q += size)
-      for (let j = 0; j < size; j++) store<u8>(q + j, load<u8>(p + j));
-  }
-}
-
 /** out = x + amount * (x - blurred), where `out` holds the blurred values; x where both differ by less than the threshold. */
 export function image_unsharp_f32(
   out: usize,

@@ -54,7 +54,7 @@ export { image_gray_f32, image_gray_u8 } from "./image-gray";
 export { image_filter_f32, image_filter_f32_u8, image_filter_u8 } from "./image-filter";
 export { image_dot_i16_u8, image_filter_i16_u8, image_filter_u8_i16, image_pairs_i16 } from "./image-filter";
 export { image_five_u8_i16, image_window_dot_u8, image_window_u8 } from "./image-five";
-export { image_pick, image_triples_f32_u8, image_unsharp_f32 } from "./image-filter";
+export { image_triples_f32_u8, image_unsharp_f32 } from "./image-filter";
 export { image_box_columns_f32, image_box_columns_u8, image_box_rows_f32, image_box_rows_u8 } from "./image-box";
 export { image_magnitude_i16, image_sobel_u8, image_taps_column_i16, image_taps_row_u8 } from "./image-gradient";
 export { image_histogram, image_polar_f32, image_separable3_u8 } from "./image-gradient";

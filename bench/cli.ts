@@ -1,4 +1,4 @@
-// Every benchmark by one command: npm run bench -- <layers | nets | memory | train | grad | compile | peers> [part of a name]
+// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers> [part of a name]
 interface Command {
   readonly about: string;
   load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
@@ -13,6 +13,10 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   nets: {
     about: "whole nets: ms, images per second, GFLOP/s, several threads, memory",
     load: () => import("./net-table.ts"),
+  },
+  images: {
+    about: "filters, Canny, resize and the like of a photo beside OpenCV.js and sharp [--rounds=7] [--best]",
+    load: () => import("./images.ts"),
   },
   memory: {
     about: "pooling, normalisation, softmax, copies and the like: GB/s, per cent of a plain copy's",

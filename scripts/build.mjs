@@ -134,7 +134,7 @@ async function buildPackage() {
   const scripts = (pattern) => () => list("dist", pattern).filter((file) => !elsewhere.has(file));
   await step("bundles", {
     inputs: sources,
-    outputs: scripts(/^dist\/(?!modules\/).*\.js$/),
+    outputs: scripts(/^dist\/((?!modules\/).*\.js|LICENSES-cli)$/),
     run: async () => (await bundler()).bundlePackage(),
   });
   await step("modules", {

@@ -1,12 +1,13 @@
 // How the package in dist/ is laid out. Its code is there three times:
 //
 //   index.js, formats/*.js, chunk-*.js   minified bundles, for pages without a bundler: few files, quick to load
-//   node/**                              the same, not minified, for Node, Deno and Bun, which show the code that throws
+//   node/**                              the same, not minified, for Node, Deno and Bun, which show the code that throws;
+//                                        node/cli.js is the command line, with the decoders of picture files it needs
 //   modules/**                           a module per source file, for bundlers: they drop whole modules that are not used, and
 //                                        minify what is left
 //
 // Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each. Declarations: one file per entry.
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
 import { build, transform } from "esbuild";
@@ -39,10 +40,11 @@ export async function bundleWorker(outfile) {
 }
 
 /** Bundles of every entry, with the binaries in dist/ left there. */
-async function bundleEntries(outdir, binaries, options) {
-  await build({
+async function bundleEntries(outdir, binaries, options, more = {}) {
+  return await build({
     ...options,
-    entryPoints: ENTRIES,
+    entryPoints: { ...ENTRIES, ...more },
+    metafile: true,
     splitting: true,
     outdir,
     chunkNames: "chunk-[hash]",
@@ -62,7 +64,28 @@ async function bundleEntries(outdir, binaries, options) {
 
 export async function bundlePackage() {
   await bundleEntries("dist", "./", MINIFIED);
-  await bundleEntries("dist/node", "../", READABLE);
+  const { metafile } = await bundleEntries(
+    "dist/node",
+    "../",
+    { ...READABLE, external: ["node:*"] },
+    { cli: "src/cli/main.ts" },
+  );
+  writeFileSync("dist/LICENSES-cli", licenses(Object.keys(metafile.inputs)));
+}
+
+/** The licenses of the packages that a bundle holds. */
+function licenses(inputs) {
+  const packages = inputs.flatMap((file) => /.*node_modules\/(?:@[^/]+\/)?[^/]+/.exec(file)?.[0] ?? []);
+  return [...new Set(packages)]
+    .filter((folder) => !folder.endsWith("@assemblyscript/loader")) // its license is there for every bundle
+    .sort()
+    .map((folder) => {
+      const { name, version, license } = JSON.parse(readFileSync(`${folder}/package.json`, "utf8"));
+      const file = readdirSync(folder).find((file) => /^licen[cs]e(\.|$)/i.test(file));
+      if (!file) throw new Error(`${name} has no license file`);
+      return `${name} ${version} (${license})\n\n${readFileSync(`${folder}/${file}`, "utf8").trim()}\n`;
+    })
+    .join(`\n${"-".repeat(80)}\n\n`);
 }
 
 /** A module whose default export is the bytes of a file. */

@@ -1,12 +1,15 @@
 // The architecture of src/ and assembly/, held against the real module graph: which room may import from which, no circles, who
 // alone sees binaries and WebAssembly, how long a file may be. Type imports count.
 import { readdirSync, readFileSync } from "node:fs";
+import { builtinModules } from "node:module";
 import { cruise, type ICruiseResult, type IRegularForbiddenRuleType as Rule } from "dependency-cruiser";
 import ts from "typescript";
 import { beforeAll, describe, expect, it } from "vitest";
 
 /** What a room (a folder of src/, or a file at its root) may import from, besides itself. No room leads back up the list. */
 const ROOMS: Readonly<Record<string, readonly string[]>> = {
+  // The command line: a program of its own, which nothing imports.
+  cli: ["image", "errors"],
   index: [
     "image",
     "worker",
@@ -62,12 +65,17 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
 /** A room's files, as a pattern. */
 const room = (name: string): string => `^src/${name}(/|\\.ts$)`;
 
+/** As dependency-cruiser names them: without "node:". */
+const NODE_MODULES = `^(node:)?(${builtinModules.join("|")})$`;
+
 /** What may be imported from outside src/, and by whom alone. */
 const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
   ["numbers shared with kernels", "^assembly/abi\\.ts$", "^src/runtime/wasm\\.ts$"],
   ["types of kernels", "^build/(simd\\.(js|d\\.ts)|kernels\\.d\\.ts)$", "^src/runtime/wasm\\.ts$"],
   ["the loader", "@assemblyscript/loader", "^src/runtime/wasm\\.ts$"],
   ["binaries", "\\.(wasm|deflate)$", "^src/runtime/hosts/"],
+  ["Node's modules", NODE_MODULES, "^src/cli/"],
+  ["decoders of pictures", "/(fast-png|jpeg-js)/", "^src/cli/"],
 ];
 
 const RULES: readonly Rule[] = [
@@ -110,7 +118,11 @@ beforeAll(async () => {
     // Before compiling: type imports are gone afterwards.
     tsPreCompilationDeps: true,
     doNotFollow: { path: ["node_modules", "^build/"] },
-    enhancedResolveOptions: { extensions: [".ts", ".d.ts", ".js"], conditionNames: ["import"] },
+    enhancedResolveOptions: {
+      extensions: [".ts", ".d.ts", ".js"],
+      conditionNames: ["import"],
+      exportsFields: ["exports"],
+    },
     validate: true,
     ruleSet: { forbidden: RULES.map((rule) => ({ severity: "error", ...rule })) },
   });

@@ -95,3 +95,51 @@ declare module "convnetjs" {
   };
   export default convnetjs;
 }
+
+declare module "@opencvjs/web" {
+  export interface Mat {
+    readonly data: Uint8Array;
+    readonly data32F: Float32Array;
+    delete(): void;
+  }
+  interface Size {
+    readonly width: number;
+    readonly height: number;
+  }
+  export interface OpenCv {
+    readonly Mat: new (rows?: number, columns?: number, type?: number) => Mat;
+    readonly Size: new (width: number, height: number) => Size;
+    matFromArray(rows: number, columns: number, type: number, values: readonly number[]): Mat;
+    cvtColor(from: Mat, to: Mat, code: number): void;
+    Sobel(from: Mat, to: Mat, depth: number, dx: number, dy: number, size: number): void;
+    GaussianBlur(from: Mat, to: Mat, size: Size, sigmaX: number, sigmaY: number): void;
+    blur(from: Mat, to: Mat, size: Size): void;
+    filter2D(from: Mat, to: Mat, depth: number, kernel: Mat): void;
+    Canny(from: Mat, to: Mat, low: number, high: number): void;
+    medianBlur(from: Mat, to: Mat, size: number): void;
+    resize(from: Mat, to: Mat, size: Size, fx: number, fy: number, method: number): void;
+    readonly CV_8UC1: number;
+    readonly CV_8UC4: number;
+    readonly CV_32F: number;
+    readonly COLOR_RGBA2GRAY: number;
+    readonly INTER_AREA: number;
+  }
+  export function loadOpenCV(): Promise<OpenCv>;
+}
+
+declare module "sharp" {
+  export interface Sharp {
+    blur(options: { sigma: number; minAmplitude?: number }): Sharp;
+    convolve(kernel: { width: number; height: number; kernel: readonly number[] }): Sharp;
+    median(size: number): Sharp;
+    toColourspace(name: string): Sharp;
+    raw(): Sharp;
+    toBuffer(): Promise<Uint8Array>;
+  }
+  const sharp: {
+    (data: Uint8Array, options: { raw: { width: number; height: number; channels: number } }): Sharp;
+    concurrency(threads: number): void;
+    cache(keep: boolean): void;
+  };
+  export default sharp;
+}

@@ -112,8 +112,8 @@ class Output {
   readonly #feed: Feed;
   readonly #target: Target;
   readonly #geometry: Geometry;
-  /** Rows of all columns, where not all are wanted. */
-  readonly #all: Band | undefined;
+  /** Where not all columns are wanted: rows of all, and a table of where in them the wanted pixels begin. */
+  readonly #columns: { readonly all: Band; readonly table: number } | undefined;
   /** Rows and bytes of a row from the first that a window takes to its centre. */
   readonly #down: number;
   readonly #across: number;
@@ -127,7 +127,12 @@ class Output {
     this.#target = target;
     this.#geometry = geometry;
     this.#drain = new Drain(scratch, target, { rows, float });
-    if (stride[1] > 1) this.#all = new Band(scratch, rows, width * channels, float ? 4 : 1);
+    const size = channels * (float ? 4 : 1);
+    if (stride[1] > 1)
+      this.#columns = {
+        all: new Band(scratch, rows, width * size, 1),
+        table: scratch.upload(Int32Array.from({ length: target.width }, (_, x) => x * stride[1] * size)),
+      };
     this.#stage = makeStage(scratch, filter, { width, channels, pitch: feed.pitch, rows, float });
     this.#down = valid ? filter.before[0] : 0;
     this.#across = valid ? filter.before[1] * channels * (this.integers ? 1 : 4) : 0;
@@ -142,21 +147,21 @@ class Output {
     if (count <= 0) return;
     const { pitch } = this.#feed;
     const centre = address + (this.#down - first) * pitch + this.#across;
-    const rows = this.#all ?? drain;
+    const rows = this.#columns?.all ?? drain;
     this.#stage.run(rows.address, rows.pitch, centre, pitch * stride[0], count);
-    if (this.#all) {
+    if (this.#columns) {
       const size = channels * (float ? 4 : 1);
       const { runtime } = this.#scratch;
       const args = [
         drain.address,
         rows.address,
+        this.#columns.table,
         drain.pitch,
         rows.pitch,
-        size * stride[1],
         size,
         width,
       ] as const;
-      run(runtime, "image_pick", count, ...args);
+      run(runtime, "image_pick_pixels", count, ...args);
     }
     drain.write(y, count);
   }

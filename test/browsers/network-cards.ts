@@ -191,6 +191,30 @@ export function networkCards(visitor: Visitor): void {
     });
   });
 
+  describe("gradient descent", () => {
+    it("finds Sobel's kernel", async () => {
+      const { page } = visitor;
+      await visit(page, "learn-sobel");
+      await page.waitForSelector(the("sobel-kernel"));
+      const secret = [
+        [-1, 0, 1],
+        [-2, 0, 2],
+        [-1, 0, 1],
+      ];
+      expect(await grid(page, "sobel-secret")).toEqual(secret);
+      const loss = await number(page, the("sobel-loss"));
+      await click(page, the("sobel-step"));
+      await eventually(() => number(page, the("sobel-steps"))).toBe(1);
+      expect(await number(page, the("sobel-loss"))).toBeLessThan(loss);
+      await set(page, the("sobel-speed"), 1.5);
+      await click(page, the("sobel-start"));
+      await eventually(() => text(page, the("sobel-phase")), 20_000).toBe("found");
+      const found = (await grid(page, "sobel-kernel")).flat();
+      expect(Math.max(...found.map((weight, i) => Math.abs(weight - secret.flat()[i])))).toBeLessThan(0.0056);
+      await shoot(page, `${visitor.name}-learn-sobel`, "#learn-sobel");
+    });
+  });
+
   describe("learning kernels", () => {
     const kernels = async () =>
       JSON.parse((await attribute(visitor.page, the("learn-kernels"), "data-values"))!);
@@ -232,7 +256,7 @@ export function networkCards(visitor: Visitor): void {
 
     it("learns while the page draws", { retry: 1, timeout: 60_000 }, async () => {
       const { page } = visitor;
-      await click(page, the("learn-reset"));
+      if ((await number(page, the("learn-step"))) > 0) await click(page, the("learn-reset"));
       await eventually(() => number(page, the("learn-step"))).toBe(0);
       const [loss, accuracy, before] = [
         await number(page, the("learn-loss")),

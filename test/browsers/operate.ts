@@ -80,6 +80,32 @@ export async function pixels(page: Page, selector: string): Promise<Shown> {
   return { width, height, data: new Uint8Array(Buffer.from(base64, "base64")) };
 }
 
+/** Size and a checksum of a canvas: quicker than its pixels. The same as `checksumOf` gives. */
+export const checksum = (page: Page, selector: string): Promise<string> =>
+  page.$eval(selector, (element) => {
+    const { width, height } = element as HTMLCanvasElement;
+    const context = new OffscreenCanvas(width, height).getContext("2d", { willReadFrequently: true })!;
+    context.drawImage(element as HTMLCanvasElement, 0, 0);
+    let hash = 0;
+    for (const value of context.getImageData(0, 0, width, height).data)
+      hash = Math.imul(hash ^ value, 0x01000193);
+    return `${width} x ${height}: ${hash}`;
+  });
+
+export function checksumOf({
+  width,
+  height,
+  data,
+}: {
+  width: number;
+  height: number;
+  data: Iterable<number>;
+}): string {
+  let hash = 0;
+  for (const value of data) hash = Math.imul(hash ^ value, 0x01000193);
+  return `${width} x ${height}: ${hash}`;
+}
+
 /** Waits for what a page will show once its Worker has answered. */
 export const eventually = (read: () => unknown, timeout = 10_000): ReturnType<typeof expect.poll<unknown>> =>
   expect.poll(read, { timeout, interval: 50 });

@@ -5,6 +5,7 @@ import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { transformSync } from "esbuild";
+import { decode } from "fast-png";
 import { expect, inject, test } from "vitest";
 
 const project = inject("project");
@@ -114,6 +115,37 @@ test("an error that nobody catches is shown with the line that throws, not with 
   // The names that functions have in the source.
   expect(stderr).toMatch(/^ +at checkValues \(/m);
   expect(lines.filter((line) => line.length > 200)).toEqual([]);
+});
+
+test("the command line runs by npx, and fails with one line and no stack trace", () => {
+  const photo = readFileSync(join(root, "examples/astronaut.png"));
+  writeFileSync(join(project, "photo.png"), photo);
+  expect(run("npx", "convolith", "--version")).toBe(
+    `${JSON.parse(readFileSync(join(root, "package.json"), "utf8")).version}\n`,
+  );
+  run("npx", "convolith", "canny", "photo.png", "--sigma", "1.4", "-o", "edges.png");
+  const { width, height, channels, data } = decode(readFileSync(join(project, "edges.png")));
+  expect({ width, height, channels }).toEqual({ width: 256, height: 256, channels: 1 });
+  const edges = data.filter((v) => v === 255).length;
+  expect(edges).toBe(data.length - data.filter((v) => v === 0).length);
+  expect(edges / data.length).toBeGreaterThan(0.01);
+  expect(edges / data.length).toBeLessThan(0.3);
+  // Through JPEG and back.
+  run("npx", "convolith", "resize", "photo.png", "--width", "100", "-o", "small.jpg");
+  run("npx", "convolith", "gray", "small.jpg", "-o", "small.png");
+  expect(decode(readFileSync(join(project, "small.png")))).toMatchObject({ width: 100, height: 100 });
+
+  writeFileSync(join(project, "broken.png"), photo.subarray(0, 1000));
+  const fail = (...args: string[]) =>
+    spawnSync("npx", ["convolith", ...args], { cwd: project, encoding: "utf8", env });
+  const broken = fail("gray", "broken.png", "-o", "out.png");
+  expect(broken).toMatchObject({ status: 1, stdout: "" });
+  expect(broken.stderr).toMatch(/^convolith: broken\.png: this PNG file cannot be read: .+\n$/);
+  expect(fail("blur", "photo.png", "-o", "out.png").status).toBe(2);
+  // Whose code the program holds.
+  const licenses = readFileSync(join(dist, "LICENSES-cli"), "utf8");
+  for (const name of ["fast-png", "fflate", "iobuffer", "jpeg-js"])
+    expect(licenses).toMatch(new RegExp(`^${name} `, "m"));
 });
 
 test("publint and are-the-types-wrong find nothing", () => {

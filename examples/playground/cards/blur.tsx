@@ -7,6 +7,7 @@ import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Choices, Controls, Failure, Result, Slider } from "../shared/controls.tsx";
 import { useJob } from "../shared/hooks.ts";
+import { Formula } from "../shared/math.tsx";
 import { number } from "../shared/matrix.tsx";
 import { milliseconds } from "../shared/milliseconds.ts";
 import { Picture } from "../shared/picture.tsx";
@@ -24,59 +25,65 @@ export const intro = (
   </>
 );
 export const formula = (
-  <math display="block">
-    <mi>G</mi>
-    <Of>
-      <mi>x</mi>
-    </Of>
-    <mo>∝</mo>
-    <msup>
-      <mi>e</mi>
-      <mrow>
+  <div class="line">
+    <Formula>
+      <mi>G</mi>
+      <Of>
+        <mi>x</mi>
+      </Of>
+      <mo>∝</mo>
+      <msup>
+        <mi>e</mi>
+        <mrow>
+          <mo>−</mo>
+          <msup>
+            <mi>x</mi>
+            <mn>2</mn>
+          </msup>
+          <mo>/</mo>
+          <mn>2</mn>
+          <msup>
+            <mi>σ</mi>
+            <mn>2</mn>
+          </msup>
+        </mrow>
+      </msup>
+    </Formula>
+    <Formula>
+      <mspace width="1.5em" />
+      <mi>sharp</mi>
+      <mo>=</mo>
+      <mi>p</mi>
+      <mo>+</mo>
+      <mi>amount</mi>
+      <mo>·</mo>
+      <Of>
+        <mi>p</mi>
         <mo>−</mo>
-        <msup>
+        <mi>G</mi>
+        <mo>∗</mo>
+        <mi>p</mi>
+      </Of>
+    </Formula>
+    <Formula>
+      <mspace width="1.5em" />
+      <mi>slope</mi>
+      <mo>=</mo>
+      <msqrt>
+        <msubsup>
+          <mi>g</mi>
           <mi>x</mi>
           <mn>2</mn>
-        </msup>
-        <mo>/</mo>
-        <mn>2</mn>
-        <msup>
-          <mi>σ</mi>
+        </msubsup>
+        <mo>+</mo>
+        <msubsup>
+          <mi>g</mi>
+          <mi>y</mi>
           <mn>2</mn>
-        </msup>
-      </mrow>
-    </msup>
-    <mspace width="2em" />
-    <mi>sharp</mi>
-    <mo>=</mo>
-    <mi>p</mi>
-    <mo>+</mo>
-    <mi>amount</mi>
-    <mo>·</mo>
-    <Of>
-      <mi>p</mi>
-      <mo>−</mo>
-      <mi>G</mi>
-      <mo>∗</mo>
-      <mi>p</mi>
-    </Of>
-    <mspace width="2em" />
-    <mi>slope</mi>
-    <mo>=</mo>
-    <msqrt>
-      <msubsup>
-        <mi>g</mi>
-        <mi>x</mi>
-        <mn>2</mn>
-      </msubsup>
-      <mo>+</mo>
-      <msubsup>
-        <mi>g</mi>
-        <mi>y</mi>
-        <mn>2</mn>
-      </msubsup>
-    </msqrt>
-  </math>
+        </msubsup>
+      </msqrt>
+    </Formula>
+  </div>
 );
 
 const SOBEL_SIZES = [3, 5, 7] as const;

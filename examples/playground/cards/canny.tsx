@@ -7,6 +7,7 @@ import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Choices, Controls, Failure, Result, Slider, Toggle } from "../shared/controls.tsx";
 import { useJob } from "../shared/hooks.ts";
+import { Formula } from "../shared/math.tsx";
 import { milliseconds } from "../shared/milliseconds.ts";
 import { Picture, type Pixels } from "../shared/picture.tsx";
 import { useSettled } from "../shared/settled.ts";
@@ -22,57 +23,60 @@ export const intro = (
   </>
 );
 export const formula = (
-  <math display="block">
-    <Absolute>
-      <mi>g</mi>
-    </Absolute>
-    <mo>=</mo>
-    <msqrt>
-      <msubsup>
+  <div class="line">
+    <Formula>
+      <Absolute>
         <mi>g</mi>
-        <mi>x</mi>
-        <mn>2</mn>
-      </msubsup>
+      </Absolute>
+      <mo>=</mo>
+      <msqrt>
+        <msubsup>
+          <mi>g</mi>
+          <mi>x</mi>
+          <mn>2</mn>
+        </msubsup>
+        <mo>+</mo>
+        <msubsup>
+          <mi>g</mi>
+          <mi>y</mi>
+          <mn>2</mn>
+        </msubsup>
+      </msqrt>
+      <mspace width="1em" />
+      <mtext>or</mtext>
+      <mspace width="1em" />
+      <Absolute>
+        <msub>
+          <mi>g</mi>
+          <mi>x</mi>
+        </msub>
+      </Absolute>
       <mo>+</mo>
-      <msubsup>
-        <mi>g</mi>
-        <mi>y</mi>
-        <mn>2</mn>
-      </msubsup>
-    </msqrt>
-    <mspace width="1em" />
-    <mtext>or</mtext>
-    <mspace width="1em" />
-    <Absolute>
-      <msub>
-        <mi>g</mi>
-        <mi>x</mi>
-      </msub>
-    </Absolute>
-    <mo>+</mo>
-    <Absolute>
-      <msub>
-        <mi>g</mi>
-        <mi>y</mi>
-      </msub>
-    </Absolute>
-    <mo>,</mo>
-    <mspace width="2em" />
-    <mi>θ</mi>
-    <mo>=</mo>
-    <mi>atan2</mi>
-    <Of>
-      <msub>
-        <mi>g</mi>
-        <mi>y</mi>
-      </msub>
-      <mo>,</mo>
-      <msub>
-        <mi>g</mi>
-        <mi>x</mi>
-      </msub>
-    </Of>
-  </math>
+      <Absolute>
+        <msub>
+          <mi>g</mi>
+          <mi>y</mi>
+        </msub>
+      </Absolute>
+    </Formula>
+    <Formula>
+      <mspace width="1.5em" />
+      <mi>θ</mi>
+      <mo>=</mo>
+      <mi>atan2</mi>
+      <Of>
+        <msub>
+          <mi>g</mi>
+          <mi>y</mi>
+        </msub>
+        <mo>,</mo>
+        <msub>
+          <mi>g</mi>
+          <mi>x</mi>
+        </msub>
+      </Of>
+    </Formula>
+  </div>
 );
 
 type Stage =

@@ -1,11 +1,11 @@
 // (e) Filters that are as deep as their input, and the maps that they make: the first layer of a trained network.
 import { useEffect, useMemo, useState } from "preact/hooks";
 import "../pictures.css";
-import { Of } from "../shared/brackets.tsx";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Controls, Failure, Result, Slider, Toggle } from "../shared/controls.tsx";
 import { useJob } from "../shared/hooks.ts";
+import { Formula, Sub } from "../shared/math.tsx";
 import { diverging, Grid, number } from "../shared/matrix.tsx";
 import { Picture, type Pixels } from "../shared/picture.tsx";
 import { PictureSource } from "../shared/source.tsx";
@@ -23,63 +23,31 @@ export const intro = (
   </>
 );
 export const formula = (
-  <math display="block">
-    <msub>
-      <mi>y</mi>
-      <mi>f</mi>
-    </msub>
-    <Of>
-      <mi>r</mi>
-      <mo>,</mo>
-      <mi>s</mi>
-    </Of>
-    <mo>=</mo>
-    <msub>
-      <mi>b</mi>
-      <mi>f</mi>
-    </msub>
-    <mo>+</mo>
-    <munder>
-      <mo>∑</mo>
-      <mi>c</mi>
-    </munder>
-    <munder>
-      <mo>∑</mo>
-      <mrow>
-        <mi>i</mi>
-        <mo>,</mo>
-        <mi>j</mi>
-      </mrow>
-    </munder>
-    <msub>
-      <mi>w</mi>
-      <mi>f</mi>
-    </msub>
-    <Of>
-      <mi>i</mi>
-      <mo>,</mo>
-      <mi>j</mi>
-      <mo>,</mo>
-      <mi>c</mi>
-    </Of>
-    <mo>·</mo>
-    <mi>x</mi>
-    <Of>
-      <mi>r</mi>
+  <div class="line">
+    <Formula>
+      <Sub of="y" index="r,s,f" />
+      <mo>=</mo>
+      <Sub of="b" index="f" />
       <mo>+</mo>
-      <mi>i</mi>
-      <mo>−</mo>
-      <mn>1</mn>
-      <mo>,</mo>
-      <mi>s</mi>
-      <mo>+</mo>
-      <mi>j</mi>
-      <mo>−</mo>
-      <mn>1</mn>
-      <mo>,</mo>
-      <mi>c</mi>
-    </Of>
-  </math>
+      <munder>
+        <mo>∑</mo>
+        <mi>c</mi>
+      </munder>
+      <munder>
+        <mo>∑</mo>
+        <mrow>
+          <mi>i</mi>
+          <mo>,</mo>
+          <mi>j</mi>
+        </mrow>
+      </munder>
+    </Formula>
+    <Formula>
+      <Sub of="w" index="i,j,c,f" />
+      <mo>·</mo>
+      <Sub of="x" index="r+i−1,s+j−1,c" />
+    </Formula>
+  </div>
 );
 
 const CHANNELS = ["red", "green", "blue"] as const;

@@ -2,11 +2,11 @@
 import { KERNELS, type Kernel, normalizeKernel, type TextbookKernel } from "convolith/image";
 import { useMemo, useState } from "preact/hooks";
 import "../pictures.css";
-import { Of } from "../shared/brackets.tsx";
 import type { CardProps } from "../shared/card.ts";
 import { worker } from "../shared/client.ts";
 import { Button, Choices, Controls, Failure, Result, Select, Slider } from "../shared/controls.tsx";
 import { useJob } from "../shared/hooks.ts";
+import { Formula, Sub } from "../shared/math.tsx";
 import { MatrixEditor } from "../shared/matrix.tsx";
 import { milliseconds } from "../shared/milliseconds.ts";
 import { Picture, type Pixels } from "../shared/picture.tsx";
@@ -23,48 +23,29 @@ export const intro = (
   </>
 );
 export const formula = (
-  <math display="block">
-    <mi>out</mi>
-    <Of>
-      <mi>y</mi>
-      <mo>,</mo>
-      <mi>x</mi>
-    </Of>
-    <mo>=</mo>
-    <mi>scale</mi>
-    <mo>·</mo>
-    <munder>
-      <mo>∑</mo>
-      <mrow>
-        <mi>i</mi>
-        <mo>,</mo>
-        <mi>j</mi>
-      </mrow>
-    </munder>
-    <mi>k</mi>
-    <Of>
-      <mi>i</mi>
-      <mo>,</mo>
-      <mi>j</mi>
-    </Of>
-    <mo>·</mo>
-    <mi>p</mi>
-    <Of>
-      <mi>y</mi>
+  <div class="line">
+    <Formula>
+      <Sub of="out" index="y,x" />
+      <mo>=</mo>
+      <mi>scale</mi>
+      <mo>·</mo>
+      <munder>
+        <mo>∑</mo>
+        <mrow>
+          <mi>i</mi>
+          <mo>,</mo>
+          <mi>j</mi>
+        </mrow>
+      </munder>
+      <Sub of="k" index="i,j" />
+    </Formula>
+    <Formula>
+      <mo>·</mo>
+      <Sub of="p" index="y+i−a,x+j−a" />
       <mo>+</mo>
-      <mi>i</mi>
-      <mo>−</mo>
-      <mi>a</mi>
-      <mo>,</mo>
-      <mi>x</mi>
-      <mo>+</mo>
-      <mi>j</mi>
-      <mo>−</mo>
-      <mi>a</mi>
-    </Of>
-    <mo>+</mo>
-    <mi>offset</mi>
-  </math>
+      <mi>offset</mi>
+    </Formula>
+  </div>
 );
 
 const OWN = "own";
