@@ -57,7 +57,7 @@ export { image_five_u8_i16, image_window_dot_u8, image_window_u8 } from "./image
 export { image_triples_u8, image_unsharp_f32 } from "./image-filter";
 export { image_box_columns_f32, image_box_columns_u8, image_box_rows_f32, image_box_rows_u8 } from "./image-box";
 export { image_magnitude_i16, image_sobel_u8, image_taps_column_i16, image_taps_row_u8 } from "./image-gradient";
-export { image_polar_f32, image_separable3_u8 } from "./image-gradient";
+export { image_histogram, image_polar_f32, image_separable3_u8 } from "./image-gradient";
 export { image_canny_edges, image_canny_thin, image_canny_thin_squares, image_canny_trace } from "./image-canny";
 export { image_median_small } from "./image-median";
 export { image_median_f32, image_median_u8 } from "./image-median-large";
