@@ -56,6 +56,9 @@ function Page() {
   );
 }
 
+/** How long cards above may grow after a jump, in milliseconds. */
+const SETTLING = 3000;
+
 /** How far from the screen a card starts its work, in CSS pixels. */
 const NEAR = 600;
 
@@ -109,5 +112,23 @@ if (page) {
   page.replaceChildren();
   render(<Page />, page);
   // The browser looked for the fragment before the page was there.
-  if (location.hash) document.getElementById(decodeURIComponent(location.hash.slice(1)))?.scrollIntoView();
+  followFragment();
+  addEventListener("hashchange", followFragment);
+}
+
+/** Goes to the card that the address names, and stays with it while the cards around it start and grow, until the reader scrolls. */
+function followFragment(): void {
+  const card = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  const main = document.querySelector("main");
+  if (!card || !main) return;
+  const growth = new ResizeObserver(() => card.scrollIntoView({ behavior: "instant" }));
+  growth.observe(main);
+  const moved = new AbortController();
+  const end = () => {
+    growth.disconnect();
+    moved.abort();
+  };
+  for (const kind of ["wheel", "touchmove", "keydown", "pointerdown", "hashchange"])
+    addEventListener(kind, end, { signal: moved.signal, passive: true });
+  setTimeout(end, SETTLING);
 }

@@ -67,7 +67,7 @@ const INITS: { value: DigitsInit; text: string; note: string }[] = [
   {
     value: "constant",
     text: "all equal",
-    note: "All weights are 0.05: the kernels compute the same, so they get the same gradient, and remain the same for ever: eight kernels as good as one. Nothing breaks the symmetry; that is what random numbers are for.",
+    note: "All weights are 0.02: equal kernels compute the same, so they get the same gradient, and stay equal for ever: eight kernels as good as one. It learns, but reads some 87 % instead of 97 %. Nothing breaks the symmetry; that is what random numbers are for.",
   },
 ];
 const OPTIMIZERS: { value: DigitsOptimizer; text: string; rate: number }[] = [

@@ -63,7 +63,8 @@ const INITIALIZERS: Record<DigitsInit, Initializer> = {
   glorotUniform: "glorotUniform",
   heNormal: "heNormal",
   zeros: "zeros",
-  constant: { constant: 0.05 },
+  // Larger ones make the first steps so long that every ReLU ends below 0, and stays there.
+  constant: { constant: 0.02 },
 };
 
 const BATCH = 32;
