@@ -46,7 +46,7 @@ export function Stepper({ steps, label, format, testid = "step" }: StepperProps)
     <div class="stepper">
       <div class="buttons">
         <Button
-          label="to the first step"
+          label="back to the start"
           testid={`${testid}-first`}
           disabled={step === 0}
           onClick={() => go(0)}
