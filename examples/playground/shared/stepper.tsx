@@ -45,12 +45,7 @@ export function Stepper({ steps, label, format, testid = "step" }: StepperProps)
   return (
     <div class="stepper">
       <div class="buttons">
-        <Button
-          label="back to the start"
-          testid={`${testid}-first`}
-          disabled={step === 0}
-          onClick={() => go(0)}
-        >
+        <Button testid={`${testid}-first`} disabled={step === 0} onClick={() => go(0)}>
           start
         </Button>
         <Button testid={`${testid}-back`} disabled={step === 0} onClick={() => go(step - 1)}>
