@@ -121,13 +121,13 @@ const SHIFT: i32 = 23;
 @inline
 function store_mean(q: usize, sum: v128, scale: v128, add: v128, mode: i32): void {
   if (mode == FLOATS) {
-    v128.store(q, f32x4.mul(f32x4.convert_i32x4_u(sum), scale));
+    v128.store(q, f32x4.mul(f32x4.convert_i32x4_s(sum), scale));
     return;
   }
   const mean =
     mode == DIVIDED
       ? i32x4.shr_u(i32x4.mul(i32x4.add(sum, add), scale), SHIFT)
-      : i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(f32x4.convert_i32x4_u(sum), scale)));
+      : i32x4.trunc_sat_f32x4_s(f32x4.nearest(f32x4.mul(f32x4.convert_i32x4_s(sum), scale)));
   const words = i16x8.narrow_i32x4_s(mean, mean);
   v128.store_lane<i32>(q, i8x16.narrow_i16x8_u(words, words), 0);
 }

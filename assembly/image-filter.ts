@@ -77,11 +77,24 @@ export function image_filter_f32_u8(
     row_f32(out + <usize>y * outPitch, input + <usize>y * inPitch, taps, n, true);
 }
 
+/** Two pixels of four bytes each, of which one is taken, as floats. */
+// @ts-ignore: decorator
+@inline
+function first_of(x: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(x));
+}
+
+// @ts-ignore: decorator
+@inline
+function second_of(x: v128): v128 {
+  return f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(x));
+}
+
 /**
- * The same for four channels and rows of three taps each, side by side: pixels are vectors, and each is loaded once a row. The offset is
- * that of the middle tap.
+ * Bytes from bytes by float weights, for four channels and rows of three taps each, side by side: a pixel is a vector, and loaded once a
+ * row. The offset is that of the middle tap.
  */
-export function image_triples_f32_u8(
+export function image_triples_u8(
   out: usize,
   input: usize,
   taps: usize,
@@ -96,7 +109,7 @@ export function image_triples_f32_u8(
   for (let y = from; y < to; y++) {
     let q = out + <usize>y * outPitch;
     let p = input + <usize>y * inPitch;
-    for (let i = 0; i < n; i += 16, p += 64, q += 16) {
+    for (let i = 0; i < n; i += 16, p += 16, q += 16) {
       let a = start;
       let b = start;
       let c = start;
@@ -106,14 +119,20 @@ export function image_triples_f32_u8(
         const centre = v128.load(t, TAPS_SIZE);
         const right = v128.load(t, 2 * TAPS_SIZE);
         const r = p + load<i32>(t, TAPS_SIZE + 16);
-        const x = v128.load(r);
-        const z = v128.load(r, 16);
-        a = madd(z, right, madd(x, centre, madd(v128.load(r - 16), left, a)));
-        const u = v128.load(r, 32);
-        b = madd(u, right, madd(z, centre, madd(x, left, b)));
-        const v = v128.load(r, 48);
-        c = madd(v, right, madd(u, centre, madd(z, left, c)));
-        d = madd(v128.load(r, 64), right, madd(v, centre, madd(u, left, d)));
+        const before = v128.load_ext<u8>(r - 4);
+        const x = second_of(before);
+        a = madd(x, centre, madd(first_of(before), left, a));
+        const middle = v128.load_ext<u8>(r, 4);
+        const z = first_of(middle);
+        a = madd(z, right, a);
+        b = madd(z, centre, madd(x, left, b));
+        const u = second_of(middle);
+        b = madd(u, right, b);
+        c = madd(u, centre, madd(z, left, c));
+        const after = v128.load_ext<u8>(r, 12);
+        const v = first_of(after);
+        c = madd(v, right, c);
+        d = madd(second_of(after), right, madd(v, centre, madd(u, left, d)));
       }
       v128.store(q, bytes_of_lanes(a, b, c, d));
     }

@@ -138,7 +138,7 @@ export function image_magnitude_i16(
   }
 }
 
-/** Bytes less this are signed; sums of taps that are 0 do not change by it. */
+/** Bytes less this are signed. Where taps sum to 0 it makes no difference. */
 const MIDDLE: usize = memory.data<i16>([128]);
 
 /**
@@ -156,16 +156,17 @@ export function image_taps_row_u8(
   from: i32,
   to: i32,
 ): void {
-  const middle = v128.load16_splat(MIDDLE);
+  let all = 0;
+  for (let k: usize = 0; k < <usize>count; k++) all += load<i16>(taps + (k << 1));
+  // Sums wrap round in 16 bits on the way, and come out right.
+  const start = i16x8.splat(<i16>(all * -128));
   for (let y = from; y < to; y++) {
     const p = input + <usize>y * inPitch;
     const q = out + <usize>y * outPitch;
     for (let i: usize = 0; i < <usize>n; i += 8) {
-      let sum = i16x8.splat(0);
-      for (let k: usize = 0; k < <usize>count; k++) {
-        const x = i16x8.sub(v128.load_ext<u8>(p + i + k), middle);
-        sum = i16x8.add(sum, i16x8.mul(x, v128.load16_splat(taps + (k << 1))));
-      }
+      let sum = start;
+      for (let k: usize = 0; k < <usize>count; k++)
+        sum = i16x8.add(sum, i16x8.mul(v128.load_ext<u8>(p + i + k), v128.load16_splat(taps + (k << 1))));
       v128.store(q + (i << 1), sum);
     }
   }
@@ -173,7 +174,8 @@ export function image_taps_row_u8(
 
 /**
  * out = sum over rows of taps[k] * input[row + k] / 2^shift, of i16 in 32 bits: rounded half to even and saturated to i16, or with
- * `bytes` rounded half up, plus 128, to bytes. `taps` are `count` of i16; `input` is the first row of the window of the first row.
+ * `bytes` rounded half up, plus 128, to bytes. `taps` are `count` of i16, and a 0 where that is odd: a row more is read then. `input` is the first row of the window
+ * of the first row.
  */
 export function image_taps_column_i16(
   out: usize,
@@ -199,11 +201,12 @@ export function image_taps_column_i16(
     for (let i: usize = 0; i < <usize>n << 1; i += 16) {
       let low = i32x4.splat(0);
       let high = low;
-      for (let k: usize = 0; k < <usize>count; k++) {
-        const x = v128.load(p + k * <usize>inPitch + i);
-        const tap = v128.load16_splat(taps + (k << 1));
-        low = i32x4.add(low, i32x4.extmul_low_i16x8_s(x, tap));
-        high = i32x4.add(high, i32x4.extmul_high_i16x8_s(x, tap));
+      for (let k: usize = 0; k < <usize>count; k += 2) {
+        const a = v128.load(p + k * <usize>inPitch + i);
+        const b = v128.load(p + (k + 1) * <usize>inPitch + i);
+        const pair = v128.load32_splat(taps + (k << 1));
+        low = i32x4.add(low, i32x4.dot_i16x8_s(v128.shuffle<i16>(a, b, 0, 8, 1, 9, 2, 10, 3, 11), pair));
+        high = i32x4.add(high, i32x4.dot_i16x8_s(v128.shuffle<i16>(a, b, 4, 12, 5, 13, 6, 14, 7, 15), pair));
       }
       low = i32x4.add(i32x4.add(low, half), v128.and(i32x4.shr_s(low, shift), odd));
       high = i32x4.add(i32x4.add(high, half), v128.and(i32x4.shr_s(high, shift), odd));
@@ -308,6 +311,32 @@ export function image_polar_f32(
       p = v128.bitselect(f32x4.sub(splat(ATAN + 8), p), p, f32x4.gt(b, a));
       p = v128.bitselect(f32x4.sub(splat(ATAN + 12), p), p, i32x4.shr_s(x, 31));
       v128.store(angle + <usize>y * outPitch + i, v128.bitselect(v, p, sign));
+    }
+  }
+}
+
+/**
+ * Counts magnitudes, or with `squares` roots of squared ones, rounded down: `out` has two tables of 2^15 u32, for even and odd columns, to
+ * which is added. One unit: `rows` rows of `n` values.
+ */
+export function image_histogram(
+  out: usize,
+  input: usize,
+  pitch: i32,
+  squares: i32,
+  n: i32,
+  rows: i32,
+  from: i32,
+  to: i32,
+): void {
+  if (from >= to) return;
+  for (let y = 0; y < rows; y++) {
+    const p = input + <usize>y * pitch;
+    for (let i: usize = 0; i < <usize>n; i++) {
+      const m: usize = squares ? <usize>sqrt<f64>(<f64>load<i32>(p + (i << 2))) : <usize>load<i16>(p + (i << 1));
+      // Neighbours are often equal: the second does not wait for the first.
+      const place = out + ((i & 1) << 17) + (m << 2);
+      store<u32>(place, load<u32>(place) + 1);
     }
   }
 }

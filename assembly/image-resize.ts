@@ -77,6 +77,7 @@ export function image_mix_pixels_f32(
   out: usize, input: usize, table: usize, weights: usize, outPitch: i32, inPitch: i32, taps: i32, c: i32, scale: f32, n: i32,
   from: i32, to: i32,
 ): void {
+  assert(c > 0 && c <= 4, "1 to 4 channels");
   const pixel = <usize>c << 2;
   const factor = f32x4.splat(scale);
   const zero = f32x4.splat(0);
@@ -101,6 +102,7 @@ export function image_pick_pixels(
   out: usize, input: usize, table: usize, outPitch: i32, inPitch: i32, size: i32, n: i32,
   from: i32, to: i32,
 ): void {
+  assert(size > 0 && size <= 16, "pixels of at most 16 bytes");
   const end = table + (<usize>n << 2);
   for (let y = from; y < to; y++) {
     let q = out + <usize>y * outPitch;
@@ -123,12 +125,23 @@ function pairs_at(p: usize, c: i32): v128 {
 
 // @ts-ignore: decorator
 @inline
+function linear_at(p: usize, weights: usize, c: i32): v128 {
+  return i32x4.shr_u(i32x4.dot_i16x8_s(pairs_at(p, c), v128.load32_splat(weights)), 4);
+}
+
+/** Two pixels at a time. */
+// @ts-ignore: decorator
+@inline
 function linear_row(q: usize, row: usize, offsets: usize, weights: usize, n: i32, c: i32): void {
   const end = offsets + (<usize>n << 2);
-  for (; offsets < end; offsets += 4, weights += 4, q += c << 1) {
-    const sums = i32x4.dot_i16x8_s(pairs_at(row + load<i32>(offsets), c), v128.load32_splat(weights));
-    const sum = i32x4.shr_u(sums, 4);
-    v128.store64_lane(q, i16x8.narrow_i32x4_s(sum, sum), 0);
+  for (; offsets < end; offsets += 8, weights += 8, q += c << 2) {
+    const a = linear_at(row + load<i32>(offsets), weights, c), b = linear_at(row + load<i32>(offsets, 4), weights + 4, c);
+    const both = i16x8.narrow_i32x4_s(a, b);
+    if (c == 4) v128.store(q, both);
+    else {
+      v128.store64_lane(q, both, 0);
+      v128.store64_lane(q + 2 * c, both, 1);
+    }
   }
 }
 

@@ -46,8 +46,8 @@ export function image_widen(
     let p = input + <usize>y * inPitch;
     for (let i = 0; i < n; i += 8, p += 8, q += 32) {
       const x = v128.load_ext<u8>(p);
-      v128.store(q, f32x4.convert_i32x4_u(i32x4.extend_low_i16x8_u(x)));
-      v128.store(q, f32x4.convert_i32x4_u(i32x4.extend_high_i16x8_u(x)), 16);
+      v128.store(q, f32x4.convert_i32x4_s(i32x4.extend_low_i16x8_u(x)));
+      v128.store(q, f32x4.convert_i32x4_s(i32x4.extend_high_i16x8_u(x)), 16);
     }
   }
 }

@@ -2,6 +2,7 @@
 
 // The engine and its tensors
 
+export type { BaseEngine } from "./engine/base.ts";
 export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
 export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./engine/eager-activation.ts";
 export type {

@@ -428,6 +428,8 @@ describe("wrong command lines", () => {
     const { code, err, text } = await cli(args);
     expect(err).toMatch(message);
     expect(err).toMatch(/^convolith: .+\n$/);
+    // Mistakes of the command line point to its help; values that a function refuses name the function.
+    expect(err).toMatch(/; see convolith [\w -]*--help\n$|^convolith: \w+: /);
     expect({ code, text }).toEqual({ code: 2, text: "" });
     expect(readdirSync(folder)).toEqual(["photo.png"]);
   });
@@ -446,6 +448,7 @@ describe("broken files", () => {
     expect(err).toMatch(message);
     expect(err).toMatch(/^convolith: .+\n$/);
     expect(err.length).toBeLessThan(400);
+    expect(err).not.toMatch(/undefined|null|not a function|DataView|:$/);
     expect(code).toBe(1);
     expect(existsSync(at("out.png"))).toBe(false);
   };

@@ -46,6 +46,11 @@ function expectFloats(made: image.Image, want: oracle.Made, largest: number): vo
   expect(worst).toBeLessThanOrEqual(1e-5 * largest);
 }
 
+/** Bit by bit; where they differ, says where. */
+function expectSame(made: image.PixelData, want: image.PixelData): void {
+  if (Buffer.compare(new Uint8Array(made.buffer), new Uint8Array(want.buffer))) expect(made).toEqual(want);
+}
+
 /** Bytes that are the nearest; where the value lies in the middle, either. */
 function expectNearest(made: image.Image, want: oracle.Made): void {
   made.data.forEach((v, i) => {
@@ -74,6 +79,7 @@ describe("gaussian1d", () => {
       [1, 2],
       [3, 0.5],
       [9, 0],
+      [11, 0],
       [4, 1],
       [31, 5],
     ] as const) {
@@ -82,6 +88,11 @@ describe("gaussian1d", () => {
         expect(w).toBeCloseTo(want[i], 14);
       });
     }
+  });
+
+  it("is the identity for the smallest sigma", () => {
+    for (const sigma of [1e-3, 1e-200, Number.MIN_VALUE])
+      expect(image.gaussian1d(3, sigma)).toEqual([0, 1, 0]);
   });
 
   it("gives a list of its own", () => {
@@ -112,20 +123,21 @@ describe("gaussianBlur", () => {
     { size: 5, sigma: 0 },
     { size: 5, sigma: 1.1 },
     { size: 7, sigma: 0 },
+    { size: 9, sigma: 0 },
     { size: 9, sigma: 20 },
-    { size: 21, sigma: 3 },
+    { size: 15, sigma: 3 },
   ];
   it.each(WINDOWS)("of bytes is OpenCV's fixed point: %j", ({ size, sigma }) => {
     for (const [width, height] of SIZES)
-      for (const channels of [1, 2, 3, 4])
-        for (const border of BORDERS)
-          for (const p of [photo(width, height, channels), white(photo(width, height, channels))]) {
-            const want = oracle.gaussianBlurBytes(p, size, sigma, border);
-            for (const e of engines)
-              expect(image.gaussianBlur(e, p, { size, sigma, border }).data).toEqual(
-                Uint8Array.from(want.data),
-              );
-          }
+      for (const channels of [1, 2, 3, 4]) {
+        const border = random.pick(BORDERS);
+        const one = photo(width, height, channels);
+        for (const p of size < 9 ? [one, white(one)] : [one]) {
+          const want = oracle.gaussianBlurBytes(p, size, sigma, border);
+          for (const e of engines)
+            expectSame(image.gaussianBlur(e, p, { size, sigma, border }).data, Uint8Array.from(want.data));
+        }
+      }
   });
 
   it.each(WINDOWS)("of floats: %j", ({ size, sigma }) => {
@@ -270,12 +282,12 @@ describe("boxBlur", () => {
   });
 
   it("makes strips and cuts that are the same bits", () => {
-    for (const p of [photo(3, 700, 1), photo(3000, 60, 4)])
+    for (const p of [photo(3, 700, 1), photo(2000, 40, 4)])
       for (const q of [p, floats(p)]) {
         const want = oracle.boxBlur(q, [5, 3], "reflect101");
         const all = engines.map((e) => image.boxBlur(e, q, { size: [5, 3], float: true }));
         expectFloats(all[0], want, 255);
-        for (const made of all) expect(made).toEqual(all[0]);
+        for (const { data } of all) expectSame(data, all[0].data);
       }
   });
 

@@ -174,6 +174,20 @@ describe("kinds of images", () => {
     expect(edges.shape).toEqual([15, 20, 1]);
   });
 
+  it("may be tensors that move, because memory grows", async () => {
+    for (const channels of [1, 3]) {
+      using own = await createEngine({ wasm: binary("simd") });
+      const x = { data: random(300 * 300 * channels), width: 300, height: 300, channels };
+      using t = own.tensor(x.data, [300, 300, channels]);
+      const before = own.memory.capacity;
+      using edges = canny(own, t, { ...options, l2: true });
+      expect(own.memory.capacity).toBeGreaterThan(before);
+      const wantedFloats = canny(engine, { ...x, data: Float32Array.from(x.data) }, { ...options, l2: true });
+      expect(edges.data().findIndex((v, i) => v !== wantedFloats.data[i])).toBe(-1);
+      expect(edges.data()).toContain(255);
+    }
+  });
+
   it("of 16 bits are read as bytes", () => {
     const x = picture(20, 15, "noise");
     const made = canny(engine, { ...x, data: Uint16Array.from(x.data, (v) => v * 257) }, options);

@@ -45,7 +45,8 @@ const rounded = (v: number): number => (Math.abs(v % 1) === 0.5 ? 2 * Math.round
 /** Bytes are the exact sums, rounded. */
 function expectBytes(made: image.Image, want: oracle.Made): void {
   expect([made.width, made.height, made.channels]).toEqual([want.width, want.height, want.channels]);
-  expect(made.data).toEqual(Uint8Array.from(want.data, (v) => clamped(rounded(v))));
+  const bytes = Uint8Array.from(want.data, (v) => clamped(rounded(v)));
+  if (Buffer.compare(made.data as Uint8Array, bytes)) expect(made.data).toEqual(bytes);
 }
 
 function expectFloats(made: image.Image, want: oracle.Made, largest: number): void {
@@ -244,6 +245,9 @@ describe("lists of kernels", () => {
     expect(all.map(({ data }) => data)).toEqual(image.filter2d(engine, p, kernels).map(({ data }) => data));
     expect(() => image.filter2d(engine, p, kernels, { out: out.slice(1) })).toThrow(
       new ShapeError("filter2d: out has 3 images but there are 4 kernels"),
+    );
+    expect(() => image.filter2d(engine, p, kernels, { out: kernels.map(() => out[0]) })).toThrow(
+      "filter2d: out has the same image twice",
     );
   });
 

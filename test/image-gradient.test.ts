@@ -198,6 +198,21 @@ describe("gradient", () => {
     }
   });
 
+  it("of tensors that move, because memory grows, is the same", async () => {
+    for (const channels of [1, 4]) {
+      using own = await createEngine({ wasm: binary("simd") });
+      const x = picture(300, 300, channels, Float32Array);
+      using t = own.tensor(x.data as Float32Array, [300, 300, channels]);
+      const made = gradient(own, t);
+      const plain = gradient(engine, x);
+      for (const name of ["dx", "dy", "magnitude", "angle"] as const)
+        expect(
+          made[name].data().findIndex((v, i) => v !== plain[name].data[i]),
+          name,
+        ).toBe(-1);
+    }
+  });
+
   it("of a tensor are tensors, of anything else plain images, and NaN stays NaN", () => {
     const x = picture(8, 9, 3, Float32Array);
     const live = engine.memory.live;

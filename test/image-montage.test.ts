@@ -135,9 +135,9 @@ test("scale, and the shape of a sheet", () => {
 
 test("labels are drawn under their tiles", () => {
   const tile = gray([128]);
-  const made = image.montage([tile, tile], { labels: ["AB", "i"], columns: 2, gap: 0 });
-  expect([made.width, made.height]).toEqual([2 * textWidth("AB"), 1 + 9]);
-  const shown = Array.from({ length: 10 }, (_, y) =>
+  const made = image.montage([tile, tile], { labels: ["Ag", "i"], columns: 2, gap: 0 });
+  expect([made.width, made.height]).toEqual([2 * textWidth("Ag"), 1 + 11]);
+  const shown = Array.from({ length: 12 }, (_, y) =>
     Array.from({ length: 22 }, (_, x) => (pixel(made, x, y)[0] === 0 ? "#" : " "))
       .join("")
       .trimEnd(),
@@ -146,17 +146,19 @@ test("labels are drawn under their tiles", () => {
     "",
     "",
     "",
-    " ###  ####      #",
-    "#   # #   #",
-    "#   # #   #    ##",
-    "##### ####      #",
+    " ###            #",
+    "#   #",
+    "#   #  ####    ##",
+    "##### #   #     #",
     "#   # #   #     #",
-    "#   # #   #     #",
-    "#   # ####     ###",
+    "#   # #  ##     #",
+    "#   #  ## #    ###",
+    "          #",
+    "       ###",
   ]);
   // White on black, twice as large.
   const dark = image.montage([tile], { labels: ["AB"], labelScale: 2, background: 0, gap: 0 });
-  expect([dark.width, dark.height]).toEqual([22, 1 + 18]);
+  expect([dark.width, dark.height]).toEqual([22, 1 + 22]);
   expect([2, 3, 4, 5].map((x) => pixel(dark, x, 5)[0])).toEqual([255, 255, 255, 255]);
   expect(pixel(dark, 1, 5)[0]).toBe(0);
 });

@@ -70,14 +70,17 @@ function Section({ card, position }: { readonly card: CardModule; readonly posit
     const element = ref.current;
     if (!element) return;
     const nearby = new IntersectionObserver(
-      ([entry]) => {
-        if (!entry.isIntersecting) return;
+      (entries) => {
+        if (!entries.some(({ isIntersecting }) => isIntersecting)) return;
         setNear(true);
         nearby.disconnect();
       },
       { rootMargin: `${NEAR}px` },
     );
-    const seen = new IntersectionObserver(([entry]) => setVisible(entry.isIntersecting));
+    // Several changes may be told at once: the last holds.
+    const seen = new IntersectionObserver((entries) =>
+      setVisible(entries[entries.length - 1].isIntersecting),
+    );
     nearby.observe(element);
     seen.observe(element);
     return () => {

@@ -38,9 +38,17 @@ async function attempt<T>(what: string, read: () => T | Promise<T>): Promise<T> 
   try {
     return await read();
   } catch (error) {
-    // Decoders throw texts, too.
-    throw new FileError(`${what}: ${error instanceof Error ? error.message : error}`);
+    throw new FileError(`${what}: ${reason(error)}`);
   }
+}
+
+/** What an error says, and its cause: decoders throw texts, too, and stumble over what is not there. */
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error instanceof TypeError || /\b(undefined|bounds)\b/.test(error.message))
+    return "it is damaged or cut off";
+  const message = error.message.replace(/:$/, "");
+  return error.cause === undefined ? message : `${message}: ${reason(error.cause)}`;
 }
 
 /** How a file of a name is written. Throws UsageError where nothing here writes such files. */
@@ -50,7 +58,7 @@ export async function writerOf(
 ): Promise<(image: Picture, host: Host) => Promise<void>> {
   const ending = extname(path).toLowerCase();
   if (path === STREAM || ending === ".png") {
-    const { encodePng } = await import("./png-write.ts");
+    const { encodePng } = await import("./png.ts");
     return async (image, host) => writeBytes(path, encodePng(image), host);
   }
   if (ending === ".jpg" || ending === ".jpeg") {

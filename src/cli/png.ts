@@ -1,8 +1,10 @@
-// PNG files as 8-bit images.
-import { type DecodedPng, decode } from "fast-png";
+// PNG files as 8-bit images, and back.
+import { type DecodedPng, decode, encode } from "fast-png";
 import { FileError } from "./command.ts";
 import type { Decoded, Picture } from "./picture.ts";
-import { SIGNATURE } from "./png-write.ts";
+
+/** What every PNG file begins with. */
+const SIGNATURE = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 
 export const isPng = (bytes: Uint8Array): boolean => SIGNATURE.every((byte, i) => bytes[i] === byte);
 
@@ -85,3 +87,5 @@ function fromPalette(
   }
   return { data, width, height, channels };
 }
+
+export const encodePng = (image: Picture): Uint8Array => encode(image);

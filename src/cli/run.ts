@@ -33,15 +33,16 @@ export async function runCli(args: readonly string[], host: Host): Promise<numbe
     return DONE;
   }
   try {
-    if (!Object.hasOwn(COMMANDS, name))
-      throw new UsageError(`there is no command ${JSON.stringify(name)}: see convolith --help`);
+    if (!Object.hasOwn(COMMANDS, name)) throw new UsageError(`there is no command ${JSON.stringify(name)}`);
     const command = COMMANDS[name];
     const call = parse(rest, command, host);
     if (call.help) host.stdout(helpOf(name, command));
     else await command.run(call);
     return DONE;
   } catch (error) {
-    host.stderr(`convolith: ${oneLine(error)}\n`);
+    const topic = Object.hasOwn(COMMANDS, name) ? `${name} ` : "";
+    const hint = error instanceof UsageError ? `; see convolith ${topic}--help` : "";
+    host.stderr(`convolith: ${oneLine(error)}${hint}\n`);
     return error instanceof UsageError || error instanceof ArgumentError ? MISUSED : FAILED;
   }
 }

@@ -15,7 +15,7 @@ const FACTORS = {
 /** Zeros after rows of magnitudes. */
 const BEYOND = 16;
 
-/** The address of weights in 16 bits. */
+/** The address of an even number of weights in 16 bits: the last may be 0. */
 const uploadTaps = (scratch: Scratch, taps: readonly number[]): number =>
   scratch.upload(
     new Int32Array(Int16Array.from({ length: (taps.length + 1) & -2 }, (_, i) => taps[i]).buffer),
@@ -31,7 +31,7 @@ export function smoothBytes(source: Source, size: number, sigma: number): unknow
   return produce(source, { width, height, channels: 1, float: false }, undefined, (scratch, target) => {
     const rows = Math.min(height, Math.max(size, stripRows(2 * bandPitch(width, 2, 0, 2 * radius), height)));
     const feed = new Feed(scratch, source, { rows: rows + 2 * radius, left: radius, right: radius });
-    const sums = new Band(scratch, rows + 2 * radius, width, 2);
+    const sums = new Band(scratch, rows + 2 * radius + 1, width, 2);
     const drain = new Drain(scratch, target, { rows, float: false });
     const taps = uploadTaps(scratch, gaussianIntegers(size, sigma));
     for (let y = 0; y < height; y += rows) {
@@ -105,7 +105,7 @@ export class GradientStrips {
     this.magnitude = new Band(scratch, slots, width, size, 1, BEYOND);
     if (aperture > 3) {
       const { derivative, smooth, shift } = FACTORS[aperture as 5 | 7];
-      const rows = new Band(scratch, slots + 2 * radius, width, 2);
+      const rows = new Band(scratch, slots + 2 * radius + 1, width, 2);
       const [along, across] = [derivative, smooth].map((taps) => uploadTaps(scratch, taps));
       this.#taps = { shift, derivative: along, smooth: across, rows };
     }

@@ -1,5 +1,5 @@
 // The thresholds of Canny's method: as they are given, or from the image.
-import { Scratch } from "./band.ts";
+import { run, Scratch } from "./band.ts";
 import { type Aperture, GradientStrips } from "./canny-gradient.ts";
 import type { Source } from "./image.ts";
 
@@ -42,36 +42,32 @@ export function chooseThresholds(
   return { low: top / RATIO, high: top };
 }
 
-/** How many pixels have which magnitude, as an integer. */
-function histogram(source: Source, aperture: Aperture, l2: boolean): number[] {
-  const { width, height } = source;
-  const counts: number[] = [];
+/** Magnitudes are below it: the largest are 24,480 of an aperture of 5. */
+const BINS = 2 ** 15;
+
+/** How many pixels have which magnitude, rounded down. */
+function histogram(source: Source, aperture: Aperture, l2: boolean): Uint32Array {
+  const { width, height, runtime } = source;
   const scratch = new Scratch(source);
   try {
     const gradient = new GradientStrips(scratch, source, aperture, l2);
     const { rows, magnitude } = gradient;
+    const tables = scratch.upload(new Int32Array(2 * BINS));
     for (let y = 0; y < height; y += rows) {
       const count = Math.min(rows, height - y);
       gradient.load(y, count);
-      const { buffer } = scratch.bytes;
-      for (let i = 1; i <= count; i++) {
-        const values = l2
-          ? new Int32Array(buffer, magnitude.row(i), width)
-          : new Int16Array(buffer, magnitude.row(i), width);
-        for (const value of values) {
-          const m = l2 ? Math.floor(Math.sqrt(value)) : value;
-          counts[m] = (counts[m] ?? 0) + 1;
-        }
-      }
+      const args = [tables, magnitude.row(1), magnitude.pitch, l2 ? 1 : 0, width, count] as const;
+      run(runtime, "image_histogram", 1, ...args);
     }
+    const counts = new Uint32Array(scratch.bytes.buffer, tables, 2 * BINS);
+    return counts.slice(0, BINS).map((even, i) => even + counts[BINS + i]);
   } finally {
     scratch.free();
   }
-  return counts;
 }
 
 /** The value that divides a histogram into two classes with the largest variance between them (Otsu 1979); of several the first. */
-function otsu(counts: readonly number[]): number {
+function otsu(counts: Uint32Array): number {
   let [all, sum] = [0, 0];
   counts.forEach((count, value) => {
     all += count;
@@ -79,6 +75,7 @@ function otsu(counts: readonly number[]): number {
   });
   let [best, threshold, below, belowSum] = [0, 0, 0, 0];
   counts.forEach((count, value) => {
+    if (count === 0) return;
     below += count;
     belowSum += count * value;
     const above = all - below;

@@ -90,12 +90,14 @@ export function canny(engine: ImageEngine, image: ImageLike, options: CannyOptio
 /** The image as gray bytes. */
 export function grayBytes(engine: ImageEngine, source: Source): Source {
   const { width, height, channels, float, where } = source;
-  const pixels = readImage(engine, { data: source.values(), width, height, channels }, where);
-  const gray = channels === 1 ? pixels : readImage(engine, makeGray(pixels), where);
+  const values = source.values();
+  // A tensor's values move when memory grows: these stay.
+  const data = float && channels > 1 ? values.slice() : values;
+  const pixels = readImage(engine, { data, width, height, channels }, where);
+  const gray = channels > 1 ? readImage(engine, makeGray(pixels), where) : pixels;
   if (!float) return gray;
   // Rounded half to even and saturated, as every function does with floats that become bytes.
-  const data = Uint8ClampedArray.from(gray.values());
-  return readImage(engine, { data, width, height }, where);
+  return readImage(engine, { data: new Uint8ClampedArray(gray.values()), width, height }, where);
 }
 
 /** Gray bytes, smoothed where that is asked for. The window's side comes from sigma as in OpenCV. */

@@ -1,5 +1,5 @@
 // Filters with kernels of one's own.
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import {
   aFlag,
   aNumber,
@@ -116,6 +116,8 @@ function readOuts(out: unknown, count: number, where: string): readonly unknown[
   if (!Array.isArray(out)) return refuse(out, "out", where, "a list of images, one for every kernel");
   if (out.length !== count)
     throw new ShapeError(`${where}: out has ${out.length} images but there are ${count} kernels`);
+  if (new Set(out).size < count)
+    throw new ArgumentError(`${where}: out has the same image twice but must have one for every kernel`);
   return out;
 }
 

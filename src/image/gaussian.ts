@@ -16,14 +16,14 @@ const SMALL: Readonly<Record<number, readonly number[]>> = {
 /**
  * The `size` weights exp(-(i - (size - 1) / 2)^2 / (2 sigma^2)), divided by their sum: OpenCV's getGaussianKernel. Where sigma is 0 or
  * not given it is 0.3 ((size - 1) / 2 - 1) + 0.8, and sizes 1, 3, 5, 7 and 9 have fixed weights: [1 2 1] / 4, [1 4 6 4 1] / 16.
- * Throws ArgumentError unless size is a positive integer and sigma a number of at least 0.
+ * A sigma below 0 counts as not given. Throws ArgumentError unless size is an integer from 1 to 1023 and sigma a finite number.
  */
 export function gaussian1d(size: number, sigma = 0): number[] {
   integer(size, "size", "gaussian1d", 1, MAX_KERNEL);
   finite(sigma, "sigma", "gaussian1d");
   if (sigma <= 0 && SMALL[size]) return [...SMALL[size]];
   const s = sigma > 0 ? sigma : 0.3 * ((size - 1) / 2 - 1) + 0.8;
-  const weights = Array.from({ length: size }, (_, i) => Math.exp((i - (size - 1) / 2) ** 2 / (-2 * s * s)));
+  const weights = Array.from({ length: size }, (_, i) => Math.exp(((i - (size - 1) / 2) / s) ** 2 / -2));
   const sum = weights.reduce((a, b) => a + b, 0);
   return weights.map((w) => w / sum);
 }

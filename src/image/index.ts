@@ -2,7 +2,8 @@
 
 // The engine, and images
 
-export type { EngineOptions } from "../engine/open.ts";
+export type { BaseEngine, EngineInfo } from "../engine/base.ts";
+export type { EngineOptions, WasmSource } from "../engine/create.ts";
 export type { BorderMode } from "./band.ts";
 export type { Drawable } from "./drawable.ts";
 export { createImageEngine, type ImageEngine } from "./engine.ts";

@@ -13,6 +13,12 @@ export interface KernelEntry {
 /** The angle of the diagonal that rises to the right. */
 const DIAGONAL = Math.PI / 4;
 
+/** Times a factor that makes the sum of absolute values 8, as Sobel's: about as bright then. */
+function bright(kernel: k.Kernel): number[][] {
+  const sum = kernel.flat().reduce((a, b) => a + Math.abs(b), 0);
+  return kernel.map((row) => row.map((value) => (8 * value) / sum));
+}
+
 /** Kernels by name. */
 export const KERNELS = {
   identity: { label: "Identity", formula: "1 in the middle", make: () => k.identity() },
@@ -72,23 +78,23 @@ export const KERNELS = {
   },
   log: {
     label: "Laplacian of Gaussian",
-    formula: "(x² + y² − 2σ²) / σ⁴ · Gaussian",
-    make: () => k.laplacianOfGaussian(9, 1.4),
+    formula: "(x² + y² − 2σ²) / σ⁴ · Gaussian, scaled",
+    make: () => bright(k.laplacianOfGaussian(9, 1.4)),
   },
   dog: {
     label: "Difference of Gaussians",
-    formula: "Gaussian(σ) − Gaussian(1.6 σ)",
-    make: () => k.differenceOfGaussians(9, 1, 1.6),
+    formula: "Gaussian(σ) − Gaussian(1.6 σ), scaled",
+    make: () => bright(k.differenceOfGaussians(9, 1, 1.6)),
   },
   gabor: {
     label: "Gabor, 0°",
-    formula: "Gaussian · cos(2π u / λ)",
-    make: () => k.normalizeKernel(k.gabor(15, { wavelength: 6 })),
+    formula: "Gaussian · cos(2π u / λ), scaled",
+    make: () => bright(k.gabor(15, { wavelength: 6 })),
   },
   "gabor-45": {
     label: "Gabor, diagonal",
-    formula: "Gaussian · cos(2π u / λ), θ = π / 4",
-    make: () => k.normalizeKernel(k.gabor(15, { wavelength: 6, theta: DIAGONAL })),
+    formula: "Gaussian · cos(2π u / λ), θ = π / 4, scaled",
+    make: () => bright(k.gabor(15, { wavelength: 6, theta: DIAGONAL })),
   },
   "gaussian-dilated": {
     label: "Gaussian 3 x 3, dilated",

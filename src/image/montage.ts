@@ -44,7 +44,7 @@ export interface MontageOptions {
   readonly range?: DisplayRange;
   /** A line under each image: letters, digits and a few signs. */
   readonly labels?: readonly string[];
-  /** The size of their letters: 1 is 5 x 7 pixels. Default 1. */
+  /** The size of their letters: 1 is 5 pixels by 7, or 9 with what hangs below the line. Default 1. */
   readonly labelScale?: number;
 }
 
@@ -105,7 +105,7 @@ export function montage(
     labelScale * most((labels ?? []).map(textWidth)),
   );
   const picture = scale * most(tiles.map(({ height }) => height));
-  // One row of pixels between an image and its label.
+  // Two rows of pixels between an image and its label.
   const pitch = picture + (labels ? labelScale * (GLYPH_HEIGHT + 2) : 0);
   const width = integer(columns * (cell + gap) + gap, "the width of the sheet", "montage", 1, MAX_SIDE);
   const height = integer(rows * (pitch + gap) + gap, "the height of the sheet", "montage", 1, MAX_SIDE);

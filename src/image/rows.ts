@@ -2,7 +2,7 @@
 import { ShapeError } from "../errors.ts";
 import { Band, type BorderMode, bandPitch, Drain, Feed, produceAll, run, type Scratch } from "./band.ts";
 import type { Layout, Source, Target } from "./image.ts";
-import { makeStage, type Stage } from "./stage.ts";
+import { makeStage, type Stage, takesBytes } from "./stage.ts";
 import type { Filter } from "./taps.ts";
 
 /** A border, or none: only windows that lie inside the image. */
@@ -53,8 +53,9 @@ export function filterAll(
     const span = last - first + 1;
     const left = valid ? 0 : most(({ before }) => before[1]);
     const right = valid ? 0 : most(({ after }) => after[1]);
-    const floats = filters.some(({ integers }) => !integers);
-    const bytes = filters.some(({ integers }) => integers);
+    const kinds = filters.map((filter) => takesBytes(filter, channels, float));
+    const floats = kinds.includes(false);
+    const bytes = kinds.includes(true);
     const pitchOf = (size: number): number =>
       bandPitch(width * channels, size, left * channels, right * channels);
     // Of bytes on their way to floats, too.
@@ -72,8 +73,9 @@ export function filterAll(
         : undefined;
     const feeds = { floats: feedOf(floats, true), bytes: feedOf(bytes, false) };
     const outputs = filters.map((filter, i) => {
-      const feed = (filter.integers ? feeds.bytes : feeds.floats)!;
+      const feed = (kinds[i] ? feeds.bytes : feeds.floats)!;
       return new Output(scratch, filter, feed, targets[i], {
+        size: kinds[i] ? 1 : 4,
         rows,
         stride,
         valid,
@@ -89,12 +91,15 @@ export function filterAll(
         floats: feeds.floats?.rows(from, to) ?? 0,
         bytes: feeds.bytes?.rows(from, to) ?? 0,
       };
-      for (const output of outputs) output.make(y, count, output.integers ? at.bytes : at.floats, first);
+      for (const [i, output] of outputs.entries())
+        output.make(y, count, kinds[i] ? at.bytes : at.floats, first);
     }
   });
 }
 
 interface Geometry {
+  /** Bytes of a value that is read. */
+  readonly size: number;
   readonly rows: number;
   readonly stride: readonly [number, number];
   readonly valid: boolean;
@@ -105,7 +110,6 @@ interface Geometry {
 
 /** A filter and where its rows go. */
 class Output {
-  readonly integers: boolean;
   readonly #scratch: Scratch;
   readonly #drain: Drain;
   readonly #stage: Stage;
@@ -121,7 +125,6 @@ class Output {
   constructor(scratch: Scratch, filter: Filter, feed: Feed, target: Target, geometry: Geometry) {
     const { rows, stride, valid, channels, width } = geometry;
     const { float } = target;
-    this.integers = filter.integers !== undefined;
     this.#scratch = scratch;
     this.#feed = feed;
     this.#target = target;
@@ -135,7 +138,7 @@ class Output {
       };
     this.#stage = makeStage(scratch, filter, { width, channels, pitch: feed.pitch, rows, float });
     this.#down = valid ? filter.before[0] : 0;
-    this.#across = valid ? filter.before[1] * channels * (this.integers ? 1 : 4) : 0;
+    this.#across = valid ? filter.before[1] * channels * geometry.size : 0;
   }
 
   /** Makes rows from `y` on. The image's row y * stride + first lies at `address`. */

@@ -65,11 +65,11 @@ export function makeStage(scratch: Scratch, filter: Filter, rows: Rows): Stage {
   }
   const { width, channels, pitch, float } = rows;
   const { bias, integers } = filter;
-  const triples = channels === 4 && !integers && !float && triplesOf(weights);
-  const size = integers ? 1 : 4;
+  const triples = triplesFor(filter, channels, float);
+  const size = integers || triples ? 1 : 4;
   const table = upload(scratch, channels, {
     type: integers ? "i16" : "f32",
-    taps: (triples || withCentre(weights, channels)).map(({ y, x, weight }) => ({
+    taps: (triples ?? withCentre(weights, channels)).map(({ y, x, weight }) => ({
       offset: y * pitch + x * channels * size,
       weights: [weight],
       alpha: [y === 0 && x === 0 ? 2 ** (integers?.shift ?? 0) : 0],
@@ -77,7 +77,7 @@ export function makeStage(scratch: Scratch, filter: Filter, rows: Rows): Stage {
     start: [bias, 0],
     ...integers,
   });
-  const floats = float ? "image_filter_f32" : triples ? "image_triples_f32_u8" : "image_filter_f32_u8";
+  const floats = triples ? "image_triples_u8" : float ? "image_filter_f32" : "image_filter_f32_u8";
   const name = integers ? "image_filter_u8" : floats;
   return {
     run(out, outPitch, input, inPitch, count) {
@@ -91,6 +91,18 @@ const withCentre = (taps: readonly Tap[], channels: number): readonly Tap[] =>
   hasAlpha(channels) && !taps.some(({ y, x }) => y === 0 && x === 0)
     ? [...taps, { y: 0, x: 0, weight: 0 }]
     : taps;
+
+/** The taps for image_triples_u8, where it is the kernel to use: for four channels, bytes out of bytes. */
+const triplesFor = (
+  { weights, integers }: Filter,
+  channels: number,
+  float: boolean,
+): readonly Tap[] | undefined =>
+  channels === 4 && !integers && !float && !("down" in weights) ? triplesOf(weights) : undefined;
+
+/** Whether the stage of a filter takes rows of bytes rather than floats. */
+export const takesBytes = (filter: Filter, channels: number, float: boolean): boolean =>
+  filter.integers !== undefined || triplesFor(filter, channels, float) !== undefined;
 
 /** All three taps of every row of a window of three columns, the centre's among them; undefined where that is a detour. */
 function triplesOf(taps: readonly Tap[]): readonly Tap[] | undefined {

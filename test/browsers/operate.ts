@@ -110,10 +110,14 @@ export function checksumOf({
 export const eventually = (read: () => unknown, timeout = 10_000): ReturnType<typeof expect.poll<unknown>> =>
   expect.poll(read, { timeout, interval: 50 });
 
-/** How many values differ. */
-export function different(a: ArrayLike<number>, b: ArrayLike<number>): number {
-  if (a.length !== b.length) return Math.max(a.length, b.length);
-  let count = 0;
-  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) count++;
-  return count;
+/** How many values differ, and by how much at most. */
+export function different(a: ArrayLike<number>, b: ArrayLike<number>): { count: number; most: number } {
+  if (a.length !== b.length) return { count: Math.max(a.length, b.length), most: Number.POSITIVE_INFINITY };
+  let [count, most] = [0, 0];
+  for (let i = 0; i < a.length; i++) {
+    if (a[i] === b[i]) continue;
+    count++;
+    most = Math.max(most, Math.abs(a[i] - b[i]));
+  }
+  return { count, most };
 }

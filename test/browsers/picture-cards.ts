@@ -49,8 +49,8 @@ const trained = fromTfjs(
   readFileSync(new URL("group1-shard1of1.bin", esrgan)),
 );
 
-/** How many bytes may differ where weights are no whole numbers: a sum may be rounded in another order by another build of the kernels. */
-const FEW = photo.data.length / 1000;
+/** How many bytes may differ by one where weights are no whole numbers: builds of the kernels round sums that lie near a half either way. */
+const FEW = photo.data.length / 200;
 
 export function pictureCards(visitor: Visitor): void {
   const { name } = visitor;
@@ -64,8 +64,8 @@ export function pictureCards(visitor: Visitor): void {
       const shown = await checksum(visitor.page, the(testid));
       if (shown === sum || few === 0) return shown;
       const { data } = await pixels(visitor.page, the(testid));
-      const count = different(data, expected.data);
-      return count <= few ? sum : `${count} of ${data.length} bytes differ`;
+      const { count, most } = different(data, expected.data);
+      return count <= few && most <= 1 ? sum : `${count} of ${data.length} bytes differ, by up to ${most}`;
     }).toBe(sum);
   };
 
@@ -175,7 +175,7 @@ export function pictureCards(visitor: Visitor): void {
       const frame = async () => (await pixels(visitor.page, the("kernels-result"))).data;
       await eventually(async () => (await frame()).length).toBeGreaterThan(100_000);
       const first = await frame();
-      await eventually(async () => different(first, await frame())).toBeGreaterThan(100);
+      await eventually(async () => different(first, await frame()).count).toBeGreaterThan(100);
     });
 
     it("takes a drawing", async () => {
@@ -364,8 +364,7 @@ export function pictureCards(visitor: Visitor): void {
       const data = Uint8ClampedArray.from({ length: 96 * 96 * 4 }, (_, i) =>
         i % 4 === 3 ? 255 : y[(i >> 2) * 3 + (i % 4)],
       );
-      // Floats that lie near a half may be rounded to either side.
-      await shows("nets-after", { data, width: 96, height: 96, channels: 4 }, data.length / 200);
+      await shows("nets-after", { data, width: 96, height: 96, channels: 4 }, data.length / 100);
       await eventually(() => number(visitor.page, the("nets-multiply-adds"))).toBeCloseTo(
         net.multiplyAdds / 1e6,
         0,

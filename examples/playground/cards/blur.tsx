@@ -103,7 +103,7 @@ export function Card({ visible }: CardProps) {
   const asked = useMemo(() => ({ picture, options }), [picture, options]);
   const settled = useSettled(asked);
   const times = useJob(
-    async () => settled.picture && worker("pictures").timeBlurs(settled.picture, settled.options),
+    async () => settled.picture && worker("timing").timeBlurs(settled.picture, settled.options),
     [settled],
   );
   const curves = useMemo(

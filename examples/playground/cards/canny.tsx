@@ -155,7 +155,7 @@ export function Card({ visible }: CardProps) {
   const asked = useMemo(() => ({ picture, options }), [picture, options]);
   const settled = useSettled(asked);
   const times = useJob(
-    async () => settled.picture && worker("pictures").timeEdges(settled.picture, settled.options),
+    async () => settled.picture && worker("timing").timeEdges(settled.picture, settled.options),
     [settled],
   );
   const threshold = (part: number) => String(Math.round(part * steepest));

@@ -118,7 +118,7 @@ export function Card({ visible }: CardProps) {
   const settled = useSettled(asked);
   const times = useJob(async () => {
     const { picture, kernel, options } = settled;
-    return picture && { ...(await worker("pictures").timeFilter(picture, kernel, options)), settled };
+    return picture && { ...(await worker("timing").timeFilter(picture, kernel, options)), settled };
   }, [settled]);
 
   const [height, width] = [kernel.length, kernel[0].length];
@@ -234,7 +234,7 @@ export function Card({ visible }: CardProps) {
         {t && (
           <>
             {t.settled.picture?.width} × {t.settled.picture?.height} pixels, RGBA in and out, medians of
-            batches in the same Worker.{" "}
+            several runs, both in the same Worker.{" "}
             <span data-testid="kernels-different">
               {t.different === 0 ? "Both give the same" : `${t.different} of the`} {t.bytes} bytes
             </span>

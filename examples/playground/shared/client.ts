@@ -3,7 +3,7 @@
 import { type Remote, wrap } from "comlink";
 import type { Jobs } from "../worker/index.ts";
 
-export type WorkerName = "main" | "pictures" | "training" | "kernel";
+export type WorkerName = "main" | "pictures" | "training" | "kernel" | "timing";
 
 const workers = new Map<WorkerName, Remote<Jobs>>();
 
