@@ -3,7 +3,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { Chart, type Curve, Legend, thinned } from "../shared/chart.tsx";
 import { proxy, worker } from "../shared/client.ts";
 import { Button, Choices, Controls, Failure, Result, Select, Slider } from "../shared/controls.tsx";
-import { messageOf, useJob } from "../shared/hooks.ts";
+import { messageOf, painted, useJob } from "../shared/hooks.ts";
 import { normalizeDigit } from "../shared/mnist.ts";
 import { DrawingPad } from "../shared/pad.tsx";
 import { Picture } from "../shared/picture.tsx";
@@ -153,6 +153,7 @@ export function Card() {
       await worker("training").tuneDigits({ learningRate: rate, slow });
       const onReport = proxy((next: DigitsReport) => {
         if (present.current === run) take(next);
+        return painted();
       });
       const end = await worker("training").trainDigits(EPOCHS, onReport);
       if (end === "done" && present.current === run) setPhase("done");

@@ -52,6 +52,19 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** Resolves once what changed is on the screen; of a page that is hidden, and draws nothing, after a tenth of a second. */
+export function painted(): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, 100);
+    requestAnimationFrame(() =>
+      requestAnimationFrame(() => {
+        clearTimeout(timer);
+        resolve();
+      }),
+    );
+  });
+}
+
 /** Calls `tick` every `ms` milliseconds while `on`. */
 export function useInterval(tick: () => void, ms: number, on: boolean): void {
   const latest = useRef(tick);

@@ -69,7 +69,7 @@ const INITIALIZERS: Record<DigitsInit, Initializer> = {
 
 const BATCH = 32;
 /** Milliseconds between reports, between counts of all test images, and between batches in slow motion. */
-const REPORT_MS = 125;
+const REPORT_MS = 150;
 const CONFUSION_MS = 1500;
 const SLOW_MS = 100;
 /** Test images measured for a report; all of them are for a confusion matrix. */
@@ -194,7 +194,7 @@ function look(s: Session, pixels: Float32Array): Look {
 
 const wait = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
-/** Trains for some epochs; resolves at their end, or when the training was reset. `onReport` is called at most some eight times a second. */
+/** Trains for some epochs; resolves at their end, or when the training was reset. `onReport` is called at most some seven times a second. */
 export async function trainDigits(
   epochs: number,
   onReport: (report: DigitsReport) => unknown,
@@ -203,7 +203,7 @@ export async function trainDigits(
   if (!s || s.running) return "reset";
   let [losses, batches] = [0, 0];
   let [reported, counted] = [performance.now(), performance.now()];
-  // Waits until the page has taken a report: a page that is slow gets fewer.
+  // Waits until the page has drawn a report: training and drawing do not fight for a small machine, and a slow page gets fewer.
   const tell = async (imagesPerSecond: number, all: boolean) => {
     await onReport(report(s, losses / Math.max(1, batches), imagesPerSecond, all));
     [losses, batches] = [0, 0];
