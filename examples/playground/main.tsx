@@ -29,7 +29,7 @@ function Page() {
         <h1>Convolution, step by step</h1>
         <p class="lead">
           Small kernels slide over pictures, find edges, and learn to read: every number on this page is
-          computed in your browser, and you can change all of them.
+          computed in your browser, and most of them you can change.
         </p>
         <nav aria-label="Contents">
           <ol>

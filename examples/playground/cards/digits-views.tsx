@@ -1,8 +1,9 @@
 // What the card on learning shows of a network: kernels, feature maps, probabilities, a confusion matrix.
+import { useMemo } from "preact/hooks";
 import { useScrollable } from "../shared/hooks.ts";
 import type { Pixels } from "../shared/picture.tsx";
-import { Picture } from "../shared/picture.tsx";
 import { useTheme } from "../shared/theme.ts";
+import { Tiles } from "../shared/tiles.tsx";
 import { kernelPicture, largestOf, mapPicture } from "../shared/weights.ts";
 import { FILTERS, FILTERS_2, KERNEL, type Look } from "../worker/digits-shapes.ts";
 
@@ -12,58 +13,58 @@ export const percent = (part: number, digits = 1) => `${(100 * part).toFixed(dig
 /** Kernels of the first layer; their numbers stand in data-values, kernel after kernel. */
 export function Kernels({ kernels }: { readonly kernels: Float32Array }) {
   const theme = useTheme();
-  const largest = largestOf(kernels);
+  const pictures = useMemo(() => {
+    const largest = largestOf(kernels);
+    return numbers(FILTERS).map((k) =>
+      kernelPicture(kernels, { side: KERNEL, count: FILTERS, k, largest }, theme),
+    );
+  }, [kernels, theme]);
   const values = numbers(FILTERS).map((k) =>
     numbers(KERNEL * KERNEL).map((i) => Number(kernels[i * FILTERS + k].toPrecision(4))),
   );
+  const flat = values.flat();
   return (
-    <div class="tiles" data-testid="learn-kernels" data-values={JSON.stringify(values)}>
-      {numbers(FILTERS).map((k) => (
-        <Picture
-          key={k}
-          pixels={kernelPicture(kernels, { side: KERNEL, count: FILTERS, k, largest }, theme)}
-          width={64}
-          pixelated
-          label={`Kernel ${k + 1}: weights from ${Math.min(...values[k]).toFixed(2)} to ${Math.max(...values[k]).toFixed(2)}`}
-        />
-      ))}
-    </div>
+    <Tiles
+      pictures={pictures}
+      size={64}
+      label={`${FILTERS} kernels of 5 x 5 weights, from ${Math.min(...flat).toFixed(2)} to ${Math.max(...flat).toFixed(2)}`}
+      testid="learn-kernels"
+      values={JSON.stringify(values)}
+    />
   );
 }
 
 /** Feature maps of both convolutions. */
 export function Maps({ look }: { readonly look: Look }) {
-  const [first, second] = [largestOf(look.maps), largestOf(look.maps2)];
+  const [first, second] = useMemo(() => {
+    const pictures = (maps: Float32Array, side: number, count: number) => {
+      const largest = largestOf(maps);
+      return numbers(count).map((k) => mapPicture(maps, { width: side, height: side, count, k, largest }));
+    };
+    return [pictures(look.maps, 28, FILTERS), pictures(look.maps2, 14, FILTERS_2)];
+  }, [look]);
   return (
     <>
       <h3>
         Feature maps of the first layer <span class="note">28 × 28, one per kernel</span>
       </h3>
-      <div class="tiles" data-testid="learn-maps" data-largest={first.toPrecision(4)}>
-        {numbers(FILTERS).map((k) => (
-          <Picture
-            key={k}
-            pixels={mapPicture(look.maps, { width: 28, height: 28, count: FILTERS, k, largest: first })}
-            width={64}
-            pixelated
-            label={`Feature map ${k + 1} of the first layer`}
-          />
-        ))}
-      </div>
+      <Tiles
+        pictures={first}
+        size={64}
+        label={`${FILTERS} feature maps of the first layer: bright where their kernel fits`}
+        testid="learn-maps"
+        values={JSON.stringify({ largest: Number(largestOf(look.maps).toPrecision(4)) })}
+      />
       <h3>
         Feature maps of the second layer <span class="note">14 × 14, each from all eight above, pooled</span>
       </h3>
-      <div class="tiles small" data-testid="learn-maps-2" data-largest={second.toPrecision(4)}>
-        {numbers(FILTERS_2).map((k) => (
-          <Picture
-            key={k}
-            pixels={mapPicture(look.maps2, { width: 14, height: 14, count: FILTERS_2, k, largest: second })}
-            width={48}
-            pixelated
-            label={`Feature map ${k + 1} of the second layer`}
-          />
-        ))}
-      </div>
+      <Tiles
+        pictures={second}
+        size={48}
+        label={`${FILTERS_2} feature maps of the second layer`}
+        testid="learn-maps-2"
+        values={JSON.stringify({ largest: Number(largestOf(look.maps2).toPrecision(4)) })}
+      />
     </>
   );
 }

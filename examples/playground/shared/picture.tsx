@@ -50,7 +50,8 @@ export function Picture({ pixels, label, caption, pixelated, width, testid }: Pi
     const { width: w, height: h } = pixels;
     if (canvas.current.width !== w) canvas.current.width = w;
     if (canvas.current.height !== h) canvas.current.height = h;
-    canvas.current.getContext("2d")?.putImageData(toImageData(pixels), 0, 0);
+    // Kept in main memory, where the pixels come from, rather than on the graphics card.
+    canvas.current.getContext("2d", { willReadFrequently: true })?.putImageData(toImageData(pixels), 0, 0);
   }, [pixels]);
   return (
     <figure class="picture">
