@@ -293,6 +293,24 @@ const GENERATORS: Readonly<Record<string, (d: Draw) => Call>> = {
     };
   },
 
+  gradient(d) {
+    const size = d.value(() => d.pick([3, 5, 7]));
+    return {
+      name: "gradient",
+      options: { size },
+      run: (e, p) => image.gradient(e, p as image.PixelImage, { size }).magnitude,
+      expected(p) {
+        if (p.data instanceof Float32Array || !cost(p, size * size)) return undefined;
+        const gray = oracle.grayBytes(p);
+        const [dx, dy] = [oracle.sobelKernel(1, 0, size), oracle.sobelKernel(0, 1, size)].map((kernel) =>
+          oracle.filter2d(gray, kernel),
+        );
+        return { ...dx, data: dx.data.map((v, i) => Math.hypot(v, dy.data[i])) };
+      },
+      gain: 4 ** (isInt(size, 1, 31) ? size : 1),
+    };
+  },
+
   canny(d) {
     const low = d.value(() => d.pick([0, 20, 50.5, 100, 300]));
     const high = d.value(() => d.pick([10, 60, 150, 400.25]));

@@ -42,6 +42,10 @@ const CALLS: readonly (readonly [name: string, call: Call])[] = [
   ["laplacian", (p, out) => image.laplacian(engine, p, { size: 3, out })],
   ["gradient", (p) => Object.values(image.gradient(engine, p))],
   ["canny", (p) => image.canny(engine, p, { sigma: 1.4 })],
+  [
+    "cannyStages",
+    (p) => Object.values(image.cannyStages(engine, p)).filter((made) => typeof made === "object"),
+  ],
   ["resize", (p) => image.resize(engine, p, { width: 50, height: 21, method: "area" })],
 ];
 

@@ -174,7 +174,7 @@ export function toTensor(
 export function toArray(
   images: PixelImage | readonly PixelImage[],
   options: BatchOptions = {},
-): Float32Array<ArrayBuffer> {
+): Float32Array {
   checkOptions("toArray", options, BATCH);
   const list = isList(images) ? images : [images];
   mustNotBeEmpty(list, "toArray");

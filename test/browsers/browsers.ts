@@ -92,7 +92,8 @@ const SCREENSHOTS = fileURLToPath(new URL("../../build/screenshots/", import.met
 /** A picture of an element, or of the whole page, for people to look at. */
 export async function shoot(page: Page, name: string, selector?: string): Promise<void> {
   mkdirSync(SCREENSHOTS, { recursive: true });
-  const path = `${SCREENSHOTS}${name}.png` as const;
-  if (!selector) await page.screenshot({ path, fullPage: true });
-  else await (await page.$(selector))!.screenshot({ path });
+  if (selector) await (await page.$(selector))!.screenshot({ path: `${SCREENSHOTS}${name}.png` });
+  // Many times as high as a screen.
+  else
+    await page.screenshot({ path: `${SCREENSHOTS}${name}.jpg`, type: "jpeg", quality: 80, fullPage: true });
 }

@@ -90,9 +90,11 @@ export function pictureCards(visitor: Visitor): void {
         options.map((option) => option.value),
       );
       expect(names).toEqual([...Object.keys(image.KERNELS), "own"]);
-      for (const [name, { make }] of Object.entries(image.KERNELS)) {
+      for (const [name, { label, make }] of Object.entries(image.KERNELS)) {
         await set(visitor.page, the("kernels-name"), name);
         const kernel = make();
+        const heading = `${label}, ${kernel.length} × ${kernel[0].length}`;
+        await eventually(() => text(visitor.page, "#kernels h3")).toBe(heading);
         const whole = kernel.flat().every(Number.isInteger);
         const shown = await levels();
         await shows(

@@ -10,7 +10,8 @@ import { wholePage } from "./whole-page.ts";
 describe.each(BROWSERS)("$name", (installed) => {
   const { name, path, missing } = installed;
   if (!path) {
-    it.skip(`${name} is ${missing}`);
+    console.log(`skipped: ${name} is ${missing}`);
+    it.skip(`is ${missing}`);
     return;
   }
   let browser: Browser | undefined;

@@ -26,7 +26,8 @@ export function wholePage(visitor: Visitor): void {
       async ({ width, height }) => {
         const { page, name } = visitor;
         await page.setViewport({ width, height });
-        for (const card of await page.$$eval("main > section", (all) => all.map(({ id }) => id)))
+        const waiting = `main > section:not([data-state="started"])`;
+        for (const card of await page.$$eval(waiting, (all) => all.map(({ id }) => id)))
           await visit(page, card);
         for (let i = 0; i < 2; i++) {
           const theme = await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme);

@@ -48,7 +48,7 @@ export function Card({ visible }: CardProps) {
     async () => piece && { piece, ...(await worker("pictures").upscale(piece)) },
     [piece],
   );
-  const profile = useJob(() => worker("pictures").profile(w, h), [w, h]);
+  const profile = useJob(() => worker("timing").profile(w, h), [w, h]);
 
   return (
     <>

@@ -15,7 +15,7 @@ export const title = "The sliding window";
 export const intro =
   "A kernel is a small grid of weights. It is laid over a part of the picture, every weight is multiplied with the number below it, and the sum of the products is one number of the output. Then it moves on. Change any number, and step through.";
 export const formula = (
-  <>
+  <div class="line">
     <Formula>
       <Sub of="y" index="i,j" />
       <mo>=</mo>
@@ -28,10 +28,12 @@ export const formula = (
         </mrow>
       </munder>
       <Sub of="k" index="u,v" />
+    </Formula>
+    <Formula>
       <mo>·</mo>
       <Sub of="x" index="Si+Du−P,Sj+Dv−P" />
     </Formula>
-  </>
+  </div>
 );
 
 const DIGITS = [

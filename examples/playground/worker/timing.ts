@@ -1,7 +1,7 @@
 // Times in a browser, where clocks tick every 0.1 or even 1 ms: runs are timed in batches that last many ticks.
 
 /** Milliseconds that a batch lasts at least. */
-const BATCH = 8;
+const BATCH = 20;
 /** Whose median is told: odd, and fewer where one takes long. */
 const BATCHES = 5;
 const SLOW_BATCHES = 3;
