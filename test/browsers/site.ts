@@ -1,4 +1,4 @@
-// Builds the playground and serves it as a static host would: files from a folder, here below a path of its own.
+// Builds the playground and serves it as a static host would: files from a folder, here below a path of its own; beside it the package.
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -11,10 +11,12 @@ declare module "vitest" {
   interface ProvidedContext {
     /** The address of the playground. */
     site: string;
+    /** The address of the package's own files, of the same origin. */
+    dist: string;
   }
 }
 
-const PATH = "/some/folder/";
+const [PATH, DIST] = ["/some/folder/", "/dist/"];
 const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html",
   ".js": "text/javascript",
@@ -26,23 +28,30 @@ const TYPES: Readonly<Record<string, string>> = {
 };
 
 export default async function setup(context: TestProject): Promise<() => Promise<void>> {
-  const [build, out] = ["examples/playground/build.mjs", "build/playground"].map((path) =>
+  const [build, out, dist] = ["examples/playground/build.mjs", "build/playground", "dist"].map((path) =>
     fileURLToPath(new URL(`../../${path}`, import.meta.url)),
   );
+  const folders: readonly (readonly [path: string, folder: string])[] = [
+    [PATH, out],
+    [DIST, dist],
+  ];
   execFileSync(process.execPath, [build, "--out", out], { stdio: "inherit" });
   const server = createServer(({ url = "/" }, response) => {
     const { pathname } = new URL(url, "http://localhost");
-    const file = pathname === PATH ? "index.html" : normalize(pathname.slice(PATH.length));
     try {
-      if (!pathname.startsWith(PATH) || file.startsWith("..")) throw new Error("elsewhere");
-      const bytes = readFileSync(join(out, file));
+      const [path, folder] = folders.find(([prefix]) => pathname.startsWith(prefix))!;
+      const file = pathname === path ? "index.html" : normalize(pathname.slice(path.length));
+      if (file.startsWith("..")) throw new Error("elsewhere");
+      const bytes = readFileSync(join(folder, file));
       response.setHeader("Content-Type", TYPES[extname(file)] ?? "application/octet-stream").end(bytes);
     } catch {
       response.writeHead(404).end();
     }
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  context.provide("site", `http://127.0.0.1:${(server.address() as AddressInfo).port}${PATH}`);
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  context.provide("site", origin + PATH);
+  context.provide("dist", origin + DIST);
   return () =>
     new Promise((resolve) => {
       server.closeAllConnections();
