@@ -371,7 +371,8 @@ function difference(made: image.Image, want: oracle.Made, call: Call, photo: Pho
   for (let i = 0; i < data.length; i++) {
     const value = bytes ? Math.min(255, Math.max(0, want.data[i])) : want.data[i];
     const allowed = bytes ? (call.exact ? 0 : 0.501 + (call.slack ?? 0) + rounding) : rounding;
-    if (!(Math.abs(data[i] - value) <= allowed)) return `value ${i} is ${data[i]}, not ${value}`;
+    if (data[i] !== value && !(Math.abs(data[i] - value) <= allowed))
+      return `value ${i} is ${data[i]}, not ${value}`;
   }
   return undefined;
 }

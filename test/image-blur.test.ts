@@ -338,6 +338,7 @@ describe("unsharpMask", () => {
     [{ sigma: -1 }, "sigma is -1"],
     [{ sigma: 1e6 }, "sigma is 1000000"],
     [{ amount: Number.NaN }, "amount is NaN"],
+    [{ amount: 1e308 }, "amount is 1e+308 but must be a finite number that float32 can hold"],
     [{ threshold: -1 }, "threshold is -1"],
     [{ radius: 1 }, 'there is no option "radius"'],
   ])("refuses %o", (options, message) => {

@@ -130,12 +130,11 @@ export function fixedGaussian(size: number, sigma: number): number[] {
 }
 
 /** Of bytes, in OpenCV's fixed point. */
-export function gaussianBlurBytes(x: Picture, size: number, sigma: number, border: Border): Made {
+export function gaussianBlurBytes(x: Picture, size: number, sigma: number, border: Border | "valid"): Made {
   const w = fixedGaussian(size, sigma);
   const made = filter2d(x, outer(w, w), { border });
-  return make(x, (ox, oy, c) =>
-    Math.floor((made.data[(oy * x.width + ox) * x.channels + c] + 32768) / 65536),
-  );
+  const isAlpha = (i: number): boolean => hasAlpha(x.channels) && i % x.channels === x.channels - 1;
+  return { ...made, data: made.data.map((v, i) => (isAlpha(i) ? v : Math.floor((v + 32768) / 65536))) };
 }
 
 export const boxBlur = (x: Picture, [h, w]: readonly [number, number], border: Border): Made =>

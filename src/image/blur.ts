@@ -2,7 +2,6 @@
 import { ArgumentError } from "../errors.ts";
 import {
   aFlag,
-  aNumber,
   aNumberAbove,
   aNumberFrom,
   aWord,
@@ -19,7 +18,7 @@ import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, ty
 import { type FilterBorder, filterAll } from "./rows.ts";
 import { makeStage } from "./stage.ts";
 import type { Filter } from "./taps.ts";
-import { aPair, linesFilter, type Pair, pairOf } from "./window.ts";
+import { aFloat, aPair, linesFilter, type Pair, pairOf } from "./window.ts";
 
 export interface GaussianOptions<I = ImageLike> extends OutputOptions<I> {
   /** Odd sides of the window, or [vertical, horizontal]. Default: from sigma, 6 sigma + 1 for bytes, 8 sigma + 1 for floats. */
@@ -104,7 +103,7 @@ export interface UnsharpOptions<I = ImageLike> extends OutputOptions<I> {
 }
 
 const UNSHARP: Checks<UnsharpOptions> = {
-  ...{ sigma: aNumberAbove(0), amount: aNumber, threshold: aNumberFrom(0) },
+  ...{ sigma: aNumberAbove(0), amount: aFloat, threshold: aNumberFrom(0) },
   border: aWord("reflect101", "reflect", "replicate", "zeros"),
   ...{ float: aFlag, out: true },
 };

@@ -24,7 +24,7 @@ import {
 } from "./image.ts";
 import { derivative1d, laplacianKernel } from "./kernels.ts";
 import { type FilterBorder, filterAll } from "./rows.ts";
-import { kernelFilter, linesFilter } from "./window.ts";
+import { aFloat, kernelFilter, linesFilter } from "./window.ts";
 
 /** What all derivatives take. */
 export interface DerivativeOptions<I = ImageLike> extends OutputOptions<I> {
@@ -62,7 +62,7 @@ const aSize: Check<number> = (value, name, where) => {
 };
 
 const DERIVATIVE: Checks<DerivativeOptions> = {
-  ...{ scale: aNumber, bias: aNumber, border: aBorder },
+  ...{ scale: aNumber, bias: aFloat, border: aBorder },
   ...{ float: aFlag, out: true },
 };
 const SCHARR: Checks<ScharrOptions> = { ...DERIVATIVE, dx: anInteger(0, 1), dy: anInteger(0, 1) };

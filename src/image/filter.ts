@@ -15,7 +15,16 @@ import { MAX_KERNEL } from "./gaussian.ts";
 import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
 import type { Kernel } from "./kernels.ts";
 import { type FilterBorder, filterAll } from "./rows.ts";
-import { aPair, kernelFilter, linesFilter, type Pair, pairOf, readKernel, readWeights } from "./window.ts";
+import {
+  aFloat,
+  aPair,
+  kernelFilter,
+  linesFilter,
+  type Pair,
+  pairOf,
+  readKernel,
+  readWeights,
+} from "./window.ts";
 
 export interface SeparableOptions<I = ImageLike> extends OutputOptions<I> {
   /** What lies beyond the edge; "valid": only windows that lie inside the image, which makes the result smaller. Default "reflect101". */
@@ -41,7 +50,7 @@ export type FiltersOptions<I = ImageLike> = Omit<FilterOptions<I>, "out"> & {
 export const aBorder: Check<FilterBorder> = aWord("reflect101", "reflect", "replicate", "zeros", "valid");
 
 const SEPARABLE: Checks<SeparableOptions> = {
-  ...{ border: aBorder, bias: aNumber, scale: aNumber },
+  ...{ border: aBorder, bias: aFloat, scale: aNumber },
   ...{ float: aFlag, out: true },
 };
 const OPTIONS: Checks<FilterOptions> = {

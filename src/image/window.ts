@@ -10,6 +10,12 @@ import { type Filter, type Line, limits, type Tap } from "./taps.ts";
 /** A number for both axes, or one each: [vertical, horizontal]. */
 export type Pair = number | readonly [number, number];
 
+/** Kernels compute with float32: a larger number would be infinite there. */
+export const aFloat: Check<number> = (value, name, where) => {
+  if (typeof value !== "number" || !Number.isFinite(Math.fround(value)))
+    refuse(value, name, where, "a finite number that float32 can hold");
+};
+
 /** A check of a pair whose numbers pass another. */
 export const aPair =
   (check: Check<number>): Check<Pair> =>
