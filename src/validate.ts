@@ -102,6 +102,14 @@ export const anInteger =
     integer(value, name, where, min, max);
   };
 
+/** An odd integer from `min` to `max`: the side of a window that has a centre. */
+export const anOdd =
+  (min: number, max: number): Check<number> =>
+  (value, name, where) => {
+    if (!isIntegerFrom(value, min, max) || value % 2 === 0)
+      refuse(value, name, where, `an odd integer from ${min} to ${max}`);
+  };
+
 export const aNumber: Check<number> = (value, name, where) => {
   finite(value, name, where);
 };

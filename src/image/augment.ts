@@ -13,9 +13,10 @@ import {
   refuse,
 } from "../validate.ts";
 import { type BorderMode, borderIndex } from "./band.ts";
+import { aBorder } from "./checks.ts";
 import { crop, type FlipAxis, flip, pad } from "./geometry.ts";
 import { hasAlpha, makeImage } from "./image.ts";
-import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
+import { checkPixels, type Image, MAX_SIDE, type PixelData, type PixelImage } from "./pixels.ts";
 import { type Random, randomOf } from "./random.ts";
 
 /** One change: makes an image out of another, with numbers of its own. Functions of one's own are welcome, if they leave the given image as it is. */
@@ -81,8 +82,7 @@ const aProbability: Check<number> = (value, name, where) => {
   if (!(typeof value === "number" && value >= 0 && value <= 1))
     refuse(value, name, where, "a number from 0 to 1");
 };
-const aSide = anInteger(1, 65535);
-const aBorder = aWord("reflect101", "reflect", "replicate", "zeros");
+const aSide = anInteger(1, MAX_SIDE);
 
 export interface RandomCropOptions {
   /** Of the result. */
@@ -97,7 +97,7 @@ export interface RandomCropOptions {
 const CROP: Checks<RandomCropOptions> = {
   width: needed(aSide, "32"),
   height: needed(aSide, "32"),
-  padding: anInteger(0, 65535),
+  padding: anInteger(0, MAX_SIDE),
   border: aBorder,
 };
 

@@ -15,6 +15,7 @@ import {
   integer,
   refuse,
 } from "../validate.ts";
+import { aPerChannel, type PerChannel } from "./checks.ts";
 import type { ImageEngine } from "./engine.ts";
 import { type Floats, hasAlpha, type ImageLike, readImage } from "./image.ts";
 import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
@@ -24,17 +25,9 @@ export type ValueRange = "0..1" | "-1..1" | "0..255";
 /** Channels last, or first. */
 export type BatchLayout = "nhwc" | "nchw";
 
-/** A number for all channels, or one for each. */
-type PerChannel = number | readonly number[];
-
 const RANGES = aWord("0..1", "-1..1", "0..255");
 const LAYOUTS = aWord("nhwc", "nchw");
 
-const numbers =
-  (check: Check<number>): Check<PerChannel> =>
-  (value, name, where) => {
-    for (const number of Array.isArray(value) ? value : [value]) check(number, name, where);
-  };
 const aDivisor: Check<number> = (value, name, where) => {
   aNumber(value, name, where);
   if (value === 0) refuse(value, name, where, "a number other than 0");
@@ -56,8 +49,8 @@ export interface BatchOptions {
 const BATCH: Checks<BatchOptions> = {
   range: RANGES,
   layout: LAYOUTS,
-  mean: numbers(aNumber),
-  std: numbers(aDivisor),
+  mean: aPerChannel(),
+  std: aPerChannel(aDivisor),
   channels: anInteger(1, 4) as Check<1 | 2 | 3 | 4>,
 };
 
@@ -312,7 +305,7 @@ export interface NormalizeOptions {
   readonly std?: PerChannel;
 }
 
-const NORMALIZE: Checks<NormalizeOptions> = { mean: numbers(aNumber), std: numbers(aDivisor) };
+const NORMALIZE: Checks<NormalizeOptions> = { mean: aPerChannel(), std: aPerChannel(aDivisor) };
 
 /**
  * ((x / 255) − mean) / std of every channel, as torchvision's ToTensor and Normalize: floats. Alpha becomes x / 255 where `mean` and `std` have no

@@ -4,7 +4,6 @@ import {
   aFlag,
   aNumberAbove,
   aNumberFrom,
-  aWord,
   type Check,
   type Checks,
   checkOptions,
@@ -12,6 +11,7 @@ import {
   refuse,
 } from "../validate.ts";
 import { type BorderMode, bandPitch, Drain, Feed, produce, run, stripRows } from "./band.ts";
+import { aBorder, aFilterBorder } from "./checks.ts";
 import type { ImageEngine } from "./engine.ts";
 import { gaussian1d, gaussianIntegers, MAX_KERNEL } from "./gaussian.ts";
 import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
@@ -36,7 +36,7 @@ const aSize: Check<number> = (value, name, where) => {
 
 const GAUSSIAN: Checks<GaussianOptions> = {
   ...{ size: aPair(aSize), sigma: aPair(aNumberFrom(0)) },
-  border: aWord("reflect101", "reflect", "replicate", "zeros", "valid"),
+  border: aFilterBorder,
   ...{ float: aFlag, out: true },
 };
 
@@ -104,7 +104,7 @@ export interface UnsharpOptions<I = ImageLike> extends OutputOptions<I> {
 
 const UNSHARP: Checks<UnsharpOptions> = {
   ...{ sigma: aNumberAbove(0), amount: aFloat, threshold: aNumberFrom(0) },
-  border: aWord("reflect101", "reflect", "replicate", "zeros"),
+  border: aBorder,
   ...{ float: aFlag, out: true },
 };
 

@@ -1,6 +1,7 @@
 // Box blur, by running sums.
-import { aFlag, anInteger, aWord, type Checks, checkOptions, needed } from "../validate.ts";
+import { aFlag, anInteger, type Checks, checkOptions, needed } from "../validate.ts";
 import { Band, type BorderMode, bandPitch, Drain, Feed, produce, run } from "./band.ts";
+import { aBorder } from "./checks.ts";
 import type { ImageEngine } from "./engine.ts";
 import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
 import { aPair, type Pair, pairOf } from "./window.ts";
@@ -17,7 +18,7 @@ const MAX_SIZE = 4095;
 
 const OPTIONS: Checks<BoxOptions> = {
   size: needed(aPair(anInteger(1, MAX_SIZE)), "5"),
-  border: aWord("reflect101", "reflect", "replicate", "zeros"),
+  border: aBorder,
   ...{ float: aFlag, out: true },
 };
 

@@ -3,10 +3,10 @@ import {
   aFlag,
   aNumberAbove,
   aNumberFrom,
+  anOdd,
   type Check,
   type Checks,
   checkOptions,
-  isIntegerFrom,
   refuse,
 } from "../validate.ts";
 import { Band, Drain, produce, run, type Scratch } from "./band.ts";
@@ -45,11 +45,6 @@ const anAperture: Check<Aperture> = (value, name, where) => {
   if (value !== 3 && value !== 5 && value !== 7) refuse(value, name, where, "3, 5 or 7");
 };
 
-const aSize: Check<number> = (value, name, where) => {
-  if (!isIntegerFrom(value, 1, MAX_KERNEL) || value % 2 === 0)
-    refuse(value, name, where, `an odd integer from 1 to ${MAX_KERNEL}`);
-};
-
 /** The blur of the largest window. */
 const MAX_SIGMA = (MAX_KERNEL - 1) / 6;
 
@@ -61,7 +56,7 @@ export const STAGES: Checks<Omit<CannyOptions, "out">> = {
     aNumberAbove(0)(value, name, where);
     if ((value as number) > MAX_SIGMA) refuse(value, name, where, `at most ${MAX_SIGMA}`);
   },
-  size: aSize,
+  size: anOdd(1, MAX_KERNEL),
   aperture: anAperture,
   l2: aFlag,
 };

@@ -1,18 +1,9 @@
 // Derivatives of images: Sobel's and Scharr's operators, the Laplacian.
 import { ArgumentError } from "../errors.ts";
-import {
-  aFlag,
-  aNumber,
-  anInteger,
-  type Check,
-  type Checks,
-  checkOptions,
-  isIntegerFrom,
-  refuse,
-} from "../validate.ts";
+import { aFlag, aNumber, anInteger, anOdd, type Checks, checkOptions } from "../validate.ts";
 import { Band, type BorderMode, bandPitch, Drain, Feed, produce, run, stripRows } from "./band.ts";
+import { aFilterBorder } from "./checks.ts";
 import type { ImageEngine } from "./engine.ts";
-import { aBorder } from "./filter.ts";
 import {
   type Floats,
   type ImageLike,
@@ -56,21 +47,16 @@ export interface LaplacianOptions<I = ImageLike> extends DerivativeOptions<I> {
 /** OpenCV's largest. */
 export const MAX_SIZE = 31;
 
-const aSize: Check<number> = (value, name, where) => {
-  if (!isIntegerFrom(value, 1, MAX_SIZE) || value % 2 === 0)
-    refuse(value, name, where, `an odd integer from 1 to ${MAX_SIZE}`);
-};
-
 const DERIVATIVE: Checks<DerivativeOptions> = {
-  ...{ scale: aNumber, bias: aFloat, border: aBorder },
+  ...{ scale: aNumber, bias: aFloat, border: aFilterBorder },
   ...{ float: aFlag, out: true },
 };
 const SCHARR: Checks<ScharrOptions> = { ...DERIVATIVE, dx: anInteger(0, 1), dy: anInteger(0, 1) };
 const SOBEL: Checks<SobelOptions> = {
-  ...{ ...DERIVATIVE, size: aSize },
+  ...{ ...DERIVATIVE, size: anOdd(1, MAX_SIZE) },
   ...{ dx: anInteger(0, MAX_SIZE - 1), dy: anInteger(0, MAX_SIZE - 1) },
 };
-const LAPLACIAN: Checks<LaplacianOptions> = { ...DERIVATIVE, size: aSize };
+const LAPLACIAN: Checks<LaplacianOptions> = { ...DERIVATIVE, size: anOdd(1, MAX_SIZE) };
 
 type AsFloat = { readonly float: true };
 

@@ -1,15 +1,7 @@
 // Filters with kernels of one's own.
 import { ArgumentError, ShapeError } from "../errors.ts";
-import {
-  aFlag,
-  aNumber,
-  anInteger,
-  aWord,
-  type Check,
-  type Checks,
-  checkOptions,
-  refuse,
-} from "../validate.ts";
+import { aFlag, aNumber, anInteger, type Checks, checkOptions, refuse } from "../validate.ts";
+import { aFilterBorder } from "./checks.ts";
 import type { ImageEngine } from "./engine.ts";
 import { MAX_KERNEL } from "./gaussian.ts";
 import { type Floats, type ImageLike, isFloat, type OutputOptions, readImage, type Same } from "./image.ts";
@@ -47,10 +39,8 @@ export type FiltersOptions<I = ImageLike> = Omit<FilterOptions<I>, "out"> & {
   readonly out?: readonly (Same<I> | Floats<I>)[];
 };
 
-export const aBorder: Check<FilterBorder> = aWord("reflect101", "reflect", "replicate", "zeros", "valid");
-
 const SEPARABLE: Checks<SeparableOptions> = {
-  ...{ border: aBorder, bias: aFloat, scale: aNumber },
+  ...{ border: aFilterBorder, bias: aFloat, scale: aNumber },
   ...{ float: aFlag, out: true },
 };
 const OPTIONS: Checks<FilterOptions> = {

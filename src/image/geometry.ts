@@ -1,24 +1,14 @@
 // Pixels at other places: no arithmetic, no engine. Row and column of every new pixel name the pixel it copies.
 import { ShapeError } from "../errors.ts";
 import { Tensor } from "../tensor.ts";
-import {
-  aNumber,
-  anInteger,
-  aWord,
-  type Check,
-  type Checks,
-  checkOptions,
-  integer,
-  refuse,
-} from "../validate.ts";
+import { anInteger, aWord, type Checks, checkOptions, integer } from "../validate.ts";
 import { type BorderMode, borderIndex } from "./band.ts";
-import { isImageData, makeImage, type Same } from "./image.ts";
-import { checkPixels, type Image, type PixelData, type PixelImage } from "./pixels.ts";
+import { aBorder, aPerChannel, type PerChannel } from "./checks.ts";
+import { isImageData, makeImage, type Same, tensorSize } from "./image.ts";
+import { checkPixels, type Image, MAX_SIDE, type PixelData, type PixelImage } from "./pixels.ts";
 
 /** Images these functions take: pixels in an array (an ImageData, too), or a tensor [height, width, channels]. */
 export type PlainImage = PixelImage | Tensor;
-
-const MAX_SIDE = 65535;
 
 /** Pixel (x, y) of the result is pixel columns[x] + rows[y] of the image, counted row by row; where either is below 0, the fill. */
 interface Places {
@@ -35,9 +25,7 @@ const indices = (count: number, index: (i: number) => number): Int32Array =>
 function moved<I extends PlainImage>(image: I, where: string, placesOf: (size: Image) => Places): Same<I> {
   if (image instanceof Tensor) {
     image.address(where);
-    const [height, width, channels] = image.shape;
-    if (image.shape.length !== 3 || channels > 4 || (image.dtype as string) !== "float32")
-      refuse(image, "image", where, "a float32 Tensor [height, width, channels] of 1 to 4 channels");
+    const { width, height, channels } = tensorSize(image, where);
     const pixels = { data: image.data(), width, height, channels };
     const places = placesOf(pixels);
     const shape = [places.rows.length, places.columns.length, channels];
@@ -160,17 +148,14 @@ export interface PadOptions {
   /** How they are made. Default "zeros". */
   readonly border?: BorderMode;
   /** What "zeros" fills in instead of 0: a number for all channels, or one for each. */
-  readonly value?: number | readonly number[];
+  readonly value?: PerChannel;
 }
 
 const aSide = anInteger(0, MAX_SIDE);
-const aValue: Check<number | readonly number[]> = (value, name, where) => {
-  for (const number of Array.isArray(value) ? value : [value]) aNumber(number, name, where);
-};
 const PAD: Checks<PadOptions> = {
   ...{ size: aSide, left: aSide, right: aSide, top: aSide, bottom: aSide },
-  border: aWord("reflect101", "reflect", "replicate", "zeros"),
-  value: aValue,
+  border: aBorder,
+  value: aPerChannel(),
 };
 
 /** The image with pixels added around it, of a border as filters make it or of one colour. */

@@ -1,7 +1,8 @@
 // The gradient of an image: both derivatives, its magnitude and its angle.
 import { Tensor } from "../tensor.ts";
-import { aWord, type Check, type Checks, checkOptions, isIntegerFrom, refuse } from "../validate.ts";
+import { anOdd, aWord, type Checks, checkOptions, refuse } from "../validate.ts";
 import { type BorderMode, bandPitch, Drain, Feed, produceAll, run, stripRows } from "./band.ts";
+import { aBorder } from "./checks.ts";
 import { MAX_SIZE, SCHARR_SMOOTH, separable } from "./derivative.ts";
 import type { ImageEngine } from "./engine.ts";
 import { makeGray } from "./gray.ts";
@@ -29,15 +30,10 @@ export interface Gradient<I = ImageLike> {
   readonly angle: Floats<I>;
 }
 
-const aSize: Check<number> = (value, name, where) => {
-  if (!isIntegerFrom(value, 3, MAX_SIZE) || value % 2 === 0)
-    refuse(value, name, where, `an odd integer from 3 to ${MAX_SIZE}`);
-};
-
 const OPTIONS: Checks<GradientOptions> = {
-  size: aSize,
+  size: anOdd(3, MAX_SIZE),
   kernel: aWord("sobel", "scharr"),
-  border: aWord("reflect101", "reflect", "replicate", "zeros"),
+  border: aBorder,
 };
 
 /**

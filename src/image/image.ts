@@ -96,11 +96,17 @@ export function readImage(engine: unknown, image: unknown, where: string): Sourc
   };
 }
 
+/** The size of a tensor that is an image. Throws ArgumentError where it is none. */
+export function tensorSize(image: Tensor, where: string): Omit<Layout, "float"> {
+  const [height, width, channels] = image.shape;
+  if (image.shape.length !== 3 || channels > 4 || (image.dtype as string) !== "float32")
+    return refuse(image, "image", where, "a float32 Tensor [height, width, channels] of 1 to 4 channels");
+  return { width, height, channels };
+}
+
 function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
   image.check(runtime, where);
-  const [height, width, channels] = image.shape;
-  if (image.shape.length !== 3 || channels > 4 || image.dtype !== "float32")
-    return refuse(image, "image", where, "a float32 Tensor [height, width, channels] of 1 to 4 channels");
+  const { width, height, channels } = tensorSize(image, where);
   const valuesOf = (tensor: Tensor): Float32Array => {
     const from = tensor.address(where) / 4;
     return runtime.memory.floats.subarray(from, from + tensor.size);

@@ -1,5 +1,5 @@
 // The median of a window.
-import { type Check, type Checks, checkOptions, isIntegerFrom, needed, refuse } from "../validate.ts";
+import { anOdd, type Checks, checkOptions, needed } from "../validate.ts";
 import { Band, bandPitch, Drain, Feed, produce, run, stripRows } from "./band.ts";
 import type { ImageEngine } from "./engine.ts";
 import { type ImageLike, type OutputOptions, readImage, type Same } from "./image.ts";
@@ -16,12 +16,7 @@ const MAX_SIZE = 255;
 const COLUMN = 272;
 const WINDOW = 656;
 
-const aSize: Check<number> = (value, name, where) => {
-  if (!isIntegerFrom(value, 1, MAX_SIZE) || value % 2 === 0)
-    refuse(value, name, where, `an odd integer from 1 to ${MAX_SIZE}`);
-};
-
-const OPTIONS: Checks<MedianOptions> = { size: needed(aSize, "5"), out: true };
+const OPTIONS: Checks<MedianOptions> = { size: needed(anOdd(1, MAX_SIZE), "5"), out: true };
 
 /**
  * The median of the `size` x `size` values round every pixel, channel by channel: takes away specks and keeps edges. Edges are

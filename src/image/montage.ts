@@ -24,7 +24,7 @@ import { drawText, GLYPH_HEIGHT, textWidth } from "./font.ts";
 import type { PlainImage } from "./geometry.ts";
 import { hasAlpha } from "./image.ts";
 import type { Kernel } from "./kernels.ts";
-import type { Image } from "./pixels.ts";
+import { type Image, MAX_SIDE } from "./pixels.ts";
 
 /** RGB bytes, or one number for gray. */
 export type Color = number | readonly [red: number, green: number, blue: number];
@@ -47,9 +47,6 @@ export interface MontageOptions {
   /** The size of their letters: 1 is 5 pixels by 7, or 9 with what hangs below the line. Default 1. */
   readonly labelScale?: number;
 }
-
-/** The most pixels across and down of the sheet. */
-const MAX_SIDE = 65535;
 
 const aColor: Check<Color> = (value, name, where) => {
   const parts = Array.isArray(value) ? value : [value];

@@ -21,7 +21,7 @@ export interface Image<D extends PixelData = PixelData> extends PixelImage<D> {
 }
 
 /** The most pixels across or down. */
-const MAX_SIDE = 65535;
+export const MAX_SIDE = 65535;
 
 const PLAIN = "an ImageData, { data, width, height }, a Tensor [h, w, c] or a canvas";
 const ARRAYS = "a Uint8Array, a Uint8ClampedArray or a Float32Array";

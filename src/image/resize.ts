@@ -13,6 +13,7 @@ import {
   type Same,
   type Source,
 } from "./image.ts";
+import { MAX_SIDE } from "./pixels.ts";
 import { type Compute, halve, mix, mixBytes, pick } from "./resize-strips.ts";
 import {
   areaPositions,
@@ -31,8 +32,6 @@ export interface ResizeOptions<I = ImageLike> extends OutputOptions<I> {
   /** Default "linear". */
   readonly method?: ResizeMethod;
 }
-
-const MAX_SIDE = 65535;
 
 const OPTIONS: Checks<ResizeOptions> = {
   width: anInteger(1, MAX_SIDE),
