@@ -1,6 +1,7 @@
 // Runs one op in every build, whole and cut into odd pieces, with its weights constant and not.
 import { readFileSync } from "node:fs";
-import { beforeAll } from "vitest";
+import { afterAll, afterEach, beforeAll, expect } from "vitest";
+import { BaseEngine } from "../src/engine/base.ts";
 import { denseValue, type Op, sizeOf, type TensorType, type Value } from "../src/graph/op.ts";
 import { Address } from "../src/runtime/address.ts";
 import { type BoundCall, type Executor, runRange } from "../src/runtime/executor.ts";
@@ -147,4 +148,20 @@ function same(a: readonly Result[], b: readonly Result[], message: string): void
     const at = out.data.findIndex((v, j) => !Object.is(v, b[i].data[j]));
     if (at >= 0) throw new Error(`${message}: element ${at} is ${out.data[at]} and ${b[i].data[at]}`);
   });
+}
+
+/** Engines for images: every build this host can run, and one on two threads. After each test their memory must be free. */
+export async function imageEngines(): Promise<BaseEngine[]> {
+  const all = BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd());
+  const engines = await Promise.all(
+    all.map(async (build) => new BaseEngine(new Runtime(await load(binary(build))))),
+  );
+  beforeAll(async () => {
+    engines.push(new BaseEngine(await threaded("simd", 2)));
+  });
+  afterAll(() => {
+    for (const engine of engines) engine.dispose();
+  });
+  afterEach(() => expect(engines.map(({ memory }) => memory.live)).toEqual(engines.map(() => 0)));
+  return engines;
 }

@@ -1,27 +1,14 @@
 // gaussianBlur, boxBlur and unsharpMask against naive loops: bytes exactly, floats to 1e-5 of the largest value.
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { BaseEngine } from "../src/engine/base.ts";
+import { describe, expect, it } from "vitest";
 import { ArgumentError, ShapeError } from "../src/errors.ts";
 import { gaussianIntegers } from "../src/image/gaussian.ts";
 import * as image from "../src/image/index.ts";
-import { hasRelaxedSimd } from "../src/runtime/wasm.ts";
-import { BUILDS, binary, threaded } from "./harness.ts";
+import { imageEngines } from "./harness.ts";
 import * as oracle from "./image-oracle.ts";
 import { Random } from "./random.ts";
 
-const engines = await Promise.all(
-  BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd()).map((build) =>
-    image.createImageEngine({ wasm: binary(build) }),
-  ),
-);
+const engines = await imageEngines();
 const [engine] = engines;
-let two: BaseEngine;
-beforeAll(async () => {
-  two = new BaseEngine(await threaded("simd", 2));
-  engines.push(two);
-});
-afterAll(() => two.dispose());
-afterEach(() => expect(engines.map(({ memory }) => memory.live)).toEqual(engines.map(() => 0)));
 
 const random = new Random(12);
 const photo = (width: number, height: number, channels: number): image.Image<Uint8Array> => ({
