@@ -253,17 +253,20 @@ export class ModelWriter {
     if (pads.every(([before, after]) => !before && !after)) return x;
     const folded = this.#folded("padAxes", [x], { pads, mode, value });
     if (folded) return folded[0];
-    return this.#perAxis(x, (lists) => {
-      const [around] = lists([pads]);
-      const positive = pads.every(([before, after]) => before >= 0 && after >= 0);
-      if (
-        positive &&
-        x.type === "float" &&
-        ["constant", "reflect", "replicate"].includes(mode) &&
-        x.shape.length > 2
-      )
-        return ["pad", { padding: around, mode, value }];
-      return ["padAxes", { pads: around, mode, value }];
+    const cut = (amount: number): number => Math.max(0, -amount);
+    const sizes = x.shape.map((d, i) => d - cut(pads[i][0]) - cut(pads[i][1]));
+    const inner = this.slice(
+      x,
+      pads.map(([before]) => cut(before)),
+      sizes,
+    );
+    const around = pads.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
+    if (around.every(([before, after]) => !before && !after)) return inner;
+    const simple =
+      x.type === "float" && x.shape.length > 2 && ["constant", "reflect", "replicate"].includes(mode);
+    return this.#perAxis(inner, (lists) => {
+      const [padding] = lists([around]);
+      return simple ? ["pad", { padding, mode, value }] : ["padAxes", { pads: padding, mode, value }];
     });
   }
 
