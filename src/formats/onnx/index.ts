@@ -1,2 +1,4 @@
 // ONNX files: the package's entry `convolith/onnx`.
+export { fromOnnx } from "./from-onnx.ts";
+export type { OnnxLimits, OnnxOptions } from "./limits.ts";
 export { toOnnx } from "./write.ts";

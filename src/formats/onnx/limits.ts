@@ -17,15 +17,20 @@ type Bytes = ArrayBuffer | ArrayBufferView;
 export interface OnnxOptions {
   /** The files next to the model that hold its tensors, by the names that the model gives them. */
   external?: Readonly<Record<string, Bytes>>;
+  /** Values of inputs that are always the same, by name: a list, whose shape is that of the input, or with a shape of its own. */
+  constants?: Readonly<Record<string, GivenConstant>>;
   limits?: OnnxLimits;
 }
+
+type Numbers = ArrayLike<number> | ArrayLike<bigint>;
+export type GivenConstant = Numbers | { readonly shape: readonly number[]; readonly data: Numbers };
 
 const LIMITS: Checks<OnnxLimits> = {
   nodes: anInteger(1, Number.MAX_SAFE_INTEGER),
   // Functions are written out by calls that are nested, and stacks end.
   depth: anInteger(1, 256),
 };
-const OPTIONS: Checks<OnnxOptions> = { external: true, limits: anObject(LIMITS) };
+const OPTIONS: Checks<OnnxOptions> = { external: true, constants: true, limits: anObject(LIMITS) };
 
 /** Names and numbers in lists per node allowed. Networks have 10 to 40. */
 const ITEMS_PER_NODE = 100;

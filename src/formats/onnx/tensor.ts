@@ -194,7 +194,8 @@ function valuesOf(bytes: Uint8Array, element: ElementType): Float32Array | Float
   const { buffer, byteOffset, byteLength } = bytes;
   if (element === ELEMENT_TYPES[1] && byteOffset % 4 === 0)
     return new Float32Array(buffer, byteOffset, byteLength / 4);
-  return element.read(bytes.slice().buffer as ArrayBuffer);
+  // Not by slice(): that of a Buffer of Node is a view.
+  return element.read(new Uint8Array(bytes).buffer);
 }
 
 /** The bytes of a tensor in a file of its own. */
