@@ -2,3 +2,4 @@
 // so that bundles without such a file format go without.
 export * from "./gather.ts";
 export * from "./move.ts";
+export * from "./select.ts";
