@@ -201,6 +201,25 @@ export const COPY_X = 13;
 /** Extent of one unit of work along the last three axes; along the others it is 1. */
 export const COPY_TILE = 19;
 
+// How a scattered update meets what is there (gather.ts); for int32 MERGE_INTEGERS more.
+export const MERGE_SET = 0;
+export const MERGE_ADD = 1;
+export const MERGE_MUL = 2;
+export const MERGE_MIN = 3;
+export const MERGE_MAX = 4;
+export const MERGE_INTEGERS = 8;
+
+// Suppression: images, classes and boxes, how many boxes of a class are selected at most, whether boxes are centres and sizes; then
+// floats: thresholds of overlap and score, and what a squared overlap is scaled by; read by suppress.ts.
+export const SUPPRESS_IMAGES = 0;
+export const SUPPRESS_CLASSES = 1;
+export const SUPPRESS_BOXES = 2;
+export const SUPPRESS_MOST = 3;
+export const SUPPRESS_CENTER = 4;
+export const SUPPRESS_OVERLAP = 5;
+export const SUPPRESS_SCORE = 6;
+export const SUPPRESS_SCALE = 7;
+
 // PoolShape: a window over three spatial axes, read by pool.ts and pool-grad.ts.
 export const POOL_N = 0;
 export const POOL_D = 1;

@@ -47,6 +47,13 @@ export { cross_entropy_f32, cross_entropy_grad_f32, loss_f32, loss_grad_f32 } fr
 export { dropout_f32 } from "./dropout";
 export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
 
+// What only models from files ask for
+
+export { gather_elements_f32, gather_rows_f32, one_hot_f32, scatter_elements_f32, scatter_rows_f32 } from "./gather";
+export { non_zero_f32, reverse_sequence_f32, triangle_f32 } from "./move";
+export { non_max_suppression_f32 } from "./suppress";
+export { top_k_f32 } from "./top-k";
+
 // Pictures
 
 export { image_alpha, image_border, image_narrow, image_spread, image_widen } from "./image";

@@ -102,6 +102,7 @@ export interface Records {
   borderShape: true;
   resizeShape: true;
   copyShape: true;
+  suppression: true;
   combineShape: true;
   stridedRows: true;
   broadcastRows: true;

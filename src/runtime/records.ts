@@ -178,6 +178,18 @@ export const copyShape = define("copyShape", {
   tile: [abi.COPY_TILE, 3],
 });
 
+/** `center` 1: boxes are centres and sizes. */
+export const suppression = define("suppression", {
+  images: abi.SUPPRESS_IMAGES,
+  classes: abi.SUPPRESS_CLASSES,
+  boxes: abi.SUPPRESS_BOXES,
+  most: abi.SUPPRESS_MOST,
+  center: abi.SUPPRESS_CENTER,
+  iou: { f32: abi.SUPPRESS_OVERLAP },
+  threshold: { f32: abi.SUPPRESS_SCORE },
+  scale: { f32: abi.SUPPRESS_SCALE },
+});
+
 export const combineShape = define("combineShape", {
   rows: abi.COMBINE_ROWS,
   rowsX: abi.COMBINE_ROWS_X,
