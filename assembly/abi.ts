@@ -360,6 +360,14 @@ export const RULE_TAKE = 5;
 export const RULE_KEEP_SQUARE = 6;
 export const RULE_TAKE_SQUARE = 7;
 
+// How pixels are taken between pixels, and what lies outside an image (sample.ts).
+export const SAMPLE_NEAREST = 0;
+export const SAMPLE_LINEAR = 1;
+export const SAMPLE_CUBIC = 2;
+export const SAMPLE_ZEROS = 0;
+export const SAMPLE_BORDER = 1;
+export const SAMPLE_REFLECTION = 2;
+
 /** Bits answered by `build_flags`. */
 export const BUILD_RELAXED = 1;
 export const BUILD_CHECKED = 2;
