@@ -2,6 +2,7 @@
 import {
   POOL_C, POOL_D, POOL_DX, POOL_DY, POOL_DZ, POOL_H, POOL_KD, POOL_KH, POOL_KW, POOL_N, POOL_OD, POOL_OH, POOL_OUT_D, POOL_OUT_H,
   POOL_OUT_N, POOL_OUT_W, POOL_OW, POOL_PF, POOL_PL, POOL_PT, POOL_SX, POOL_SY, POOL_SZ, POOL_W, POOL_X_D, POOL_X_H, POOL_X_N, POOL_X_W,
+  UNPOOL_C, UNPOOL_D, UNPOOL_H, UNPOOL_INDEX_D, UNPOOL_INDEX_H, UNPOOL_INDEX_W, UNPOOL_PIXELS, UNPOOL_W,
 } from "./abi";
 import { fill_floats } from "./copy";
 import { field, load_next, store_next } from "./simd";
@@ -65,11 +66,13 @@ export function pool_max_index_f32(
  * what they place outside its image or outside out is dropped, and of two values in one place the last is kept. Unit: an image.
  */
 export function max_unpool_f32(
-  out: usize, x: usize, indices: usize, pixels: i32, c: i32, d: i32, h: i32, w: i32, id: i32, ih: i32, iw: i32,
-  from: i32, to: i32,
+  out: usize, x: usize, indices: usize, unpoolShape: usize, from: i32, to: i32,
 ): void {
+  const c = field(unpoolShape, UNPOOL_C), d = field(unpoolShape, UNPOOL_D), h = field(unpoolShape, UNPOOL_H);
+  const w = field(unpoolShape, UNPOOL_W), id = field(unpoolShape, UNPOOL_INDEX_D);
+  const ih = field(unpoolShape, UNPOOL_INDEX_H), iw = field(unpoolShape, UNPOOL_INDEX_W);
   assert(0 <= from && from <= to);
-  const count = pixels * c, channel = id * ih * iw;
+  const count = field(unpoolShape, UNPOOL_PIXELS) * c, channel = id * ih * iw;
   for (let n = from; n < to; n++) {
     const image = out + (<usize>n * <usize>(d * h * w * c) << 2);
     fill_floats(image, 0, d * h * w * c);

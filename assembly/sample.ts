@@ -2,9 +2,12 @@
 //
 // A pixel of out is a weighted sum of pixels of x. Those that are not there are left out. Positions come from the data: whatever
 // they are, NaN and infinities included, nothing outside x is read.
-import { SAMPLE_BORDER, SAMPLE_CUBIC, SAMPLE_NEAREST, SAMPLE_ZEROS } from "./abi";
+import {
+  BOX_C, BOX_H, BOX_HALF, BOX_MODE, BOX_N, BOX_OH, BOX_OW, BOX_SAMPLES, BOX_VALUE, BOX_W, SAMPLE_BORDER, SAMPLE_CUBIC,
+  SAMPLE_NEAREST, SAMPLE_ZEROS,
+} from "./abi";
 import { fill_floats } from "./copy";
-import { load_next, madd, store_next } from "./simd";
+import { field, field_f32, load_next, madd, store_next } from "./simd";
 
 /** q += p · weight, for c floats. */
 function add_pixel(q: usize, p: usize, weight: f32, c: i32): void {
@@ -119,13 +122,15 @@ function inside(at: f32, size: i32): f32 {
 }
 
 /**
- * out [rois, oh, ow, c]: each roi (x1, y1, x2, y2) of image batch[roi] in oh x ow bins, each the mean (or with `largest` 1 the maximum) of
- * ratio x ratio samples, or where that is 0 of one per pixel. Unit: a pixel of out.
+ * out [rois, oh, ow, c]: each roi (x1, y1, x2, y2) of image batch[roi] in oh x ow bins, each the mean (or the maximum) of so many
+ * samples. Unit: a pixel of out.
  */
 export function roi_align_f32(
-  out: usize, x: usize, rois: usize, batch: usize, n: i32, h: i32, w: i32, c: i32, oh: i32, ow: i32, ratio: i32,
-  scale: f32, half: i32, largest: i32, from: i32, to: i32,
+  out: usize, x: usize, rois: usize, batch: usize, boxShape: usize, from: i32, to: i32,
 ): void {
+  const n = field(boxShape, BOX_N), h = field(boxShape, BOX_H), w = field(boxShape, BOX_W), c = field(boxShape, BOX_C);
+  const oh = field(boxShape, BOX_OH), ow = field(boxShape, BOX_OW), ratio = field(boxShape, BOX_SAMPLES);
+  const largest = field(boxShape, BOX_MODE), half = field(boxShape, BOX_HALF), scale = field_f32(boxShape, BOX_VALUE);
   assert(0 <= from && from <= to);
   const pixel = <usize>c << 2;
   const shift: f32 = half ? 0.5 : 0;
@@ -183,12 +188,14 @@ function crop_position(i: i32, outs: i32, size: i32, a: f32, b: f32): f32 {
 }
 
 /**
- * out [boxes, oh, ow, c]: each box (y1, x1, y2, x2) of image index[box], resized; `value` where that lies outside. Unit: a pixel of out.
+ * out [boxes, oh, ow, c]: each box (y1, x1, y2, x2) of image index[box], resized; BOX_VALUE where that lies outside. Unit: a pixel of out.
  */
 export function crop_resize_f32(
-  out: usize, x: usize, boxes: usize, index: usize, n: i32, h: i32, w: i32, c: i32, oh: i32, ow: i32, mode: i32, value: f32,
-  from: i32, to: i32,
+  out: usize, x: usize, boxes: usize, index: usize, boxShape: usize, from: i32, to: i32,
 ): void {
+  const n = field(boxShape, BOX_N), h = field(boxShape, BOX_H), w = field(boxShape, BOX_W), c = field(boxShape, BOX_C);
+  const oh = field(boxShape, BOX_OH), ow = field(boxShape, BOX_OW), mode = field(boxShape, BOX_MODE);
+  const value = field_f32(boxShape, BOX_VALUE);
   assert(0 <= from && from <= to);
   const pixel = <usize>c << 2;
   for (let i = from; i < to; i++) {

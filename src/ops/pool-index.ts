@@ -1,6 +1,7 @@
 // Max pooling that says where the maxima lie, and the inverse that puts values back there.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf } from "../graph/op.ts";
+import { unpoolShape } from "../runtime/records.ts";
 import { integer } from "../validate.ts";
 import { arity, checkShape, checkSize, show, spatialShape } from "./check.ts";
 import { emitPoolShape, type MaxPoolParams, maxPool, poolAxes } from "./pool.ts";
@@ -60,9 +61,10 @@ export const maxUnpool: Op<MaxUnpoolParams> = {
   },
   forward(e, [x, indices], [out], { outputSize, indexSize = outputSize }) {
     const [n, c] = [x.shape[0], x.shape.at(-1)!];
-    const [d, h, w] = threeAxes(outputSize, 1);
-    const [id, ih, iw] = threeAxes(indexSize, 1);
-    const pixels = sizeOf(x.shape.slice(1, -1));
-    e.call("max_unpool_f32", n, [out.base, x.base, indices.base, pixels, c, d, h, w, id, ih, iw]);
+    const shape = unpoolShape({
+      ...{ pixels: sizeOf(x.shape.slice(1, -1)), c },
+      ...{ out: threeAxes(outputSize, 1), index: threeAxes(indexSize, 1) },
+    });
+    e.call("max_unpool_f32", n, [out.base, x.base, indices.base, e.record(shape)]);
   },
 };

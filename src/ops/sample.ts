@@ -1,6 +1,7 @@
 // Pixels of images [n, h, w, c] taken where a grid or boxes say, which are values of a run.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { float32, type Op, sizeOf, type TensorType } from "../graph/op.ts";
+import { boxShape } from "../runtime/records.ts";
 import {
   SAMPLE_BORDER,
   SAMPLE_CUBIC,
@@ -114,9 +115,16 @@ export const roiAlign: Op<RoiAlignParams> = {
   },
   forward(e, [x, rois, batch], [out], p) {
     const [n, h, w, c] = x.shape;
+    const shape = boxShape({
+      ...{ n, size: [h, w], c, out: [p.outputHeight, p.outputWidth], mode: Number(p.mode === "max") },
+      ...{ samples: p.samplingRatio, half: Number(p.halfPixel), value: p.spatialScale },
+    });
     e.call("roi_align_f32", sizeOf(out.shape) / c, [
-      ...([out.base, x.base, rois.base, batch.base, n, h, w, c, p.outputHeight, p.outputWidth] as const),
-      ...([p.samplingRatio, p.spatialScale, Number(p.halfPixel), Number(p.mode === "max")] as const),
+      out.base,
+      x.base,
+      rois.base,
+      batch.base,
+      e.record(shape),
     ]);
   },
 };
@@ -142,9 +150,16 @@ export const cropAndResize: Op<CropAndResizeParams> = {
   },
   forward(e, [x, boxes, index], [out], { height, width, method, extrapolation }) {
     const [n, h, w, c] = x.shape;
+    const shape = boxShape({
+      ...{ n, size: [h, w], c, out: [height, width], mode: MODES[method] },
+      ...{ samples: 0, half: 0, value: extrapolation },
+    });
     e.call("crop_resize_f32", sizeOf(out.shape) / c, [
-      ...([out.base, x.base, boxes.base, index.base, n, h, w, c, height, width] as const),
-      ...([MODES[method], extrapolation] as const),
+      out.base,
+      x.base,
+      boxes.base,
+      index.base,
+      e.record(shape),
     ]);
   },
 };
