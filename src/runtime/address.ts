@@ -107,6 +107,8 @@ export interface Records {
   stridedRows: true;
   broadcastRows: true;
   normShape: true;
+  boxShape: true;
+  unpoolShape: true;
 }
 
 /** A place among a kernel's arguments: any, or none (0); or, for a parameter named after a record, such a record. */

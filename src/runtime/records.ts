@@ -225,3 +225,22 @@ export const normShape = define("normShape", {
   groups: abi.NORM_GROUPS,
   copies: abi.NORM_COPIES,
 });
+
+/** Sizes are lists of height, width. `value` is the extrapolation of crops, or the scale of rois. */
+export const boxShape = define("boxShape", {
+  n: abi.BOX_N,
+  size: [abi.BOX_H, 2],
+  c: abi.BOX_C,
+  out: [abi.BOX_OH, 2],
+  mode: abi.BOX_MODE,
+  samples: abi.BOX_SAMPLES,
+  half: abi.BOX_HALF,
+  value: { f32: abi.BOX_VALUE },
+});
+
+export const unpoolShape = define("unpoolShape", {
+  pixels: abi.UNPOOL_PIXELS,
+  c: abi.UNPOOL_C,
+  out: [abi.UNPOOL_D, 3],
+  index: [abi.UNPOOL_INDEX_D, 3],
+});
