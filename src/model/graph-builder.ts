@@ -136,6 +136,12 @@ export class Builder {
     return this.#weights;
   }
 
+  /** A weight of that name as it begins where none is given. */
+  initial(name: string): Float32Array {
+    const { shape, init } = this.#found.get(name)!;
+    return initialize(init, shape, this.#seed, name);
+  }
+
   #values(key: string, { shape, init }: Found): [key: string, data: Float32Array] {
     return [key, this.#given ? new Float32Array(this.#given[key]) : initialize(init, shape, this.#seed, key)];
   }
