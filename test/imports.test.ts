@@ -24,6 +24,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
     "errors",
   ],
   image: ["engine", "tensor", "runtime", "validate", "errors"],
+  nets: ["formats", "model", "layers", "validate", "errors"],
   worker: ["engine", "network", "model", "tensor", "validate", "errors"],
   engine: ["network", "passes", "model", "layers", "ops", "graph", "tensor", "runtime", "validate", "errors"],
   training: [
