@@ -45,14 +45,17 @@ export class Inference {
     const lowering = new Lowering(program, layouts);
     const bindings = (edges: Builder["inputs"], names: readonly string[]): Bindings =>
       new Bindings(
-        edges.map((edge, i) => new Binding(names[i], edge, lowering.valueOf(edge).base, program, runtime)),
+        edges.map(
+          (edge, i) =>
+            new Binding(names[i], edge, build.batched, lowering.valueOf(edge).base, program, runtime),
+        ),
       );
     const names = model.inputs.map(({ name }) => name);
     this.inputs = bindings(build.inputs, names);
     for (const edge of build.inputs) program.input(lowering.valueOf(edge).base);
     this.rows = lower(build, program, lowering);
     build.outputs.forEach(({ shape }, i) => {
-      if (shape[0] !== this.batchSize)
+      if (build.batched && shape[0] !== this.batchSize)
         throw new ShapeError(
           `compile: output "${model.outputs[i]}" has shape ${show(shape)}, whose first axis is not the batch of ${this.batchSize}`,
         );

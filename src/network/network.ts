@@ -4,10 +4,13 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
+import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
+  type DescribedModel,
   type GivenWeights,
   type Model,
+  type ModelSource,
   type TrainedModel,
   type Weights,
 } from "../model/schema.ts";
@@ -54,6 +57,8 @@ export class Network<Names extends string[] = any> {
   /** Images per run. */
   readonly batchSize: number;
   readonly #runtime: Runtime;
+  /** The description with the kinds of layers it brings along. */
+  readonly #described: DescribedModel;
   readonly #options: InferenceOptions;
   readonly #weights = new WeightStore();
   readonly #inference: Inference;
@@ -66,20 +71,25 @@ export class Network<Names extends string[] = any> {
   #disposed = false;
 
   /** @internal Use `engine.compile`. */
-  constructor(runtime: Runtime, source: Model<Names> | TrainedModel<Names>, options: CompileOptions = {}) {
-    const trained = typeof source === "object" && source !== null && "model" in source;
-    const given = trained ? source : { model: source, weights: undefined };
-    checkModel(given.model);
+  constructor(
+    runtime: Runtime,
+    source: Model<Names> | TrainedModel<Names> | ModelSource,
+    options: CompileOptions = {},
+  ) {
     checkCompileOptions(options);
     runtime.alive("compile");
+    const given = resolved(source, options);
+    checkModel(given.model);
     this.#runtime = runtime;
-    const { batchSize = 1, seed = 0, prefer, layout, train } = options;
+    const { batchSize } = given;
+    const { seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
     this.#seed = seed;
-    this.model = resolveShapes(given.model, options.shape);
+    this.model = resolveShapes(given.model, given.shape);
+    this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.model, batchSize, weights, seed, undefined, this.#weights.read);
+    const build = new Builder(this.#described, batchSize, weights, seed, undefined, this.#weights.read);
     this.#weights.begin(build, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
@@ -175,7 +185,7 @@ export class Network<Names extends string[] = any> {
     const target = new LossTarget(this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
-    const evaluator = new Evaluator(this.#runtime, this.model, read, target, checked, options);
+    const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
     try {
       const batches = evaluator.run();
       for (;;) {
@@ -187,14 +197,14 @@ export class Network<Names extends string[] = any> {
     }
   }
 
-  /** Shapes of one image at each input, without batch. */
+  /** Shapes of one image at each input, without batch; all axes where the model has no batch. */
   get inputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.shape.slice(1)]));
+    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.imageShape]));
   }
 
-  /** Shapes of one image at each output, without batch. */
+  /** Shapes of one image at each output, without batch; all axes where the model has no batch. */
   get outputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.shape.slice(1)]));
+    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.imageShape]));
   }
 
   /** Multiply-adds of one run, over the whole batch. */
@@ -229,8 +239,9 @@ export class Network<Names extends string[] = any> {
   #predictTensors(inference: Inference, list: readonly (Values | Tensor)[], images: number): Tensor[] {
     const outs: Tensor[] = [];
     try {
-      for (const { shape, integer } of inference.outputs.list) {
-        const type = { shape: [images, ...shape.slice(1)], dtype: integer ? "int32" : "float32" } as const;
+      for (const { shape, imageShape, integer } of inference.outputs.list) {
+        const all = shape === imageShape ? shape : [images, ...imageShape];
+        const type = { shape: all, dtype: integer ? "int32" : "float32" } as const;
         outs.push(new Tensor(this.#runtime, type, "predict"));
       }
       inference.run(list, outs, images);
@@ -345,7 +356,7 @@ export class Network<Names extends string[] = any> {
     if (this.#fitting)
       throw new UnsupportedError("train: this network is being fitted with other options; await that first");
     const create = trainerFactoryOf(options.optimizer);
-    return create(this.#runtime, this.model, weights, this.#ends, options, this.#seed);
+    return create(this.#runtime, this.#described, weights, this.#ends, options, this.#seed);
   }
 
   /** The trainer holds the weights from now on, those of now. */
@@ -371,7 +382,7 @@ export class Network<Names extends string[] = any> {
     return {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
       outputs: outputs.list.length,
-      output: outputs.list[0].shape.slice(1),
+      output: outputs.list[0].imageShape,
     };
   }
 
