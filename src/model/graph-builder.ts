@@ -157,6 +157,12 @@ export class Builder {
     return all;
   }
 
+  /** A weight of that name as it begins where none is given. */
+  initial(name: string): Float32Array {
+    const { shape, init } = this.#found.get(name)!;
+    return initialize(init, shape, this.#seed, name);
+  }
+
   #layer(
     layer: ModelLayer,
     made: ReadonlyMap<string, readonly Edge[]>,

@@ -15,7 +15,7 @@ import {
   type Weights,
 } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Shape, Tensor } from "../tensor.ts";
+import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
@@ -212,6 +212,11 @@ export class Network<Names extends string[] = any> {
     return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
   }
 
+  /** Values of all weights. */
+  get parameters(): number {
+    return Object.values(this.#weights.shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
+  }
+
   /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
   get bytes(): { readonly kept: number; readonly run: number } {
     return this.#inference.bytes;
@@ -232,24 +237,8 @@ export class Network<Names extends string[] = any> {
     const list = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
     const tensors = list.some((x) => x instanceof Tensor);
     const images = inference.inputs.imagesOf(list, this.#runtime, "predict");
-    const outs = tensors ? this.#predictTensors(inference, list, images) : inference.predict(list, images);
+    const outs = tensors ? inference.predictTensors(list, images) : inference.predict(list, images);
     return outs.length === 1 ? outs[0] : outs;
-  }
-
-  #predictTensors(inference: Inference, list: readonly (Values | Tensor)[], images: number): Tensor[] {
-    const outs: Tensor[] = [];
-    try {
-      for (const { shape, imageShape, integer } of inference.outputs.list) {
-        const all = shape === imageShape ? shape : [images, ...imageShape];
-        const type = { shape: all, dtype: integer ? "int32" : "float32" } as const;
-        outs.push(new Tensor(this.#runtime, type, "predict"));
-      }
-      inference.run(list, outs, images);
-      return outs;
-    } catch (error) {
-      for (const out of outs) out.dispose();
-      throw error;
-    }
   }
 
   /**

@@ -58,3 +58,8 @@ export function storedValue(
 /** One thing per axis of a value, in the order in which its axes lie. */
 export const asItLies = <T>(perAxis: readonly T[], order: readonly number[]): T[] =>
   order.map((axis) => perAxis[axis]);
+
+export function storedOf(value: Value): StoredValue {
+  if (!value.stored) throw new Error("internal: a constant is no stored value");
+  return value as StoredValue;
+}
