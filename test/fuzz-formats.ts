@@ -3,7 +3,6 @@
 import { readFileSync } from "node:fs";
 import { ConvolithError } from "../src/errors.ts";
 import { fromSafetensors } from "../src/formats/checkpoint.ts";
-import { fromTfjs } from "../src/formats/tfjs/index.ts";
 import { add, concat, conv2d, dense, dropout, flatten, globalAvgPool, split } from "../src/layers/index.ts";
 import { input, loadModel, model, sequential } from "../src/model/build-model.ts";
 import type { Model, TrainedModel } from "../src/model/schema.ts";
@@ -13,6 +12,7 @@ import { make } from "../src/runtime/wasm.ts";
 import { adam } from "../src/training/optimizers.ts";
 import { resume } from "../src/training/resume.ts";
 import { exampleOf, factories, TABLE } from "./layer-rows.ts";
+import { layersModel as fromTfjs } from "./layers-model.ts";
 import { mutateBytes, mutateJson, mutateText, stringify } from "./mutate.ts";
 import { Random } from "./random.ts";
 

@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it, test } from "vitest";
 import { ArgumentError, ConvolithError, FormatError, UnsupportedError } from "../src/errors.ts";
 import { readCheckpoint } from "../src/formats/checkpoint.ts";
 import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
-import { fromTfjs, type TfjsOptions, type TfjsWeights } from "../src/formats/tfjs/index.ts";
+import type { TfjsOptions, TfjsWeights } from "../src/formats/tfjs/index.ts";
 import { dense, dropout } from "../src/layers/index.ts";
 import { loadModel, sequential } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
@@ -13,6 +13,7 @@ import { load } from "../src/runtime/wasm.ts";
 import { sgd } from "../src/training/optimizers.ts";
 import { resume } from "../src/training/resume.ts";
 import { binary } from "./harness.ts";
+import { layersModel as fromTfjs } from "./layers-model.ts";
 
 let runtime: Runtime;
 beforeAll(async () => {

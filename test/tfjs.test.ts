@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { decode } from "fast-png";
 import { describe, expect, test } from "vitest";
 import { ArgumentError, FormatError, UnsupportedError } from "../src/errors.ts";
-import { fromTfjs, type TfjsWeights } from "../src/formats/tfjs/index.ts";
+import type { TfjsWeights } from "../src/formats/tfjs/index.ts";
 import { Network } from "../src/network/network.ts";
 import { builds } from "./harness.ts";
+import { layersModel as fromTfjs } from "./layers-model.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
 
 interface Stored {

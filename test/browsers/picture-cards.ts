@@ -4,8 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, encode } from "fast-png";
 import { afterAll, describe, expect, it } from "vitest";
-import { fromTfjs } from "../../src/formats/tfjs/index.ts";
 import * as image from "../../src/image/index.ts";
+import { layersModel as fromTfjs } from "../layers-model.ts";
 import { shoot, type Visitor } from "./browsers.ts";
 import {
   checksum,

@@ -1,7 +1,18 @@
 // How large a model may become when it is read: a nested model is written out at every call, so a few kilobytes can stand for millions of
 // layers.
 import { UnsupportedError } from "../../errors.ts";
-import { anInteger, anObject, type Checks, checkOptions } from "../../validate.ts";
+import {
+  aList,
+  aNumber,
+  anInteger,
+  anObject,
+  type Check,
+  type Checks,
+  checkOptions,
+  describe,
+  isPlain,
+  refuse,
+} from "../../validate.ts";
 
 /** The most a model may hold. A file beyond is refused with UnsupportedError before anything is made of it. */
 export interface TfjsLimits {
@@ -15,6 +26,13 @@ export interface TfjsLimits {
 
 export interface TfjsOptions {
   limits?: TfjsLimits;
+  /**
+   * Inputs of a graph model whose values are known: a number, or a list of them. They become constants, which the network does not take:
+   * graphs need it whose sizes or branches depend on the values of an input.
+   */
+  known?: Readonly<Record<string, number | readonly number[]>>;
+  /** Shapes of inputs of a graph model that says nothing about them, with all axes; null for sizes that are open. */
+  shapes?: Readonly<Record<string, readonly (number | null)[]>>;
 }
 
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -24,7 +42,25 @@ const LIMITS: Checks<TfjsLimits> = {
   depth: anInteger(1, 256),
   bytes: anInteger(0, MOST),
 };
-const OPTIONS: Checks<TfjsOptions> = { limits: anObject(LIMITS) };
+
+/** Things by the names of inputs. */
+const byName =
+  <T>(check: Check<T>): Check<Readonly<Record<string, T>>> =>
+  (value, name, where) => {
+    if (!isPlain(value)) return refuse(value, name, where, "an object with the names of inputs");
+    for (const [key, item] of Object.entries(value)) check(item, `${name}[${describe(key)}]`, where);
+  };
+
+const numbers = aList(aNumber);
+const sizes = aList<number | null>((value, name, where) => {
+  if (value !== null) anInteger(1)(value as number, name, where);
+});
+
+const OPTIONS: Checks<TfjsOptions> = {
+  limits: anObject(LIMITS),
+  known: byName((value, name, where) => (Array.isArray(value) ? numbers : aNumber)(value, name, where)),
+  shapes: byName(sizes),
+};
 
 /** Tensors that layers read, per layer allowed. Networks have one to two; a dense graph may have more. */
 const READS_PER_LAYER = 16;
