@@ -169,7 +169,7 @@ describe("toOnnx", () => {
       ...{ GlobalAveragePool: 1, Flatten: 1, Gemm: 1 },
     });
     expect(file.inputs).toEqual([{ name: "image", type: 1, dims: ["N", 3, 224, 224] }]);
-    expect(file.outputs).toEqual([{ name: "classes", type: 1, dims: ["N", 1000] }]);
+    expect(file.outputs).toEqual([{ name: "fc", type: 1, dims: ["N", 1000] }]);
   });
 
   it("takes a model with its weights as well as a network, and writes the same bytes", async () => {

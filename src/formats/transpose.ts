@@ -1,25 +1,47 @@
 // The values of a weight in another order of axes: files and layers do not agree on it.
 import { type Shape, sizeOf } from "../tensor.ts";
 
+/** Values written one after the other: a line of a cache. */
+const LINE = 16;
+
 /** Axis i of the result is axis perm[i] of the data. The data itself where no value moves. */
 export function transpose(data: Float32Array, shape: Shape, perm: readonly number[]): Float32Array {
   // Axes of size 1 do not move any value.
   const long = perm.filter((axis) => shape[axis] > 1);
-  if (long.every((axis, i) => i === 0 || axis > long[i - 1])) return data;
-  const sizes = long.map((axis) => shape[axis]);
-  const strides = long.map((axis) => sizeOf(shape.slice(axis + 1)));
-  const inner = long.length - 1;
-  const index = long.map(() => 0);
+  if (data.length === 0 || long.every((axis, i) => i === 0 || axis > long[i - 1])) return data;
+  const axes = long.map((axis, i) => ({
+    size: shape[axis],
+    from: sizeOf(shape.slice(axis + 1)),
+    to: sizeOf(long.slice(i + 1).map((after) => shape[after])),
+  }));
+  const inner = axes.pop()!;
+  // The other axes in the order of the data: as many streams as a line has values are read from the first to the last.
+  axes.sort((a, b) => b.from - a.from);
+  const fast = axes.pop()!;
   const out = new Float32Array(data.length);
-  let from = 0;
-  for (let to = 0; to < out.length; ) {
-    for (let i = 0; i < sizes[inner]; i++) out[to++] = data[from + i * strides[inner]];
-    // To the next index of the outer axes.
-    for (let axis = inner - 1; axis >= 0; axis--) {
-      from += strides[axis];
-      if (++index[axis] < sizes[axis]) break;
-      from -= sizes[axis] * strides[axis];
-      index[axis] = 0;
+  const line = inner.from === 1 ? inner.size : LINE;
+  const index = axes.map(() => 0);
+  for (let begin = 0; begin < inner.size; begin += line) {
+    const end = Math.min(begin + line, inner.size);
+    let [from, to, axis] = [0, 0, 0];
+    while (axis >= 0) {
+      for (let i = 0; i < fast.size; i++) {
+        let source = from + i * fast.from + begin * inner.from;
+        const last = to + i * fast.to + end;
+        for (let at = last - end + begin; at < last; at++) {
+          out[at] = data[source];
+          source += inner.from;
+        }
+      }
+      // To the next index of the axes outside; -1 after the last.
+      for (axis = axes.length - 1; axis >= 0; axis--) {
+        from += axes[axis].from;
+        to += axes[axis].to;
+        if (++index[axis] < axes[axis].size) break;
+        from -= axes[axis].size * axes[axis].from;
+        to -= axes[axis].size * axes[axis].to;
+        index[axis] = 0;
+      }
     }
   }
   return out;

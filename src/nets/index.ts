@@ -13,5 +13,6 @@ export { type MobileNetOptions, mobileNetV2 } from "./mobilenet.ts";
 export type { NetOptions } from "./parts.ts";
 export { resnet18, resnet34, resnet50 } from "./resnet.ts";
 export { squeezeNet } from "./squeezenet.ts";
+export { timmNames } from "./timm.ts";
 export { type UNetOptions, unet } from "./unet.ts";
 export { vgg16 } from "./vgg.ts";
