@@ -106,6 +106,7 @@ export interface Records {
   stridedRows: true;
   broadcastRows: true;
   normShape: true;
+  wordRows: true;
 }
 
 /** A place among a kernel's arguments: any, or none (0); or, for a parameter named after a record, such a record. */
