@@ -201,6 +201,25 @@ export const COPY_X = 13;
 /** Extent of one unit of work along the last three axes; along the others it is 1. */
 export const COPY_TILE = 19;
 
+// How a scattered update meets what is there (gather.ts); for int32 MERGE_INTEGERS more.
+export const MERGE_SET = 0;
+export const MERGE_ADD = 1;
+export const MERGE_MUL = 2;
+export const MERGE_MIN = 3;
+export const MERGE_MAX = 4;
+export const MERGE_INTEGERS = 8;
+
+// Suppression: images, classes and boxes, how many boxes of a class are selected at most, whether boxes are centres and sizes; then
+// floats: thresholds of overlap and score, and what a squared overlap is scaled by; read by suppress.ts.
+export const SUPPRESS_IMAGES = 0;
+export const SUPPRESS_CLASSES = 1;
+export const SUPPRESS_BOXES = 2;
+export const SUPPRESS_MOST = 3;
+export const SUPPRESS_CENTER = 4;
+export const SUPPRESS_OVERLAP = 5;
+export const SUPPRESS_SCORE = 6;
+export const SUPPRESS_SCALE = 7;
+
 // PoolShape: a window over three spatial axes, read by pool.ts and pool-grad.ts.
 export const POOL_N = 0;
 export const POOL_D = 1;
@@ -359,6 +378,39 @@ export const RULE_KEEP = 4;
 export const RULE_TAKE = 5;
 export const RULE_KEEP_SQUARE = 6;
 export const RULE_TAKE_SQUARE = 7;
+
+// How pixels are taken between pixels, and what lies outside an image (sample.ts).
+export const SAMPLE_NEAREST = 0;
+export const SAMPLE_LINEAR = 1;
+export const SAMPLE_CUBIC = 2;
+export const SAMPLE_ZEROS = 0;
+export const SAMPLE_BORDER = 1;
+export const SAMPLE_REFLECTION = 2;
+
+// BoxShape: boxes of images and what is made of each, read by sample.ts. Images, their size, and that of a box in out.
+export const BOX_N = 0;
+export const BOX_H = 1;
+export const BOX_W = 2;
+export const BOX_C = 3;
+export const BOX_OH = 4;
+export const BOX_OW = 5;
+/** Crops: one of SAMPLE_*. Rois: 1 takes the maximum of the samples of a bin, 0 their mean. */
+export const BOX_MODE = 6;
+/** Rois: samples along each axis of a bin, 0 for one per pixel; and whether pixel centres lie at halves. */
+export const BOX_SAMPLES = 7;
+export const BOX_HALF = 8;
+/** A float. Crops: what lies outside of the image. Rois: pixels of x per unit. */
+export const BOX_VALUE = 9;
+
+// UnpoolShape: pixels of an image of x, channels, size of out, and of the tensor that indices count in; read by pool-index.ts.
+export const UNPOOL_PIXELS = 0;
+export const UNPOOL_C = 1;
+export const UNPOOL_D = 2;
+export const UNPOOL_H = 3;
+export const UNPOOL_W = 4;
+export const UNPOOL_INDEX_D = 5;
+export const UNPOOL_INDEX_H = 6;
+export const UNPOOL_INDEX_W = 7;
 
 /** Bits answered by `build_flags`. */
 export const BUILD_RELAXED = 1;

@@ -206,10 +206,14 @@ function transpose(out: usize, x: usize, out_stride: usize, x_stride: usize, row
   }
 }
 
-/** Copies `count` floats one by one. */
+/** Copies `count` floats one by one; one float to many places side by side is a fill. */
 // @ts-ignore: decorator
 @inline
 function copy_scattered(out: usize, x: usize, out_stride: usize, x_stride: usize, count: i32): void {
+  if (out_stride == 4 && x_stride == 0) {
+    fill_rows(out, load<f32>(x), 0, 1, count);
+    return;
+  }
   for (let i = 0; i < count; ++i, out += out_stride, x += x_stride) store<i32>(out, load<i32>(x));
 }
 

@@ -46,6 +46,19 @@ export { norm_statistics_f32, running_average_f32 } from "./norm-grad";
 export { cross_entropy_f32, cross_entropy_grad_f32, loss_f32, loss_grad_f32 } from "./loss";
 export { dropout_f32 } from "./dropout";
 export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
+export { pack_matrix_f32 } from "./matmul";
+export { layer_norm_f32 } from "./layer-norm";
+export { lrn_f32 } from "./lrn";
+export { interpolate_f32 } from "./interpolate";
+export { crop_resize_f32, grid_sample_f32, roi_align_f32 } from "./sample";
+export { max_unpool_f32, pool_max_index_f32 } from "./pool-index";
+
+// What only models from files ask for
+
+export { gather_elements_f32, gather_rows_f32, one_hot_f32, scatter_elements_f32, scatter_rows_f32 } from "./gather";
+export { non_zero_f32, reverse_sequence_f32, triangle_f32 } from "./move";
+export { non_max_suppression_f32 } from "./suppress";
+export { top_k_f32 } from "./top-k";
 
 // Pictures
 

@@ -65,7 +65,19 @@ export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type { Layer, LayerFactory, Named, PerAxis, SymbolicTensor } from "./layers/layer.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
-export type { GivenWeights, InputShape, Model, ModelLayer, TrainedModel, Weights } from "./model/schema.ts";
+export type {
+  GivenWeights,
+  InputShape,
+  Model,
+  ModelInput,
+  ModelLayer,
+  ModelSource,
+  ResolvedModel,
+  ResolveOptions,
+  TrainedModel,
+  WeightReader,
+  Weights,
+} from "./model/schema.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks

@@ -47,6 +47,7 @@ function watch(): {
       seen.constants.push(new WeakRef(values));
       return values;
     };
+    if (data instanceof Int32Array) return originals.constant.call(this, data, bytes);
     const noted = typeof data === "function" ? () => note(data()) : note(data);
     return originals.constant.call(this, noted, bytes);
   };

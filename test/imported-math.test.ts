@@ -212,7 +212,7 @@ const shapeOf = (...shapes: number[][]): number[] => {
 describe.each(builds())("value by value, $name build", ({ engine }) => {
   it.each(Object.keys(FUNCTIONS))("%s", async (op) => {
     const [f, most] = FUNCTIONS[op];
-    const [{ data }] = await runKind(engine, layers.unary, [{ shape: [SWEEP.length], data: SWEEP }], { op });
+    const [{ data }] = await runKind(engine, layers.unary, { op }, [{ shape: [SWEEP.length], data: SWEEP }]);
     let worst = 0;
     SWEEP.forEach((x, i) => {
       const exact = f(x);
@@ -234,7 +234,7 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
 
   it.each(Object.keys(PARAMETRIC))("%s with p and q", async (op) => {
     const data = SWEEP.filter((x) => Math.abs(x) < 60);
-    const [y] = await runKind(engine, layers.unary, [{ shape: [data.length], data }], { op, p: P, q: Q });
+    const [y] = await runKind(engine, layers.unary, { op, p: P, q: Q }, [{ shape: [data.length], data }]);
     data.forEach((x, i) => {
       const exact = PARAMETRIC[op](x);
       expect(Math.abs(y.data[i] - exact), `${op}(${x}) is ${y.data[i]}`).toBeLessThanOrEqual(
@@ -261,17 +261,17 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
       [{ op: "leakyRelu", p: 0.5 }, (v: number) => (v > 0 ? v : v / 2)],
       [{ op: "identity" }, (v: number) => v],
     ] as const) {
-      const [y] = await runKind(engine, layers.unary, [x], config);
+      const [y] = await runKind(engine, layers.unary, config, [x]);
       expectEqual(y.data, Array.from(x.data, f));
     }
-    const [y] = await runKind(engine, layers.unary, [x], { op: "hardSigmoid", p: Math.fround(0.2), q: 0.5 });
+    const [y] = await runKind(engine, layers.unary, { op: "hardSigmoid", p: Math.fround(0.2), q: 0.5 }, [x]);
     expect([y.data[0], y.data[7], y.data[14]]).toEqual([0, 0.5, 1]);
   });
 
   it("what is not finite", async () => {
     const data = Float32Array.of(NaN, Infinity, -Infinity, 0, 3, -3e38);
     const run = async (config: object): Promise<number[]> => [
-      ...(await runKind(engine, layers.unary, [{ shape: [6], data }], config))[0].data,
+      ...(await runKind(engine, layers.unary, config, [{ shape: [6], data }]))[0].data,
     ];
     expect(await run({ op: "isNaN" })).toEqual([1, 0, 0, 0, 0, 0]);
     expect(await run({ op: "isInf" })).toEqual([0, 1, 1, 0, 0, 0]);
@@ -283,7 +283,7 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
   it("functions of integers", async () => {
     const x = ints([7], (i) => [0, 1, -1, 5, -9, LEAST, MOST][i]);
     const run = async (op: string): Promise<number[]> => [
-      ...(await runKind(engine, layers.unary, [x], { op }))[0].data,
+      ...(await runKind(engine, layers.unary, { op }, [x]))[0].data,
     ];
     const of = (f: (v: number) => number): number[] => Array.from(x.data, (v) => f(v) | 0);
     expect(await run("not")).toEqual([1, 0, 0, 0, 0, 0, 0]);
@@ -311,7 +311,7 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
       const exponents = ints(right, () => random.below(14) - 3);
       const [y] = await evaluate(engine, pair, [a, exponents], { op: "pow" });
       expectEqual(y.data, broadcast(shape, [a, exponents], intPower));
-      const [d] = await runKind(engine, layers.arithmetic, [a, b], { op: "squaredDifference" });
+      const [d] = await runKind(engine, layers.arithmetic, { op: "squaredDifference" }, [a, b]);
       expectEqual(
         d.data,
         broadcast(shape, [a, b], (u, v) => Math.imul((u - v) | 0, (u - v) | 0)),
@@ -339,7 +339,7 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
       const [a, b] = [floats(left, value), floats(right, value)];
       const shape = shapeOf(left, right);
       for (const op of Object.keys(exact)) {
-        const [y] = await runKind(engine, layers.arithmetic, [a, b], { op });
+        const [y] = await runKind(engine, layers.arithmetic, { op }, [a, b]);
         if (op !== "add" && op !== "max") await evaluate(engine, pair, [a, b], { op: op as "pow" });
         expect(y.shape).toEqual(shape);
         broadcast(shape, [a, b], exact[op]).forEach((e, i) => {
@@ -409,9 +409,9 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
     const n = ints([5], (i) => [3, 0, -7, MOST, LEAST][i]);
     const [f] = await evaluate(engine, cast, [n], { dtype: "float32" });
     expect([...f.data]).toEqual([3, 0, -7, 2 ** 31, LEAST]);
-    const [b] = await runKind(engine, layers.cast, [n], { dtype: "int32", bool: true });
+    const [b] = await runKind(engine, layers.cast, { dtype: "int32", bool: true }, [n]);
     expect([...b.data]).toEqual([1, 0, 1, 1, 1]);
-    const [kept] = await runKind(engine, layers.cast, [n], { dtype: "int32" });
+    const [kept] = await runKind(engine, layers.cast, { dtype: "int32" }, [n]);
     expect(kept.data).toEqual(n.data);
   });
 
@@ -427,7 +427,7 @@ describe.each(builds())("value by value, $name build", ({ engine }) => {
     ]) {
       const { min = -Infinity, max = Infinity } = limits as { min?: number; max?: number };
       const clamp = (v: number): number => (Number.isNaN(v) ? v : Math.min(Math.max(v, min), max));
-      const [y] = await runKind(engine, layers.clip, [x], limits);
+      const [y] = await runKind(engine, layers.clip, limits, [x]);
       expectEqual(y.data, Array.from(x.data, clamp));
       const n = ints([9], (i) => i - 4);
       const [m] = await evaluate(engine, clip, [n], limits);

@@ -101,7 +101,7 @@ describe.each(builds())("along axes, $name build", ({ engine }) => {
             ? Number(random.chance(op === "all" ? 0.9 : 0.1))
             : random.next() + 0.5,
         );
-        const [y] = await runKind(engine, layers.reduction, [x], { op, axes, keepDims });
+        const [y] = await runKind(engine, layers.reduction, { op, axes, keepDims }, [x]);
         expect(y.shape).toEqual(kept(shape, axes, keepDims));
         const expected = groups(x, axes).map(FORMULAS[op]);
         if (op === "any" || op === "all") {
@@ -116,7 +116,7 @@ describe.each(builds())("along axes, $name build", ({ engine }) => {
     const roots = op === "l2" || op === "logSum" || op === "logSumExp";
     for (const [shape, axes] of CASES) {
       const x = ints(shape, () => (roots ? 1 + random.below(4) : random.below(9) - 4));
-      const [y] = await runKind(engine, layers.reduction, [x], { op, axes });
+      const [y] = await runKind(engine, layers.reduction, { op, axes }, [x]);
       expect(y.shape).toEqual(kept(shape, axes, false));
       expect(y.data).toBeInstanceOf(Int32Array);
       const expected = groups(x, axes).map((v) => {
@@ -131,7 +131,7 @@ describe.each(builds())("along axes, $name build", ({ engine }) => {
 
   it("all axes by default, and cut at odd places", async () => {
     const x = ints([4, 5, 33], (i) => (i % 7) - 3);
-    const [y] = await runKind(engine, layers.reduction, [x], { op: "sum" });
+    const [y] = await runKind(engine, layers.reduction, { op: "sum" }, [x]);
     expect([...y.data]).toEqual([total([...(x.data as Int32Array)])]);
     for (const axes of [[0], [1], [2], [0, 2]]) {
       const [z] = await evaluate(engine, fold, [x], { op: "min", axes, keepDims: true });
@@ -149,7 +149,7 @@ describe.each(builds())("along axes, $name build", ({ engine }) => {
       (i) =>
         [1000, 1000, 0, -1000, -1001, -1e4, Infinity, 0, 1, -Infinity, -Infinity, -Infinity, 0, NaN, 1][i],
     );
-    const [y] = await runKind(engine, layers.reduction, [x], { op: "logSumExp", axes: [1] });
+    const [y] = await runKind(engine, layers.reduction, { op: "logSumExp", axes: [1] }, [x]);
     expect(y.data[0]).toBeCloseTo(1000 + Math.LN2, 3);
     expect(y.data[1]).toBeCloseTo(-1000 + Math.log1p(Math.exp(-1)), 3);
     expect([...y.data.slice(2)]).toEqual([Infinity, -Infinity, NaN]);
@@ -210,7 +210,7 @@ describe.each(builds())("along axes, $name build", ({ engine }) => {
             }
     const ends = ints([4], (i) => [2 ** 31 - 1, -(2 ** 31), 2 ** 31 - 1, -(2 ** 31)][i]);
     const run = async (config: object): Promise<number> =>
-      (await runKind(engine, layers.argExtreme, [ends], config))[0].data[0];
+      (await runKind(engine, layers.argExtreme, config, [ends]))[0].data[0];
     expect(await run({ op: "max" })).toBe(0);
     expect(await run({ op: "max", last: true })).toBe(2);
     expect(await run({ op: "min" })).toBe(1);

@@ -4,6 +4,7 @@ import { describe, expect, it } from "vitest";
 import { ArgumentError, FormatError, UnsupportedError } from "../src/errors.ts";
 import { fromSafetensors } from "../src/formats/checkpoint.ts";
 import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
+import { fromTfjs } from "../src/formats/tfjs/index.ts";
 
 /** A file of that header and those values; the header may be anything. */
 function fileOf(header: unknown, values: ArrayBufferView = new Uint8Array(0)): Uint8Array<ArrayBuffer> {
@@ -21,7 +22,7 @@ const readOne = (dtype: string, values: ArrayBufferView & { length: number }): n
 };
 
 describe("safetensors", () => {
-  it("reads what it wrote, from bytes at any place, and keeps nothing of them", () => {
+  it("reads what it wrote, from bytes at any place", () => {
     const stored = {
       tensors: {
         "a.kernel": { shape: [2, 3], data: Float32Array.of(1, -2, 3.5, 0, 1e-40, -Infinity) },
@@ -41,11 +42,56 @@ describe("safetensors", () => {
     for (const shift of [1, 2, 3]) {
       const moved = new Uint8Array(bytes.length + 4);
       moved.set(bytes, shift);
-      const read = readSafetensors(moved.subarray(shift, shift + bytes.length));
-      moved.fill(0);
-      expect(read).toEqual(stored);
+      expect(readSafetensors(moved.subarray(shift, shift + bytes.length))).toEqual(stored);
     }
     expect(writeSafetensors({ ...stored, metadata: {} }).length).toBeLessThan(bytes.length);
+  });
+
+  it("gives views of the file where its values are float32 and can be viewed, and else converts when asked", () => {
+    const [f32, f16] = [Float32Array.of(1, 2), Uint16Array.of(0x3c00, 0x4000)];
+    const values = new Uint8Array(12);
+    values.set(new Uint8Array(f32.buffer));
+    values.set(new Uint8Array(f16.buffer), 8);
+    // As long as a multiple of four, so that values begin at one.
+    const header = JSON.stringify({
+      a: { dtype: "F32", shape: [2], data_offsets: [0, 8] },
+      b: { dtype: "F16", shape: [2], data_offsets: [8, 12] },
+    });
+    const file = fileOf(header.padEnd(Math.ceil(header.length / 4) * 4), values);
+    const shared = new Uint8Array(new SharedArrayBuffer(file.length));
+    shared.set(file);
+    for (const bytes of [file, file.buffer, shared, shared.buffer]) {
+      const { a, b } = readSafetensors(bytes).tensors;
+      expect(a.data.buffer).toBe("buffer" in bytes ? bytes.buffer : bytes);
+      expect(a.data.byteLength).toBe(8);
+      expect([...a.data, ...b.data]).toEqual([1, 2, 1, 2]);
+      expect(b.data.buffer).not.toBe(a.data.buffer);
+      // Nothing converted is kept.
+      expect(b.data.buffer).not.toBe(b.data.buffer);
+    }
+    const moved = new Uint8Array(file.length + 1);
+    moved.set(file, 1);
+    expect(readSafetensors(moved.subarray(1)).tensors.a.data).toEqual(f32);
+  });
+
+  it("takes no memory for the values of a file", () => {
+    const size = 2 ** 24;
+    const file = writeSafetensors({
+      tensors: { t: { shape: [size], data: new Float32Array(size) } },
+      metadata: {},
+    });
+    // Twice as many values of half the size.
+    const half = file.slice();
+    const header = new TextDecoder()
+      .decode(half.subarray(8, 80))
+      .replace("F32", "F16")
+      .replace(`[${size}]`, `[${2 * size}]`);
+    half.set(new TextEncoder().encode(header), 8);
+    const before = process.memoryUsage().arrayBuffers;
+    const read = [readSafetensors(file), readSafetensors(half)];
+    expect(read.map(({ tensors }) => tensors.t.shape)).toEqual([[size], [2 * size]]);
+    expect(read[0].tensors.t.data.length).toBe(size);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 20);
   });
 
   it("converts every type of number", () => {
@@ -123,14 +169,22 @@ describe("safetensors", () => {
 
   it("says what another file looks like", () => {
     const of = (text: string): Uint8Array => Uint8Array.from(text, (c) => c.charCodeAt(0));
+    for (const [start, said] of [
+      ["\b\x07\x12\x07pytorch\x1a\x032.1:", "this is an ONNX file: use fromOnnx of convolith/onnx"],
+      [
+        '{"format": "graph-model", "generatedBy": "2.4.0"',
+        "this is a JSON model of TensorFlow.js: use fromTfjs of convolith/tfjs",
+      ],
+      ['\n{"modelTopology": {', "this is a JSON model of TensorFlow.js: use fromTfjs of convolith/tfjs"],
+    ])
+      expect(() => readSafetensors(of(start))).toThrow(`safetensors: ${said}`);
     for (const [start, what] of [
-      ["\b\x07\x12\x07pytorch\x1a\x032.1:", "an ONNX file"],
       ["PK\x03\x04\x14\0\0\0\b\0", "a zip archive"],
       ["\x89HDF\r\n\x1a\n\0\0\0", "an HDF5 file"],
       ["\x1f\x8b\b\0\0\0\0\0\0\x03", "a gzip file"],
       ["\x80\x02}q\0(X\x06\0\0\0", "a pickle"],
       ["\x93NUMPY\x01\0v\0", "a NumPy array"],
-      ['{"format":"layers-model"}', "JSON text"],
+      ['{"format":"mine"}', "JSON text"],
       ["\n<!doctype html><html>", "an HTML page"],
       ["<html>", "an HTML page"],
       ["version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"],
@@ -140,6 +194,16 @@ describe("safetensors", () => {
       );
     expect(() => readSafetensors(new Uint8Array(20).fill(0xee))).toThrow(
       "its header would have 17216961135462248000 bytes, of at most 100000000",
+    );
+  });
+
+  it("is named by the readers of other files", () => {
+    const file = writeSafetensors({ tensors: { t: { shape: [1], data: Float32Array.of(1) } }, metadata: {} });
+    expect(() => fromTfjs(file, new Uint8Array(0))).toThrow(
+      /^tfjs: this is a safetensors file: use fromSafetensors, or loadStateDict of convolith\/nets$/,
+    );
+    expect(() => fromTfjs(Uint8Array.of(8, 7, 18, 7), new Uint8Array(0))).toThrow(
+      /^tfjs: this is an ONNX file: use fromOnnx of convolith\/onnx$/,
     );
   });
 

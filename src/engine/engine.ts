@@ -2,7 +2,7 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import * as layers from "../layers/index.ts";
 import type { LayerKind } from "../layers/layer.ts";
-import type { Model, TrainedModel } from "../model/schema.ts";
+import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import { type CompileOptions, Network } from "../network/network.ts";
 import { checkShape } from "../ops/check.ts";
 import { wrongClass } from "../ops/loss.ts";
@@ -34,7 +34,7 @@ class EngineClass extends BaseEngine {
 
   /** Resolves shapes, picks algorithms, packs weights and places every buffer of a network. */
   compile<Names extends string[]>(
-    model: Model<Names> | TrainedModel<Names>,
+    model: Model<Names> | TrainedModel<Names> | ModelSource,
     options: CompileOptions = {},
   ): Network<Names> {
     this.#runtime.alive("compile");

@@ -75,8 +75,16 @@ export function bytesOfShape(shape: unknown, bytesPerValue: number): number | un
   return size;
 }
 
-/** How files begin that are taken for others: the first of these that fits. */
-const BEGINNINGS: readonly (readonly [start: string, what: string])[] = [
+/** How files begin that are taken for others: the first of these that fits. Those that can be read name the function that does. */
+const BEGINNINGS: readonly (readonly [start: string | RegExp, what: string])[] = [
+  // A length below 2^32, and the header.
+  [/^.{4}\0{4}\{/s, "a safetensors file: use fromSafetensors, or loadStateDict of convolith/nets"],
+  // Protobuf: field 1, the version of the format, as a varint.
+  ["\x08", "an ONNX file: use fromOnnx of convolith/onnx"],
+  [
+    /^\s*\{.*"(modelTopology|graph-model|layers-model)"/s,
+    "a JSON model of TensorFlow.js: use fromTfjs of convolith/tfjs",
+  ],
   ["PK", "a zip archive (.keras, .npz, a PyTorch checkpoint)"],
   ["\x89HDF", "an HDF5 file (.h5)"],
   ["\x1f\x8b", "a gzip file"],
@@ -84,15 +92,19 @@ const BEGINNINGS: readonly (readonly [start: string, what: string])[] = [
   ["\x93NUMPY", "a NumPy array"],
   ["GGUF", "a GGUF file"],
   ["version https://git-lfs", "a Git LFS pointer instead of the file"],
-  ["<", "an HTML page"],
-  ["{", "JSON text"],
-  ["[", "JSON text"],
-  // Protobuf: field 1, the version of the format, as a varint.
-  ["\x08", "an ONNX file"],
+  [/^\s*</, "an HTML page"],
+  [/^\s*[{[]/, "JSON text"],
 ];
 
-/** What another file this seems to be, for messages; undefined where nothing is known of it. */
-export function otherFormat(bytes: Uint8Array): string | undefined {
-  const head = String.fromCharCode(...bytes.subarray(0, 32)).trimStart();
-  return BEGINNINGS.find(([start]) => head.startsWith(start))?.[1];
+/**
+ * What to say of a file that should be one of format `own` ("safetensors", "ONNX", "JSON"): which other one it seems to be, and what
+ * reads that. Undefined where nothing is known of it, or it begins like one of its own.
+ */
+export function otherFormat(bytes: Uint8Array, own: string): string | undefined {
+  const head = String.fromCharCode(...bytes.subarray(0, 512));
+  const what = BEGINNINGS.find(([start]) =>
+    typeof start === "string" ? head.startsWith(start) : start.test(head),
+  )?.[1];
+  if (what === undefined || what.includes(own)) return undefined;
+  return what.includes(": use ") ? `this is ${what}` : `this is no ${own} file: it looks like ${what}`;
 }

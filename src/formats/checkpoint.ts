@@ -93,8 +93,9 @@ function progressOf(training: unknown, state: Weights): Progress {
 }
 
 /**
- * Reads a network that `net.save()` wrote: its description and its weights, for `engine.compile`. Throws FormatError for a file
- * that holds no description; weights alone are for `net.load`.
+ * Reads a network that `net.save()` wrote: its description and its weights, for `engine.compile`, which copies them. Until then they are
+ * views of the file where that is possible, which must not change. Throws FormatError for a file that holds no description; weights alone
+ * are for `net.load`, those of PyTorch for `loadStateDict` of convolith/nets.
  */
 export function fromSafetensors(bytes: Uint8Array | ArrayBuffer): TrainedModel {
   const { model, weights } = readCheckpoint(bytes);

@@ -14,8 +14,12 @@ import {
 } from "./bytes.ts";
 
 export interface StoredTensor {
-  shape: readonly number[];
-  data: Float32Array;
+  readonly shape: readonly number[];
+  /**
+   * The values as float32. Of a file that was read: a view of its bytes where they are float32 and begin at a multiple of four, converted
+   * anew whenever it is read otherwise, so that a large file is never there twice.
+   */
+  readonly data: Float32Array;
 }
 
 export interface SafeTensors {
@@ -34,24 +38,45 @@ interface Entry {
 interface StoredType {
   /** Bytes of one value. */
   readonly bytes: number;
-  /** Converts a buffer that holds the values and nothing else. */
-  read(buffer: ArrayBuffer): Float32Array;
+  /** The values as float32: a view of the bytes where they are that already. */
+  read(bytes: Uint8Array): Float32Array;
 }
 
+/** A kind of typed array that views a buffer. */
+interface Values<A> {
+  readonly BYTES_PER_ELEMENT: number;
+  new (buffer: ArrayBufferLike, offset: number, length: number): A;
+}
+
+/** A stored type whose values are those of a typed array, and how they are converted. */
+const stored = <A>(kind: Values<A>, convert: (values: A) => Float32Array): StoredType => ({
+  bytes: kind.BYTES_PER_ELEMENT,
+  read(bytes) {
+    const size = kind.BYTES_PER_ELEMENT;
+    // Typed arrays begin at a multiple of their element's size, and tensors may begin anywhere.
+    const { buffer, byteOffset, length } = bytes.byteOffset % size ? bytes.slice() : bytes;
+    return convert(new kind(buffer, byteOffset, length / size));
+  },
+});
+
+const converted = (values: ArrayLike<number>): Float32Array => new Float32Array(values);
+const narrowed = (values: BigInt64Array | BigUint64Array): Float32Array =>
+  Float32Array.from<bigint>(values, Number);
+
 const TYPES: Readonly<Record<string, StoredType>> = {
-  F64: { bytes: 8, read: (buffer) => new Float32Array(new Float64Array(buffer)) },
-  F32: { bytes: 4, read: (buffer) => new Float32Array(buffer) },
-  F16: { bytes: 2, read: (buffer) => float16ToFloat32(new Uint16Array(buffer)) },
-  BF16: { bytes: 2, read: (buffer) => bfloat16ToFloat32(new Uint16Array(buffer)) },
-  I64: { bytes: 8, read: (buffer) => Float32Array.from(new BigInt64Array(buffer), Number) },
-  I32: { bytes: 4, read: (buffer) => new Float32Array(new Int32Array(buffer)) },
-  I16: { bytes: 2, read: (buffer) => new Float32Array(new Int16Array(buffer)) },
-  I8: { bytes: 1, read: (buffer) => new Float32Array(new Int8Array(buffer)) },
-  U64: { bytes: 8, read: (buffer) => Float32Array.from(new BigUint64Array(buffer), Number) },
-  U32: { bytes: 4, read: (buffer) => new Float32Array(new Uint32Array(buffer)) },
-  U16: { bytes: 2, read: (buffer) => new Float32Array(new Uint16Array(buffer)) },
-  U8: { bytes: 1, read: (buffer) => new Float32Array(new Uint8Array(buffer)) },
-  BOOL: { bytes: 1, read: (buffer) => new Float32Array(new Uint8Array(buffer)) },
+  F64: stored(Float64Array, converted),
+  F32: stored(Float32Array, (values) => values),
+  F16: stored(Uint16Array, float16ToFloat32),
+  BF16: stored(Uint16Array, bfloat16ToFloat32),
+  I64: stored(BigInt64Array, narrowed),
+  I32: stored(Int32Array, converted),
+  I16: stored(Int16Array, converted),
+  I8: stored(Int8Array, converted),
+  U64: stored(BigUint64Array, narrowed),
+  U32: stored(Uint32Array, converted),
+  U16: stored(Uint16Array, converted),
+  U8: stored(Uint8Array, converted),
+  BOOL: stored(Uint8Array, converted),
 };
 /** Types that the format has and this reader does not. */
 const UNSUPPORTED = /^(F4|F6_E2M3|F6_E3M2|F8_E\w+|C64)$/;
@@ -85,10 +110,11 @@ export function writeSafetensors({ tensors, metadata }: SafeTensors): Uint8Array
 }
 
 /**
- * Reads a file: tensors of type F64, F32, F16, BF16, I64 to I8, U64 to U8 and BOOL, all converted to float32, and the metadata. By the
- * format's own rules the tensors' bytes fill the file without gap or overlap, and no key comes twice.
+ * Reads a file: tensors of type F64, F32, F16, BF16, I64 to I8, U64 to U8 and BOOL, all as float32, and the metadata. By the format's
+ * own rules the tensors' bytes fill the file without gap or overlap, and no key comes twice.
  *
- * @param file The whole file: an ArrayBuffer, a SharedArrayBuffer, or a view of one. Nothing read from it refers to its memory.
+ * @param file The whole file: an ArrayBuffer, a SharedArrayBuffer, or a view of one, mapped into memory or not. Values are views of it, or
+ * are read from it when they are asked for: it must not change while they are used.
  * @returns Objects without prototype: a name in a file may be "constructor".
  * @throws FormatError for a file that is truncated, damaged or of another format, naming the tensor and the bytes or the field.
  * @throws UnsupportedError for the format's floats of 4 to 8 bits and complex numbers.
@@ -111,9 +137,13 @@ export function readSafetensors(file: unknown): SafeTensors {
         metadata[key] = typeof text === "string" ? text : fail("__metadata__ must hold texts by name");
   checkTiling(entries, values.length);
   const tensors: Record<string, StoredTensor> = Object.create(null);
-  // A copy, as typed arrays must begin at a multiple of their element's size, and tensors may begin anywhere.
   for (const { name, type, shape, from, to } of entries)
-    tensors[name] = { shape, data: type.read(values.slice(from, to).buffer as ArrayBuffer) };
+    tensors[name] = {
+      shape,
+      get data() {
+        return type.read(values.subarray(from, to));
+      },
+    };
   return { tensors, metadata };
 }
 
@@ -123,8 +153,8 @@ function readHeader(bytes: Uint8Array): { header: Readonly<Record<string, unknow
     bytes.length < PREFIX ? 0 : Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true));
   const start = PREFIX + length;
   if (length > MAX_HEADER || bytes[PREFIX] !== OPENING) {
-    const other = otherFormat(bytes);
-    if (other) fail(`this is no safetensors file: it looks like ${other}`);
+    const other = otherFormat(bytes, "safetensors");
+    if (other) fail(other);
   }
   if (bytes.length < PREFIX) fail(`the file has ${bytes.length} bytes but must begin with a length of 8`);
   if (length > MAX_HEADER)

@@ -10,7 +10,7 @@ export class Edge implements TensorType {
   constructor(
     type: TensorType,
     /** Where it is a weight, it may be set after the graph has been written: ops look at shapes alone. */
-    public data: Constant | undefined = undefined,
+    public data: Constant | Int32Array | undefined = undefined,
     /** The node whose output it is; fusion may hand an edge over to another node. */
     public node: Node | undefined = undefined,
   ) {
@@ -18,6 +18,10 @@ export class Edge implements TensorType {
     this.dtype = type.dtype;
   }
 }
+
+/** What is known of an edge's values as floats: its data, unless they are integers. */
+export const floatsOf = ({ data }: Edge): Constant | undefined =>
+  data instanceof Int32Array ? undefined : data;
 
 export interface Node {
   // biome-ignore lint/suspicious/noExplicitAny: a graph holds ops of every parameter type
@@ -89,6 +93,10 @@ export class Graph {
 
   constant(data: Constant, shape: readonly number[]): Edge {
     return new Edge({ shape, dtype: "float32" }, data);
+  }
+
+  integers(data: Int32Array, shape: readonly number[]): Edge {
+    return new Edge({ shape, dtype: "int32" }, data);
   }
 
   /** Removes every node that no output needs. Edges of `given` need not be computed. */

@@ -1,4 +1,4 @@
-// Every layer by its name. The namespace is the registry: loading a model looks its kinds up here.
+// Every layer by its name. The namespace is the registry: loading a model looks its kinds up here, and in those it brings along.
 export * from "./activation.ts";
 export * from "./conv.ts";
 export * from "./dense.ts";

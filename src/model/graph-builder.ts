@@ -1,16 +1,14 @@
 // From a description to a graph of ops: shapes resolved, weights found or initialised, layers written out as ops.
 
-import { ArgumentError, FormatError, MemoryError, ShapeError } from "../errors.ts";
+import { ArgumentError, FormatError, MemoryError, ShapeError, UnsupportedError } from "../errors.ts";
 import { Edge, Graph, type Training } from "../graph/graph.ts";
 import * as registry from "../layers/index.ts";
 import { initialize } from "../layers/initializers.ts";
 import { checkConfig, checkInputs, type LayerKind, type Parameter } from "../layers/layer.ts";
 import { checkShape, show } from "../ops/check.ts";
-import { float32, type Shape, sizeOf } from "../tensor.ts";
+import { type DType, float32, type Shape, sizeOf } from "../tensor.ts";
 import { asNumbers, describe, isPlain, refuse } from "../validate.ts";
-import type { GivenWeights, InputShape, Model, ModelLayer } from "./schema.ts";
-
-/** Weights by name, as a caller may give them. */
+import type { DescribedModel, InputShape, Model, ModelLayer, WeightReader } from "./schema.ts";
 
 /** What the linear memory of one engine can hold, in bytes. */
 const MAX_MEMORY = 2 ** 32;
@@ -28,7 +26,7 @@ export function resolveShapes(
       throw new ArgumentError(
         `compile: shape names ${describe(name)}, which is no input; there are ${model.inputs.map((input) => input.name).join(", ")}`,
       );
-  const inputs = model.inputs.map(({ name, shape: declared }) => {
+  const inputs = model.inputs.map(({ name, shape: declared, ...rest }) => {
     const given: unknown = byName ? byName.get(name) : shape;
     const fits = (sizes: readonly unknown[]) =>
       sizes.length === declared.length && declared.every((d, i) => d === null || d === sizes[i]);
@@ -43,7 +41,7 @@ export function resolveShapes(
         `compile: input "${name}" leaves dimension ${open} open (shape ${showOpen(declared)}); give compile a shape`,
       );
     checkShape(resolved as Shape, `input "${name}"`, "compile");
-    return { name, shape: [...(resolved as Shape)] };
+    return { name, shape: [...(resolved as Shape)], ...rest };
   });
   return { ...model, inputs };
 }
@@ -68,6 +66,8 @@ type Found = Pick<Parameter, "shape" | "init"> & { readonly edge: Edge };
 /** Turns a description into a graph of ops, and finds or initialises the weights. */
 export class Builder {
   readonly batchSize: number;
+  /** Whether axis 0 of inputs and outputs is the batch. */
+  readonly batched: boolean;
   readonly graph = new Graph();
   readonly inputs: Edge[];
   readonly outputs: Edge[];
@@ -77,7 +77,8 @@ export class Builder {
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
   readonly #found = new Map<string, Found>();
-  readonly #given: GivenWeights | undefined;
+  readonly #given: SomeWeights | undefined;
+  readonly #kinds: DescribedModel["kinds"];
   readonly #seed: number;
   #weights: Readonly<Record<string, Float32Array>> | undefined;
   /** Bytes of all weights found so far. */
@@ -88,14 +89,22 @@ export class Builder {
    * whenever a program packs them.
    */
   constructor(
-    model: Model,
+    model: DescribedModel,
     batchSize: number,
-    given: GivenWeights | undefined,
+    given: SomeWeights | undefined,
     seed: number,
     training?: Training,
     read?: (name: string) => Float32Array,
   ) {
     this.batchSize = batchSize;
+    this.batched = model.batch !== false;
+    if (!this.batched && batchSize !== 1)
+      throw new ArgumentError(
+        `compile: batchSize is ${batchSize} but must be 1: this model has no batch; its inputs have all of their axes`,
+      );
+    if (!this.batched && training)
+      throw new UnsupportedError("train: this model has no batch of images, so it cannot be trained");
+    this.#kinds = model.kinds;
     this.graph.training = training;
     this.#given = given;
     this.#seed = seed;
@@ -103,9 +112,10 @@ export class Builder {
     if (given !== undefined && !isPlain(given))
       refuse(given, "weights", "compile", "an object of arrays by name, such as net.weights");
     const made = new Map<string, readonly Edge[]>();
-    this.inputs = model.inputs.map(({ name, shape }) => {
-      const edge = new Edge(float32([batchSize, ...(shape as number[])]));
-      checkShape(edge.shape, `input "${name}" with a batch of ${batchSize}`, "compile");
+    this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }) => {
+      const all = this.batched ? [batchSize, ...(shape as number[])] : (shape as number[]);
+      const edge = new Edge({ shape: all, dtype });
+      checkShape(all, `input "${name}"${this.batched ? ` with a batch of ${batchSize}` : ""}`, "compile");
       made.set(name, [edge]);
       return edge;
     });
@@ -126,7 +136,7 @@ export class Builder {
   /** Given or initialised when they are first asked for: by then all shapes fit, and linear memory has been taken. */
   get weights(): Readonly<Record<string, Float32Array>> {
     try {
-      this.#weights ??= Object.fromEntries([...this.#found].map((found) => this.#values(...found)));
+      this.#weights ??= this.#all();
     } catch (cause) {
       if (!(cause instanceof RangeError)) throw cause;
       throw new MemoryError(`compile: ${this.#bytes} bytes of weights do not fit: ${cause.message}`, {
@@ -136,18 +146,31 @@ export class Builder {
     return this.#weights;
   }
 
-  #values(key: string, { shape, init }: Found): [key: string, data: Float32Array] {
-    return [key, this.#given ? new Float32Array(this.#given[key]) : initialize(init, shape, this.#seed, key)];
+  /** Weights that a file holds are read from it whenever they are asked for, so that they are not held twice. */
+  #all(): Readonly<Record<string, Float32Array>> {
+    const all: Record<string, Float32Array> = {};
+    for (const [key, { shape, init }] of this.#found) {
+      const given = this.#given?.[key];
+      if (isReader(given)) Object.defineProperty(all, key, { get: () => given.read(), enumerable: true });
+      else all[key] = given ? new Float32Array(given) : initialize(init, shape, this.#seed, key);
+    }
+    return all;
+  }
+
+  /** A weight of that name as it begins where none is given. */
+  initial(name: string): Float32Array {
+    const { shape, init } = this.#found.get(name)!;
+    return initialize(init, shape, this.#seed, name);
   }
 
   #layer(
     layer: ModelLayer,
     made: ReadonlyMap<string, readonly Edge[]>,
     edges: Map<string, Record<string, Edge>>,
-    given: GivenWeights | undefined,
+    given: SomeWeights | undefined,
   ): readonly Edge[] {
     const where = `${layer.kind} "${layer.name}"`;
-    const definition = definitionOf(layer.kind, where);
+    const definition = definitionOf(layer.kind, this.#kinds, where);
     const inputs = layer.inputs.map((ref) => find(ref, made, where));
     checkConfig(definition, layer.config, where);
     checkInputs(definition, inputs, where);
@@ -168,13 +191,13 @@ export class Builder {
     const built = definition.build(this.graph, layer.config, inputs, own, where);
     const ops = this.graph.nodes.length - before;
     const outs = Array.isArray(built) ? (built as readonly Edge[]) : [built as Edge];
-    definition.checkLayer?.(layer.config, shapes[0], outs[0].shape, where);
+    if (this.batched) definition.checkLayer?.(layer.config, shapes[0], outs[0].shape, where);
     this.layers.push({ name: layer.name, kind: layer.kind, shape: outs[0].shape, parameters: count, ops });
     return outs;
   }
 
   /** The edge of a weight, whose shape and given values are checked. */
-  #weight(parameter: Parameter, layer: string, given: GivenWeights | undefined, where: string): Edge {
+  #weight(parameter: Parameter, layer: string, given: SomeWeights | undefined, where: string): Edge {
     const { name, shape, init, trainable = true } = parameter;
     const key = `${layer}.${name}`;
     checkShape(shape, `weight "${name}"`, where);
@@ -187,7 +210,7 @@ export class Builder {
       const values = Object.hasOwn(given, key) ? given[key] : undefined;
       if (values === undefined)
         throw new ArgumentError(`${where}: the weights hold no "${key}" (shape ${show(shape)})`);
-      const { length } = asNumbers(values, `weight "${key}"`, where);
+      const { length } = isReader(values) ? values : asNumbers(values, `weight "${key}"`, where);
       if (length !== sizeOf(shape))
         throw new ShapeError(
           `${where}: weight "${key}" has ${length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
@@ -201,15 +224,23 @@ export class Builder {
   }
 }
 
+/** Weights as a caller gives them, or as they are read from a file. */
+export type SomeWeights = Readonly<Record<string, ArrayLike<number> | WeightReader>>;
+
+const isReader = (weight: ArrayLike<number> | WeightReader | undefined): weight is WeightReader =>
+  typeof (weight as WeightReader | undefined)?.read === "function";
+
 /** A constant that is read when it is needed. A function of its own: a closure in the builder would keep the whole graph. */
 const reading = (read: (name: string) => Float32Array, key: string) => (): Float32Array => read(key);
 
 /** The definition behind a kind's name. */
-function definitionOf(kind: string, where: string): LayerKind["definition"] {
-  const factory = Object.hasOwn(registry, kind)
-    ? (registry as unknown as Record<string, LayerKind>)[kind]
-    : undefined;
-  if (!factory?.definition) throw new FormatError(`${where}: there is no layer kind "${kind}"`);
+function definitionOf(kind: string, kinds: DescribedModel["kinds"], where: string): LayerKind["definition"] {
+  const known = registry as unknown as Record<string, LayerKind>;
+  const factory = [known, kinds ?? {}].find((list) => Object.hasOwn(list, kind))?.[kind];
+  if (!factory?.definition)
+    throw new FormatError(
+      `${where}: there is no layer kind "${kind}"; a model that was read from ONNX or TensorFlow.js and saved needs { kinds } of convolith/onnx`,
+    );
   return factory.definition;
 }
 

@@ -1,9 +1,19 @@
 // What a model description is: plain JSON that knows no WebAssembly.
 import { FormatError } from "../errors.ts";
+import type { LayerKind } from "../layers/layer.ts";
+import type { Shape } from "../tensor.ts";
 import { describe, isObject, type Json } from "../validate.ts";
 
 /** Shape of an input without its batch, channels last; null for sizes resolved when the model is compiled. */
 export type InputShape = readonly (number | null)[];
+
+export interface ModelInput {
+  name: string;
+  /** Without the batch, where there is one; null for sizes that are resolved when the model is compiled. */
+  shape: (number | null)[];
+  /** Default "float32". */
+  dtype?: "int32";
+}
 
 export interface ModelLayer {
   name: string;
@@ -22,10 +32,21 @@ export interface ModelLayer {
 export interface Model<Names extends string[] = string[]> {
   format: "convolith";
   version: 1;
-  inputs: { name: string; shape: (number | null)[] }[];
+  inputs: ModelInput[];
+  /**
+   * False where the first axis of inputs and outputs is no batch of images that are worked on one by one. Then shapes have all axes, and
+   * `predict` takes and gives every value once.
+   */
+  batch?: false;
   /** In an order in which everything is made before it is read. */
   layers: ModelLayer[];
   outputs: Names;
+}
+
+/** A weight that is made of a file's bytes whenever it is read. */
+export interface WeightReader {
+  readonly length: number;
+  read(): Float32Array;
 }
 
 /** Weights by name: `"<layer>.<weight>"`, such as `"conv2d_1.kernel"`. */
@@ -38,6 +59,38 @@ export type GivenWeights = Readonly<Record<string, ArrayLike<number>>>;
 export interface TrainedModel<Names extends string[] = string[]> {
   model: Model<Names>;
   weights: Weights;
+  /** Kinds of layers by name that the model has beyond those every engine knows, such as those of `convolith/onnx`. */
+  kinds?: Readonly<Record<string, LayerKind>>;
+}
+
+/** A description with the kinds of layers it brings along. */
+export interface DescribedModel extends Model {
+  readonly kinds?: TrainedModel["kinds"];
+}
+
+/** A trained model with weights that are read from the file as they are needed. */
+export interface ResolvedModel {
+  model: Model;
+  weights: Readonly<Record<string, WeightReader>>;
+  kinds: Readonly<Record<string, LayerKind>>;
+}
+
+/** What of `compile`'s options a description may depend on. */
+export interface ResolveOptions {
+  /** Images per run. Default 1. */
+  batchSize?: number;
+  /** Sizes that the file leaves open: a shape as the file counts axes, with or without the batch, or such shapes by the names of inputs. */
+  shape?: Shape | Readonly<Record<string, Shape>>;
+}
+
+/** A graph of another library's operators, whose description depends on the sizes it is compiled for. */
+export interface ModelSource {
+  /** The inputs as the file has them; null and names for sizes it leaves open. */
+  readonly inputs: readonly { readonly name: string; readonly shape: readonly (number | string | null)[] }[];
+  /** Names of the outputs. */
+  readonly outputs: readonly string[];
+  /** The description for these sizes. Throws ShapeError, FormatError, UnsupportedError. */
+  resolve(options?: ResolveOptions): ResolvedModel;
 }
 
 /**
@@ -60,6 +113,8 @@ const MOST = {
 export function checkModel(value: unknown): asserts value is Model {
   if (!isObject(value) || value.format !== "convolith") fail('not a convolith model: "format" is missing');
   if (value.version !== 1) fail(`version is ${describe(value.version)} but this release reads version 1`);
+  if (value.batch !== undefined && value.batch !== false)
+    fail(`"batch" is ${describe(value.batch)} but can only be false`);
   const [inputs, layers, outputs] = (["inputs", "layers", "outputs"] as const).map((key): unknown[] => {
     const list = value[key];
     return Array.isArray(list) ? list : fail(`"${key}" must be a list`);
@@ -78,8 +133,10 @@ export function checkModel(value: unknown): asserts value is Model {
 function checkInput(input: unknown, i: number, kinds: Map<string, string | undefined>): void {
   if (!isObject(input) || typeof input.name !== "string" || !Array.isArray(input.shape))
     fail(`inputs[${i}] must have a name and a shape`);
-  const { name, shape } = input as Json & { name: string; shape: unknown[] };
+  const { name, shape, dtype } = input as Json & { name: string; shape: unknown[] };
   checkName(name, `inputs[${i}]`);
+  if (dtype !== undefined && dtype !== "float32" && dtype !== "int32")
+    fail(`input ${describe(name)} has dtype ${describe(dtype)} but can have "float32" or "int32"`);
   if (!Array.from(shape).every((d) => d === null || (Number.isSafeInteger(d) && (d as number) >= 1)))
     fail(
       `input ${describe(name)} has shape ${describe(shape)} but must have a list of integers of at least 1, or null`,

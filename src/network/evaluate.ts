@@ -3,7 +3,7 @@
 import { Edge, Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
 import { Builder } from "../model/graph-builder.ts";
-import type { Model } from "../model/schema.ts";
+import type { DescribedModel } from "../model/schema.ts";
 import type { Address } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
@@ -30,7 +30,7 @@ export class Evaluator {
   /** `weight` gives a weight as it is at the time. Throws, and holds nothing then. */
   constructor(
     runtime: Runtime,
-    model: Model,
+    model: DescribedModel,
     weight: (name: string) => Float32Array,
     target: LossTarget,
     samples: CheckedSamples,

@@ -9,7 +9,7 @@ import { fuse } from "../passes/fuse.ts";
 import { planLayout } from "../passes/layout.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Preference, Program } from "../runtime/program.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { Binding, Bindings, type Outputs, type Values } from "./io-binding.ts";
 import { Profile } from "./profile.ts";
 import type { Row } from "./summary.ts";
@@ -25,6 +25,7 @@ export class Inference {
   readonly inputs: Bindings;
   readonly outputs: Bindings;
   readonly rows: readonly Row[];
+  readonly #runtime: Runtime;
   readonly #program: Program;
   readonly #channelsFirst: boolean;
 
@@ -35,6 +36,7 @@ export class Inference {
     build: Builder,
     { prefer, channelsFirst = false }: InferenceOptions = {},
   ) {
+    this.#runtime = runtime;
     this.batchSize = build.batchSize;
     this.#channelsFirst = channelsFirst;
     fuse(build.graph, build.outputs);
@@ -45,14 +47,17 @@ export class Inference {
     const lowering = new Lowering(program, layouts);
     const bindings = (edges: Builder["inputs"], names: readonly string[]): Bindings =>
       new Bindings(
-        edges.map((edge, i) => new Binding(names[i], edge, lowering.valueOf(edge).base, program, runtime)),
+        edges.map(
+          (edge, i) =>
+            new Binding(names[i], edge, build.batched, lowering.valueOf(edge).base, program, runtime),
+        ),
       );
     const names = model.inputs.map(({ name }) => name);
     this.inputs = bindings(build.inputs, names);
     for (const edge of build.inputs) program.input(lowering.valueOf(edge).base);
     this.rows = lower(build, program, lowering);
     build.outputs.forEach(({ shape }, i) => {
-      if (shape[0] !== this.batchSize)
+      if (build.batched && shape[0] !== this.batchSize)
         throw new ShapeError(
           `compile: output "${model.outputs[i]}" has shape ${show(shape)}, whose first axis is not the batch of ${this.batchSize}`,
         );
@@ -109,6 +114,23 @@ export class Inference {
     for (const output of list) output.unbind();
     this.#program.run();
     return list.map(({ values, size }) => values.slice(0, images * size));
+  }
+
+  /** The same into new tensors. */
+  predictTensors(from: readonly (Values | Tensor)[], images: number): Tensor[] {
+    const outs: Tensor[] = [];
+    try {
+      for (const { shape, imageShape, integer } of this.outputs.list) {
+        const all = shape === imageShape ? shape : [images, ...imageShape];
+        const type = { shape: all, dtype: integer ? "int32" : "float32" } as const;
+        outs.push(new Tensor(this.#runtime, type, "predict"));
+      }
+      this.run(from, outs, images);
+      return outs;
+    } catch (error) {
+      for (const out of outs) out.dispose();
+      throw error;
+    }
   }
 
   /** Times every call over so many runs with the first batch of what is given. */

@@ -26,8 +26,12 @@ export type Predictions<Names extends string[], T> = number extends Names["lengt
 /** An input or an output of a network, bound to its storage in the program or to a tensor. */
 export class Binding {
   readonly name: string;
-  /** Batch first, channels last. */
+  /** All axes; batch first, where there is one, and channels last. */
   readonly shape: Shape;
+  /** Images of a run; 1 where there is no batch. */
+  readonly images: number;
+  /** Without the batch. */
+  readonly imageShape: Shape;
   /** Values of one image. */
   readonly size: number;
   readonly integer: boolean;
@@ -41,10 +45,12 @@ export class Binding {
   /** The batch in linear memory, by what linear memory is at the time: it moves when it grows. Nothing is kept alive by it. */
   readonly #views = new WeakMap<object, Outputs>();
 
-  constructor(name: string, edge: Edge, base: Address, program: Program, runtime: Runtime) {
+  constructor(name: string, edge: Edge, batched: boolean, base: Address, program: Program, runtime: Runtime) {
     this.name = name;
     this.shape = edge.shape;
-    this.size = sizeOf(edge.shape.slice(1));
+    this.images = batched ? edge.shape[0] : 1;
+    this.imageShape = batched ? edge.shape.slice(1) : edge.shape;
+    this.size = sizeOf(this.imageShape);
     this.integer = edge.dtype === "int32";
     this.#base = base;
     this.#program = program;
@@ -71,14 +77,14 @@ export class Binding {
 
   #viewOf(all: Outputs): Outputs {
     const first = this.#base.value / 4;
-    const view = all.subarray(first, first + this.size * this.shape[0]);
+    const view = all.subarray(first, first + this.size * this.images);
     this.#views.set(all, view);
     return view;
   }
 
   /** Lets the program work on `count` images of a tensor, from the n-th on, where they lie. False where they must be copied. */
   bindTensor(tensor: Tensor, n: number, count: number): boolean {
-    if (count !== this.shape[0] || this.#shared) return false;
+    if (count !== this.images || this.#shared) return false;
     this.#bind(tensor.address("predict") + n * this.size * 4);
     return true;
   }
@@ -118,7 +124,7 @@ export class Binding {
     } else {
       for (let i = 0; i < length; i++) values[i] = source[first + i];
     }
-    if (count < this.shape[0]) values.fill(0, length);
+    if (count < this.images) values.fill(0, length);
   }
 
   /** Before a run: a whole batch of a tensor is written where it lies. */
@@ -137,7 +143,7 @@ export class Binding {
     } else if (channelsFirst && this.shape.length > 2) {
       toChannelsFirst(values, target, n * size, count, this.shape);
     } else {
-      target.set(count === this.shape[0] ? values : values.subarray(0, count * size), n * size);
+      target.set(count === this.images ? values : values.subarray(0, count * size), n * size);
     }
   }
 }
@@ -175,6 +181,8 @@ export class Bindings {
       else if (!isNumbers(value)) asNumbers(value, `input "${binding.name}"`, what);
       const length = value instanceof Tensor ? value.size : value.length;
       if (length === 0 || length % binding.size !== 0) refuseLength(binding, length, what);
+      if (binding.shape === binding.imageShape && length !== binding.size)
+        refuseLength(binding, length, what);
       if (i > 0 && length / binding.size !== images)
         throw new ShapeError(
           `${what}: input "${binding.name}" has ${length / binding.size} images but "${this.list[0].name}" has ${images}`,
@@ -265,21 +273,28 @@ function byName<T>(bindings: readonly Binding[], given: Inputs<T>, what: string)
   });
 }
 
-function checkTensor({ name, shape }: Binding, value: Tensor, runtime: Runtime, what: string): void {
+function checkTensor(binding: Binding, value: Tensor<DType>, runtime: Runtime, what: string): void {
+  const { name, shape, imageShape, integer } = binding;
   let fits = value.shape.length === shape.length;
   // A loop: methods of frozen arrays make garbage.
-  for (let a = 1; a < shape.length; a++) fits &&= value.shape[a] === shape[a];
+  for (let a = shape.length - imageShape.length; a < shape.length; a++) fits &&= value.shape[a] === shape[a];
   if (!fits)
     throw new ShapeError(
-      `${what}: input "${name}" has shape ${show(value.shape)} but must have shape [n,${shape.slice(1).join(",")}]`,
+      `${what}: input "${name}" has shape ${show(value.shape)} but must have shape ` +
+        show(shape === imageShape ? shape : ["n", ...imageShape]),
     );
-  if (value.dtype !== "float32")
-    throw new ArgumentError(`${what}: input "${name}" is ${value.dtype} but must be float32`);
+  const dtype = integer ? "int32" : "float32";
+  if (value.dtype !== dtype)
+    throw new ArgumentError(`${what}: input "${name}" is ${value.dtype} but must be ${dtype}`);
   value.check(runtime, what);
 }
 
-function refuseLength({ name, shape, size }: Binding, length: number, what: string): never {
+function refuseLength({ name, shape, imageShape, size }: Binding, length: number, what: string): never {
+  if (shape === imageShape)
+    throw new ShapeError(
+      `${what}: input "${name}" has ${length} values but must have ${size}, shape ${show(shape)}; this model has no batch`,
+    );
   throw new ShapeError(
-    `${what}: input "${name}" has ${length} values, which is not a whole number of images of ${show(shape.slice(1))} = ${size} values`,
+    `${what}: input "${name}" has ${length} values, which is not a whole number of images of ${show(imageShape)} = ${size} values`,
   );
 }

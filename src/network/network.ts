@@ -4,15 +4,18 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
+import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
+  type DescribedModel,
   type GivenWeights,
   type Model,
+  type ModelSource,
   type TrainedModel,
   type Weights,
 } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Shape, Tensor } from "../tensor.ts";
+import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
@@ -54,6 +57,8 @@ export class Network<Names extends string[] = any> {
   /** Images per run. */
   readonly batchSize: number;
   readonly #runtime: Runtime;
+  /** The description with the kinds of layers it brings along. */
+  readonly #described: DescribedModel;
   readonly #options: InferenceOptions;
   readonly #weights = new WeightStore();
   readonly #inference: Inference;
@@ -66,20 +71,25 @@ export class Network<Names extends string[] = any> {
   #disposed = false;
 
   /** @internal Use `engine.compile`. */
-  constructor(runtime: Runtime, source: Model<Names> | TrainedModel<Names>, options: CompileOptions = {}) {
-    const trained = typeof source === "object" && source !== null && "model" in source;
-    const given = trained ? source : { model: source, weights: undefined };
-    checkModel(given.model);
+  constructor(
+    runtime: Runtime,
+    source: Model<Names> | TrainedModel<Names> | ModelSource,
+    options: CompileOptions = {},
+  ) {
     checkCompileOptions(options);
     runtime.alive("compile");
+    const given = resolved(source, options);
+    checkModel(given.model);
     this.#runtime = runtime;
-    const { batchSize = 1, seed = 0, prefer, layout, train } = options;
+    const { batchSize } = given;
+    const { seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
     this.#seed = seed;
-    this.model = resolveShapes(given.model, options.shape);
+    this.model = resolveShapes(given.model, given.shape);
+    this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.model, batchSize, weights, seed, undefined, this.#weights.read);
+    const build = new Builder(this.#described, batchSize, weights, seed, undefined, this.#weights.read);
     this.#weights.begin(build, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
@@ -175,7 +185,7 @@ export class Network<Names extends string[] = any> {
     const target = new LossTarget(this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
-    const evaluator = new Evaluator(this.#runtime, this.model, read, target, checked, options);
+    const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
     try {
       const batches = evaluator.run();
       for (;;) {
@@ -187,19 +197,24 @@ export class Network<Names extends string[] = any> {
     }
   }
 
-  /** Shapes of one image at each input, without batch. */
+  /** Shapes of one image at each input, without batch; all axes where the model has no batch. */
   get inputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.shape.slice(1)]));
+    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.imageShape]));
   }
 
-  /** Shapes of one image at each output, without batch. */
+  /** Shapes of one image at each output, without batch; all axes where the model has no batch. */
   get outputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.shape.slice(1)]));
+    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.imageShape]));
   }
 
   /** Multiply-adds of one run, over the whole batch. */
   get multiplyAdds(): number {
     return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
+  }
+
+  /** Values of all weights. */
+  get parameters(): number {
+    return Object.values(this.#weights.shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
   }
 
   /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
@@ -222,23 +237,8 @@ export class Network<Names extends string[] = any> {
     const list = inference.inputs.order<Values | Tensor>(inputs as Inputs<Values | Tensor>, "predict");
     const tensors = list.some((x) => x instanceof Tensor);
     const images = inference.inputs.imagesOf(list, this.#runtime, "predict");
-    const outs = tensors ? this.#predictTensors(inference, list, images) : inference.predict(list, images);
+    const outs = tensors ? inference.predictTensors(list, images) : inference.predict(list, images);
     return outs.length === 1 ? outs[0] : outs;
-  }
-
-  #predictTensors(inference: Inference, list: readonly (Values | Tensor)[], images: number): Tensor[] {
-    const outs: Tensor[] = [];
-    try {
-      for (const { shape, integer } of inference.outputs.list) {
-        const type = { shape: [images, ...shape.slice(1)], dtype: integer ? "int32" : "float32" } as const;
-        outs.push(new Tensor(this.#runtime, type, "predict"));
-      }
-      inference.run(list, outs, images);
-      return outs;
-    } catch (error) {
-      for (const out of outs) out.dispose();
-      throw error;
-    }
   }
 
   /**
@@ -345,7 +345,7 @@ export class Network<Names extends string[] = any> {
     if (this.#fitting)
       throw new UnsupportedError("train: this network is being fitted with other options; await that first");
     const create = trainerFactoryOf(options.optimizer);
-    return create(this.#runtime, this.model, weights, this.#ends, options, this.#seed);
+    return create(this.#runtime, this.#described, weights, this.#ends, options, this.#seed);
   }
 
   /** The trainer holds the weights from now on, those of now. */
@@ -371,7 +371,7 @@ export class Network<Names extends string[] = any> {
     return {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
       outputs: outputs.list.length,
-      output: outputs.list[0].shape.slice(1),
+      output: outputs.list[0].imageShape,
     };
   }
 

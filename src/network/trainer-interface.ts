@@ -1,7 +1,7 @@
 // What a network asks of a trainer, and the data and options of training. An optimizer carries its trainer along as a value, so that a
 // network need not import one, and a bundle that only predicts holds none.
 import { ArgumentError } from "../errors.ts";
-import type { Model, Weights } from "../model/schema.ts";
+import type { DescribedModel, Weights } from "../model/schema.ts";
 import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Shape } from "../tensor.ts";
@@ -238,7 +238,7 @@ export interface TrainerFactory {
   // biome-ignore lint/style/useShorthandFunctionType: a member can be internal
   (
     runtime: Runtime,
-    model: Model,
+    model: DescribedModel,
     weights: Weights,
     ends: Ends,
     options: TrainOptions,

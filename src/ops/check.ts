@@ -3,7 +3,7 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import { type Shape, sizeOf, type TensorType } from "../graph/op.ts";
 import { describe, integer, isIntegerFrom, MAX_INTEGER, refuse } from "../validate.ts";
 
-export function show(shape: Shape): string {
+export function show(shape: readonly (number | string)[]): string {
   return `[${shape.join(",")}]`;
 }
 

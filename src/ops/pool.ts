@@ -37,6 +37,8 @@ export interface MaxPoolParams {
   padding: Padding;
   /** The last window may reach past the end (PyTorch's rule). */
   ceilMode: boolean;
+  /** Whether padding may be as wide as a window: the largest of nothing is -Infinity. Default false. */
+  anyPadding?: boolean;
 }
 
 export interface GlobalPoolParams {
@@ -57,7 +59,7 @@ function inferPool(inputs: readonly TensorType[], p: MaxPoolParams, where: strin
   aFlag(p.ceilMode, "ceilMode", where);
   for (const { before, after, kernel, dilation } of axes) {
     const reach = dilation * (kernel - 1) + 1;
-    if (before >= reach || after >= reach)
+    if (!p.anyPadding && (before >= reach || after >= reach))
       throw new ShapeError(
         `${where}: padding is ${before} + ${after} but must be smaller than the kernel's reach of ${reach} ` +
           "on each side, or a window would see only border",

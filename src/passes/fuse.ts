@@ -1,6 +1,6 @@
 // Rewrites a graph into one that computes the same with fewer passes over memory.
 
-import { Edge, type Graph, type Node } from "../graph/graph.ts";
+import { Edge, floatsOf, type Graph, type Node } from "../graph/graph.ts";
 import { type Activation, activation } from "../ops/activation.ts";
 import { accumulates, conv, convAdd } from "../ops/conv.ts";
 import { type ConvParams, convGeometry } from "../ops/conv-geometry.ts";
@@ -67,8 +67,8 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
     const before = producer(node, uses, PRODUCTS);
     if (!before) continue;
     const [, filter, bias] = before.inputs;
-    const [gamma, beta, mean, variance] = node.inputs.slice(1).map((e) => e.data);
-    const [w, b] = [filter.data, bias?.data];
+    const [gamma, beta, mean, variance] = node.inputs.slice(1).map(floatsOf);
+    const [w, b] = [floatsOf(filter), bias && floatsOf(bias)];
     if (!w || (bias && !b) || !gamma || !beta || !mean || !variance) continue;
     const { epsilon } = node.params as { epsilon: number };
     // Made when they are uploaded, and again when the weights have changed.

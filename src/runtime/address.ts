@@ -102,11 +102,14 @@ export interface Records {
   borderShape: true;
   resizeShape: true;
   copyShape: true;
+  suppression: true;
   combineShape: true;
   stridedRows: true;
   broadcastRows: true;
   normShape: true;
   wordRows: true;
+  boxShape: true;
+  unpoolShape: true;
 }
 
 /** A place among a kernel's arguments: any, or none (0); or, for a parameter named after a record, such a record. */

@@ -106,7 +106,7 @@ export class Program {
     return new Address(new Storage(data.byteLength, "kept", data));
   }
 
-  constant(data: Constant, bytes = (data as Float32Array).byteLength): Address {
+  constant(data: Constant | Int32Array, bytes = (data as Float32Array).byteLength): Address {
     return new Address(new Storage(bytes, "kept", data));
   }
 

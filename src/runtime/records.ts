@@ -178,6 +178,18 @@ export const copyShape = define("copyShape", {
   tile: [abi.COPY_TILE, 3],
 });
 
+/** `center` 1: boxes are centres and sizes. */
+export const suppression = define("suppression", {
+  images: abi.SUPPRESS_IMAGES,
+  classes: abi.SUPPRESS_CLASSES,
+  boxes: abi.SUPPRESS_BOXES,
+  most: abi.SUPPRESS_MOST,
+  center: abi.SUPPRESS_CENTER,
+  iou: { f32: abi.SUPPRESS_OVERLAP },
+  threshold: { f32: abi.SUPPRESS_SCORE },
+  scale: { f32: abi.SUPPRESS_SCALE },
+});
+
 export const combineShape = define("combineShape", {
   rows: abi.COMBINE_ROWS,
   rowsX: abi.COMBINE_ROWS_X,
@@ -212,4 +224,23 @@ export const normShape = define("normShape", {
   c: abi.NORM_C,
   groups: abi.NORM_GROUPS,
   copies: abi.NORM_COPIES,
+});
+
+/** Sizes are lists of height, width. `value` is the extrapolation of crops, or the scale of rois. */
+export const boxShape = define("boxShape", {
+  n: abi.BOX_N,
+  size: [abi.BOX_H, 2],
+  c: abi.BOX_C,
+  out: [abi.BOX_OH, 2],
+  mode: abi.BOX_MODE,
+  samples: abi.BOX_SAMPLES,
+  half: abi.BOX_HALF,
+  value: { f32: abi.BOX_VALUE },
+});
+
+export const unpoolShape = define("unpoolShape", {
+  pixels: abi.UNPOOL_PIXELS,
+  c: abi.UNPOOL_C,
+  out: [abi.UNPOOL_D, 3],
+  index: [abi.UNPOOL_INDEX_D, 3],
 });

@@ -3,7 +3,7 @@
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
 import { Builder } from "../model/graph-builder.ts";
-import type { Model } from "../model/schema.ts";
+import type { DescribedModel } from "../model/schema.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { fuseActivation } from "../passes/fuse.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
@@ -46,7 +46,7 @@ export class TrainStep {
    */
   constructor(
     runtime: Runtime,
-    model: Model,
+    model: DescribedModel,
     batchSize: number,
     perImage: number,
     variables: Variables,
@@ -113,7 +113,7 @@ interface TrainingGraph {
 
 /** Forward, loss, gradients with respect to all weights that are not frozen, and their updates. */
 function trainingGraph(
-  model: Model,
+  model: DescribedModel,
   batchSize: number,
   perImage: number,
   objective: Objective,

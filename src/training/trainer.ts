@@ -1,7 +1,7 @@
 // Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
-import type { Model, Weights } from "../model/schema.ts";
+import type { DescribedModel, Weights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import { answersOf, countCorrect } from "../network/metrics.ts";
@@ -36,7 +36,7 @@ export class Trainer implements NetworkTrainer {
   readonly #objective: Objective;
   #disposed = false;
   readonly #runtime: Runtime;
-  readonly #model: Model;
+  readonly #model: DescribedModel;
   /** Names of the weights, and of the optimizer's state. */
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
@@ -46,7 +46,7 @@ export class Trainer implements NetworkTrainer {
 
   constructor(
     runtime: Runtime,
-    model: Model,
+    model: DescribedModel,
     weights: Weights,
     ends: Ends,
     options: TrainOptions,

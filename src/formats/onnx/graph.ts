@@ -3,6 +3,7 @@
 import type { Edge, Node } from "../../graph/graph.ts";
 import type { Model } from "../../model/schema.ts";
 import { type Shape, sizeOf } from "../../tensor.ts";
+import { transpose } from "../transpose.ts";
 import type { Attribute, GraphProto, NodeProto, TensorProto } from "./proto.ts";
 
 /**
@@ -153,12 +154,9 @@ export class OnnxGraph {
    */
   weight(edge: Edge, shape: Shape, perm: readonly number[], dims: Shape): string {
     const data = edge.data as Float32Array;
-    // Axes of size 1 do not move any value.
-    const long = perm.filter((axis) => shape[axis] > 1);
-    const inOrder = long.every((axis, i) => i === 0 || axis > long[i - 1]);
     return this.#constant(edge, `${shape} ${perm} ${dims}`, this.#weightNames.get(data) ?? "weight", () => ({
       dims,
-      data: inOrder ? data : transpose(data, shape, perm),
+      data: transpose(data, shape, perm),
     }));
   }
 
@@ -258,24 +256,3 @@ const identity = (from: string, to: string): NodeProto => ({
   outputs: [to],
   attributes: {},
 });
-
-/** Axis i of the result is axis perm[i] of the data. */
-function transpose(data: Float32Array, shape: Shape, perm: readonly number[]): Float32Array {
-  const sizes = perm.map((axis) => shape[axis]);
-  const strides = perm.map((axis) => sizeOf(shape.slice(axis + 1)));
-  const inner = perm.length - 1;
-  const index = perm.map(() => 0);
-  const out = new Float32Array(data.length);
-  let from = 0;
-  for (let to = 0; to < out.length; ) {
-    for (let i = 0; i < sizes[inner]; i++) out[to++] = data[from + i * strides[inner]];
-    // To the next index of the outer axes.
-    for (let axis = inner - 1; axis >= 0; axis--) {
-      from += strides[axis];
-      if (++index[axis] < sizes[axis]) break;
-      from -= sizes[axis] * strides[axis];
-      index[axis] = 0;
-    }
-  }
-  return out;
-}

@@ -43,9 +43,10 @@ function parse(modelJson: unknown): { modelTopology: Json; weightsManifest?: unk
     try {
       file = JSON.parse(bytes ? textOf(bytes) : (file as string));
     } catch (cause) {
-      const other = bytes && otherFormat(bytes);
-      const what = other && other !== "JSON text" ? `; it looks like ${other}` : "";
-      throw new FormatError(`tfjs: model.json is not JSON: ${(cause as Error).message}${what}`, { cause });
+      const other = bytes && otherFormat(bytes, "JSON");
+      throw new FormatError(`tfjs: ${other ?? `model.json is not JSON: ${(cause as Error).message}`}`, {
+        cause,
+      });
     }
   } else if (typeof file !== "object" || file === null)
     throw new ArgumentError(

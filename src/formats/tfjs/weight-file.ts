@@ -2,6 +2,7 @@
 import { ArgumentError, FormatError } from "../../errors.ts";
 import { describe } from "../../validate.ts";
 import { asBytes, concatBytes, float16ToFloat32 } from "../bytes.ts";
+import { type Constant, lazyConstant } from "../import/constant.ts";
 import type { Budget } from "./limits.ts";
 import { type Entry, readManifest } from "./manifest.ts";
 
@@ -35,6 +36,7 @@ export class WeightFile {
   readonly #found = new Map<WeightOwner, Map<string, Entry | undefined>>();
   readonly #data = new Map<Entry, Float32Array>();
   readonly #constants = new Map<WeightOwner, Map<string, Float32Array>>();
+  readonly #known = new Map<Entry, Constant>();
   /** Names read from their end, in order: the names that end alike are neighbours. Made when it is needed. */
   #endings: readonly (readonly [reversed: string, entry: Entry])[] | undefined;
 
@@ -94,6 +96,22 @@ export class WeightFile {
       this.#budget.constants(count * 4, owner.where);
       return new Float32Array(count).fill(value);
     });
+  }
+
+  /** A weight by its name, decoded when it is read: the same constant at every call. */
+  named(name: string): Constant | undefined {
+    const entry = this.#entries.get(name);
+    if (!entry) return undefined;
+    return cached(this.#known, entry, () => {
+      const type = entry.dtype === "float32" ? "float" : entry.dtype === "bool" ? "bool" : "int";
+      const read = type === "float" ? decode : decodeIntegers;
+      return lazyConstant(entry.shape, type, () => read(entry, this.#bytes));
+    });
+  }
+
+  /** Bytes of all files. */
+  get size(): number {
+    return this.#bytes.length;
   }
 
   /** The stored shape of a weight, for layers whose shape only the file knows. */
@@ -197,17 +215,32 @@ function refuse(value: unknown, what: string): never {
   throw new ArgumentError(`tfjs: ${what} is ${describe(value)} but must be an ArrayBuffer or a Uint8Array`);
 }
 
-function decode({ dtype, quantization, start, length }: Entry, file: Uint8Array): Float32Array {
-  // A copy, as typed arrays must begin at a multiple of their element's size, and weights may begin anywhere.
-  const buffer = file.slice(start, start + length).buffer as ArrayBuffer;
-  if (!quantization) {
-    if (dtype === "float32") return new Float32Array(buffer);
-    return new Float32Array(dtype === "int32" ? new Int32Array(buffer) : new Uint8Array(buffer));
-  }
+// A copy of the bytes, as typed arrays must begin at a multiple of their element's size, and weights may begin anywhere.
+const bytesOfEntry = ({ start, length }: Entry, file: Uint8Array): ArrayBuffer =>
+  file.slice(start, start + length).buffer as ArrayBuffer;
+
+function decode(entry: Entry, file: Uint8Array): Float32Array {
+  const { dtype, quantization } = entry;
+  if (!quantization && dtype === "float32") return new Float32Array(bytesOfEntry(entry, file));
+  if (quantization?.dtype === "float16") return float16ToFloat32(new Uint16Array(bytesOfEntry(entry, file)));
+  return decodeNumbers(entry, file, Float32Array);
+}
+
+/** Integers, all of whose bits a float32 may not hold. */
+const decodeIntegers = (entry: Entry, file: Uint8Array): Float64Array =>
+  decodeNumbers(entry, file, Float64Array);
+
+function decodeNumbers<A extends Float32Array | Float64Array>(
+  entry: Entry,
+  file: Uint8Array,
+  kind: { new (length: ArrayLike<number> | number): A },
+): A {
+  const { dtype, quantization } = entry;
+  const buffer = bytesOfEntry(entry, file);
+  if (!quantization) return new kind(dtype === "int32" ? new Int32Array(buffer) : new Uint8Array(buffer));
   const { dtype: stored, scale, min } = quantization;
-  if (stored === "float16") return float16ToFloat32(new Uint16Array(buffer));
   const values = stored === "uint8" ? new Uint8Array(buffer) : new Uint16Array(buffer);
-  const data = new Float32Array(values.length);
+  const data = new kind(values.length);
   for (let i = 0; i < data.length; i++) {
     const value = values[i] * scale + min;
     data[i] = dtype === "int32" ? Math.round(value) : value;

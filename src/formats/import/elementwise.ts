@@ -1,0 +1,140 @@
+// Operators that work value by value: activations, arithmetic, comparisons.
+
+import { sizeOf } from "../../tensor.ts";
+import { type Constant, constant, lazyConstant, type ValueType } from "./constant.ts";
+import { type Config, dtypeOf, LayerWriter } from "./layer-writer.ts";
+import type { Value } from "./value.ts";
+
+/** Kinds that every engine knows, which can be fused and trained: activations by name, and the config for their one parameter. */
+const none = (): Config => ({});
+const alpha = (p: number | undefined): Config => (p === undefined ? {} : { alpha: p });
+const ACTIVATIONS: Readonly<Record<string, (p: number | undefined) => Config>> = {
+  ...{
+    relu: none,
+    relu6: none,
+    leakyRelu: alpha,
+    elu: alpha,
+    selu: none,
+    gelu: none,
+    sigmoid: none,
+    tanh: none,
+  },
+  ...{
+    softplus: none,
+    softsign: none,
+    silu: none,
+    mish: none,
+    hardSwish: none,
+    exp: none,
+    abs: none,
+    neg: none,
+  },
+  sqrt: none,
+};
+
+/** The same for two values. */
+const COMBINATIONS: ReadonlySet<string> = new Set(["add", "sub", "mul", "div", "min", "max"]);
+
+export class ElementwiseWriter extends LayerWriter {
+  /** Activations by the name of what they give: which, and of what. */
+  readonly #activated = new Map<string, { op: string; of: Value; p?: number; q?: number }>();
+
+  unary(op: string, x: Value, params: { p?: number; q?: number } = {}): Value {
+    const predicate = op.startsWith("is") || op === "not";
+    const own = x.type === "float" && !x.constant && ACTIVATIONS[op];
+    const y = own
+      ? this.kept(op, x, own(params.p))
+      : this.each("unary", { op, ...params }, [x], predicate ? "bool" : x.type);
+    if (y.stored) this.#activated.set(y.stored.ref, { op, of: x, ...params });
+    return y;
+  }
+
+  /** Both of one type; shapes broadcast as NumPy's do. */
+  arithmetic(op: string, a: Value, b: Value): Value {
+    const type = a.type === "bool" && b.type !== "bool" ? b.type : a.type;
+    if (type === "float" && !(a.constant && b.constant)) {
+      const simple = this.#bySelf(op, a, b) ?? this.#withConstant(op, a, b);
+      if (simple) return simple;
+    }
+    const own = type === "float" && COMBINATIONS.has(op) && !(a.constant && b.constant);
+    return own ? this.each(op, {}, [a, b], type) : this.each("arithmetic", { op }, [a, b], type);
+  }
+
+  compare(op: string, a: Value, b: Value): Value {
+    return this.each("compare", { op }, [a, b], "bool");
+  }
+
+  where(condition: Value, a: Value, b: Value): Value {
+    return this.each("where", {}, [condition, a, b], a.type);
+  }
+
+  cast(x: Value, type: ValueType): Value {
+    if (x.type === type) return x;
+    if (x.stored && dtypeOf(x.type) === dtypeOf(type) && type !== "bool") return { ...x, type };
+    const config = { dtype: dtypeOf(type), ...(type === "bool" && { bool: true }) };
+    return this.each("cast", config, [x], type);
+  }
+
+  clip(x: Value, min: number | undefined, max: number | undefined): Value {
+    if (x.type === "float" && min === 0 && (max === undefined || max === Infinity))
+      return this.unary("relu", x);
+    if (x.type === "float" && min === 0 && max === 6) return this.unary("relu6", x);
+    const config = { ...(min !== undefined && { min }), ...(max !== undefined && { max }) };
+    return this.each("clip", config, [x], x.type);
+  }
+
+  /** x · sigmoid(x), which has a kernel of its own. */
+  #bySelf(op: string, a: Value, b: Value): Value | undefined {
+    if (op !== "mul") return undefined;
+    for (const [x, gate] of [
+      [a, b],
+      [b, a],
+    ]) {
+      const made = gate.stored && this.#activated.get(gate.stored.ref);
+      if (made?.of !== x) continue;
+      if (made.op === "sigmoid") return this.unary("silu", x);
+      if (made.op === "hardSigmoid" && isSixth(made.p) && made.q === 0.5) return this.unary("hardSwish", x);
+    }
+    return undefined;
+  }
+
+  /** With a number, or with one for each channel: forms that are folded into what is before them. */
+  #withConstant(op: string, a: Value, b: Value): Value | undefined {
+    const [x, { constant: known }, first] = b.constant ? [a, b, true] : [b, a, false];
+    if (!known || !x.stored || x.flattened || (!first && op !== "add" && op !== "mul")) return undefined;
+    if (known.shape.length > x.shape.length) return undefined;
+    const size = sizeOf(known.shape);
+    const offset = x.shape.length - known.shape.length;
+    const channel = x.order[x.order.length - 1];
+    if (size === 1) {
+      const [value] = known.data;
+      if (!Number.isFinite(value) || (op === "div" && !isPowerOfTwo(value))) return undefined;
+      const by: Record<string, Config> = {
+        add: { offset: value },
+        sub: { offset: -value },
+        mul: { scale: value },
+        div: { scale: 1 / value },
+      };
+      return by[op] && this.kept("rescale", x, by[op]);
+    }
+    // The axis that lies last, if the constant has no other.
+    if (x.shape.length < 2 || size !== x.shape[channel] || known.shape[channel - offset] !== size)
+      return undefined;
+    const c = (value: number): Constant => constant([size], "float", new Float32Array(size).fill(value));
+    const own = (map: (value: number) => number): Constant =>
+      lazyConstant([size], "float", () => Float32Array.from(known.data, map));
+    const scale: Record<string, [Constant, Constant]> = {
+      add: [c(1), own((value) => value)],
+      sub: [c(1), own((value) => -value)],
+      mul: [own((value) => value), c(0)],
+    };
+    if (!scale[op]) return undefined;
+    const [gamma, beta] = scale[op];
+    return this.kept("batchNorm", x, { epsilon: 0 }, { gamma, beta, mean: c(0), variance: c(1) });
+  }
+}
+
+/** 1 / 6, as a file may have rounded it. */
+const isSixth = (value: number | undefined): boolean => Math.abs((value ?? 0) * 6 - 1) < 1e-6;
+
+const isPowerOfTwo = (value: number): boolean => Number.isInteger(Math.log2(Math.abs(value)));

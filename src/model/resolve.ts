@@ -1,0 +1,28 @@
+// What `compile` is given, as a description, its weights, and what is still open.
+
+import type { Shape } from "../tensor.ts";
+import type { SomeWeights } from "./graph-builder.ts";
+import type { DescribedModel, Model, ModelSource, ResolveOptions, TrainedModel } from "./schema.ts";
+
+export interface Resolved {
+  readonly model: Model;
+  readonly weights: SomeWeights | undefined;
+  readonly kinds: DescribedModel["kinds"];
+  readonly batchSize: number;
+  /** Sizes for inputs of the description that leave some open. */
+  readonly shape: Shape | Readonly<Record<string, Shape>> | undefined;
+}
+
+/** A graph of another library's operators is described for the sizes it is compiled for; a model is taken as it is. */
+export function resolved(source: Model | TrainedModel | ModelSource, options: ResolveOptions): Resolved {
+  const { shape, batchSize = 1 } = options;
+  if (typeof source === "object" && source !== null) {
+    if ("resolve" in source) {
+      const given = source.resolve({ shape, batchSize });
+      // Without a batch, the images of a run are an axis of the description's own.
+      return { ...given, batchSize: given.model.batch === false ? 1 : batchSize, shape: undefined };
+    }
+    if ("model" in source) return { ...source, kinds: source.kinds, batchSize, shape };
+  }
+  return { model: source as Model, weights: undefined, kinds: undefined, batchSize, shape };
+}
