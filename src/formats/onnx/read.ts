@@ -107,9 +107,10 @@ function decodeModel(bytes: Uint8Array, budget: Budget) {
 
 /** Throws the FormatError of a file that is none, saying what else it looks like. */
 function refuseFile(bytes: Uint8Array, why: string, cause?: unknown): never {
-  const other = otherFormat(bytes);
-  const what = other && other !== "an ONNX file" ? `; it looks like ${other}` : "";
-  throw new FormatError(`onnx: ${bytes.length ? why : "the file is empty"}${what}`, { cause });
+  const other = otherFormat(bytes, "ONNX");
+  throw new FormatError(`onnx: ${bytes.length ? why : "the file is empty"}${other ? `; ${other}` : ""}`, {
+    cause,
+  });
 }
 
 function externalFiles(files: unknown = {}): ExternalFiles {
