@@ -198,17 +198,37 @@ function apply_int(kind: i32, a: i32, b: i32): i32 {
   return divide(a, b) - i32(apart);
 }
 
-/** `count` contiguous words of out, four at a time. An operand without a step is one word. */
+/** The last 1 to 3 words of an operand; all the same where it has no step. */
+// @ts-ignore: decorator
+@inline
+function last_words(p: usize, step: i32, first: i32, count: i32): v128 {
+  return step && count ? load_next(p + first * step, count) : splat(p);
+}
+
+/**
+ * `count` contiguous words of out, four at a time. An operand without a step is one word. What is left at the end is read before the
+ * loop and written after it: no call inside, see README.md.
+ */
 function vectors(
   kind: i32, out: usize, a: usize, b: usize, c: usize, a_step: i32, b_step: i32, c_step: i32, p: f32, q: f32, count: i32,
 ): void {
   const pv = f32x4.splat(p), qv = f32x4.splat(q);
-  const a0 = splat(a), b0 = splat(b), c0 = splat(c);
-  for (; count > 0; count -= 4) {
-    const va = a_step ? load_next(a, count) : a0;
-    const vb = b_step ? load_next(b, count) : b0;
-    const vc = c_step ? load_next(c, count) : c0;
-    store_next(out, apply(kind, va, vb, vc, pv, qv), count);
+  const left = count & 3;
+  const a0 = last_words(a, a_step, count - left, left);
+  const b0 = last_words(b, b_step, count - left, left);
+  const c0 = last_words(c, c_step, count - left, left);
+  while (count > 0) {
+    const whole = count >= 4;
+    const va = whole && a_step ? v128.load(a) : a0;
+    const vb = whole && b_step ? v128.load(b) : b0;
+    const vc = whole && c_step ? v128.load(c) : c0;
+    const y = apply(kind, va, vb, vc, pv, qv);
+    if (!whole) {
+      store_next(out, y, left);
+      return;
+    }
+    v128.store(out, y);
+    count -= 4;
     out += 16;
     a += a_step << 2;
     b += b_step << 2;
