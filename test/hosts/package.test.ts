@@ -37,7 +37,13 @@ test.each([
 test("declarations stand alone: they name no file outside dist and declare nothing internal", () => {
   const files = (readdirSync(dist, { recursive: true }) as string[]).filter((name) => name.endsWith(".d.ts"));
   expect(files).toEqual(
-    expect.arrayContaining(["index.d.ts", "image.d.ts", "nets.d.ts", "formats/tfjs.d.ts", "formats/onnx.d.ts"]),
+    expect.arrayContaining([
+      "index.d.ts",
+      "image.d.ts",
+      "nets.d.ts",
+      "formats/tfjs.d.ts",
+      "formats/onnx.d.ts",
+    ]),
   );
   const declared = files.flatMap((file) => {
     const text = readFileSync(join(dist, file), "utf8");
