@@ -17,6 +17,7 @@ import { dts } from "rollup-plugin-dts";
 const ENTRIES = {
   index: "src/index.ts",
   image: "src/image/index.ts",
+  nets: "src/nets/index.ts",
   "formats/tfjs": "src/formats/tfjs/index.ts",
   "formats/onnx": "src/formats/onnx/index.ts",
 };

@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { ConvolithError } from "../src/errors.ts";
 import { fromSafetensors } from "../src/formats/checkpoint.ts";
+import { loadStateDict } from "../src/formats/state-dict.ts";
 import { add, concat, conv2d, dense, dropout, flatten, globalAvgPool, split } from "../src/layers/index.ts";
 import { input, loadModel, model, sequential } from "../src/model/build-model.ts";
 import type { Model, TrainedModel } from "../src/model/schema.ts";
@@ -16,7 +17,7 @@ import { layersModel as fromTfjs } from "./layers-model.ts";
 import { mutateBytes, mutateJson, mutateText, stringify } from "./mutate.ts";
 import { Random } from "./random.ts";
 
-export const FORMATS = ["safetensors", "checkpoint", "model", "tfjs"] as const;
+export const FORMATS = ["safetensors", "checkpoint", "state-dict", "model", "tfjs"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** One damaged file. */
@@ -94,12 +95,26 @@ function mutateFile(file: Uint8Array, random: Random): Uint8Array {
   return safetensors(JSON.stringify(header), values);
 }
 
+/** PyTorch's weights of the first of the small networks. */
+function stateDictFile(): Uint8Array {
+  const shapes = { "c.weight": [3, 2, 3, 3], "c.bias": [3], "dense_1.weight": [3, 48], "dense_1.bias": [3] };
+  let end = 0;
+  const entries = Object.entries(shapes).map(([name, shape], i) => {
+    const [dtype, bytes] = i % 2 ? ["F32", 4] : ["F16", 2];
+    const begin = end;
+    end += shape.reduce((a, b) => a * b) * (bytes as number);
+    return [name, { dtype, shape, data_offsets: [begin, end] }];
+  });
+  return safetensors(JSON.stringify(Object.fromEntries(entries)), new Uint8Array(end).fill(0x30));
+}
+
 const TRAIN = { loss: "softmaxCrossEntropy", batchSize: 2 } as const;
 
 /** Small files of every format, and how one is damaged and read. */
 class Corpus {
   readonly #saved: Uint8Array[] = [];
   readonly #checkpoints: { model: Model; file: Uint8Array }[] = [];
+  readonly #state: { model: Model; file: Uint8Array };
   readonly #models: Model[] = [];
   readonly #tfjs: { model: unknown; weights: Uint8Array }[];
 
@@ -115,6 +130,7 @@ class Corpus {
     const two = { dtype: "F16", shape: [2, 1], data_offsets: [3, 7] };
     this.#saved.push(safetensors(JSON.stringify({ __metadata__: { a: "1" }, one, two }), new Uint8Array(7)));
     const classifier = nets()[0];
+    this.#state = { model: classifier, file: stateDictFile() };
     using trained = new Network(runtime, classifier, { seed: 1, train: { ...TRAIN, optimizer: adam() } });
     trained.trainStep({ x: new Float32Array(2 * 72).fill(0.1), y: [0, 1] });
     this.#checkpoints.push({ model: classifier, file: trained.save({ optimizer: true }) });
@@ -145,6 +161,15 @@ class Corpus {
             net.predict(new Float32Array(72).fill(0.5));
             if (random.chance(0.2)) net.trainStep({ x: new Float32Array(2 * 72).fill(0.1), y: [0, 1] });
           },
+        };
+      }
+      case "state-dict": {
+        const { model, file } = this.#state;
+        const mutant = mutateFile(file, random);
+        const options = { strict: random.chance(0.5), prefix: random.pick(["", "", "c."]) };
+        return {
+          size: mutant.length,
+          read: (runtime) => use(runtime, loadStateDict(model, mutant, options)),
         };
       }
       case "model": {

@@ -94,8 +94,8 @@ describe("README.md and docs/", () => {
   it("name everything the package exports", async () => {
     const code = pages.flatMap((page) => read(page).match(/```[\s\S]*?```|`[^`\n]+`/g) ?? []).join("\n");
     const words = new Set(code.match(/\w+/g));
-    const exported = ["index.js", "image.js", "formats/tfjs.js", "formats/onnx.js"].map(async (file) =>
-      Object.keys(await import(new URL(`dist/${file}`, root).href)),
+    const exported = ["index.js", "image.js", "nets.js", "formats/tfjs.js", "formats/onnx.js"].map(
+      async (file) => Object.keys(await import(new URL(`dist/${file}`, root).href)),
     );
     const names = (await Promise.all(exported)).flat();
     expect(names.length).toBeGreaterThan(50);

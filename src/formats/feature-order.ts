@@ -30,7 +30,7 @@ export class FeatureOrders {
     do {
       this.#changed = false;
       for (const node of nodes) this.#forwards(node);
-      for (const node of nodes.toReversed()) this.#backwards(node);
+      for (const node of [...nodes].reverse()) this.#backwards(node);
     } while (this.#changed);
   }
 

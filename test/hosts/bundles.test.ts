@@ -26,6 +26,7 @@ const programs: readonly Program[] = [
   { name: "predict", prints: { described: nines, json: nines, refused }, limit: 53 * KB },
   { name: "fit", prints: { learns: true, refused }, limit: 69 * KB },
   { name: "safetensors", args: [file], prints: { layers: ["conv2d"], bias: [3, 4] }, limit: 5 * KB },
+  { name: "nets", prints: { kernel: 2, missing: 101 }, limit: 33 * KB },
   { name: "canny", prints: { row: [0, 0, 0, 255, 0, 0, 0, 0], channels: 1 }, limit: 14 * KB },
   { name: "everything", prints: { value: [10], gradients: [[1, 2, 3, 4]] }, limit: 72 * KB },
 ];

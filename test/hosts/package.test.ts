@@ -37,7 +37,13 @@ test.each([
 test("declarations stand alone: they name no file outside dist and declare nothing internal", () => {
   const files = (readdirSync(dist, { recursive: true }) as string[]).filter((name) => name.endsWith(".d.ts"));
   expect(files).toEqual(
-    expect.arrayContaining(["index.d.ts", "image.d.ts", "formats/tfjs.d.ts", "formats/onnx.d.ts"]),
+    expect.arrayContaining([
+      "index.d.ts",
+      "image.d.ts",
+      "nets.d.ts",
+      "formats/tfjs.d.ts",
+      "formats/onnx.d.ts",
+    ]),
   );
   const declared = files.flatMap((file) => {
     const text = readFileSync(join(dist, file), "utf8");
@@ -89,6 +95,7 @@ test.each(["this Node", "22", "24"])("runs on Node: %s", (version) => {
     ),
     floats: 255,
     fromTfjs: "function",
+    resnet: { kernel: [1, 7, 2, 8, 3, 9, 4, 10, 5, 11, 6, 12], layers: 68 },
   });
   // Not the name that minifying gave the class; nor, when it is not caught, a screen full of code.
   expect(said).toMatch(/^ShapeError: /);

@@ -12,6 +12,7 @@ import {
   type Tensor,
 } from "convolith";
 import { canny, type Image, toGray } from "convolith/image";
+import { loadStateDict, resnet18 } from "convolith/nets";
 import { toOnnx } from "convolith/onnx";
 import { fromTfjs } from "convolith/tfjs";
 
@@ -37,6 +38,9 @@ try {
   said = error instanceof ShapeError && error instanceof Error ? (error.stack ?? "") : "";
 }
 const file: Uint8Array = toOnnx(net);
+const filters = { "c.weight": { shape: [2, 1, 2, 3], data: [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12] } };
+const tall = sequential([4, 4, 1], [conv2d({ filters: 2, kernel: [2, 3], bias: false, name: "c" })]);
+const turned: Float32Array = loadStateDict(tall, filters).weights["c.kernel"];
 const picture = { data: new Uint8ClampedArray(4 * 4 * 4).fill(255, 32), width: 4, height: 4 };
 const gray: Image<Uint8ClampedArray> = toGray(engine, picture);
 const edges: Image<Uint8ClampedArray> = canny(engine, picture, { low: 50, high: 100 });
@@ -54,6 +58,7 @@ console.log(
     edges: Array.from(edges.data),
     floats: floats.data[15],
     fromTfjs: typeof fromTfjs,
+    resnet: { kernel: Array.from(turned), layers: resnet18({ classes: 10 }).layers.length },
     build: engine.info.build,
   }),
 );
