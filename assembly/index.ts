@@ -76,3 +76,8 @@ export { image_median_small } from "./image-median";
 export { image_median_f32, image_median_u8 } from "./image-median-large";
 export { image_half_u8, image_linear_pixels_u8, image_linear_rows_u8 } from "./image-resize";
 export { image_mix_pixels_f32, image_mix_rows_f32, image_mix_rows_u8, image_pick_pixels } from "./image-resize";
+
+// What models read from files need besides
+
+export { map_words } from "./words";
+export { extreme_words, fold_words } from "./fold";

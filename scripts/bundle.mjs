@@ -137,7 +137,7 @@ const typescript = {
 function moduleFile(id) {
   const inside = relative(resolve("src"), id);
   if (!inside.startsWith("..")) return inside.replace(/\.ts(\.workerd)?$/, "$1.js");
-  if (id === resolve("assembly/abi.ts")) return "abi.js";
+  for (const file of ["abi", "math-abi"]) if (id === resolve(`assembly/${file}.ts`)) return `${file}.js`;
   if (id.includes("@assemblyscript/loader")) return "assemblyscript-loader.js";
   throw new Error(`the package would hold ${id}`);
 }

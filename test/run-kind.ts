@@ -51,13 +51,13 @@ function once(
   const g = new Graph();
   g.enter(kind, kind);
   const given: Edge[] = [];
-  const given0: Plain[] = [];
+  const contents: Plain[] = [];
   const edges = inputs.map((x) => {
-    const laid = wide && x.shape.length > 0 ? widen(x) : x;
-    const edge = new Edge(typeOf(laid));
+    const content = wide && x.shape.length > 0 ? widen(x) : x;
+    const edge = new Edge(typeOf(content));
     given.push(edge);
-    given0.push(laid);
-    if (laid === x) return edge;
+    contents.push(content);
+    if (content === x) return edge;
     // Copied first: only what an op has made may lie anywhere.
     const copied = g.op(copy, [edge], {});
     return g.op(slice, [copied], { begin: x.shape.map(() => 0), size: x.shape });
@@ -76,7 +76,7 @@ function once(
   for (const out of outs) program.output(out.base);
   program.place();
   bases.forEach((base, i) => {
-    write(runtime, base, given0[i]);
+    write(runtime, base, contents[i]);
   });
   program.run(cut ? { run: inPieces } : undefined);
   const { memory } = runtime;

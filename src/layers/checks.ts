@@ -46,6 +46,11 @@ export const anAxis: Check<number> = (value, name, where) => {
   if (!Number.isInteger(value)) refuse(value, name, where, "an integer");
 };
 
+/** Any number, infinite ones too: what an element can be. */
+export const aValue: Check<number> = (value, name, where) => {
+  if (typeof value !== "number") refuse(value, name, where, "a number");
+};
+
 /** A number from 0 to 1. */
 export const aShare: Check<number> = (value, name, where) => {
   if (!(finite(value, name, where) >= 0 && (value as number) <= 1)) refuse(value, name, where, "from 0 to 1");

@@ -19,16 +19,12 @@ import {
 } from "../ops/scatter.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import { type DType, sizeOf } from "../tensor.ts";
-import { aFlag, aList, anInteger, aWord, type Check, integer, needed, refuse } from "../validate.ts";
-import { aCount, anAxis } from "./checks.ts";
+import { aFlag, aList, anInteger, aWord, integer, needed } from "../validate.ts";
+import { aCount, anAxis, aValue } from "./checks.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 /** Up to so many runs of known indices are strided copies; beyond, a table is read. */
 const MANY_RUNS = 8;
-
-const aValue: Check<number> = (value, name, where) => {
-  if (typeof value !== "number") refuse(value, name, where, "a number");
-};
 
 export interface GatherConfig extends Named {
   /** Default 0. */
@@ -76,12 +72,12 @@ export const gather = defineSimpleLayer<GatherConfig>("gather", {
   },
 });
 
-export interface AxisConfig extends Named {
+export interface GatherElementsConfig extends Named {
   axis?: number;
 }
 
 /** x, indices of its rank: out[i, j, k] = x[indices[i, j, k], j, k] for axis 0, the default. Indices outside are clamped. */
-export const gatherElements = defineSimpleLayer<AxisConfig>("gatherElements", {
+export const gatherElements = defineSimpleLayer<GatherElementsConfig>("gatherElements", {
   options: { axis: anAxis },
   inputs: [2, 2],
   build: (g, { axis = 0 }, inputs) => g.op(gatherElementsOp, inputs, { axis }),

@@ -16,7 +16,7 @@ import { axesOf } from "../ops/reduce.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import type { Shape } from "../tensor.ts";
 import { aFlag, aList, anInteger, aWord, type Check, needed, refuse } from "../validate.ts";
-import { aCount, anAxis } from "./checks.ts";
+import { aCount, anAxis, aValue } from "./checks.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export interface StridedSliceConfig extends Named {
@@ -73,10 +73,6 @@ export const expand = defineLayer<ExpandConfig>("expand", {
 const integers: Check<readonly [number, number]> = (value, name, where) => {
   if (!Array.isArray(value) || value.length !== 2 || !value.every(Number.isSafeInteger))
     refuse(value, name, where, "a pair of integers [before, after]");
-};
-
-const aValue: Check<number> = (value, name, where) => {
-  if (typeof value !== "number") refuse(value, name, where, "a number");
 };
 
 export interface PadAxesConfig extends Named {

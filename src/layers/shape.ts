@@ -12,8 +12,8 @@ import {
   transpose as transposeOp,
 } from "../ops/shape.ts";
 import type { Shape, TensorType } from "../tensor.ts";
-import { aList, anInteger, aWord, type Check, describe, needed, refuse } from "../validate.ts";
-import { aCount, anAxis, aPair } from "./checks.ts";
+import { aList, anInteger, aWord, describe, needed } from "../validate.ts";
+import { aCount, anAxis, aPair, aValue } from "./checks.ts";
 import { checkBatch, defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export type { PadMode };
@@ -88,11 +88,6 @@ export const slice = defineLayer<SliceConfig>("slice", {
 export type AxisPairs = readonly (readonly [before: number, after: number])[];
 
 const axisPairs = needed(aList(aPair), "[[1, 1], [1, 1]]");
-
-/** Any number, infinite ones too. */
-const aValue: Check<number> = (value, name, where) => {
-  if (typeof value !== "number") refuse(value, name, where, "a number");
-};
 
 export interface PadConfig extends Named {
   /** Elements added, [before, after]: one pair per spatial axis, or one per axis of the tensor. */

@@ -51,7 +51,7 @@ export function broadcastShape(a: Shape, b: Shape, where: string): number[] {
 }
 
 /** The byte strides of an operand along the axes of the output; 0 where it is repeated. */
-function broadcastStrides({ shape, strides }: Value, rank: number): number[] {
+export function broadcastStrides({ shape, strides }: Value, rank: number): number[] {
   const missing = rank - shape.length;
   return Array.from({ length: rank }, (_, i) =>
     i < missing || shape[i - missing] === 1 ? 0 : strides[i - missing],

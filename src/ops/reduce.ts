@@ -1,7 +1,7 @@
 // Sums, means, maxima and minima over axes, and the index of the maximum along an axis.
 
 import { ArgumentError } from "../errors.ts";
-import { type Emitter, float32, type Op, type Shape, sizeOf } from "../graph/op.ts";
+import { type Emitter, float32, type Op, type Shape, sizeOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { reductionChunk } from "../runtime/plan.ts";
 import { ARGMAX_BLOCK, REDUCE_BLOCK } from "../runtime/wasm.ts";
@@ -84,6 +84,38 @@ function joinAxes(shape: Shape, reduced: ReadonlySet<number>): { size: number; r
   return list;
 }
 
+/**
+ * Writes one pass for each group of neighbouring axes, the longest first, that reduces the middle axis of what it is given; `pass`
+ * is told which is the last, and writes `out`.
+ */
+export function eachGroup(
+  e: Emitter,
+  out: Value,
+  x: Value,
+  axes: readonly number[],
+  pass: (out: Address, x: Address, reduction: Reduction, last: boolean) => void,
+): void {
+  const list = joinAxes(x.shape, axesOf(axes, x.shape.length, "reduce"));
+  const size = (): number => list.reduce((product, axis) => product * axis.size, 1);
+  // No axis longer than 1: a reduction over an axis of size 1.
+  if (!list.some((axis) => axis.reduced)) {
+    pass(out.base, x.base, { outer: 1, reduce: 1, inner: size() }, true);
+    return;
+  }
+  let from = x.base;
+  for (let left = list.filter((axis) => axis.reduced).length; left > 0; left--) {
+    const longest = list.reduce(
+      (best, axis, i) => (axis.reduced && axis.size > (list[best]?.size ?? 0) ? i : best),
+      -1,
+    );
+    const outer = list.slice(0, longest).reduce((product, axis) => product * axis.size, 1);
+    const [{ size: length }] = list.splice(longest, 1);
+    const to = left === 1 ? out.base : e.scratch(size() * 4);
+    pass(to, from, { outer, reduce: length, inner: size() / outer }, left === 1);
+    from = to;
+  }
+}
+
 /** Reduces any set of axes: one pass for each group of neighbours, the longest first. */
 export const reduce: Op<ReduceParams> = {
   name: "reduce",
@@ -96,26 +128,11 @@ export const reduce: Op<ReduceParams> = {
     return [float32(reducedShape(x.shape, axesOf(axes, x.shape.length, where), keepDims))];
   },
   forward(e, [x], [out], { kind, axes }) {
-    const list = joinAxes(x.shape, axesOf(axes, x.shape.length, "reduce"));
     const fold = kind === "mean" ? "sum" : kind;
     const divisor = kind === "mean" ? sizeOf(x.shape) / sizeOf(out.shape) : 1;
-    const size = (): number => list.reduce((product, axis) => product * axis.size, 1);
-    // No axis longer than 1: a reduction over an axis of size 1.
-    if (!list.some((axis) => axis.reduced))
-      return reduceAxis(e, fold, out.base, x.base, { outer: 1, reduce: 1, inner: size() });
-    let from = x.base;
-    for (let left = list.filter((axis) => axis.reduced).length; left > 0; left--) {
-      const longest = list.reduce(
-        (best, axis, i) => (axis.reduced && axis.size > (list[best]?.size ?? 0) ? i : best),
-        -1,
-      );
-      const outer = list.slice(0, longest).reduce((product, axis) => product * axis.size, 1);
-      const [{ size: length }] = list.splice(longest, 1);
-      const to = left === 1 ? out.base : e.scratch(size() * 4);
-      const reduction = { outer, reduce: length, inner: size() / outer };
-      reduceAxis(e, fold, to, from, reduction, left === 1 ? divisor : 1);
-      from = to;
-    }
+    eachGroup(e, out, x, axes, (to, from, reduction, last) =>
+      reduceAxis(e, fold, to, from, reduction, last ? divisor : 1),
+    );
   },
 };
 

@@ -107,6 +107,7 @@ export interface Records {
   stridedRows: true;
   broadcastRows: true;
   normShape: true;
+  wordRows: true;
   boxShape: true;
   unpoolShape: true;
 }

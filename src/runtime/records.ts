@@ -22,7 +22,7 @@ export interface RecordData<Name extends string> {
   readonly words: Int32Array;
 }
 
-function define<Name extends keyof Records, const Layout extends Readonly<Record<string, Field>>>(
+export function define<Name extends keyof Records, const Layout extends Readonly<Record<string, Field>>>(
   name: Name,
   layout: Layout,
 ): (values: ValuesOf<Layout>) => RecordData<Name> {
