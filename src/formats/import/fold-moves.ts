@@ -16,6 +16,7 @@ import {
   valuesOf,
   walk,
 } from "./fold-shapes.ts";
+import { permute } from "./permute.ts";
 
 /** Results with more values than these are made when they are asked for: weights. */
 const LARGE = 2 ** 12;
@@ -53,10 +54,12 @@ export const transpose: Folding = ([x], { perm }, budget, kind) => {
   const shape = order.map((axis) => x.shape[axis]);
   const strides = stridesOf(x.shape);
   const result = moved(x, shape, budget, kind, (out, values) => {
-    const along = order.map((axis) => strides[axis]);
-    walk(shape, [along], [0], (i, from) => {
-      out[i] = values[from];
-    });
+    permute(
+      out,
+      values,
+      shape,
+      order.map((axis) => strides[axis]),
+    );
   });
   return [result];
 };

@@ -1,6 +1,7 @@
 // Operators that change shapes, move values, or make them of shapes.
 
-import { constant, integers } from "../import/constant.ts";
+import { MAX_INTEGER } from "../../validate.ts";
+import { constant, integers, lazyConstant } from "../import/constant.ts";
 import type { Value } from "../import/value.ts";
 import {
   type Call,
@@ -205,12 +206,21 @@ function constantNode(call: Call): Typed | Value {
   return call.refuse("its value is a text or sparse, or missing");
 }
 
+/** Floats are made when they are asked for: weights of zeros take no memory until then. */
 function constantOfShape(call: Call): Typed | Value {
+  const { w } = call;
   const shape = call.ints(0, "the shape") ?? [];
   const tensor = call.attributes.tensor("value");
-  const value = tensor ? call.w.reshape(call.w.known(tensor), []) : call.w.float(0);
-  const [made] = call.w.layer("fill", [call.w.ints(shape), value]);
-  return tensor ? { value: { ...made, type: tensor.type }, element: tensor.element } : made;
+  if (tensor && tensor.type !== "float") {
+    const [made] = w.layer("fill", [w.ints(shape), w.reshape(w.known(tensor), [])]);
+    return { value: made, element: tensor.element };
+  }
+  const count = product(shape);
+  if (!shape.every((size) => Number.isInteger(size) && size >= 0) || count > MAX_INTEGER)
+    call.fail(`the shape is [${shape}]`);
+  const value = tensor?.data[0] ?? 0;
+  const floats = w.known(lazyConstant(shape, "float", () => new Float32Array(count).fill(value)));
+  return tensor ? { value: floats, element: tensor.element } : floats;
 }
 
 function range(call: Call): Value {
