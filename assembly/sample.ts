@@ -92,12 +92,12 @@ export function grid_sample_f32(
     fill_floats(q, 0, c);
     for (let ty = 0; ty < taps; ty++) {
       const iy = resolve(y0 + ty, h, padding, corners);
-      const wy = weight_of(fy - <f32>(y0 + ty), mode);
+      const wy = weight_of(fy - <f32>y0 - <f32>ty, mode);
       if (iy >= 0)
         for (let tx = 0; tx < taps; tx++) {
           const ix = resolve(x0 + tx, w, padding, corners);
           if (ix >= 0)
-            add_pixel(q, image + <usize>(iy * w + ix) * pixel, wy * weight_of(fx - <f32>(x0 + tx), mode), c);
+            add_pixel(q, image + <usize>(iy * w + ix) * pixel, wy * weight_of(fx - <f32>x0 - <f32>tx, mode), c);
         }
     }
   }
