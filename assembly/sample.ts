@@ -5,7 +5,7 @@
 import {
   BOX_C, BOX_H, BOX_HALF, BOX_MODE, BOX_N, BOX_OH, BOX_OW, BOX_SAMPLES, BOX_VALUE, BOX_W, SAMPLE_BORDER, SAMPLE_CUBIC,
   SAMPLE_NEAREST, SAMPLE_ZEROS,
-} from "./abi";
+} from "./abi-imported";
 import { fill_floats } from "./copy";
 import { field, field_f32, load_next, madd, store_next } from "./simd";
 

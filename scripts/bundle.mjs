@@ -137,7 +137,8 @@ const typescript = {
 function moduleFile(id) {
   const inside = relative(resolve("src"), id);
   if (!inside.startsWith("..")) return inside.replace(/\.ts(\.workerd)?$/, "$1.js");
-  if (id === resolve("assembly/abi.ts")) return "abi.js";
+  for (const numbers of ["abi", "abi-imported"])
+    if (id === resolve(`assembly/${numbers}.ts`)) return `${numbers}.js`;
   if (id.includes("@assemblyscript/loader")) return "assemblyscript-loader.js";
   throw new Error(`the package would hold ${id}`);
 }

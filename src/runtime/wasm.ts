@@ -6,6 +6,7 @@ import type { instantiate as generated } from "../../build/simd.js";
 import { FormatError } from "../errors.ts";
 
 export * from "../../assembly/abi.ts";
+export * from "../../assembly/abi-imported.ts";
 
 type Exports = Awaited<ReturnType<typeof generated>>;
 
