@@ -4,7 +4,7 @@
 import {
   EXTREME_INT, EXTREME_LAST, EXTREME_MIN, FOLD_BEFORE, FOLD_BLOCK, FOLD_INT_MAX, FOLD_INT_MIN, FOLD_INT_PROD,
   FOLD_INT_SUM, FOLD_LAST, FOLD_PROD, FOLD_SUM,
-} from "./math-abi";
+} from "./abi-math";
 import { load_next, splat, store_next } from "./simd";
 
 const IDENTITIES: usize = memory.data<i32>([

@@ -12,18 +12,22 @@ export function lrn_f32(
   const a = f32x4.splat(alpha), b = f32x4.splat(bias);
   for (let pixel = from; pixel < to; pixel++) {
     const p = x + (<usize>pixel * <usize>c << 2), q = out + (<usize>pixel * <usize>c << 2);
-    let i = 0;
-    for (; i < min(before, c); i++) store<f32>(q + (<usize>i << 2), bias + alpha * edge(p, i, c, before, after));
-    for (; i + 4 + after <= c; i += 4) {
+    for (let i = 0; i < c; ) {
+      const to = q + (<usize>i << 2);
+      if (i < before || i + 4 + after > c) {
+        store<f32>(to, bias + alpha * edge(p, i, c, before, after));
+        i++;
+        continue;
+      }
       let t = p + (<usize>(i - before) << 2);
       let sum = f32x4.splat(0);
       for (let k = before + after; k >= 0; k--, t += 4) {
         const v = v128.load(t);
         sum = madd(v, v, sum);
       }
-      v128.store(q + (<usize>i << 2), madd(sum, a, b));
+      v128.store(to, madd(sum, a, b));
+      i += 4;
     }
-    for (; i < c; i++) store<f32>(q + (<usize>i << 2), bias + alpha * edge(p, i, c, before, after));
     if (beta == 0.75) divide_by_root(q, p, c);
     else divide_by_power(q, p, c, beta);
   }

@@ -2,8 +2,10 @@
 import {
   POOL_C, POOL_D, POOL_DX, POOL_DY, POOL_DZ, POOL_H, POOL_KD, POOL_KH, POOL_KW, POOL_N, POOL_OD, POOL_OH, POOL_OUT_D, POOL_OUT_H,
   POOL_OUT_N, POOL_OUT_W, POOL_OW, POOL_PF, POOL_PL, POOL_PT, POOL_SX, POOL_SY, POOL_SZ, POOL_W, POOL_X_D, POOL_X_H, POOL_X_N, POOL_X_W,
-  UNPOOL_C, UNPOOL_D, UNPOOL_H, UNPOOL_INDEX_D, UNPOOL_INDEX_H, UNPOOL_INDEX_W, UNPOOL_PIXELS, UNPOOL_W,
 } from "./abi";
+import {
+  UNPOOL_C, UNPOOL_D, UNPOOL_H, UNPOOL_INDEX_D, UNPOOL_INDEX_H, UNPOOL_INDEX_W, UNPOOL_PIXELS, UNPOOL_W,
+} from "./abi-imported";
 import { fill_floats } from "./copy";
 import { field, load_next, store_next } from "./simd";
 import { end_tap, first_tap } from "./window";

@@ -5,7 +5,7 @@
 import {
   BOX_C, BOX_H, BOX_HALF, BOX_MODE, BOX_N, BOX_OH, BOX_OW, BOX_SAMPLES, BOX_VALUE, BOX_W, SAMPLE_BORDER, SAMPLE_CUBIC,
   SAMPLE_NEAREST, SAMPLE_ZEROS,
-} from "./abi";
+} from "./abi-imported";
 import { fill_floats } from "./copy";
 import { field, field_f32, load_next, madd, store_next } from "./simd";
 
@@ -58,18 +58,19 @@ function cubic(x: f32): f32 {
 }
 
 /** The weight of a tap at this distance from the position. */
-// @ts-ignore: decorator
-@inline
 function weight_of(distance: f32, mode: i32): f32 {
   if (mode == SAMPLE_NEAREST) return 1;
   return mode == SAMPLE_CUBIC ? cubic(distance) : 1 - abs(distance);
 }
 
+/** The first tap of a position; halves of "nearest" are rounded to even. */
+function first_of(x: f32, mode: i32): i32 {
+  return mode == SAMPLE_NEAREST ? whole(nearest<f32>(x)) : whole(floor<f32>(x)) - (mode == SAMPLE_CUBIC ? 1 : 0);
+}
+
 /** The pixel coordinate of -1 .. 1. */
-// @ts-ignore: decorator
-@inline
 function denormalise(v: f32, size: i32, corners: i32): f32 {
-  return corners ? (v + 1) * 0.5 * <f32>(size - 1) : ((v + 1) * <f32>size - 1) * 0.5;
+  return limited(corners ? (v + 1) * 0.5 * <f32>(size - 1) : ((v + 1) * <f32>size - 1) * 0.5);
 }
 
 /**
@@ -86,21 +87,36 @@ export function grid_sample_f32(
   for (let i = from; i < to; i++) {
     const image = x + <usize>(i / pixels) * <usize>(h * w) * pixel;
     const g = grid + (<usize>i << 3), q = out + <usize>i * pixel;
-    const fx = limited(denormalise(load<f32>(g), w, corners)), fy = limited(denormalise(load<f32>(g, 4), h, corners));
-    // The first tap; those of "nearest" are rounded to even.
-    const x0 = mode == SAMPLE_NEAREST ? whole(nearest<f32>(fx)) : whole(floor<f32>(fx)) - (taps == 4 ? 1 : 0);
-    const y0 = mode == SAMPLE_NEAREST ? whole(nearest<f32>(fy)) : whole(floor<f32>(fy)) - (taps == 4 ? 1 : 0);
+    const fx = denormalise(load<f32>(g), w, corners), fy = denormalise(load<f32>(g, 4), h, corners);
+    const x0 = first_of(fx, mode), y0 = first_of(fy, mode);
     fill_floats(q, 0, c);
     for (let ty = 0; ty < taps; ty++) {
       const iy = resolve(y0 + ty, h, padding, corners);
-      const wy = weight_of(fy - <f32>(y0 + ty), mode);
+      const wy = weight_of(fy - <f32>y0 - <f32>ty, mode);
       if (iy >= 0)
         for (let tx = 0; tx < taps; tx++) {
           const ix = resolve(x0 + tx, w, padding, corners);
           if (ix >= 0)
-            add_pixel(q, image + <usize>(iy * w + ix) * pixel, wy * weight_of(fx - <f32>(x0 + tx), mode), c);
+            add_pixel(q, image + <usize>(iy * w + ix) * pixel, wy * weight_of(fx - <f32>x0 - <f32>tx, mode), c);
         }
     }
+  }
+}
+
+/** q += share times x at a position inside the image; or the largest of q and the terms of that sum. */
+function linear_pixel(
+  q: usize, image: usize, fy: f32, fx: f32, h: i32, w: i32, c: i32, share: f32, largest: i32,
+): void {
+  const iy = <i32>fy, ix = <i32>fx;
+  const ty = fy - <f32>iy, tx = fx - <f32>ix;
+  for (let tap = 0; tap < 4; tap++) {
+    const down = tap >> 1, right = tap & 1;
+    // The neighbour past the end has no weight.
+    const y = min(iy + down, h - 1), x = min(ix + right, w - 1);
+    const weight = share * (down ? ty : 1 - ty) * (right ? tx : 1 - tx);
+    const p = image + (<usize>((y * w + x) * c) << 2);
+    if (largest) max_pixel(q, p, weight, c);
+    else if (weight != 0) add_pixel(q, p, weight, c);
   }
 }
 
@@ -157,23 +173,7 @@ export function roi_align_f32(
           if (largest) max_pixel(q, image, 0, c);
           continue;
         }
-        const ay = inside(fy, h), ax = inside(fx, w);
-        const iy = <i32>ay, ix = <i32>ax;
-        const ty = ay - <f32>iy, tx = ax - <f32>ix, rx: f32 = 1 - tx, ry: f32 = 1 - ty;
-        const below = iy + 1 < h ? <usize>w * pixel : 0, right = ix + 1 < w ? pixel : 0;
-        const p = image + <usize>(iy * w + ix) * pixel;
-        const top = ry * share, bottom = ty * share;
-        if (largest) {
-          max_pixel(q, p, top * rx, c);
-          max_pixel(q, p + right, top * tx, c);
-          max_pixel(q, p + below, bottom * rx, c);
-          max_pixel(q, p + below + right, bottom * tx, c);
-        } else {
-          add_pixel(q, p, top * rx, c);
-          add_pixel(q, p + right, top * tx, c);
-          add_pixel(q, p + below, bottom * rx, c);
-          add_pixel(q, p + below + right, bottom * tx, c);
-        }
+        linear_pixel(q, image, inside(fy, h), inside(fx, w), h, w, c, share, largest);
       }
     }
   }
@@ -214,13 +214,6 @@ export function crop_resize_f32(
       add_pixel(q, image + <usize>(<i32>(fy + 0.5) * w + <i32>(fx + 0.5)) * pixel, 1, c);
       continue;
     }
-    const iy = <i32>fy, ix = <i32>fx;
-    const ty = fy - <f32>iy, tx = fx - <f32>ix, rx: f32 = 1 - tx, ry: f32 = 1 - ty;
-    const p = image + <usize>(iy * w + ix) * pixel;
-    const below = <usize>w * pixel;
-    add_pixel(q, p, ry * rx, c);
-    if (tx > 0) add_pixel(q, p + pixel, ry * tx, c);
-    if (ty > 0) add_pixel(q, p + below, ty * rx, c);
-    if (tx > 0 && ty > 0) add_pixel(q, p + below + pixel, ty * tx, c);
+    linear_pixel(q, image, fy, fx, h, w, c, 1, 0);
   }
 }

@@ -1,5 +1,5 @@
 // out[i] = f(a[i], b[i], c[i]) on views of 4-byte words, where a, b and c are broadcast to the shape of out: what models read from
-// files need beyond activations and arithmetic. f is one of WORDS_* (math-abi.ts) with parameters p and q; the record (WORDS_*, too)
+// files need beyond activations and arithmetic. f is one of WORDS_* (abi-math.ts) with parameters p and q; the record (WORDS_*, too)
 // says how out and the operands are walked, as in elementwise.ts. Functions of fewer operands are given some of them twice.
 //
 // One loop for all that a vector can do, one for the rest, with the choice of f inside: it is always the same one, which
@@ -18,7 +18,7 @@ import {
   WORDS_NOT_EQUAL, WORDS_POW, WORDS_ROUND, WORDS_RSQRT, WORDS_RUN, WORDS_SHRINK, WORDS_SIGN, WORDS_SIN, WORDS_SINH,
   WORDS_SQUARED_DIFFERENCE, WORDS_SWISH, WORDS_TAN, WORDS_THRESHOLD, WORDS_TO_FLOAT, WORDS_TO_INT, WORDS_TRUNC,
   WORDS_WHERE,
-} from "./math-abi";
+} from "./abi-math";
 import {
   asinh64, atan2_64, atan64, atanh64, divide, exp64, expm1_64, log1p_64, log64, pow64, power, remainder, sine, sinh64,
 } from "./scalar";

@@ -102,7 +102,7 @@ const bundler = () => import("./bundle.mjs");
 
 /** What the steps of bundle.mjs depend on; the lock file has the versions of the tools. */
 const bundling = ["scripts/bundle.mjs", "package-lock.json", "tsconfig.json"];
-const sources = [...bundling, ...list("assembly", /abi\.ts$/), ...list("src", /\.ts$/)];
+const sources = [...bundling, ...list("assembly", /abi.*\.ts$/), ...list("src", /\.ts$/)];
 
 async function buildWorker() {
   await step("worker", {

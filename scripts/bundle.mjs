@@ -138,7 +138,8 @@ const typescript = {
 function moduleFile(id) {
   const inside = relative(resolve("src"), id);
   if (!inside.startsWith("..")) return inside.replace(/\.ts(\.workerd)?$/, "$1.js");
-  for (const file of ["abi", "math-abi"]) if (id === resolve(`assembly/${file}.ts`)) return `${file}.js`;
+  for (const numbers of ["abi", "abi-imported", "abi-math"])
+    if (id === resolve(`assembly/${numbers}.ts`)) return `${numbers}.js`;
   if (id.includes("@assemblyscript/loader")) return "assemblyscript-loader.js";
   throw new Error(`the package would hold ${id}`);
 }

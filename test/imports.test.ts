@@ -71,7 +71,7 @@ const NODE_MODULES = `^(node:)?(${builtinModules.join("|")})$`;
 
 /** What may be imported from outside src/, and by whom alone. */
 const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
-  ["numbers shared with kernels", "^assembly/(math-)?abi\\.ts$", "^src/runtime/wasm\\.ts$"],
+  ["numbers shared with kernels", "^assembly/abi(-imported|-math)?\\.ts$", "^src/runtime/wasm\\.ts$"],
   ["types of kernels", "^build/(simd\\.(js|d\\.ts)|kernels\\.d\\.ts)$", "^src/runtime/wasm\\.ts$"],
   ["the loader", "@assemblyscript/loader", "^src/runtime/wasm\\.ts$"],
   ["binaries", "\\.(wasm|deflate)$", "^src/runtime/hosts/"],

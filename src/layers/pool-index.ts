@@ -79,14 +79,11 @@ export const maxUnpool = defineLayer<MaxUnpoolConfig>("maxUnpool", {
     g.op(maxUnpoolOp, inputs, { outputSize, ...(indexSize && { indexSize }) }),
 });
 
-/**
- * Padding that makes a convolution slide as a pool does: ceilMode's last window gets pixels of zeros to reach over, and what no
- * window reaches is left out.
- */
+/** Padding that makes a convolution slide as a pool does: up to the end of the last window, if that lies past the input. */
 const exactPadding = (axes: readonly Axis[]): [number, number][] =>
   axes.map((a) => [
     a.before,
-    Math.max(a.after, (a.out - 1) * a.stride + a.dilation * (a.kernel - 1) + 1 - a.size - a.before),
+    Math.max((a.out - 1) * a.stride + a.dilation * (a.kernel - 1) + 1 - a.size - a.before, 0),
   ]);
 
 /** The sums under the windows: a depthwise convolution with ones. */

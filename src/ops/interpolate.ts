@@ -1,7 +1,6 @@
 // Interpolation along any axes, by ONNX's definition of Resize: one axis after the other, each by a table.
 import { ArgumentError } from "../errors.ts";
-import { type Op, sizeOf, type TensorType } from "../graph/op.ts";
-import type { DType, Shape } from "../tensor.ts";
+import { type Op, type Shape, sizeOf, type TensorType } from "../graph/op.ts";
 import { aFlag, finite, oneOf, refuse } from "../validate.ts";
 import { arity, checkShape, perAxis } from "./check.ts";
 import {
@@ -133,10 +132,7 @@ export const interpolate: Op<InterpolateParams> = {
  * The same as options of `resize`, which is faster, where that gives it: for floats of [n, ...spatial, c] whose spatial axes alone
  * change, by the tables that it makes.
  */
-export function asResize(
-  { shape, dtype }: { shape: Shape; dtype: DType },
-  p: InterpolateParams,
-): ResizeParams | undefined {
+export function asResize({ shape, dtype }: TensorType, p: InterpolateParams): ResizeParams | undefined {
   if (dtype !== "float32" || p.mode === "cubic" || shape.length < 3 || shape.length > 5) return undefined;
   const axes = tablesOf(shape, p);
   if (axes.length === 0 || axes.some(({ axis }) => axis === 0 || axis === shape.length - 1)) return undefined;

@@ -6,7 +6,8 @@ import type { instantiate as generated } from "../../build/simd.js";
 import { FormatError } from "../errors.ts";
 
 export * from "../../assembly/abi.ts";
-export * from "../../assembly/math-abi.ts";
+export * from "../../assembly/abi-imported.ts";
+export * from "../../assembly/abi-math.ts";
 
 type Exports = Awaited<ReturnType<typeof generated>>;
 
