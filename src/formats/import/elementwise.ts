@@ -3,7 +3,7 @@
 import { sizeOf } from "../../tensor.ts";
 import { type Constant, constant, lazyConstant, type ValueType } from "./constant.ts";
 import { type Config, dtypeOf, LayerWriter } from "./layer-writer.ts";
-import type { Value } from "./value.ts";
+import { storedValue, type Value } from "./value.ts";
 
 /** Kinds that every engine knows, which can be fused and trained: activations by name, and the config for their one parameter. */
 const none = (): Config => ({});
@@ -120,17 +120,32 @@ export class ElementwiseWriter extends LayerWriter {
     // The axis that lies last, if the constant has no other.
     if (x.shape.length < 2 || size !== x.shape[channel] || known.shape[channel - offset] !== size)
       return undefined;
+    return this.#byChannel(op, x, known, size);
+  }
+
+  /** A factor or a summand for each channel, which is last: a batch normalisation, the one before if there is one. */
+  #byChannel(op: string, x: Value, known: Constant, size: number): Value | undefined {
     const c = (value: number): Constant => constant([size], "float", new Float32Array(size).fill(value));
-    const own = (map: (value: number) => number): Constant =>
-      lazyConstant([size], "float", () => Float32Array.from(known.data, map));
-    const scale: Record<string, [Constant, Constant]> = {
-      add: [c(1), own((value) => value)],
-      sub: [c(1), own((value) => -value)],
-      mul: [own((value) => value), c(0)],
+    const { of, config, weights } = this.emitter.normalised.get(x.stored!.ref) ?? {
+      of: x.stored!,
+      config: { epsilon: 0 },
+      weights: { gamma: c(1), beta: c(0), mean: c(0), variance: c(1) },
     };
-    if (!scale[op]) return undefined;
-    const [gamma, beta] = scale[op];
-    return this.kept("batchNorm", x, { epsilon: 0 }, { gamma, beta, mean: c(0), variance: c(1) });
+    const apply: Readonly<Record<string, (value: number, by: number) => number>> = {
+      add: (value, by) => value + by,
+      sub: (value, by) => value - by,
+      mul: (value, by) => value * by,
+    };
+    if (!apply[op]) return undefined;
+    const combined = (weight: Constant): Constant =>
+      lazyConstant([size], "float", () => {
+        const [values, by] = [weight.data, known.data];
+        return Float32Array.from(values, (value, i) => apply[op](value, by[i]));
+      });
+    const { gamma, beta } = weights;
+    const changed = { ...weights, ...(op === "mul" && { gamma: combined(gamma) }), beta: combined(beta) };
+    const [out] = this.emitter.layer("batchNorm", [of], config, changed);
+    return storedValue(out, x.type, x.order);
   }
 }
 

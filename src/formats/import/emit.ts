@@ -23,12 +23,21 @@ const MAX_EXACT = 2 ** 24;
 const MIN_INT = -(2 ** 31);
 const MAX_INT = 2 ** 31 - 1;
 
+/** A layer that scales and moves each channel. */
+interface Normalisation {
+  readonly of: Stored;
+  readonly config: Record<string, unknown>;
+  readonly weights: Readonly<Record<string, Constant>>;
+}
+
 export class LayerEmitter {
   readonly layers: ModelLayer[] = [];
   readonly weights: Record<string, WeightReader> = Object.create(null);
   readonly inputs: Model["inputs"] = [];
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<Constant, Stored>();
+  /** Batch normalisations by the name of what they give. */
+  readonly normalised = new Map<string, Normalisation>();
   /** The node of the file that is being translated, for names and messages. */
   node = "";
 
@@ -65,6 +74,7 @@ export class LayerEmitter {
     graph.enter(name, where);
     const built = [definition.build(graph, config, edges, own, where)].flat() as Edge[];
     this.layers.push({ name, kind, config, inputs: inputs.map(({ ref }) => ref) });
+    if (kind === "batchNorm") this.normalised.set(name, { of: inputs[0], config, weights });
     return built.map(({ shape, dtype }, i) => ({ ref: i ? `${name}:${i}` : name, shape, dtype }));
   }
 
