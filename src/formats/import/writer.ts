@@ -97,7 +97,12 @@ export class ModelWriter extends ElementwiseWriter {
       x.type === "float" && x.shape.length > 2 && ["constant", "reflect", "replicate"].includes(mode);
     return this.perAxis(inner, (lists) => {
       const [padding] = lists([around]);
-      return simple ? ["pad", { padding, mode, value }] : ["padAxes", { pads: padding, mode, value }];
+      // A border that is mirrored or repeated lies around images alone.
+      const ends = [padding[0], padding[padding.length - 1]].flat();
+      const [sizes] = lists([inner.shape]);
+      const short = padding.every((pair, i) => Math.max(...pair) < sizes[i]);
+      const fits = mode === "constant" || (ends.every((n) => n === 0) && short && sizes.length <= 5);
+      return simple && fits ? ["pad", { padding, mode, value }] : ["padAxes", { pads: padding, mode, value }];
     });
   }
 
