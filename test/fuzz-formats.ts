@@ -3,6 +3,8 @@
 import { readFileSync } from "node:fs";
 import { ConvolithError } from "../src/errors.ts";
 import { fromSafetensors } from "../src/formats/checkpoint.ts";
+import type { GraphSource } from "../src/formats/import/source.ts";
+import { fromOnnx } from "../src/formats/onnx/index.ts";
 import { loadStateDict } from "../src/formats/state-dict.ts";
 import { add, concat, conv2d, dense, dropout, flatten, globalAvgPool, split } from "../src/layers/index.ts";
 import { input, loadModel, model, sequential } from "../src/model/build-model.ts";
@@ -12,12 +14,14 @@ import { Runtime } from "../src/runtime/instance.ts";
 import { make } from "../src/runtime/wasm.ts";
 import { adam } from "../src/training/optimizers.ts";
 import { resume } from "../src/training/resume.ts";
+import { onnxFiles } from "./fuzz-onnx.ts";
 import { exampleOf, factories, TABLE } from "./layer-rows.ts";
 import { layersModel as fromTfjs } from "./layers-model.ts";
 import { mutateBytes, mutateJson, mutateText, stringify } from "./mutate.ts";
+import { mutateOnnx } from "./mutate-protobuf.ts";
 import { Random } from "./random.ts";
 
-export const FORMATS = ["safetensors", "checkpoint", "state-dict", "model", "tfjs"] as const;
+export const FORMATS = ["safetensors", "checkpoint", "state-dict", "model", "tfjs", "onnx"] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** One damaged file. */
@@ -63,6 +67,19 @@ function use(runtime: Runtime, source: Model | TrainedModel): void {
   using net = new Network(runtime, source, { seed: 1, shape });
   const sizes = net.model.inputs.map((x) => (x.shape as number[]).reduce((a, b) => a * b, 1));
   if (net.multiplyAdds > MOST_WORK || sizes.reduce((a, b) => a + b) > MOST_VALUES) return;
+  net.predict(sizes.map((size) => new Float32Array(size).fill(0.5)));
+}
+
+/** The same of a graph, whose inputs may have any names and types. */
+function useGraph(runtime: Runtime, source: GraphSource, random: Random): void {
+  const shape = Object.fromEntries(
+    source.inputs.map((x) => [x.name, x.shape.map((d, i) => (typeof d === "number" ? d : i ? 6 : 1))]),
+  );
+  using net = new Network(runtime, source, { shape, batchSize: random.chance(0.2) ? 2 : 1 });
+  const sizes = net.model.inputs.map(({ name }) =>
+    net.inputShapes[name].reduce((a, b) => a * b, net.batchSize),
+  );
+  if (net.multiplyAdds > MOST_WORK || sizes.reduce((a, b) => a + b, 0) > MOST_VALUES) return;
   net.predict(sizes.map((size) => new Float32Array(size).fill(0.5)));
 }
 
@@ -117,6 +134,7 @@ class Corpus {
   readonly #state: { model: Model; file: Uint8Array };
   readonly #models: Model[] = [];
   readonly #tfjs: { model: unknown; weights: Uint8Array }[];
+  readonly #onnx: Uint8Array[];
 
   constructor(runtime: Runtime) {
     for (const [name, factory] of factories)
@@ -134,6 +152,10 @@ class Corpus {
     using trained = new Network(runtime, classifier, { seed: 1, train: { ...TRAIN, optimizer: adam() } });
     trained.trainStep({ x: new Float32Array(2 * 72).fill(0.1), y: [0, 1] });
     this.#checkpoints.push({ model: classifier, file: trained.save({ optimizer: true }) });
+    const examples = factories.flatMap(([name, factory]) =>
+      [TABLE[name]].flat().flatMap((row) => (row ? [exampleOf(factory, row)] : [])),
+    );
+    this.#onnx = onnxFiles(examples);
     const fixtures: { model: unknown; weights: string }[] = JSON.parse(
       readFileSync("test/fixtures/tfjs/models.json", "utf8"),
     );
@@ -171,6 +193,11 @@ class Corpus {
           size: mutant.length,
           read: (runtime) => use(runtime, loadStateDict(model, mutant, options)),
         };
+      }
+      case "onnx": {
+        const original = random.pick(this.#onnx);
+        const file = random.chance(0.25) ? mutateBytes(original, random) : mutateOnnx(original, random);
+        return { size: file.length, read: (runtime) => useGraph(runtime, fromOnnx(file), random) };
       }
       case "model": {
         const json = mutateJson(random.pick(this.#models), random);
