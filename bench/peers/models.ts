@@ -32,8 +32,8 @@ type Values = Float32Array | Int32Array;
 
 interface Subject {
   readonly name: string;
-  readonly source: ModelSource;
-  readonly shape: Readonly<Record<string, readonly number[]>>;
+  /** Reads the file. Throws for what is not supported. */
+  read(): ModelSource;
   /** The other library's runner for these inputs, in the file's order. */
   peer(inputs: readonly { name: string; values: Values; shape: readonly number[] }[]): Promise<Peer>;
 }
@@ -52,7 +52,7 @@ interface Measured {
 }
 
 /** Every axis of every input, with sizes for those that are open. */
-function shapesOf(name: string, { inputs }: ModelSource): Subject["shape"] {
+function shapesOf(name: string, { inputs }: ModelSource): Readonly<Record<string, readonly number[]>> {
   return Object.fromEntries(
     inputs.map((input) => {
       const known = SHAPES[name];
@@ -78,11 +78,9 @@ async function tfjsSubjects(part: string): Promise<Subject[]> {
     .map((name) => {
       const json = readFileSync(join(HUMAN, `${name}.json`), "utf8");
       const weights = readFileSync(join(HUMAN, `${name}.bin`));
-      const source = fromTfjs(json, weights) as ModelSource;
       return {
         name,
-        source,
-        shape: shapesOf(name, source),
+        read: () => fromTfjs(json, weights) as ModelSource,
         async peer(inputs) {
           const file = JSON.parse(json);
           const model: GraphModel = await loadGraphModel({
@@ -140,11 +138,9 @@ async function onnxSubjects(part: string, folders: readonly string[]): Promise<S
     .map((file) => {
       const name = basename(file, ".onnx");
       const bytes = readFileSync(file);
-      const source = fromOnnx(bytes);
       return {
         name,
-        source,
-        shape: shapesOf(name, source),
+        read: () => fromOnnx(bytes),
         async peer(inputs) {
           const session = await ort.InferenceSession.create(bytes, { executionProviders: ["wasm"] });
           const feeds = Object.fromEntries(
@@ -233,10 +229,12 @@ async function measure(
   subject: Subject,
   rounds: number,
 ): Promise<Measured> {
-  const net = engine.compile(subject.source, { shape: subject.shape });
+  const source = subject.read();
+  const shapes = shapesOf(subject.name, source);
+  const net = engine.compile(source, { shape: shapes });
   try {
     const inputs = net.model.inputs.map(({ name, dtype }, i) => {
-      const shape = subject.shape[subject.source.inputs[i].name];
+      const shape = shapes[source.inputs[i].name];
       const size = shape.reduce((product, d) => product * d, 1);
       const floats = noise(size, i + 1);
       return {
@@ -245,9 +243,7 @@ async function measure(
         values: dtype === "int32" ? Int32Array.from(floats, (value) => 128 + 100 * value) : floats,
       };
     });
-    const peer = await subject.peer(
-      inputs.map((input, i) => ({ ...input, name: subject.source.inputs[i].name })),
-    );
+    const peer = await subject.peer(inputs.map((input, i) => ({ ...input, name: source.inputs[i].name })));
     const list = inputs.map((input) => input.values);
     let ours: Values[] = [];
     const predict = (): void => {

@@ -110,7 +110,7 @@ function calledBodies(
   const bodies = new Map<string, GraphBody>();
   const left = [...main.order];
   for (let node = left.pop(); node; node = left.pop())
-    for (const attribute of CALLS[node.op] ?? []) {
+    for (const attribute of Object.hasOwn(CALLS, node.op) ? CALLS[node.op] : []) {
       const name = node.attributes.functionName(attribute);
       const called = functions.get(name);
       if (!called)
