@@ -8,7 +8,7 @@ import { crop, resize, rotate90 } from "convolith/image";
 import { fromOnnx } from "convolith/onnx";
 import { encode } from "fast-png";
 import { box, canvasOf } from "../draw.mjs";
-import { packageFolder } from "../models/install.mjs";
+import { packageFolder } from "../models.mjs";
 import { readPhoto } from "../photo.mjs";
 import { boxesOf } from "./boxes.mjs";
 

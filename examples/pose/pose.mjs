@@ -7,7 +7,7 @@ import { createEngine } from "convolith";
 import { pad, resize } from "convolith/image";
 import { encode } from "fast-png";
 import { canvasOf, dot, line } from "../draw.mjs";
-import { humanModel } from "../models/install.mjs";
+import { humanModel } from "../models.mjs";
 import { astronaut, readPhoto } from "../photo.mjs";
 
 /** What the 17 points of the COCO data set are, in the order in which the network gives them. */

@@ -7,7 +7,7 @@ import { createEngine } from "convolith";
 import { resize } from "convolith/image";
 import { encode } from "fast-png";
 import { canvasOf } from "../draw.mjs";
-import { humanModel } from "../models/install.mjs";
+import { humanModel } from "../models.mjs";
 import { astronaut, readPhoto } from "../photo.mjs";
 
 /** Pixels along each side of what the network takes. */

@@ -30,6 +30,16 @@ interface Normalisation {
   readonly weights: Readonly<Record<string, Constant>>;
 }
 
+/** A layer that does the same to every value. */
+interface Scaling {
+  readonly of: Stored;
+  readonly scale: number;
+  readonly offset: number;
+}
+
+/** Kinds into which a factor and a summand for each channel are folded. */
+const PRODUCT = /^(dense|(depthwiseConv|conv|convTranspose)[123]d)$/;
+
 export class LayerEmitter {
   readonly layers: ModelLayer[] = [];
   readonly weights: Record<string, WeightReader> = Object.create(null);
@@ -38,6 +48,10 @@ export class LayerEmitter {
   readonly #constants = new Map<Constant, Stored>();
   /** Batch normalisations by the name of what they give. */
   readonly normalised = new Map<string, Normalisation>();
+  /** The same of `rescale`. */
+  readonly rescaled = new Map<string, Scaling>();
+  /** What convolutions and matrices give. */
+  readonly products = new Set<string>();
   /** The node of the file that is being translated, for names and messages. */
   node = "";
 
@@ -75,6 +89,11 @@ export class LayerEmitter {
     const built = [definition.build(graph, config, edges, own, where)].flat() as Edge[];
     this.layers.push({ name, kind, config, inputs: inputs.map(({ ref }) => ref) });
     if (kind === "batchNorm") this.normalised.set(name, { of: inputs[0], config, weights });
+    if (PRODUCT.test(kind)) this.products.add(name);
+    if (kind === "rescale") {
+      const { scale = 1, offset = 0 } = config as { scale?: number; offset?: number };
+      this.rescaled.set(name, { of: inputs[0], scale, offset });
+    }
     return built.map(({ shape, dtype }, i) => ({ ref: i ? `${name}:${i}` : name, shape, dtype }));
   }
 

@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { fromTfjs } from "convolith/tfjs";
 
-const folder = new URL("./", import.meta.url);
+const folder = new URL("models/", import.meta.url);
 
 /** The folder of an installed package, with a slash at the end. @param {string} name */
 export function packageFolder(name) {
