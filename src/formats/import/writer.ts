@@ -1,6 +1,7 @@
 // What operators of a file are written with: each method takes and gives values as the file's operators see them. What is known is computed
 // at once; everything else becomes layers, with axes in whatever order spares transposing.
 
+import { isSpatial } from "../../ops/pad.ts";
 import { type Shape, sizeOf } from "../../tensor.ts";
 import { NotBatched } from "./arrange.ts";
 import { type Constant, lazyConstant, type ValueType } from "./constant.ts";
@@ -93,10 +94,11 @@ export class ModelWriter extends ElementwiseWriter {
     );
     const around = pads.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
     if (around.every(([before, after]) => !before && !after)) return inner;
-    const simple =
-      x.type === "float" && x.shape.length > 2 && ["constant", "reflect", "replicate"].includes(mode);
     return this.perAxis(inner, (lists) => {
       const [padding] = lists([around]);
+      const known =
+        mode === "constant" || ((mode === "reflect" || mode === "replicate") && isSpatial(padding));
+      const simple = x.type === "float" && x.shape.length > 2 && known;
       return simple ? ["pad", { padding, mode, value }] : ["padAxes", { pads: padding, mode, value }];
     });
   }
