@@ -1,6 +1,7 @@
 // Long runs of the fuzzers:
 //   npm run fuzz -- formats --mutants 100000 --seed 1 [--only tfjs] [--from 4711]
 //   npm run fuzz -- ops --calls 200000 --seed 1 [--only 4711]
+//   npm run fuzz -- kinds --calls 200000 --seed 1 [--only 4711]
 //   npm run fuzz -- images --calls 200000 --seed 1 [--only 4711]
 //
 // For formats the work is done in a thread that is watched: one that takes too long over a mutant, or too much memory, is ended, which is a defect
@@ -19,6 +20,7 @@ import {
   type Tally,
 } from "../test/fuzz-formats.ts";
 import { fuzzImages } from "../test/fuzz-images.ts";
+import { fuzzKinds } from "../test/fuzz-kinds.ts";
 import { fuzzOps } from "../test/fuzz-ops.ts";
 
 interface Options {
@@ -36,6 +38,9 @@ type Program = (options: Options) => Promise<number>;
 const PROGRAMS: Readonly<Record<string, Program>> = {
   formats: fuzzFormats,
   ops: fuzzCalls("ops", fuzzOps),
+  kinds: fuzzCalls("kinds", (options) =>
+    fuzzKinds({ ...options, wasm: new Uint8Array(readFileSync("build/checked.wasm")) }),
+  ),
   images: fuzzCalls("images", (options) =>
     fuzzImages({ ...options, wasm: new Uint8Array(readFileSync("build/checked.wasm")) }),
   ),
@@ -91,7 +96,7 @@ function watch(work: Work, report: (tally: Tally) => void): Promise<number> {
     };
     const timer = setInterval(() => {
       const ms = now[0] < 0 ? 0 : Date.now() - now[1];
-      if (ms > 2 * MOST_MS) stop(`hangs: ended after ${ms} ms`);
+      if (ms > 4 * MOST_MS) stop(`hangs: ended after ${ms} ms`);
       else if (process.memoryUsage.rss() > MOST_MEMORY) stop("takes too much memory");
     }, LOOK);
     worker.on("message", report);

@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { decode, encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { MODEL_COMMANDS } from "../src/cli/model-commands.ts";
 import { runCli } from "../src/cli/run.ts";
 import { fromOnnx, toOnnx } from "../src/formats/onnx/index.ts";
 import {
@@ -65,6 +66,7 @@ beforeAll(async () => {
   const kernel = [0, 0, 1, 0, 1, 0, 1, 0, 0];
   const swap = engine.compile(painter, { shape: [4, 5, 3], weights: { "swap.kernel": kernel } });
   writeFileSync(at("swap.onnx"), toOnnx(swap));
+  writeFileSync(at("swap.json"), JSON.stringify(painter));
   const photo = Uint8Array.from({ length: 4 * 5 * 3 }, (_, i) => (i * 37) % 256);
   writeFileSync(at("photo.png"), encode({ data: photo, width: 5, height: 4, channels: 3, depth: 8 }));
   writeFileSync(at("labels.txt"), "ant\nbee\ncat\ndog\neel\n");
@@ -171,6 +173,28 @@ describe("convert", () => {
   });
 });
 
+describe("help", () => {
+  it("has examples that run", async () => {
+    const files: Readonly<Record<string, string>> = {
+      "model.onnx": "net.onnx",
+      "resnet18.onnx": "net.onnx",
+      "model.json": "swap.json",
+      "keras/model.json": "net.json",
+      "upscaler/model.json": "swap.json",
+      "cat.png": "photo.png",
+      "small.png": "photo.png",
+      "imagenet.txt": "labels.txt",
+    };
+    for (const { examples = [] } of Object.values(MODEL_COMMANDS))
+      for (const example of examples) {
+        // The small models have other sizes.
+        const words = example.replace(/ --shape 3,224,224/, "").split(" ");
+        const ran = await cli(...words.map((word) => (/\.\w+$/.test(word) ? at(files[word] ?? word) : word)));
+        expect(ran.code, `${example}: ${ran.err}`).toBe(0);
+      }
+  });
+});
+
 describe("what is wrong is said in one line", () => {
   it.each<[number, string, string[]]>([
     [2, "name a model file", ["inspect"]],
@@ -181,7 +205,8 @@ describe("what is wrong is said in one line", () => {
     [2, "must end in .onnx or .safetensors", ["convert", "net.onnx", "net.tflite"]],
     [2, "--top is 0", ["run", "net.onnx", "-i", "photo.png", "--top", "0"]],
     [2, "no picture", ["run", "net.onnx", "-i", "photo.png", "-o", "out.png"]],
-    [1, "photo.png", ["inspect", "photo.png"]],
+    [1, "photo.png: this is no model file", ["inspect", "photo.png"]],
+    [2, "say how large, as in --shape", ["bench", "swap.json"]],
   ])("%i: %s", async (code, message, args) => {
     const files = args.map((arg) => (/\.\w+$/.test(arg) ? at(arg) : arg));
     const ran = await cli(...files);

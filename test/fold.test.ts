@@ -37,6 +37,27 @@ describe("folding element by element", () => {
     });
   });
 
+  it("keeps integers whole", () => {
+    expect(values("clip", [int([4], -1, 0, 1, 9)], { min: 0.25, max: 6.5 })).toEqual([1, 1, 1, 6]);
+  });
+
+  it("takes NaN as kinds do", () => {
+    const x = float([4], 1, NaN, 3, NaN);
+    expect(values("argExtreme", [x], { op: "max", axis: 0 })).toEqual([1]);
+    expect(values("argExtreme", [x], { op: "min", axis: 0, last: true })).toEqual([3]);
+    const both = float([3], Infinity, 1, Infinity);
+    expect(values("argExtreme", [both], { op: "max", axis: 0, last: true })).toEqual([2]);
+    const op = { op: "logSum", axes: [0], keepDims: false };
+    expect(values("reduction", [int([2], -1, -3)], op)).toEqual([0]);
+    expect(values("reduction", [int([2], -1, 1)], op)).toEqual([-(2 ** 31)]);
+  });
+
+  it("refuses the bits of floats", () => {
+    const half = float([2], 0.5, -2);
+    for (const op of ["and", "or", "xor"])
+      expect(() => fold("arithmetic", [half, half], { op })).toThrow("for integers, not for floats");
+  });
+
   it("broadcasts", () => {
     const a = int([2, 1], 7, -7);
     const b = int([3], 2, -2, 0);

@@ -52,7 +52,7 @@ export interface Outcome {
 
 const MB = 2 ** 20;
 /** No mutant may take longer, in milliseconds, */
-export const MOST_MS = 2000;
+export const MOST_MS = 1000;
 /** or more memory than this and 20 times the file. */
 const MOST_BYTES = 64 * MB;
 /** 64 KB each: what the engine's memory may grow to. */
@@ -263,6 +263,12 @@ export class FormatFuzzer {
 
   /** Makes a mutant and reads it. The same seed and number make the same mutant. */
   run(format: Format, seed: number, number: number): Outcome {
+    const outcome = this.#run(format, seed, number);
+    // On a busy host another look shows whether that was the mutant.
+    return outcome.ms > MOST_MS ? this.#run(format, seed, number) : outcome;
+  }
+
+  #run(format: Format, seed: number, number: number): Outcome {
     const mutant = this.#corpus.mutant(format, new Random(seed, number));
     const { memory } = this.#runtime;
     const live = memory.use.live;

@@ -98,6 +98,8 @@ export const arithmetic: Folding = (inputs, { op }, budget, kind) => {
   const [a, b] = inputs;
   const map = known(OPERATIONS, op, kind);
   const float = a.type === "float" || b.type === "float";
+  if (float && BITS.includes(op as string))
+    throw new UnsupportedError(`${kind}: "${op}" is known for integers, not for floats`);
   if (float) return pairwise(inputs, "float", map, budget, kind);
   const bool = a.type === "bool" && b.type === "bool" && BITS.includes(op as string);
   return pairwise(inputs, bool ? "bool" : "int", (x, y) => whole(map(x, y)), budget, kind);
@@ -145,7 +147,11 @@ export const cast: Folding = ([x], { dtype, bool }, budget, kind) => {
 };
 
 export const clip: Folding = ([x], { min = -Infinity, max = Infinity }, budget, kind) => {
-  const [low, high] = [min, max] as number[];
+  // Integers stay integers.
+  const [low, high] =
+    x.type === "float"
+      ? [min as number, max as number]
+      : [Math.ceil(min as number), Math.floor(max as number)];
   const result = make(x.shape, x.type, budget, kind, (out) => {
     const values = take(x, budget, kind);
     for (let i = 0; i < out.length; i++) out[i] = Math.min(Math.max(values[i], low), high);

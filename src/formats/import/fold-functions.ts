@@ -68,7 +68,7 @@ export const UNARY: Readonly<Record<string, Unary>> = {
   leakyRelu: (x, alpha = 0.01) => (x > 0 ? x : alpha * x),
   elu,
   celu: (x, alpha = 1) => Math.max(x, 0) + Math.min(alpha * Math.expm1(x / alpha), 0),
-  scaledElu: (x, alpha = 1, gamma = 1) => gamma * elu(x, alpha),
+  scaledElu: (x, alpha = 0, gamma = 0) => gamma * elu(x, alpha),
   sigmoid,
   softplus,
   softsign: (x) => x / (1 + Math.abs(x)),
@@ -79,5 +79,5 @@ export const UNARY: Readonly<Record<string, Unary>> = {
   hardSigmoid: (x, p = 1 / 6, q = 0.5) => clamp(p * x + q, 0, 1),
   hardSwish: (x) => x * clamp(x / 6 + 0.5, 0, 1),
   thresholdedRelu: (x, p = 1) => (x > p ? x : 0),
-  shrink: (x, limit = 0.5, bias = 0) => (x < -limit ? x + bias : x > limit ? x - bias : 0),
+  shrink: (x, limit = 0, bias = 0) => (x < -limit ? x + bias : x > limit ? x - bias : 0),
 };

@@ -244,7 +244,7 @@ export const reverse: Folding = ([x], config, budget, kind) => {
   return [picked(x, x.shape, from, 0, budget, kind)];
 };
 
-export const trilu: Folding = ([x], { upper, k = 0 }, budget, kind) => {
+export const trilu: Folding = ([x], { upper = true, k = 0 }, budget, kind) => {
   const [rows, columns] = x.shape.slice(-2);
   if (columns === undefined) throw new ShapeError(`${kind}: ${describe(x.shape)} has no rows and columns`);
   const result = make(x.shape, x.type, budget, kind, (out) => {

@@ -24,8 +24,14 @@ const REDUCERS: Readonly<Record<string, Reducer>> = {
   sumSquare: SQUARES,
   l2: { ...SQUARES, end: Math.sqrt },
   logSum: { ...SUM, end: Math.log },
-  any: { start: 0, add: (any, x) => (any || x ? 1 : 0) },
-  all: { start: 1, add: (all, x) => (all && x ? 1 : 0) },
+  any: { start: 0, add: (any, x) => (any || x !== 0 ? 1 : 0) },
+  all: { start: 1, add: (all, x) => (all && x !== 0 ? 1 : 0) },
+};
+
+/** Cut towards 0, as `cast` does: no integer is infinite, or NaN. */
+const whole = (sum: number): number => {
+  if (Number.isNaN(sum)) return 0;
+  return Number.isFinite(sum) ? Math.trunc(sum) + 0 : sum > 0 ? 2 ** 31 - 1 : -(2 ** 31);
 };
 
 export const reduction: Folding = ([x], { op, axes, keepDims }, budget, kind) => {
@@ -59,7 +65,7 @@ export const reduction: Folding = ([x], { op, axes, keepDims }, budget, kind) =>
       });
       for (let i = 0; i < sums.length; i++) sums[i] = Math.log(sums[i]) + most[i];
     }
-    for (let i = 0; i < sums.length; i++) out[i] = x.type === "float" ? sums[i] : Math.trunc(sums[i]) + 0;
+    for (let i = 0; i < sums.length; i++) out[i] = x.type === "float" ? sums[i] : whole(sums[i]);
   });
   return [result];
 };
@@ -79,12 +85,14 @@ export const argExtreme: Folding = ([x], { op, axis, keepDims, last }, budget, k
   const shape = x.shape.flatMap((d, i) => (i !== along ? [d] : keepDims ? [1] : []));
   const result = make(shape, "int", budget, kind, (out) => {
     const values = take(x, budget, kind);
-    const sign = op === "min" ? -1 : 1;
+    // NaN comes before any number.
+    const before = (a: number, b: number): boolean =>
+      Number.isNaN(a) ? !Number.isNaN(b) : op === "min" ? a < b : a > b;
     lines(x.shape, along, (start, step, line) => {
       let best = 0;
       for (let k = 1; k < length; k++) {
-        const more = sign * (values[start + k * step] - values[start + best * step]);
-        if (more > 0 || (last && more === 0)) best = k;
+        const [value, most] = [values[start + k * step], values[start + best * step]];
+        if (before(value, most) || (last && !before(most, value))) best = k;
       }
       out[line] = best;
     });

@@ -86,13 +86,27 @@ const unpack: Operator = (call, writer) => {
   const x = call.input(0);
   const axis = call.axis(call.attributes.integer("axis", 0), x.shape.length);
   const shape = x.shape.toSpliced(axis, 1);
-  return split(writer, x, new Array<number>(x.shape[axis]).fill(1), axis).map((part) =>
-    writer.reshape(part, shape),
-  );
+  const count = x.shape[axis];
+  const told = call.attributes.integer("num", count);
+  if (told !== count)
+    throw new FormatError(`${call.where}: num is ${told} but axis ${axis} of the input has ${count}`);
+  return split(call, writer, x, count, axis).map((part) => writer.reshape(part, shape));
 };
 
-/** Parts of a value; a part without values is not written. */
-function split(writer: ModelWriter, x: Value, sizes: readonly number[], axis: number): Value[] {
+/** More parts than any network has; a few bytes of a file may ask for millions. */
+const MOST_PARTS = 4096;
+
+/** Parts of a value, of those sizes or so many alike; a part without values is not written. */
+function split(
+  call: Call,
+  writer: ModelWriter,
+  x: Value,
+  parts: number | readonly number[],
+  axis: number,
+): Value[] {
+  const count = typeof parts === "number" ? parts : parts.length;
+  if (count > MOST_PARTS) call.unsupported(`${count} parts are more than ${MOST_PARTS}`);
+  const sizes = typeof parts === "number" ? new Array<number>(count).fill(x.shape[axis] / count) : parts;
   return sizes.length === 1 ? [x] : writer.split(x, sizes, axis);
 }
 
@@ -103,7 +117,7 @@ const splitEvenly: Operator = (call, writer) => {
   const size = x.shape[axis] / count;
   if (!(count >= 1 && Number.isInteger(size)))
     throw new FormatError(`${call.where}: ${x.shape[axis]} cannot be split into ${count} parts`);
-  return split(writer, x, new Array<number>(count).fill(size), axis);
+  return split(call, writer, x, count, axis);
 };
 
 const splitAs: Operator = (call, writer) => {
@@ -117,7 +131,7 @@ const splitAs: Operator = (call, writer) => {
     throw new FormatError(
       `${call.where}: sizes are ${describe(sizes)} but axis ${axis} has ${x.shape[axis]}`,
     );
-  return split(writer, x, all, axis);
+  return split(call, writer, x, all, axis);
 };
 
 const concatenate: Operator = (call, writer) => {
