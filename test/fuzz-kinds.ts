@@ -123,12 +123,10 @@ type Values = Float32Array | Int32Array;
 
 /** Where results may differ: sums and products that are too large on the way, which folding computes with more bits. */
 function overflows({ config: { op } }: KindCall, values: readonly Values[], got: number): boolean {
-  const largest = values.reduce((most, list) => list.reduce((m, v) => Math.max(m, Math.abs(v)), most), 0);
-  return op === "gelu"
-    ? largest === Infinity
-    : !Number.isFinite(got)
-      ? largest > 1e18
-      : op === "mean" && largest > 2 ** 24;
+  let largest = 0;
+  for (const list of values) for (const value of list) largest = Math.max(largest, Math.abs(value));
+  if (op === "gelu") return largest === Infinity;
+  return Number.isFinite(got) ? op === "mean" && largest > 2 ** 24 : largest > 1e18;
 }
 
 /** A message where the outputs are not what folding gives; nothing where that is not known. */

@@ -1,6 +1,14 @@
 import { describe, expect, it } from "vitest";
+import { UnsupportedError } from "../src/errors.ts";
 import * as kinds from "../src/layers/imported.ts";
-import { COORDINATES, type InterpolateParams, interpolate, ROUNDINGS } from "../src/ops/interpolate.ts";
+import {
+  asResize,
+  COORDINATES,
+  type InterpolateParams,
+  interpolate,
+  ROUNDINGS,
+} from "../src/ops/interpolate.ts";
+import { axisTable } from "../src/ops/interpolate-table.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import { indicesOf, noise, runKind, small, valueAt } from "./imported-kinds.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
@@ -235,5 +243,22 @@ describe("the layer that interpolates", () => {
     await expect(run(ints, { axes: [0], sizes: [3], mode: "linear" })).rejects.toThrow(
       'input is int32 but must be float32, except for mode "nearest"',
     );
+  });
+
+  it("compares no tables of a million pixels, and makes none of more", () => {
+    const x = { shape: [1, 2, 3, 3], dtype: "float32" } as const;
+    const start = performance.now();
+    const wide = { ...DEFAULTS, mode: "linear", axes: [2, 3], sizes: [3, 3 * 2 ** 20] } as const;
+    expect(asResize(x, wide)).toBeUndefined();
+    expect(performance.now() - start).toBeLessThan(500);
+    const taps = {
+      ...DEFAULTS,
+      mode: "linear",
+      antialias: true,
+      size: 2 ** 20,
+      out: 2 ** 16,
+      scale: 1e-9,
+    } as const;
+    expect(() => axisTable(taps)).toThrow(UnsupportedError);
   });
 });

@@ -324,6 +324,33 @@ export const FORMS: readonly Form[] = [
     ["Mul", "a c", "m"],
     ["Div", "m six", "y"],
   ),
+  ...([13, 18] as const).map((opset) => {
+    const axes: Readonly<Record<string, Attribute>> = opset < 18 ? { axes: [-1] } : {};
+    const reads = opset < 18 ? "" : " last";
+    return form(
+      `layer normalisation written out, opset ${opset}`,
+      opset,
+      [2, 3, 5],
+      [
+        ["ReduceMean", `x${reads}`, "m", axes],
+        ["Sub", "x m", "c"],
+        ["Pow", "c two", "p"],
+        ["ReduceMean", `p${reads}`, "v", axes],
+        ["Add", "v epsilon", "e"],
+        ["Sqrt", "e", "s"],
+        ["Div", "c s", "n"],
+        ["Mul", "n gamma", "g"],
+        ["Add", "g beta", "y"],
+      ],
+      {
+        two: one(floats(2)),
+        epsilon: one(floats(1e-3)),
+        gamma: floats(1, 2, 3, -1, 0.5),
+        beta: floats(0, 1, 0, 2, 1),
+        ...(opset >= 18 && { last: ints(-1) }),
+      },
+    );
+  }),
   gelu("halved last", ["Mul", "x s", "m"], ["Mul", "m half", "y"]),
   gelu("halved first", ["Mul", "x half", "m"], ["Mul", "m s", "y"]),
   gelu("halved inside", ["Mul", "s half", "m"], ["Mul", "m x", "y"]),

@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fromTfjs } from "../src/formats/tfjs/index.ts";
-import { createEngine, type Engine } from "../src/index.ts";
+import { createEngine, type Engine, type ModelSource } from "../src/index.ts";
 import {
   type Attr,
   attr,
@@ -721,6 +721,9 @@ describe("files", () => {
       /operators that are not supported: Fft \("a"\), Where \("c"\)$/,
     );
     refuses([["y", "NonMaxSuppressionV5", ["x"]]], /not supported: NonMaxSuppressionV5/);
+    // Names of operators that every object has.
+    for (const op of ["constructor", "toString", "__proto__"])
+      refuses([["y", op, ["x"]]], /operators that are not supported/);
     refuses([["y", "Relu", ["z"]]], /Relu "y": reads "z", which is no node/);
     refuses([["y", "Relu", ["x:1"]]], /reads output 1 of "x", which has 1/);
     refuses([["y", "Add", ["x"]]], /has 1 inputs but needs 2/);
@@ -731,6 +734,14 @@ describe("files", () => {
         ["w", "Const"],
       ],
       /Const "w": the manifest lists no weight/,
+    );
+    refuses(
+      [["y", "Unpack", ["x"], { axis: attr.i(1), num: attr.i(3) }]],
+      /num is 3 but axis 1 of the input has 4/,
+    );
+    const wide = graphModel([["y", "Unpack", ["x"], { axis: attr.i(1) }]], {}, [1, 2 ** 28]);
+    expect(() => (fromTfjs(wide.json, wide.bytes) as ModelSource).resolve()).toThrow(
+      /268435456 parts are more than 4096/,
     );
     refuses([["y", "Reshape", ["x", "shape"]]], /4 values cannot have the shape \[3\]/, { shape: list(3) });
     refuses(
