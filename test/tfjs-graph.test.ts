@@ -668,6 +668,8 @@ describe("files", () => {
       outputs: ["b", "middle"],
     });
     expect(outputsOf(graph, [-1, 2])).toEqual({ b: [-0, -2], middle: [0, 2] });
+    // Not "b_1", though a node has the name, too.
+    expect("resolve" in source && source.resolve().model.outputs).toEqual(["b", "middle"]);
   });
 
   it("hold quantised weights, and integers with all their bits", () => {
