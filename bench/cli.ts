@@ -1,4 +1,4 @@
-// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers> [part of a name]
+// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | models> [part of a name]
 interface Command {
   readonly about: string;
   load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
@@ -35,6 +35,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about:
       "layers and nets beside onnxruntime-web, TensorFlow.js and native onnxruntime [layers | nets] [--rounds=7] [--engines=convolith,ort-web]",
     load: () => import("./peers/compare.ts"),
+  },
+  models: {
+    about:
+      "trained models in files beside TensorFlow.js and onnxruntime-web [--rounds=7] [--dir=folder of .onnx files]",
+    load: () => import("./peers/models.ts"),
   },
 };
 

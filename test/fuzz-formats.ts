@@ -3,21 +3,33 @@
 import { readFileSync } from "node:fs";
 import { ConvolithError } from "../src/errors.ts";
 import { fromSafetensors } from "../src/formats/checkpoint.ts";
+import { fromOnnx } from "../src/formats/onnx/from-onnx.ts";
 import { loadStateDict } from "../src/formats/state-dict.ts";
+import { fromTfjs } from "../src/formats/tfjs/index.ts";
 import { add, concat, conv2d, dense, dropout, flatten, globalAvgPool, split } from "../src/layers/index.ts";
 import { input, loadModel, model, sequential } from "../src/model/build-model.ts";
-import type { Model, TrainedModel } from "../src/model/schema.ts";
+import type { Model, ModelSource, TrainedModel } from "../src/model/schema.ts";
 import { Network } from "../src/network/network.ts";
 import { Runtime } from "../src/runtime/instance.ts";
 import { make } from "../src/runtime/wasm.ts";
 import { adam } from "../src/training/optimizers.ts";
 import { resume } from "../src/training/resume.ts";
+import { graphMutant } from "./fuzz-graph.ts";
+import { onnxMutant } from "./fuzz-onnx.ts";
 import { exampleOf, factories, TABLE } from "./layer-rows.ts";
-import { layersModel as fromTfjs } from "./layers-model.ts";
+import { layersModel } from "./layers-model.ts";
 import { mutateBytes, mutateJson, mutateText, stringify } from "./mutate.ts";
 import { Random } from "./random.ts";
 
-export const FORMATS = ["safetensors", "checkpoint", "state-dict", "model", "tfjs"] as const;
+export const FORMATS = [
+  "safetensors",
+  "checkpoint",
+  "state-dict",
+  "model",
+  "tfjs",
+  "tfjs-graph",
+  "onnx",
+] as const;
 export type Format = (typeof FORMATS)[number];
 
 /** One damaged file. */
@@ -57,13 +69,21 @@ async function smallEngine(): Promise<Runtime> {
 }
 
 /** Compiles what was read, and predicts once where that is little work. */
-function use(runtime: Runtime, source: Model | TrainedModel): void {
+function use(runtime: Runtime, source: Model | TrainedModel | ModelSource, batchSize = 1): void {
   const { inputs } = "model" in source ? source.model : source;
-  const shape = Object.fromEntries(inputs.map((x) => [x.name, x.shape.map((d) => d ?? 6)]));
-  using net = new Network(runtime, source, { seed: 1, shape });
-  const sizes = net.model.inputs.map((x) => (x.shape as number[]).reduce((a, b) => a * b, 1));
-  if (net.multiplyAdds > MOST_WORK || sizes.reduce((a, b) => a + b) > MOST_VALUES) return;
-  net.predict(sizes.map((size) => new Float32Array(size).fill(0.5)));
+  const open = "resolve" in source ? batchSize : 6;
+  const shape = Object.fromEntries(
+    inputs.map((x) => [x.name, x.shape.map((d) => (typeof d === "number" ? d : open))]),
+  );
+  using net = new Network(runtime, source, { seed: 1, shape, batchSize });
+  const batch = net.model.batch === false ? 1 : batchSize;
+  const sizes = net.model.inputs.map((x) => (x.shape as number[]).reduce((a, b) => a * b, batch));
+  if (net.multiplyAdds > MOST_WORK || sizes.reduce((a, b) => a + b, 0) > MOST_VALUES) return;
+  net.predict(
+    sizes.map((size, i) =>
+      net.model.inputs[i].dtype === "int32" ? new Int32Array(size).fill(1) : new Float32Array(size).fill(0.5),
+    ),
+  );
 }
 
 type Json = Record<string, unknown>;
@@ -177,6 +197,21 @@ class Corpus {
         const text = stringify(json);
         return { size: text.length, read: (runtime) => use(runtime, loadModel(JSON.parse(text))) };
       }
+      case "onnx": {
+        const { file, external } = onnxMutant(random);
+        const given = random.chance(0.5) ? file : file.slice().buffer;
+        return {
+          size: file.length,
+          read: (runtime) => use(runtime, fromOnnx(given, { external }), random.pick([1, 1, 2])),
+        };
+      }
+      case "tfjs-graph": {
+        const { text, weights } = graphMutant(random);
+        return {
+          size: text.length + weights.length,
+          read: (runtime) => use(runtime, fromTfjs(text, weights), random.pick([1, 1, 2])),
+        };
+      }
       case "tfjs": {
         const { model, weights } = random.pick(this.#tfjs);
         const json = random.chance(0.05) ? model : mutateJson(model, random);
@@ -187,7 +222,7 @@ class Corpus {
         const file = random.chance(0.5) ? text : new TextEncoder().encode(text);
         return {
           size: text.length + bytes.length,
-          read: (runtime) => use(runtime, fromTfjs(file, given as Uint8Array<ArrayBuffer>)),
+          read: (runtime) => use(runtime, layersModel(file, given as Uint8Array<ArrayBuffer>)),
         };
       }
     }

@@ -5,12 +5,12 @@ import { builds, evaluate, type Plain } from "./harness.ts";
 import { indicesOf, noise, runKind, small, valueAt } from "./imported-kinds.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
 
-const DEFAULTS = {
-  ...{ mode: "nearest", coordinates: "halfPixel", nearest: "roundPreferFloor", cubicA: -0.75 },
-  ...{ excludeOutside: false, antialias: false, extrapolation: 0 },
-} as const;
-
 type Options = Omit<InterpolateParams, "axes" | "sizes" | "scales" | "roi">;
+
+const DEFAULTS: Options = {
+  ...({ mode: "nearest", coordinates: "halfPixel", nearest: "roundPreferFloor", cubicA: -0.75 } as const),
+  ...{ excludeOutside: false, antialias: false, extrapolation: 0 },
+};
 
 /** Where an output pixel lies, from the table of the operator's definition. */
 function positionOf(

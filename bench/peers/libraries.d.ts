@@ -19,7 +19,7 @@ declare module "onnxruntime-web" {
     create(model: Uint8Array, options?: SessionOptions): Promise<InferenceSession>;
   };
   export const Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => Tensor;
-  export const env: { readonly wasm: { numThreads?: number } };
+  export const env: { readonly wasm: { numThreads?: number }; logLevel?: string };
 }
 
 declare module "onnxruntime-node" {
@@ -51,9 +51,9 @@ declare module "@tensorflow/tfjs-core" {
   export interface Library {
     setBackend(name: string): Promise<boolean>;
     env(): { getBool(flag: string): boolean };
-    tensor(data: Float32Array, shape: number[]): Tensor;
+    tensor(data: Float32Array | Int32Array, shape: number[], dtype?: "float32" | "int32"): Tensor;
     tidy<T>(f: () => T): T;
-    dispose(tensors: Tensor[]): void;
+    dispose(tensors: readonly Tensor[]): void;
     readonly fused: {
       conv2d(options: Convolution): Tensor;
       depthwiseConv2d(options: Convolution): Tensor;
@@ -78,6 +78,21 @@ declare module "@tensorflow/tfjs-core" {
 }
 
 declare module "@tensorflow/tfjs-backend-wasm" {}
+
+declare module "@tensorflow/tfjs-converter" {
+  import type { Tensor } from "@tensorflow/tfjs-core";
+  export interface GraphModel {
+    readonly inputs: readonly { readonly name: string; readonly dtype: string }[];
+    readonly outputNodes: readonly string[];
+    execute(inputs: Readonly<Record<string, Tensor>>, outputs: readonly string[]): Tensor | Tensor[];
+    executeAsync(
+      inputs: Readonly<Record<string, Tensor>>,
+      outputs: readonly string[],
+    ): Promise<Tensor | Tensor[]>;
+    dispose(): void;
+  }
+  export function loadGraphModel(handler: { load(): Promise<object> }): Promise<GraphModel>;
+}
 
 declare module "convnetjs" {
   export interface Vol {

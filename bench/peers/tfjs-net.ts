@@ -2,7 +2,7 @@
 // activations fused where the library's ops can.
 
 import type { Library, Tensor } from "@tensorflow/tfjs-core";
-import type { Edge, Node } from "../../src/graph/graph.ts";
+import { type Edge, floatsOf, type Node } from "../../src/graph/graph.ts";
 import { Builder } from "../../src/model/graph-builder.ts";
 import type { TrainedModel } from "../../src/model/schema.ts";
 import { type Activation, activation } from "../../src/ops/activation.ts";
@@ -72,11 +72,11 @@ function product(
 ): Step | undefined {
   const [x, w, b] = node.inputs;
   let output = node.outputs[0];
-  let filter = valuesOf(w.data!);
-  let bias = b?.data ? valuesOf(b.data) : new Float32Array(w.shape.at(-1)!);
+  let filter = valuesOf(floatsOf(w)!);
+  let bias = b?.data ? valuesOf(floatsOf(b)!) : new Float32Array(w.shape.at(-1)!);
   const norm = take(output, batchNorm);
   if (norm) {
-    const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((e) => valuesOf(e.data!));
+    const [gamma, beta, mean, variance] = norm.inputs.slice(1).map((e) => valuesOf(floatsOf(e)!));
     const { epsilon } = norm.params as BatchNormParams;
     const scale = gamma.map((g, i) => g / Math.sqrt(variance[i] + epsilon));
     bias = bias.map((v, i) => (v - mean[i]) * scale[i] + beta[i]);
@@ -147,9 +147,10 @@ function padOf(x: Edge, window: WindowOptions): number | undefined {
 function plain(tf: Library, { op, params, inputs, outputs: [output] }: Node): Step | undefined {
   const run = runOf(tf, op, params, inputs);
   const read = inputs.filter((edge) => !edge.data);
-  const constants = inputs.flatMap(({ data, shape }): Fixed[] =>
-    data ? [{ data: valuesOf(data), shape }] : [],
-  );
+  const constants = inputs.flatMap((edge): Fixed[] => {
+    const data = floatsOf(edge);
+    return data ? [{ data: valuesOf(data), shape: edge.shape }] : [];
+  });
   return run && { inputs: read, constants, output, run };
 }
 

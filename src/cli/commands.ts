@@ -2,6 +2,7 @@
 import { type Command, command, UsageError } from "./command.ts";
 import { IMAGE_COMMANDS } from "./image-commands.ts";
 import { describeKernel, KERNEL_NAMES, KERNEL_OPTIONS, kernelOf, show } from "./kernels.ts";
+import { MODEL_COMMANDS } from "./model-commands.ts";
 
 const kernels = command({
   about: "Lists the kernels of the textbook with their matrices.",
@@ -26,4 +27,4 @@ const kernels = command({
   },
 });
 
-export const COMMANDS: Readonly<Record<string, Command>> = { ...IMAGE_COMMANDS, kernels };
+export const COMMANDS: Readonly<Record<string, Command>> = { ...MODEL_COMMANDS, ...IMAGE_COMMANDS, kernels };

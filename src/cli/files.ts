@@ -24,7 +24,10 @@ function fail(path: string, error: unknown): never {
 }
 
 export async function readBytes(path: string, host: Host): Promise<Uint8Array> {
-  if (path === STREAM) return await host.stdin();
+  return path === STREAM ? await host.stdin() : readFile(path);
+}
+
+export function readFile(path: string): Uint8Array {
   try {
     return readFileSync(path);
   } catch (error) {

@@ -119,7 +119,9 @@ export function checkModel(value: unknown): asserts value is Model {
     const list = value[key];
     return Array.isArray(list) ? list : fail(`"${key}" must be a list`);
   });
-  if (!inputs.length || !outputs.length) fail("needs at least one input and one output");
+  // What has no batch may compute the same at every run, of nothing.
+  if ((!inputs.length && value.batch !== false) || !outputs.length)
+    fail("needs at least one input and one output");
   checkCount(inputs, MOST.ends, '"inputs"');
   checkCount(outputs, MOST.ends, '"outputs"');
   checkCount(layers, MOST.layers, '"layers"');

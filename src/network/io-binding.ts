@@ -173,7 +173,7 @@ export class Bindings {
 
   /** Checks lengths, shapes and types of inputs; gives the number of images, which must agree. */
   imagesOf(values: readonly (Values | Tensor)[], runtime: Runtime, what: string): number {
-    let images = 0;
+    let images = this.list.length ? 0 : 1;
     for (let i = 0; i < this.list.length; i++) {
       const binding = this.list[i];
       const value = values[i];

@@ -1,4 +1,5 @@
 // Tables of interpolation along one axis, by ONNX's definition of Resize: which pixels make an output pixel, and with what weights.
+import { UnsupportedError } from "../errors.ts";
 
 /**
  * Where output pixel i of an axis of `size` pixels lies, for a factor `scale` = out / size:
@@ -97,7 +98,10 @@ function cubic(x: number, a: number): number {
   return x < 2 ? ((a * x - 5 * a) * x + 8 * a) * x - 4 * a : 0;
 }
 
-/** The table of an axis. */
+/** Of one axis: more would take seconds to make, and as much memory as images. */
+const MOST_WEIGHTS = 2 ** 24;
+
+/** The table of an axis. Throws UnsupportedError for one of too many weights. */
 export function axisTable(o: AxisOptions): AxisTable {
   const { size, out, mode } = o;
   const starts = new Int32Array(out);
@@ -115,6 +119,10 @@ export function axisTable(o: AxisOptions): AxisTable {
   // As many taps as fit: the weights of those outside go to the pixel at the edge.
   const wide = 2 * Math.ceil(reach / squeeze);
   const taps = Math.min(wide, size);
+  if (out * taps > MOST_WEIGHTS)
+    throw new UnsupportedError(
+      `interpolate: ${out} pixels of ${taps} of ${size} each: an axis may have ${MOST_WEIGHTS} weights`,
+    );
   const weights = new Float32Array(out * taps);
   at.forEach((x, i) => {
     if (outside(x)) {

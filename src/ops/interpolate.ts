@@ -128,12 +128,16 @@ export const interpolate: Op<InterpolateParams> = {
   },
 };
 
+/** No image is longer: the tables of two ops are not compared for an axis beyond, which would take seconds. */
+const LONGEST = 2 ** 16;
+
 /**
  * The same as options of `resize`, which is faster, where that gives it: for floats of [n, ...spatial, c] whose spatial axes alone
  * change, by the tables that it makes.
  */
 export function asResize({ shape, dtype }: TensorType, p: InterpolateParams): ResizeParams | undefined {
   if (dtype !== "float32" || p.mode === "cubic" || shape.length < 3 || shape.length > 5) return undefined;
+  if (p.sizes.some((size) => size > LONGEST)) return undefined;
   const axes = tablesOf(shape, p);
   if (axes.length === 0 || axes.some(({ axis }) => axis === 0 || axis === shape.length - 1)) return undefined;
   const size = shape.slice(1, -1);

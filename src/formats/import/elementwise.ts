@@ -3,7 +3,7 @@
 import { sizeOf } from "../../tensor.ts";
 import { type Constant, constant, lazyConstant, type ValueType } from "./constant.ts";
 import { type Config, dtypeOf, LayerWriter } from "./layer-writer.ts";
-import type { Value } from "./value.ts";
+import { storedValue, type Value } from "./value.ts";
 
 /** Kinds that every engine knows, which can be fused and trained: activations by name, and the config for their one parameter. */
 const none = (): Config => ({});
@@ -106,33 +106,78 @@ export class ElementwiseWriter extends LayerWriter {
     const size = sizeOf(known.shape);
     const offset = x.shape.length - known.shape.length;
     const channel = x.order[x.order.length - 1];
-    if (size === 1) {
-      const [value] = known.data;
-      if (!Number.isFinite(value) || (op === "div" && !isPowerOfTwo(value))) return undefined;
-      const by: Record<string, Config> = {
-        add: { offset: value },
-        sub: { offset: -value },
-        mul: { scale: value },
-        div: { scale: 1 / value },
-      };
-      return by[op] && this.kept("rescale", x, by[op]);
-    }
+    if (size === 1) return this.#byNumber(op, x, known.data[0]);
     // The axis that lies last, if the constant has no other.
     if (x.shape.length < 2 || size !== x.shape[channel] || known.shape[channel - offset] !== size)
       return undefined;
-    const c = (value: number): Constant => constant([size], "float", new Float32Array(size).fill(value));
-    const own = (map: (value: number) => number): Constant =>
-      lazyConstant([size], "float", () => Float32Array.from(known.data, map));
-    const scale: Record<string, [Constant, Constant]> = {
-      add: [c(1), own((value) => value)],
-      sub: [c(1), own((value) => -value)],
-      mul: [own((value) => value), c(0)],
+    return this.#byChannel(op, x, known, size);
+  }
+
+  /** A factor or a summand for all values: that of a product or of a normalisation before it, or a layer of its own. */
+  #byNumber(op: string, x: Value, value: number): Value | undefined {
+    const { normalised, products, rescaled } = this.emitter;
+    const { ref, shape } = x.stored!;
+    if (!Number.isFinite(value)) return undefined;
+    const channels = shape[shape.length - 1];
+    if (shape.length > 1 && (normalised.has(ref) || products.has(ref)) && (op !== "div" || value !== 0)) {
+      const all = constant(
+        [channels],
+        "float",
+        new Float32Array(channels).fill(op === "div" ? 1 / value : value),
+      );
+      return this.#byChannel(op === "div" ? "mul" : op, x, all, channels);
+    }
+    if (op === "div" && !isPowerOfTwo(value)) return undefined;
+    const by: Record<string, { scale?: number; offset?: number }> = {
+      add: { offset: value },
+      sub: { offset: -value },
+      mul: { scale: value },
+      div: { scale: 1 / value },
     };
-    if (!scale[op]) return undefined;
-    const [gamma, beta] = scale[op];
-    return this.kept("batchNorm", x, { epsilon: 0 }, { gamma, beta, mean: c(0), variance: c(1) });
+    if (!by[op]) return undefined;
+    const { scale = 1, offset = 0 } = by[op];
+    const before = rescaled.get(ref);
+    if (!before) return this.kept("rescale", x, by[op]);
+    const joined = { scale: before.scale * scale, offset: before.offset * scale + offset };
+    const finite = Number.isFinite(joined.scale) && Number.isFinite(joined.offset);
+    if (!finite) return this.kept("rescale", x, by[op]);
+    const [out] = this.emitter.layer("rescale", [before.of], joined);
+    return storedValue(out, x.type, x.order);
+  }
+
+  /** A factor or a summand for each channel, which is last: a batch normalisation, the one before if there is one. */
+  #byChannel(op: string, x: Value, known: Constant, size: number): Value | undefined {
+    const c = (value: number): Constant => constant([size], "float", new Float32Array(size).fill(value));
+    const before = size <= MOST_JOINED ? this.emitter.normalised.get(x.stored!.ref) : undefined;
+    const { of, config, weights } = before ?? {
+      of: x.stored!,
+      config: { epsilon: 0 },
+      weights: { gamma: c(1), beta: c(0), mean: c(0), variance: c(1) },
+    };
+    const apply: Readonly<Record<string, (value: number, by: number) => number>> = {
+      add: (value, by) => value + by,
+      sub: (value, by) => value - by,
+      mul: (value, by) => value * by,
+    };
+    if (!apply[op]) return undefined;
+    const joined = (weight: Constant): Float32Array => {
+      const [values, by] = [weight.data, known.data];
+      return Float32Array.from(values, (value, i) => apply[op](value, by[i]));
+    };
+    // At once where there is one before, which may be the last of many.
+    const combined = (weight: Constant): Constant =>
+      before
+        ? constant([size], "float", joined(weight))
+        : lazyConstant([size], "float", () => joined(weight));
+    const { gamma, beta } = weights;
+    const changed = { ...weights, ...(op === "mul" && { gamma: combined(gamma) }), beta: combined(beta) };
+    const [out] = this.emitter.layer("batchNorm", [of], config, changed);
+    return storedValue(out, x.type, x.order);
   }
 }
+
+/** Channels of normalisations that are joined. */
+const MOST_JOINED = 4096;
 
 /** 1 / 6, as a file may have rounded it. */
 const isSixth = (value: number | undefined): boolean => Math.abs((value ?? 0) * 6 - 1) < 1e-6;

@@ -23,12 +23,35 @@ const MAX_EXACT = 2 ** 24;
 const MIN_INT = -(2 ** 31);
 const MAX_INT = 2 ** 31 - 1;
 
+/** A layer that scales and moves each channel. */
+interface Normalisation {
+  readonly of: Stored;
+  readonly config: Record<string, unknown>;
+  readonly weights: Readonly<Record<string, Constant>>;
+}
+
+/** A layer that does the same to every value. */
+interface Scaling {
+  readonly of: Stored;
+  readonly scale: number;
+  readonly offset: number;
+}
+
+/** Kinds into which a factor and a summand for each channel are folded. */
+const PRODUCT = /^(dense|(depthwiseConv|conv|convTranspose)[123]d)$/;
+
 export class LayerEmitter {
   readonly layers: ModelLayer[] = [];
   readonly weights: Record<string, WeightReader> = Object.create(null);
   readonly inputs: Model["inputs"] = [];
   readonly #names = new Map<string, number>();
   readonly #constants = new Map<Constant, Stored>();
+  /** Batch normalisations by the name of what they give. */
+  readonly normalised = new Map<string, Normalisation>();
+  /** The same of `rescale`. */
+  readonly rescaled = new Map<string, Scaling>();
+  /** What convolutions and matrices give. */
+  readonly products = new Set<string>();
   /** The node of the file that is being translated, for names and messages. */
   node = "";
 
@@ -65,6 +88,12 @@ export class LayerEmitter {
     graph.enter(name, where);
     const built = [definition.build(graph, config, edges, own, where)].flat() as Edge[];
     this.layers.push({ name, kind, config, inputs: inputs.map(({ ref }) => ref) });
+    if (kind === "batchNorm") this.normalised.set(name, { of: inputs[0], config, weights });
+    if (PRODUCT.test(kind)) this.products.add(name);
+    if (kind === "rescale") {
+      const { scale = 1, offset = 0 } = config as { scale?: number; offset?: number };
+      this.rescaled.set(name, { of: inputs[0], scale, offset });
+    }
     return built.map(({ shape, dtype }, i) => ({ ref: i ? `${name}:${i}` : name, shape, dtype }));
   }
 

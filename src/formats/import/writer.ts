@@ -1,7 +1,6 @@
 // What operators of a file are written with: each method takes and gives values as the file's operators see them. What is known is computed
 // at once; everything else becomes layers, with axes in whatever order spares transposing.
 
-import { isSpatial } from "../../ops/pad.ts";
 import { type Shape, sizeOf } from "../../tensor.ts";
 import { NotBatched } from "./arrange.ts";
 import { type Constant, lazyConstant, type ValueType } from "./constant.ts";
@@ -94,12 +93,16 @@ export class ModelWriter extends ElementwiseWriter {
     );
     const around = pads.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
     if (around.every(([before, after]) => !before && !after)) return inner;
+    const simple =
+      x.type === "float" && x.shape.length > 2 && ["constant", "reflect", "replicate"].includes(mode);
     return this.perAxis(inner, (lists) => {
       const [padding] = lists([around]);
-      const known =
-        mode === "constant" || ((mode === "reflect" || mode === "replicate") && isSpatial(padding));
-      const simple = x.type === "float" && x.shape.length > 2 && known;
-      return simple ? ["pad", { padding, mode, value }] : ["padAxes", { pads: padding, mode, value }];
+      // A border that is mirrored or repeated lies around images alone.
+      const ends = [padding[0], padding[padding.length - 1]].flat();
+      const [sizes] = lists([inner.shape]);
+      const short = padding.every((pair, i) => Math.max(...pair) < sizes[i]);
+      const fits = mode === "constant" || (ends.every((n) => n === 0) && short && sizes.length <= 5);
+      return simple && fits ? ["pad", { padding, mode, value }] : ["padAxes", { pads: padding, mode, value }];
     });
   }
 

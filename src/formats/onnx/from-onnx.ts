@@ -10,6 +10,7 @@ import type { ModelWriter } from "../import/writer.ts";
 import type { GivenConstant, OnnxOptions } from "./limits.ts";
 import { Call, type Result, type Typed } from "./operator.ts";
 import { OPERATORS } from "./operators.ts";
+import { recognise } from "./patterns.ts";
 import { type OnnxModel, type OnnxNode, type OnnxValue, readModel } from "./read.ts";
 import type { ElementType } from "./tensor.ts";
 
@@ -55,7 +56,11 @@ export function fromOnnx(file: unknown, options: OnnxOptions = {}): GraphSource 
       inputs.forEach(({ name, element }, i) => {
         made.set(name, { value: values[i], element });
       });
-      for (const node of model.nodes) translate(writer, node, made);
+      const makers = new Map<string, OnnxNode>();
+      for (const node of model.nodes) {
+        translate(writer, node, made, makers);
+        for (const output of node.outputs) makers.set(output, node);
+      }
       return model.outputs.map((name) => find(name, made, "onnx: the graph").value);
     },
   });
@@ -141,14 +146,19 @@ function find(name: string, made: ReadonlyMap<string, Typed>, where: string): Ty
   return found;
 }
 
-function translate(writer: ModelWriter, node: OnnxNode, made: Map<string, Typed>): void {
+function translate(
+  writer: ModelWriter,
+  node: OnnxNode,
+  made: Map<string, Typed>,
+  makers: ReadonlyMap<string, OnnxNode>,
+): void {
   const { where, name, op, inputs, outputs, attributes } = node;
   writer.enter(name);
   const operands = inputs.map((input) => (input === "" ? undefined : find(input, made, where)));
   const call = new Call(writer, node, operands);
   let results: readonly Result[];
   try {
-    const result = OPERATORS[op](call);
+    const result = recognise(writer, node, { values: made, makers }) ?? OPERATORS[op](call);
     results = Array.isArray(result) ? (result as readonly Result[]) : [result as Result];
   } catch (cause) {
     throw located(cause, where);

@@ -1,4 +1,5 @@
 // ONNX files: the package's entry `convolith/onnx`.
+export { importedKinds } from "../import/emit.ts";
 export { fromOnnx } from "./from-onnx.ts";
 export type { OnnxLimits, OnnxOptions } from "./limits.ts";
 export { toOnnx } from "./write.ts";

@@ -15,8 +15,8 @@ export interface OnnxLimits {
 type Bytes = ArrayBuffer | ArrayBufferView;
 
 export interface OnnxOptions {
-  /** The files next to the model that hold its tensors, by the names that the model gives them. */
-  external?: Readonly<Record<string, Bytes>>;
+  /** The files next to the model that hold its tensors, by the names that the model gives them; or what gives a file for its name. */
+  external?: Readonly<Record<string, Bytes>> | ((name: string) => Bytes | undefined);
   /** Values of inputs that are always the same, by name: a list, whose shape is that of the input, or with a shape of its own. */
   constants?: Readonly<Record<string, GivenConstant>>;
   limits?: OnnxLimits;

@@ -26,11 +26,39 @@ function normalise(
   });
 }
 
-function batchNorm(call: Call): Value {
+/** By the statistics of the batch; the running ones move towards these. */
+function batchStatistics(call: Call): readonly Value[] {
+  const { w, attributes } = call;
+  const [x, gamma, beta, mean, variance] = upTo(5).map((i) => call.input(i));
+  const momentum = attributes.float("momentum") ?? 0.9;
+  const axes = upTo(x.shape.length).filter((axis) => axis !== 1);
+  const perChannel = (value: Value): Value =>
+    w.reshape(
+      value,
+      x.shape.map((size, i) => (i === 1 ? size : 1)),
+    );
+  const own = w.reduction("mean", x, axes, true);
+  const centred = w.arithmetic("sub", x, own);
+  const spread = w.reduction("mean", w.unary("square", centred), axes, true);
+  const deviation = w.unary(
+    "sqrt",
+    w.arithmetic("add", spread, w.float(attributes.float("epsilon") ?? 1e-5)),
+  );
+  const scaled = w.arithmetic("mul", w.arithmetic("div", centred, deviation), perChannel(gamma));
+  const moved = (running: Value, now: Value): Value =>
+    w.arithmetic(
+      "add",
+      w.arithmetic("mul", running, w.float(momentum)),
+      w.arithmetic("mul", w.reshape(now, running.shape), w.float(1 - momentum)),
+    );
+  return [w.arithmetic("add", scaled, perChannel(beta)), moved(mean, own), moved(variance, spread)];
+}
+
+function batchNorm(call: Call): Value | readonly Value[] {
   const { attributes } = call;
-  attributes.ignore("momentum", "is_test");
-  if (attributes.flag("training_mode"))
-    call.refuse("training_mode has no equivalent here: networks train by fit");
+  attributes.ignore("is_test");
+  if (attributes.flag("training_mode")) return batchStatistics(call);
+  attributes.ignore("momentum");
   if ((attributes.int("spatial") ?? 1) === 0) call.refuse("spatial = 0 has no equivalent here");
   const [, gamma, beta, mean, variance] = upTo(5).map((i) => call.input(i));
   const epsilon = attributes.float("epsilon") ?? 1e-5;

@@ -123,8 +123,11 @@ function slice(call: Call): Value {
     size[axis] = Math.max(Math.ceil((end - first) / by), 0);
     step[axis] = by;
   });
+  if (product(size) === 0) return w.known(constant(size, x.type, emptyOf(x.type)));
   return w.slice(x, begin, size, step);
 }
+
+const emptyOf = (type: Value["type"]) => (type === "float" ? new Float32Array(0) : new Float64Array(0));
 
 const PAD_MODES: Readonly<Record<string, string>> = {
   constant: "constant",

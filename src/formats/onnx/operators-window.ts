@@ -134,18 +134,21 @@ const isPlain = ({ size, dilation, padding }: ReturnType<typeof poolWindow>): bo
 
 function maxPool(call: Call): Value | readonly (Value | Typed)[] {
   const { w, attributes } = call;
-  const x = call.input(0);
+  const given = call.input(0);
+  // Floats hold integers of 8 and 16 bits exactly.
+  if (given.type !== "float" && call.element(0).bytes > 2)
+    call.refuse(`pooling of ${call.element(0).name} has no equivalent here`);
+  const x = w.cast(given, "float");
   const window = poolWindow(call, x);
   const order = attributes.int("storage_order") ?? 0;
-  if (x.type !== "float") call.refuse("pooling of integers has no equivalent here");
   if (call.outputs > 1) {
     const outs = w.layer("maxPoolIndices", [toLast(w, x)], { ...window, order }, { types: ["float", "int"] });
     const [y, indices] = outs.map((out) => toFirst(w, out));
-    return [y, { value: indices, element: ELEMENTS.int64 }];
+    return [w.cast(y, given.type), { value: indices, element: ELEMENTS.int64 }];
   }
   const kind = isPlain(window) ? `maxPool${window.size.length}d` : "poolWindows";
   const config = kind === "poolWindows" ? { ...window, op: "max" } : window;
-  return toFirst(w, w.image(kind, toLast(w, x), config));
+  return w.cast(toFirst(w, w.image(kind, toLast(w, x), config)), given.type);
 }
 
 function averagePool(call: Call): Value {

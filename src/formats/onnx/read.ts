@@ -114,19 +114,24 @@ function refuseFile(bytes: Uint8Array, why: string, cause?: unknown): never {
 }
 
 function externalFiles(files: unknown = {}): ExternalFiles {
-  if (!isPlain(files))
+  if (typeof files !== "function" && !isPlain(files))
     throw new ArgumentError(
-      `fromOnnx: external is ${describe(files)} but must be an object of files by name`,
+      `fromOnnx: external is ${describe(files)} but must be an object of files by name, or a function that gives them`,
     );
-  const byName = files as Readonly<Record<string, unknown>>;
+  const read = new Map<string, Uint8Array | undefined>();
+  const fileOf = (name: string): unknown => {
+    if (typeof files === "function") return files(name);
+    return Object.hasOwn(files, name) ? (files as Record<string, unknown>)[name] : undefined;
+  };
   return (name) => {
-    const key = Object.hasOwn(byName, name) ? name : name.replace(/^\.\//, "");
-    if (!Object.hasOwn(byName, key)) return undefined;
-    const bytes = asBytes(byName[key]);
-    if (!bytes)
+    if (read.has(name)) return read.get(name);
+    const given = fileOf(name) ?? fileOf(name.replace(/^\.\//, ""));
+    const bytes = given === undefined ? undefined : asBytes(given);
+    if (given !== undefined && !bytes)
       throw new ArgumentError(
-        `fromOnnx: external[${describe(key)}] is ${describe(byName[key])} but must be an ArrayBuffer or a Uint8Array`,
+        `fromOnnx: the external file ${describe(name)} is ${describe(given)} but must be an ArrayBuffer or a Uint8Array`,
       );
+    read.set(name, bytes);
     return bytes;
   };
 }

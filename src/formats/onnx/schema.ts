@@ -11,7 +11,7 @@ interface Kind<T> {
   read(wire: Wire, budget: Budget, place: Place): T;
 }
 
-interface Field<T> {
+export interface Field<T> {
   readonly number: number;
   readonly kind: Kind<unknown>;
   readonly repeated: boolean;
@@ -19,7 +19,7 @@ interface Field<T> {
   readonly initial: () => T;
 }
 
-type Fields = Readonly<Record<string, Field<unknown>>>;
+export type Fields = Readonly<Record<string, Field<unknown>>>;
 
 /** A message by its table of fields. */
 export interface Schema<F extends Fields> {

@@ -25,6 +25,14 @@ export interface Surroundings {
   run(name: string, inputs: Outputs, call: Call): Outputs;
   /** Convolutions that are to be dilated, by the value they read or made: see SpaceToBatchND. */
   readonly dilated: WeakMap<Value, Dilated>;
+  /** What was limited to a range, by the value that came of it. */
+  readonly limits: WeakMap<Value, Limits>;
+}
+
+export interface Limits {
+  readonly of: Value;
+  readonly min: number;
+  readonly max: number;
 }
 
 /** Images cut into grids of every `block`-th pixel, so that a convolution of each is one with a dilation. */

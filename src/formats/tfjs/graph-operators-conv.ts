@@ -150,6 +150,14 @@ function turned(writer: ModelWriter, x: Value, turn: boolean): Value {
   return writer.transpose(x, [...order, column, row]);
 }
 
+/** Of integers, which float32 could not hold: products [..., m, k, n], summed over k. */
+function integerProduct(writer: ModelWriter, a: Value, b: Value): Value {
+  const left = writer.reshape(a, [...a.shape, 1]);
+  const right = writer.reshape(b, b.shape.toSpliced(b.shape.length - 2, 0, 1));
+  const products = writer.arithmetic("mul", left, right);
+  return writer.reduction("sum", products, [-2], false);
+}
+
 const product =
   (first: string, second: string): Operator =>
   (call, writer) => {
@@ -161,6 +169,7 @@ const product =
       throw new FormatError(
         `${call.where}: matrices ${describe(a.shape)} and ${describe(b.shape)} cannot be multiplied`,
       );
+    if (a.type !== "float") return integerProduct(writer, a, b);
     const { bias, end } = fusedOf(call, writer);
     const known = bias?.shape.length === 1 ? bias.constant : undefined;
     const y = writer.matmul(a, b, known);

@@ -91,11 +91,36 @@ export function prelu(call: Call, writer: ModelWriter, x: Value, alpha: Value): 
   return writer.image("prelu", x, config, { alpha: weight });
 }
 
-/** relu of integers is no activation. */
-const relu: Operator = (call, writer) => {
-  const x = call.input(0);
-  return x.type === "float" ? writer.unary("relu", x) : writer.clip(x, 0, undefined);
-};
+/** The values of x within limits, which are joined where x was limited before: a relu of which the minimum with 6 is taken is a relu6. */
+function limited(call: Call, writer: ModelWriter, x: Value, low: number, high: number): Value {
+  const { limits } = call.around;
+  const { of, min, max } = limits.get(x) ?? { of: x, min: -Infinity, max: Infinity };
+  const least = Math.min(Math.max(min, low), high);
+  const most = Math.max(Math.min(max, high), low);
+  if (least === min && most === max) return x;
+  const given = (limit: number): number | undefined => (Number.isFinite(limit) ? limit : undefined);
+  const y = writer.clip(of, given(least), given(most));
+  limits.set(y, { of, min: least, max: most });
+  return y;
+}
+
+/** The smaller or larger of two; of a value and a number, a limit. */
+const extreme =
+  (op: "min" | "max"): Operator =>
+  (call, writer) => {
+    const [a, b] = pair(call);
+    const [x, { constant: known, shape }] = b.constant ? [a, b] : [b, a];
+    const limit = known && sizeOf(shape) === 1 && shape.length <= x.shape.length ? known.data[0] : NaN;
+    if (x.constant || x.type !== "float" || !Number.isFinite(limit)) return writer.arithmetic(op, a, b);
+    return op === "min"
+      ? limited(call, writer, x, -Infinity, limit)
+      : limited(call, writer, x, limit, Infinity);
+  };
+
+const relu =
+  (most: number): Operator =>
+  (call, writer) =>
+    limited(call, writer, call.input(0), 0, most);
 
 const clip: Operator = (call, writer) => {
   const x = call.input(0);
@@ -151,7 +176,8 @@ export const elementwiseOperators: Operators = {
   Sigmoid: unary("sigmoid"),
   Elu: unary("elu"),
   Selu: unary("selu"),
-  Relu6: unary("relu6"),
+  Relu: relu(Infinity),
+  Relu6: relu(6),
   Softplus: unary("softplus"),
   Softsign: unary("softsign"),
   IsNan: unary("isNaN"),
@@ -159,7 +185,6 @@ export const elementwiseOperators: Operators = {
   IsFinite: unary("isFinite"),
   LogicalNot: unary("not"),
   Invert: unary("bitNot"),
-  Relu: relu,
   LeakyRelu: (call, writer) => leakyRelu(writer, call.input(0), call.attributes.float("alpha", 0.2)),
   Prelu: (call, writer) => prelu(call, writer, call.input(0), call.input(1)),
 
@@ -178,8 +203,8 @@ export const elementwiseOperators: Operators = {
   FloorDiv: arithmetic("floorDiv"),
   FloorMod: arithmetic("mod"),
   Mod: arithmetic("mod"),
-  Maximum: arithmetic("max"),
-  Minimum: arithmetic("min"),
+  Maximum: extreme("max"),
+  Minimum: extreme("min"),
   Pow: arithmetic("pow"),
   SquaredDifference: arithmetic("squaredDifference"),
   Atan2: arithmetic("atan2"),

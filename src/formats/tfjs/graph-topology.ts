@@ -75,7 +75,8 @@ function countedReference(
   const reference = readReference(value, where);
   const [, name, index] = (value as string).split(":");
   if (!reference || index === undefined) return reference;
-  const names = OUTPUT_NAMES[ops.get(reference.node) ?? ""] ?? [];
+  const op = ops.get(reference.node) ?? "";
+  const names = Object.hasOwn(OUTPUT_NAMES, op) ? OUTPUT_NAMES[op] : [];
   const first = names.indexOf(name);
   return { node: reference.node, output: Math.max(first, 0) + reference.output };
 }

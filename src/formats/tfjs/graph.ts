@@ -6,7 +6,7 @@ import { type Constant, constant } from "../import/constant.ts";
 import { type FileGraph, type GraphInput, GraphSource } from "../import/source.ts";
 import type { Value } from "../import/value.ts";
 import type { ModelWriter } from "../import/writer.ts";
-import { Call, type Dilated, type Outputs, type Surroundings } from "./graph-call.ts";
+import { Call, type Outputs, type Surroundings } from "./graph-call.ts";
 import { operatorOf } from "./graph-operators.ts";
 import { isPlaceholder, readSignature, type Signature } from "./graph-signature.ts";
 import {
@@ -19,6 +19,9 @@ import {
 } from "./graph-topology.ts";
 import { Budget, type TfjsOptions } from "./limits.ts";
 import type { WeightFile } from "./weight-file.ts";
+
+/** Characters of names in a list of nodes. */
+const MAX_SHOWN = 40;
 
 /** Attributes by which a node names functions. */
 const CALLS: Readonly<Record<string, readonly string[]>> = {
@@ -107,7 +110,7 @@ function calledBodies(
   const bodies = new Map<string, GraphBody>();
   const left = [...main.order];
   for (let node = left.pop(); node; node = left.pop())
-    for (const attribute of CALLS[node.op] ?? []) {
+    for (const attribute of Object.hasOwn(CALLS, node.op) ? CALLS[node.op] : []) {
       const name = node.attributes.functionName(attribute);
       const called = functions.get(name);
       if (!called)
@@ -128,7 +131,9 @@ function checkOperators(bodies: readonly GraphBody[]): void {
       if (!isPlaceholder(node) && node.op !== "_Arg" && !operatorOf(node) && !unknown.has(node.op))
         unknown.set(node.op, node.name);
   if (!unknown.size) return;
-  const list = [...unknown].map(([op, name]) => `${describe(op).slice(1, -1)} (node ${describe(name)})`);
+  // Names of nodes are paths: their ends tell them apart.
+  const end = (name: string): string => (name.length > MAX_SHOWN ? `…${name.slice(-MAX_SHOWN)}` : name);
+  const list = [...unknown].map(([op, name]) => `${end(op)} (${JSON.stringify(end(name))})`);
   throw new UnsupportedError(`tfjs: the graph has operators that are not supported: ${list.join(", ")}`);
 }
 
@@ -170,7 +175,8 @@ class Translation {
   readonly #graph: Graph;
   readonly #writer: ModelWriter;
   readonly #budget: Budget;
-  readonly #dilated = new WeakMap<Value, Dilated>();
+  readonly #dilated: Surroundings["dilated"] = new WeakMap();
+  readonly #limits: Surroundings["limits"] = new WeakMap();
 
   constructor(graph: Graph, writer: ModelWriter) {
     this.#graph = graph;
@@ -215,6 +221,7 @@ class Translation {
       weight: (name) => this.#graph.weights.named(name),
       run: (name, inputs, call) => this.#call(name, inputs, call, `${path}${node.name}/`, depth + 1),
       dilated: this.#dilated,
+      limits: this.#limits,
     };
     this.#writer.enter(path + node.name);
     try {
