@@ -93,10 +93,10 @@ export class ModelWriter extends ElementwiseWriter {
     );
     const around = pads.map(([before, after]) => [Math.max(0, before), Math.max(0, after)] as const);
     if (around.every(([before, after]) => !before && !after)) return inner;
+    const simple =
+      x.type === "float" && x.shape.length > 2 && ["constant", "reflect", "replicate"].includes(mode);
     return this.perAxis(inner, (lists) => {
       const [padding] = lists([around]);
-      const simple =
-        x.type === "float" && x.shape.length > 2 && ["constant", "reflect", "replicate"].includes(mode);
       // A border that is mirrored or repeated lies around images alone.
       const ends = [padding[0], padding[padding.length - 1]].flat();
       const [sizes] = lists([inner.shape]);
