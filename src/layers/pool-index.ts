@@ -1,5 +1,5 @@
 // Pooling in the forms that imported models alone have: with indices, by p-norms, and with any dilation and padding.
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { activation } from "../ops/activation.ts";
 import { perAxis } from "../ops/check.ts";
@@ -111,6 +111,9 @@ const tapCounts = (a: Axis, countPadding: boolean): number[] =>
     return count;
   });
 
+/** A divisor for each window of an image: padding may make more windows than there is memory for. */
+const MOST_DIVISORS = 2 ** 22;
+
 export interface PoolWindowsConfig extends WindowConfig {
   op: "max" | "average";
   /** Whether padding counts as zeros in an average, or is left out. Default false. */
@@ -135,6 +138,11 @@ export const poolWindows = defineLayer<PoolWindowsConfig>("poolWindows", {
       (a) => a.before < reach(a) && a.after < reach(a) && (a.dilation === 1 || a.kernel === 1),
     );
     if (plain) return g.op(avgPool, [x], { ...window, countIncludePad });
+    const windows = sizeOf(axes.map((a) => a.out));
+    if (windows > MOST_DIVISORS)
+      throw new UnsupportedError(
+        `${where}: averages over ${windows} windows that count their taps: there may be ${MOST_DIVISORS}`,
+      );
     let shares = [1];
     for (const a of axes)
       shares = shares.flatMap((share) => tapCounts(a, countIncludePad).map((n) => share / Math.max(n, 1)));
