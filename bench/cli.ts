@@ -1,4 +1,4 @@
-// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | models> [part of a name]
+// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | load | models> [part of a name]
 interface Command {
   readonly about: string;
   load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
@@ -35,6 +35,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about:
       "layers and nets beside onnxruntime-web, TensorFlow.js and native onnxruntime [layers | nets] [--rounds=7] [--engines=convolith,ort-web]",
     load: () => import("./peers/compare.ts"),
+  },
+  load: {
+    about:
+      "from the bytes of an ONNX file to the first answer, and the memory that takes: file.onnx [--rounds=5]",
+    load: () => import("./peers/load.ts"),
   },
   models: {
     about:

@@ -6,6 +6,7 @@ import {
   type Engine,
   type Network,
   type Shape,
+  ShapeError,
   UnsupportedError,
 } from "../index.ts";
 import { imageInput, imageOf, topClasses } from "./classify.ts";
@@ -56,6 +57,17 @@ const optionsOf = ({ shape, batch }: Values<typeof SIZES>): CompileOptions => ({
   ...(batch !== undefined && { batchSize: batch }),
 });
 
+function compiled(engine: Engine, { source }: ModelFile, sizes: Values<typeof SIZES>): Network {
+  try {
+    return engine.compile(source, optionsOf(sizes));
+  } catch (error) {
+    // The library names its option; here it has another form.
+    if (error instanceof ShapeError && sizes.shape === undefined && /open/.test(error.message))
+      throw new UsageError(`${error.message.split("; give")[0]}; say how large, as in --shape 3,224,224`);
+    throw error;
+  }
+}
+
 /** Reads a file, compiles it, and hands it to `use`; the engine is gone afterwards. */
 async function withNetwork<T>(
   path: string | undefined,
@@ -74,7 +86,7 @@ async function withNetwork<T>(
   const engine = await createEngine({ threads });
   try {
     const before = performance.now();
-    const net = engine.compile(file.source, optionsOf(sizes));
+    const net = compiled(engine, file, sizes);
     return await use(net, file, { read, compile: performance.now() - before }, engine);
   } finally {
     engine.dispose();
@@ -98,7 +110,7 @@ const inspect = command({
     const { format, inputs, outputs, bytes } = file;
     const engine = await createEngine();
     try {
-      const net = engine.compile(file.source, optionsOf(sizes));
+      const net = compiled(engine, file, sizes);
       const { inputShapes, outputShapes, parameters, multiplyAdds, batchSize } = net;
       if (json) {
         const layers = net.model.layers.map(({ name, kind, config, inputs }) => ({
@@ -154,8 +166,7 @@ const run = command({
       kind: "text",
       value: "name",
       words: RANGES,
-      about:
-        "what bytes become: unit 0 to 1 (default), symmetric -1 to 1, bytes 0 to 255, imagenet as torchvision's nets take them",
+      about: "what bytes become; default unit, 0 to 1",
     },
     output: {
       kind: "text",

@@ -29,6 +29,8 @@ export async function readModelFile(path: string | undefined, host: Host): Promi
   }
 }
 
+const ONNX_START = 0x08;
+
 function modelOf(bytes: Uint8Array, path: string): ModelFile {
   const head = String.fromCharCode(...bytes.subarray(0, 64));
   if (/^[\s\ufeff]*\{/.test(head)) return fromJson(bytes, path);
@@ -43,6 +45,9 @@ function modelOf(bytes: Uint8Array, path: string): ModelFile {
     size += file.length;
     return file;
   };
+  // Files begin with the version of the format, field 1.
+  if (bytes[0] !== ONNX_START)
+    throw new FileError(`${path}: this is no model file that can be read (ONNX, TensorFlow.js, safetensors)`);
   const source = fromOnnx(bytes, { external });
   return { format: "ONNX", source, inputs: source.inputs, outputs: source.outputs, bytes: size };
 }

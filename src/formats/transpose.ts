@@ -5,7 +5,11 @@ import { type Shape, sizeOf } from "../tensor.ts";
 const LINE = 16;
 
 /** Axis i of the result is axis perm[i] of the data. The data itself where no value moves. */
-export function transpose(data: Float32Array, shape: Shape, perm: readonly number[]): Float32Array {
+export function transpose<Data extends Float32Array | Int32Array>(
+  data: Data,
+  shape: Shape,
+  perm: readonly number[],
+): Data {
   // Axes of size 1 do not move any value.
   const long = perm.filter((axis) => shape[axis] > 1);
   if (data.length === 0 || long.every((axis, i) => i === 0 || axis > long[i - 1])) return data;
@@ -18,7 +22,9 @@ export function transpose(data: Float32Array, shape: Shape, perm: readonly numbe
   // The other axes in the order of the data: as many streams as a line has values are read from the first to the last.
   axes.sort((a, b) => b.from - a.from);
   const fast = axes.pop()!;
-  const out = new Float32Array(data.length);
+  const out = (
+    data instanceof Int32Array ? new Int32Array(data.length) : new Float32Array(data.length)
+  ) as Data;
   const line = inner.from === 1 ? inner.size : LINE;
   const index = axes.map(() => 0);
   for (let begin = 0; begin < inner.size; begin += line) {

@@ -137,6 +137,11 @@ export class Network<Names extends string[] = any> {
     }
   }
 
+  /** @internal The kinds of layers that the model brings along, if it was read from a file: for `toOnnx`. */
+  get kinds(): DescribedModel["kinds"] {
+    return this.#described.kinds;
+  }
+
   /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */
   get history(): readonly EpochReport[] {
     return this.#trainer?.history ?? [];

@@ -195,6 +195,10 @@ const SOURCES: Record<Exclude<AxisPadMode, "constant">, (i: number, size: number
   wrap: modulo,
 };
 
+/** The same for a mode by name. */
+export const sourceOf = (mode: Exclude<AxisPadMode, "constant">, i: number, size: number): number =>
+  SOURCES[mode](i, size);
+
 function modulo(i: number, n: number): number {
   return ((i % n) + n) % n;
 }

@@ -163,13 +163,15 @@ test("publint and are-the-types-wrong find nothing", () => {
   run(join(bin, "attw"), inject("tarball"), ...options);
 });
 
-test("the relaxed binary stays below 180 KB; a page without a bundler loads less than 132 KB", () => {
+test("the relaxed binary stays below 196 KB; a page without a bundler loads less than 136 KB", () => {
   const bytes = (...files: string[]): Buffer =>
     Buffer.concat(files.map((name) => readFileSync(join(dist, name))));
-  expect(bytes("relaxed.wasm").length).toBeLessThanOrEqual(180 * 1024);
+  expect(bytes("relaxed.wasm").length).toBeLessThanOrEqual(196 * 1024);
   // The front door and what it imports, with all of training, and one binary, inlined.
-  const chunks = readdirSync(dist).filter((name) => /^chunk-.*\.js$/.test(name));
-  const wire = gzipSync(bytes("index.js", "relaxed.js", ...chunks), { level: 9 }).length;
+  const loaded = new Set(["index.js"]);
+  for (const file of loaded)
+    for (const [, chunk] of bytes(file).toString().matchAll(/["']\.\/(chunk-\w+\.js)["']/g)) loaded.add(chunk);
+  const wire = gzipSync(bytes("relaxed.js", ...loaded), { level: 9 }).length;
   console.log(`over the wire without a bundler: ${(wire / 1024).toFixed(1)} KB gzipped`);
-  expect(wire).toBeLessThanOrEqual(132 * 1024);
+  expect(wire).toBeLessThanOrEqual(136 * 1024);
 });

@@ -1,4 +1,5 @@
 // What a translation is: a function from one node of our graph to nodes of an ONNX graph. And what translations share.
+import { UnsupportedError } from "../../errors.ts";
 import type { Edge } from "../../graph/graph.ts";
 import type { Op } from "../../graph/op.ts";
 import { channelsFirst, type Layout, type OnnxGraph } from "./graph.ts";
@@ -19,6 +20,11 @@ export type TranslationEntry = readonly [op: Op<any>, translate: Translation<any
 
 /** Ties a translation to its op, so that both agree on the parameters. */
 export const entry = <P>(op: Op<P>, translate: Translation<P>): TranslationEntry => [op, translate];
+
+/** Throws the error of a layer that ONNX has no equivalent for. */
+export function refuse(where: string, what: string): never {
+  throw new UnsupportedError(`toOnnx: ${where} cannot be said in ONNX (${what})`);
+}
 
 /** [0, 1, ..., length - 1]. */
 export const range = (length: number): number[] => Array.from({ length }, (_, i) => i);
@@ -62,6 +68,28 @@ export function padSpatial(
 ): string {
   const none = { before: 0, after: 0 };
   return g.emit("Pad", [value, g.ints(padsOf([none, none, ...axes]))], { mode: PAD_MODES[mode] });
+}
+
+/**
+ * Fills up one axis of a value of int64, or float32, behind as many as were `found` (a list of one), until it has `size`. Only ONNX has
+ * values whose size is known at run time.
+ */
+export function fillUp(
+  g: OnnxGraph,
+  value: string,
+  axis: number,
+  rank: number,
+  found: string,
+  size: number,
+  filler: number,
+  type: "int64" | "float32" = "int64",
+): string {
+  const missing = g.emit("Sub", [g.ints([size]), found]);
+  const none = (count: number): string[] => (count ? [g.ints(new Array<number>(count).fill(0))] : []);
+  const amounts = [...none(rank + axis), missing, ...none(rank - 1 - axis)];
+  const pads = amounts.length > 1 ? g.emit("Concat", amounts, { axis: 0 }) : missing;
+  const constant = type === "int64" ? g.ints([filler], []) : g.scalar(filler);
+  return g.emit("Pad", [value, pads, constant], { mode: "constant" });
 }
 
 /** A vector with one number per channel as [c, 1, ...], to combine with a value of that rank that is channels first. */

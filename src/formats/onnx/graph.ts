@@ -2,9 +2,10 @@
 
 import type { Edge, Node } from "../../graph/graph.ts";
 import type { Model } from "../../model/schema.ts";
-import { type Shape, sizeOf } from "../../tensor.ts";
+import { valuesOf } from "../../runtime/address.ts";
+import { type DType, type Shape, sizeOf } from "../../tensor.ts";
 import { transpose } from "../transpose.ts";
-import type { Attribute, GraphProto, NodeProto, TensorProto } from "./proto.ts";
+import { type Attribute, DATA_TYPE, type GraphProto, type NodeProto, type TensorProto } from "./proto.ts";
 
 /**
  * The order of axes of a value of rank 3 or more: channels first, [n, c, ...spatial], as ONNX's ops take it, or channels last,
@@ -29,18 +30,33 @@ export interface Source {
   readonly outputs: readonly Edge[];
 }
 
+export interface OnnxGraphOptions {
+  readonly weightNames: ReadonlyMap<unknown, string>;
+  /** The name of the batch, where it is left open: the first axis of every value. */
+  readonly batch: string | undefined;
+  /** In what order the file has the axes of inputs and outputs. */
+  readonly ends: Layout;
+  /** The version of ONNX's operators. */
+  readonly opset: number;
+}
+
+/** The names of a value in the layouts in which it has been made. */
+type Names = Partial<Record<Layout, string>>;
+
+const layoutIn = ({ shape }: Edge, layout: Layout): Layout => (shape.length < 3 ? "last" : layout);
+
 export class OnnxGraph {
-  /** The size of every value's first axis, or its name where the batch is open. */
-  readonly batch: number | string;
+  readonly opset: number;
   readonly #source: Source;
-  readonly #weightNames: ReadonlyMap<Float32Array, string>;
+  readonly #options: OnnxGraphOptions;
   readonly #inputs: readonly string[];
   readonly #outputs: readonly string[];
   #nodes: NodeProto[] = [];
   readonly #initializers: TensorProto[] = [];
   readonly #taken = new Set<string>();
-  /** The names of every edge's value in the layouts it has been made in. */
-  readonly #values = new Map<Edge, Partial<Record<Layout, string>>>();
+  readonly #values = new Map<Edge, Names>();
+  /** Values of int32 that are 0 and 1, as ONNX's bool. */
+  readonly #truths = new Map<Edge, Names>();
   /** Outputs of flatten in channels-first order, with the shape of what was flattened. */
   readonly #flattened = new Map<Edge, Shape>();
   readonly #readers = new Map<Edge, Node[]>();
@@ -48,22 +64,22 @@ export class OnnxGraph {
   readonly #constants = new Map<unknown, Map<string, string>>();
   #layer = "";
 
-  constructor(
-    model: Model,
-    source: Source,
-    weightNames: ReadonlyMap<Float32Array, string>,
-    batch: number | string,
-  ) {
+  constructor(model: Model, source: Source, options: OnnxGraphOptions) {
     this.#source = source;
-    this.#weightNames = weightNames;
-    this.batch = batch;
+    this.#options = options;
+    this.opset = options.opset;
     this.#inputs = model.inputs.map(({ name }) => this.#unique(name));
     this.#outputs = model.outputs.map((ref) => this.#unique(ref));
     source.inputs.forEach((edge, i) => {
-      this.define(edge, this.#inputs[i], "first");
+      this.define(edge, this.#inputs[i], options.ends);
     });
     for (const node of source.graph.nodes)
       for (const edge of node.inputs) this.#readers.set(edge, [...(this.#readers.get(edge) ?? []), node]);
+  }
+
+  /** Whether the size of the batch, the first axis of every value, is left open. */
+  get open(): boolean {
+    return this.#options.batch !== undefined;
   }
 
   /** Nodes emitted from now on are named after this layer. */
@@ -92,32 +108,81 @@ export class OnnxGraph {
   /** Names an edge's value, and the layout it has. */
   define(edge: Edge, name: string, layout: Layout): void {
     const names = this.#values.get(edge) ?? {};
-    names[edge.shape.length < 3 ? "last" : layout] = name;
+    names[layoutIn(edge, layout)] = name;
     this.#values.set(edge, names);
+  }
+
+  /** The same for a bool, which is 0 and 1 where the edge is read as the integers that it has. */
+  defineTruth(edge: Edge, name: string, layout: Layout): void {
+    const names = this.#truths.get(edge) ?? {};
+    names[layoutIn(edge, layout)] = name;
+    this.#truths.set(edge, names);
   }
 
   /** The name of an edge's value in a layout. A value that has been made in the other layout only is transposed, once. */
   value(edge: Edge, layout: Layout): string {
-    const names = this.#values.get(edge)!;
-    const wanted = edge.shape.length < 3 ? "last" : layout;
-    const made = names[wanted];
+    const wanted = layoutIn(edge, layout);
+    const made = this.#values.get(edge)?.[wanted];
     if (made !== undefined) return made;
-    const axes = edge.shape.map((_, i) => i);
-    const perm = wanted === "first" ? channelsFirst(axes) : [0, ...axes.slice(2), 1];
-    const name = this.emit("Transpose", [names[wanted === "first" ? "last" : "first"]!], { perm });
+    if (edge.data !== undefined) return this.#known(edge, wanted);
+    const other = this.#values.get(edge)?.[wanted === "first" ? "last" : "first"];
+    const name =
+      other === undefined
+        ? this.cast(this.truth(edge, wanted), "int32")
+        : this.#turned(other, edge.shape.length, wanted);
     this.define(edge, name, wanted);
     return name;
   }
 
+  /** The same as bool: what is not 0. */
+  truth(edge: Edge, layout: Layout): string {
+    const wanted = layoutIn(edge, layout);
+    const names = this.#truths.get(edge);
+    const made = names?.[wanted];
+    if (made !== undefined) return made;
+    const other = names?.[wanted === "first" ? "last" : "first"];
+    const name =
+      other === undefined
+        ? this.cast(this.value(edge, wanted), "bool")
+        : this.#turned(other, edge.shape.length, wanted);
+    this.defineTruth(edge, name, wanted);
+    return name;
+  }
+
+  /** The value of an edge of int32 as int64, which indices have to be for some of ONNX's ops; in our order of axes. */
+  indices(edge: Edge): string {
+    const { data, shape } = edge;
+    return data instanceof Int32Array
+      ? this.ints(Array.from(data), shape)
+      : this.cast(this.value(edge, "last"), "int64");
+  }
+
+  cast(name: string, to: keyof typeof DATA_TYPE): string {
+    return this.emit("Cast", [name], { to: DATA_TYPE[to] });
+  }
+
   /** The layout for an op that works in both: channels first, unless all of its inputs would have to be transposed. */
   layout(...edges: readonly Edge[]): Layout {
-    const maps = edges.filter((edge) => edge.shape.length > 2);
-    return maps.length && !maps.some((edge) => this.#values.get(edge)?.first) ? "last" : "first";
+    const maps = edges.filter((edge) => edge.shape.length > 2 && edge.data === undefined);
+    const first = (edge: Edge) => this.#values.get(edge)?.first ?? this.#truths.get(edge)?.first;
+    return maps.length && !maps.some(first) ? "last" : "first";
+  }
+
+  /** The layouts in which a value can be had without transposing it. */
+  layouts(edge: Edge): Layout[] {
+    const names = { ...this.#truths.get(edge), ...this.#values.get(edge) };
+    return (["first", "last"] as const).filter(
+      (layout) => edge.data !== undefined || names[layoutIn(edge, layout)] !== undefined,
+    );
   }
 
   /** Gives an edge the value of another: its op changes nothing. */
   alias(edge: Edge, to: Edge): void {
-    this.#values.set(edge, this.#values.get(to)!);
+    if (to.data !== undefined) this.value(to, "last");
+    for (const names of [this.#values, this.#truths]) {
+      const own = names.get(to);
+      if (own) names.set(edge, own);
+    }
   }
 
   /** The name of a value that lies in the order of our layout, as a reshape must read it. */
@@ -127,7 +192,7 @@ export class OnnxGraph {
 
   /** Reshapes; the first axis of `shape` is the batch, if it is open. */
   reshape(name: string, shape: Shape): string {
-    const dims = typeof this.batch === "number" ? shape : [0, ...shape.slice(1)];
+    const dims = this.open ? [0, ...shape.slice(1)] : shape;
     return this.emit("Reshape", [name, this.ints(dims)]);
   }
 
@@ -150,32 +215,38 @@ export class OnnxGraph {
 
   /**
    * The name of a weight as a constant: read with the shape `shape`, transposed by `perm`, and written with the shape `dims`.
-   * It is named after the weight.
+   * It is named after the weight. What is no constant is reshaped and transposed.
    */
   weight(edge: Edge, shape: Shape, perm: readonly number[], dims: Shape): string {
-    const data = edge.data as Float32Array;
-    return this.#constant(edge, `${shape} ${perm} ${dims}`, this.#weightNames.get(data) ?? "weight", () => ({
-      dims,
-      data: transpose(data, shape, perm),
-    }));
+    const { data } = edge;
+    if (data === undefined) return this.#arranged(edge, shape, perm, dims);
+    return this.#constant(
+      edge,
+      `${shape} ${perm} ${dims}`,
+      this.#options.weightNames.get(data) ?? "constant",
+      () => {
+        const values = data instanceof Int32Array ? data : valuesOf(data);
+        return { dims, data: transpose(values, shape, perm) };
+      },
+    );
   }
 
   /** The name of a weight with its own shape and order. */
   plain(edge: Edge): string {
-    return this.weight(
-      edge,
-      edge.shape,
-      edge.shape.map((_, i) => i),
-      edge.shape,
-    );
+    return this.value(edge, "last");
+  }
+
+  /** A constant of float32 or int32. */
+  numbers(values: readonly number[], dims: Shape, dtype: DType): string {
+    return this.#constant(dtype, `${values} ${dims}`, "constant", () => ({
+      dims,
+      data: dtype === "int32" ? Int32Array.from(values) : Float32Array.from(values),
+    }));
   }
 
   /** A constant of float32. */
   floats(values: readonly number[], dims: Shape): string {
-    return this.#constant("float32", `${values} ${dims}`, "constant", () => ({
-      dims,
-      data: Float32Array.from(values),
-    }));
+    return this.numbers(values, dims, "float32");
   }
 
   /** A constant of float32 without axes. */
@@ -183,29 +254,30 @@ export class OnnxGraph {
     return this.floats([value], []);
   }
 
-  /** A constant list of int64. */
-  ints(values: readonly number[]): string {
-    return this.#constant("int64", String(values), "constant", () => ({
-      dims: [values.length],
+  /** A constant of int64: a list, or of the shape `dims`. */
+  ints(values: readonly number[], dims: Shape = [values.length]): string {
+    return this.#constant("int64", `${values} ${dims}`, "constant", () => ({
+      dims,
       data: BigInt64Array.from(values, BigInt),
     }));
   }
 
   /** The whole graph. Outputs get their names here. */
   finish(): GraphProto {
+    const { batch, ends } = this.#options;
     const done = new Set<string>(this.#inputs);
     this.#source.outputs.forEach((edge, i) => {
-      const from = this.value(edge, "first");
+      const from = this.value(edge, ends);
       const to = this.#outputs[i];
-      if (done.has(from)) this.#nodes.push(identity(from, to));
+      if (done.has(from) || this.#initializers.some(({ name }) => name === from))
+        this.#nodes.push(identity(from, to));
       else this.#rename(from, to);
       done.add(to);
     });
-    const describe = (edge: Edge, name: string) => ({
-      name,
-      type: edge.dtype,
-      dims: [this.batch, ...channelsFirst(edge.shape).slice(1)],
-    });
+    const describe = (edge: Edge, name: string) => {
+      const dims = ends === "first" ? channelsFirst(edge.shape) : edge.shape;
+      return { name, type: edge.dtype, dims: batch === undefined ? dims : [batch, ...dims.slice(1)] };
+    };
     return {
       name: "convolith",
       nodes: this.#nodes,
@@ -213,6 +285,41 @@ export class OnnxGraph {
       inputs: this.#source.inputs.map((edge, i) => describe(edge, this.#inputs[i])),
       outputs: this.#source.outputs.map((edge, i) => describe(edge, this.#outputs[i])),
     };
+  }
+
+  /** A constant in a layout, with its own shape. */
+  #known(edge: Edge, layout: Layout): string {
+    const axes = edge.shape.map((_, i) => i);
+    const perm = layout === "first" ? channelsFirst(axes) : axes;
+    const name = this.weight(
+      edge,
+      edge.shape,
+      perm,
+      perm.map((axis) => edge.shape[axis]),
+    );
+    this.define(edge, name, layout);
+    return name;
+  }
+
+  /** A value in the other layout. */
+  #turned(name: string, rank: number, to: Layout): string {
+    const axes = Array.from({ length: rank }, (_, i) => i);
+    const perm = to === "first" ? channelsFirst(axes) : [0, ...axes.slice(2), 1];
+    return this.emit("Transpose", [name], { perm });
+  }
+
+  #arranged(edge: Edge, shape: Shape, perm: readonly number[], dims: Shape): string {
+    let name = this.value(edge, "last");
+    const to = (from: Shape, wanted: Shape): void => {
+      if (String(from) !== String(wanted)) name = this.reshape(name, wanted);
+    };
+    to(edge.shape, shape);
+    if (perm.some((axis, i) => axis !== i)) name = this.emit("Transpose", [name], { perm });
+    to(
+      perm.map((axis) => shape[axis]),
+      dims,
+    );
+    return name;
   }
 
   /** The name of a constant in one form; `make` is called where it does not exist yet. */

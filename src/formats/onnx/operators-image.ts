@@ -63,43 +63,78 @@ function changesOf(
   });
 }
 
+/** What all axes of a Resize have in common. */
+interface ResizeOptions {
+  readonly mode: string;
+  readonly coordinates: string;
+  readonly nearest: string;
+  readonly cubicA: number;
+  readonly excludeOutside: boolean;
+  readonly antialias: boolean;
+  readonly extrapolation: number;
+}
+
+type Ranges = ReadonlyMap<number, readonly [begin: number, end: number]>;
+
 function resize(call: Call): Value {
-  const { w, attributes, opset } = call;
+  const { attributes } = call;
   const x = call.input(0);
-  const upsample = call.op === "Upsample";
-  const old = upsample || opset < 11;
+  const old = call.op === "Upsample" || call.opset < 11;
   const mode = attributes.word("mode", ["nearest", "linear", "cubic", "bilinear"]);
   const scales = attributes.floats("scales")?.slice() ?? floats(call, old ? 1 : 2, "scales");
   const sizes = old ? undefined : floats(call, 3, "sizes");
   const given = attributes.ints("axes")?.map((axis) => call.axis(axis, x.shape.length));
   const axes = given ?? upTo(x.shape.length);
-  const coordinates = old
-    ? "asymmetric"
-    : COORDINATES[attributes.word("coordinate_transformation_mode", keysOf(COORDINATES))];
-  const nearest = old ? "floor" : ROUNDINGS[attributes.word("nearest_mode", keysOf(ROUNDINGS))];
-  const options = {
+  const options: ResizeOptions = {
+    mode: mode === "bilinear" ? "linear" : mode,
+    coordinates: old
+      ? "asymmetric"
+      : COORDINATES[attributes.word("coordinate_transformation_mode", keysOf(COORDINATES))],
+    nearest: old ? "floor" : ROUNDINGS[attributes.word("nearest_mode", keysOf(ROUNDINGS))],
     cubicA: attributes.float("cubic_coeff_a") ?? -0.75,
     excludeOutside: attributes.flag("exclude_outside"),
     antialias: attributes.flag("antialias"),
     extrapolation: attributes.float("extrapolation_value") ?? 0,
   };
-  const crops = coordinates === "tfCropAndResize";
-  const roi = crops && !old ? floats(call, 1, "roi") : undefined;
-  if (roi && roi.length !== 2 * axes.length)
-    call.fail(`roi has ${roi.length} values for ${axes.length} axes`);
-  const ranges = roi && new Map(axes.map((axis, i) => [axis, [roi[i], roi[i + axes.length]]]));
+  const ranges = options.coordinates === "tfCropAndResize" ? rangesOf(call, axes) : undefined;
   const whole = (axis: number): boolean => !ranges || String(ranges.get(axis)) === "0,1";
   const changes = changesOf(call, x, axes, scales, sizes).filter(
     ({ axis, size, scale }) => size !== x.shape[axis] || (scale ?? 1) !== 1 || !whole(axis),
   );
+  if (!old || mode !== "nearest") return interpolated(call, x, changes, options, ranges);
+  // Before opset 11 no rounding was defined; onnxruntime rounds up where an axis shrinks.
+  const shrinks = ({ axis, size }: Change): boolean => size < x.shape[axis];
+  const grown = interpolated(
+    call,
+    x,
+    changes.filter((change) => !shrinks(change)),
+    options,
+  );
+  return interpolated(call, grown, changes.filter(shrinks), { ...options, nearest: "ceil" });
+}
+
+/** The part of each axis that is resized, as shares of it. */
+function rangesOf(call: Call, axes: readonly number[]): Ranges | undefined {
+  const roi = floats(call, 1, "roi");
+  if (!roi) return undefined;
+  if (roi.length !== 2 * axes.length) call.fail(`roi has ${roi.length} values for ${axes.length} axes`);
+  return new Map(axes.map((axis, i) => [axis, [roi[i], roi[i + axes.length]] as const]));
+}
+
+function interpolated(
+  call: Call,
+  x: Value,
+  changes: readonly Change[],
+  options: ResizeOptions,
+  ranges?: Ranges,
+): Value {
+  const { w } = call;
   if (!changes.length) return x;
   const spatial = changes.every(({ axis }) => axis > 1);
   const config = {
     axes: changes.map(({ axis }) => (spatial ? axis - 1 : axis)),
     sizes: changes.map(({ size }) => size),
     ...(changes[0].scale !== undefined && { scales: changes.map(({ scale }) => scale) }),
-    mode: mode === "bilinear" ? "linear" : mode,
-    ...{ coordinates, nearest },
     ...options,
     ...(ranges && { roi: changes.map(({ axis }) => ranges.get(axis)) }),
   };

@@ -18,7 +18,7 @@ export function recognise(w: ModelWriter, node: OnnxNode, made: Made): Value | u
   const find = new Finder(made);
   switch (node.op) {
     case "Div":
-      return hardSwish(w, node, find);
+      return hardSwish(w, node, find) ?? layerNorm(w, node, find);
     case "Mul":
       return hardSwish(w, node, find) ?? gelu(w, node, find);
     default:
@@ -47,6 +47,14 @@ class Finder {
   number(name: string): number | undefined {
     const known = this.value(name)?.constant;
     return known && known.shape.length <= 1 && known.data.length === 1 ? known.data[0] : undefined;
+  }
+
+  /** The axes that a reduction keeps with size 1, in order. */
+  axes({ inputs, attributes }: OnnxNode, rank: number): number[] | undefined {
+    const known = inputs.length > 1 ? this.value(inputs[1])?.constant?.data : undefined;
+    const list = attributes.ints("axes") ?? (known && Array.from(known));
+    if ((attributes.int("keepdims") ?? 1) === 0) return undefined;
+    return list?.map((axis) => (axis < 0 ? axis + rank : axis)).sort((a, b) => a - b);
   }
 
   /** The other input of a node that combines a value and a number near that one. */
@@ -93,6 +101,32 @@ function hardSwish(w: ModelWriter, node: OnnxNode, find: Finder): Value | undefi
 function isRelu6({ inputs, attributes, opset }: OnnxNode, find: Finder): boolean {
   if (opset < 11) return attributes.float("min") === 0 && attributes.float("max") === 6;
   return find.number(inputs[1]) === 0 && find.number(inputs[2]) === 6;
+}
+
+/** (x − mean) / sqrt(mean of squares + epsilon) over the last axes. */
+function layerNorm(w: ModelWriter, { inputs: [top, bottom] }: OnnxNode, find: Finder): Value | undefined {
+  const sum = find.maker(find.maker(bottom, "Sqrt")?.inputs[0] ?? "", "Add");
+  const epsilon = sum?.inputs.map((name) => find.number(name)).find((value) => value !== undefined);
+  const spread = sum?.inputs.map((name) => find.maker(name, "ReduceMean")).find((made) => made);
+  const centred = find.maker(top, "Sub");
+  if (epsilon === undefined || !spread || !centred) return undefined;
+  const [x, average] = centred.inputs;
+  const square = find.maker(spread.inputs[0], "Pow") ?? find.maker(spread.inputs[0], "Mul");
+  const squared =
+    square?.op === "Pow"
+      ? find.besides(square, 2, true)
+      : square?.inputs.find((_, i, [a, b]) => i === 0 && a === b);
+  const mean = find.maker(average, "ReduceMean");
+  const value = find.value(x);
+  // Some exporters subtract twice.
+  const again = squared === undefined ? undefined : find.maker(squared, "Sub");
+  if (!again || String(again.inputs) !== String(centred.inputs) || mean?.inputs[0] !== x) return undefined;
+  if (value?.type !== "float" || value.constant) return undefined;
+  const rank = value.shape.length;
+  const [axes, others] = [find.axes(mean, rank), find.axes(spread, rank)];
+  const last = axes?.every((axis, i) => axis === rank - axes.length + i);
+  if (!axes?.length || !last || String(axes) !== String(others)) return undefined;
+  return w.layer("layerNorm", [value], { axes, epsilon }, { perImage: axes[0] > 0 })[0];
 }
 
 /** x · (1 + erf(x / sqrt(2))) / 2, halved anywhere. */

@@ -1,12 +1,12 @@
-// The messages of an ONNX file, encoded. Field numbers and enums: onnx/onnx.proto (opset 17, IR version 8).
+// The messages of an ONNX file, encoded. Field numbers and enums: onnx/onnx.proto.
 import { bytesOf, concatBytes } from "../bytes.ts";
 import { type Fields, float, int, lengthOf, MAX_BYTES, message, text } from "./protobuf.ts";
 
-const IR_VERSION = 8;
-const OPSET = 17;
+/** The version of the format: 8 up to opset 18, and 9 with opset 19. */
+const irVersion = (opset: number): number => (opset > 18 ? 9 : 8);
 
 /** TensorProto.DataType. */
-export const DATA_TYPE = { float32: 1, int32: 6, int64: 7 } as const;
+export const DATA_TYPE = { float32: 1, int32: 6, int64: 7, bool: 9 } as const;
 export type DataType = keyof typeof DATA_TYPE;
 
 /** AttributeProto.AttributeType. */
@@ -26,7 +26,7 @@ export interface NodeProto {
 export interface TensorProto {
   name: string;
   dims: readonly number[];
-  data: Float32Array | BigInt64Array;
+  data: Float32Array | Int32Array | BigInt64Array;
 }
 
 /** An input or output of the graph. A dimension is a number, or a name where it is left open. */
@@ -44,13 +44,13 @@ export interface GraphProto {
   outputs: readonly ValueProto[];
 }
 
-/** A model file; undefined where it would have more than MAX_BYTES. */
-export function encodeModel(graph: GraphProto): Uint8Array<ArrayBuffer> | undefined {
+/** A model file with the operators of that opset; undefined where it would have more than MAX_BYTES. */
+export function encodeModel(graph: GraphProto, opset: number): Uint8Array<ArrayBuffer> | undefined {
   const fields = [
-    ...int(1, IR_VERSION),
+    ...int(1, irVersion(opset)),
     ...text(2, "convolith"),
     ...message(7, ...encodeGraph(graph)),
-    ...message(8, int(2, OPSET)),
+    ...message(8, int(2, opset)),
   ];
   return lengthOf(fields) > MAX_BYTES ? undefined : concatBytes(fields);
 }
@@ -80,9 +80,14 @@ function encodeAttribute(value: Attribute): Fields[] {
   return [...value.map((v) => int(8, v)), int(20, INTS)];
 }
 
+function typeOf(data: TensorProto["data"]): DataType {
+  if (data instanceof Float32Array) return "float32";
+  return data instanceof Int32Array ? "int32" : "int64";
+}
+
 const encodeTensor = ({ name, dims, data }: TensorProto): Fields[] => [
   ...dims.map((dim) => int(1, dim)),
-  int(2, data instanceof Float32Array ? DATA_TYPE.float32 : DATA_TYPE.int64),
+  int(2, DATA_TYPE[typeOf(data)]),
   text(8, name),
   // raw_data, little-endian.
   message(9, [bytesOf(data)]),

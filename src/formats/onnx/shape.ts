@@ -28,12 +28,6 @@ import {
 } from "./call.ts";
 import { channelsFirst, sameOrder } from "./graph.ts";
 
-const writeReshape: Translation<object> = (g, { inputs: [x], outputs: [y] }) => {
-  const from = g.inOurOrder(x);
-  if (sameOrder(y.shape)) g.define(y, g.reshape(from, channelsFirst(y.shape)), "first");
-  else g.define(y, g.reshape(from, y.shape), "last");
-};
-
 const writeFlatten: Translation<object> = (g, { inputs: [x], outputs: [y] }) => {
   if (x.shape.length < 2) return g.define(y, g.reshape(g.value(x, "last"), y.shape), "last");
   // Rather than transpose the values, flatten them channels first and permute the rows of the dense layers' weights.
@@ -42,11 +36,40 @@ const writeFlatten: Translation<object> = (g, { inputs: [x], outputs: [y] }) => 
   g.define(y, g.emit("Flatten", [g.inOurOrder(x)], { axis: 1 }), "last");
 };
 
+const writeReshape: Translation<object> = (g, call) => {
+  const {
+    inputs: [x],
+    outputs: [y],
+  } = call;
+  if (y.shape.length === 2 && x.shape.length > 2 && x.shape[0] === y.shape[0]) return writeFlatten(g, call);
+  for (const layout of sameOrder(x.shape) ? g.layouts(x) : []) {
+    const to = (["first", "last"] as const).find(
+      (way) => String(arranged(y.shape, way)) === String(arranged(x.shape, layout)),
+    );
+    // Nothing but the place of an axis of size 1 changes.
+    if (to) return g.define(y, g.value(x, layout), to);
+  }
+  const from = g.inOurOrder(x);
+  if (sameOrder(y.shape)) g.define(y, g.reshape(from, channelsFirst(y.shape)), "first");
+  else g.define(y, g.reshape(from, y.shape), "last");
+};
+
 const writeTranspose: Translation<TransposeParams> = (g, { inputs: [x], outputs: [y], params }) => {
-  const layout = g.layout(x);
   const rank = x.shape.length;
-  const perm = channelsFirst(params.perm).map((axis) => axisIn(layout, axis, rank));
-  g.define(y, g.emit("Transpose", [g.value(x, layout)], { perm }), "first");
+  const ways = g.layouts(x).flatMap((from) =>
+    (["first", "last"] as const).map((to) => {
+      const perm = arranged(params.perm, to).map((axis) => axisIn(from, axis, rank));
+      return { from, to, perm, still: perm.every((axis, i) => axis === i) };
+    }),
+  );
+  // A change of layout moves nothing.
+  const free = ways.filter(({ still }) => still);
+  if (free.length) {
+    for (const { from, to } of free) g.define(y, g.value(x, from), to);
+    return;
+  }
+  const { from, to, perm } = ways[0];
+  g.define(y, g.emit("Transpose", [g.value(x, from)], { perm }), to);
 };
 
 const writeConcat: Translation<ConcatParams> = (g, { inputs, outputs: [y], params, where }) => {

@@ -5,10 +5,14 @@ import type { Translation } from "./call.ts";
 import { convTranslations } from "./conv.ts";
 import { denseTranslations } from "./dense.ts";
 import { elementwiseTranslations } from "./elementwise.ts";
+import { gatherTranslations } from "./gather.ts";
+import { mapTranslations } from "./map.ts";
+import { moveTranslations } from "./move.ts";
 import { normTranslations } from "./norm.ts";
 import { poolTranslations } from "./pool.ts";
 import { reduceTranslations } from "./reduce.ts";
 import { resizeTranslations } from "./resize.ts";
+import { selectTranslations } from "./select.ts";
 import { shapeTranslations } from "./shape.ts";
 
 const TRANSLATIONS: ReadonlyMap<unknown, Translation<unknown>> = new Map([
@@ -21,6 +25,10 @@ const TRANSLATIONS: ReadonlyMap<unknown, Translation<unknown>> = new Map([
   ...reduceTranslations,
   ...resizeTranslations,
   ...shapeTranslations,
+  ...mapTranslations,
+  ...gatherTranslations,
+  ...moveTranslations,
+  ...selectTranslations,
 ]);
 
 /** The translation of an op; undefined where ONNX has no equivalent. */
