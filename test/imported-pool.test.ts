@@ -256,5 +256,17 @@ describe("pools of imported models", () => {
       "indices have shape [1,2,2,2] but must have that of the input, [1,4,4,2]",
     );
     await expect(runKind(engine, kinds.poolWindows, [x], { size: 2 })).rejects.toThrow("op is missing");
+    // Windows of padding alone, for which there is no memory.
+    const far = {
+      op: "average",
+      size: 3,
+      padding: [
+        [2 ** 28, 1],
+        [1, 1],
+      ],
+    };
+    await expect(runKind(engine, kinds.poolWindows, [x], far)).rejects.toThrow(
+      "windows that count their taps",
+    );
   });
 });

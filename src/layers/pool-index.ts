@@ -1,5 +1,5 @@
 // Pooling in the forms that imported models alone have: with indices, by p-norms, and with any dilation and padding.
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { activation } from "../ops/activation.ts";
 import { perAxis } from "../ops/check.ts";
@@ -87,9 +87,13 @@ const exactPadding = (axes: readonly Axis[]): [number, number][] =>
   ]);
 
 /** The sums under the windows: a depthwise convolution with ones. */
-function sumWindows(g: Graph, x: Edge, axes: readonly Axis[]): Edge {
+function sumWindows(g: Graph, x: Edge, axes: readonly Axis[], where: string): Edge {
   const kernel = axes.map((a) => a.kernel);
   const c = channels(x.shape);
+  if (sizeOf(kernel) * c > MOST_WEIGHTS)
+    throw new UnsupportedError(
+      `${where}: windows [${kernel}] of ${c} channels have more than ${MOST_WEIGHTS} taps`,
+    );
   const ones = g.constant(new Float32Array(sizeOf(kernel) * c).fill(1), [...kernel, 1, c]);
   return g.op(conv, [x, ones], {
     stride: axes.map((a) => a.stride),
@@ -110,6 +114,12 @@ const tapCounts = (a: Axis, countPadding: boolean): number[] =>
     }
     return count;
   });
+
+/** Ones by which windows are summed: beyond, a few bytes of a file would take more memory than images have. */
+const MOST_WEIGHTS = 2 ** 22;
+
+/** A divisor for each window of an image: padding may make more windows than there is memory for. */
+const MOST_DIVISORS = 2 ** 22;
 
 export interface PoolWindowsConfig extends WindowConfig {
   op: "max" | "average";
@@ -135,11 +145,16 @@ export const poolWindows = defineLayer<PoolWindowsConfig>("poolWindows", {
       (a) => a.before < reach(a) && a.after < reach(a) && (a.dilation === 1 || a.kernel === 1),
     );
     if (plain) return g.op(avgPool, [x], { ...window, countIncludePad });
+    const windows = sizeOf(axes.map((a) => a.out));
+    if (windows > MOST_DIVISORS)
+      throw new UnsupportedError(
+        `${where}: averages over ${windows} windows that count their taps: there may be ${MOST_DIVISORS}`,
+      );
     let shares = [1];
     for (const a of axes)
       shares = shares.flatMap((share) => tapCounts(a, countIncludePad).map((n) => share / Math.max(n, 1)));
     const divisors = g.constant(Float32Array.from(shares), [...axes.map((a) => a.out), 1]);
-    return g.op(binary, [sumWindows(g, x, axes), divisors], { kind: "mul" });
+    return g.op(binary, [sumWindows(g, x, axes, where), divisors], { kind: "mul" });
   },
 });
 
@@ -165,7 +180,7 @@ export const lpPool = defineLayer<LpPoolConfig>("lpPool", {
       if (left & 1) power = power ? times(power, square) : square;
       if (left > 1) square = times(square, square);
     }
-    const sums = sumWindows(g, power!, axes);
+    const sums = sumWindows(g, power!, axes, where);
     if (p === 1) return sums;
     if (p === 2) return g.op(activation, [sums], { kind: "sqrt" });
     // x · (x²)^-b = x^(1/p) for b = (1 − 1/p) / 2; the bias keeps 0 from being divided by itself.

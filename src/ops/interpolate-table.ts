@@ -124,23 +124,24 @@ export function axisTable(o: AxisOptions): AxisTable {
       `interpolate: ${out} pixels of ${taps} of ${size} each: an axis may have ${MOST_WEIGHTS} weights`,
     );
   const weights = new Float32Array(out * taps);
+  const [all, own] = [new Float64Array(wide), new Float64Array(taps)];
   at.forEach((x, i) => {
     if (outside(x)) {
       starts[i] = -1;
       return;
     }
     const first = Math.floor(x) - wide / 2 + 1;
-    const all = Array.from({ length: wide }, (_, t) => {
+    let sum = 0;
+    for (let t = 0; t < wide; t++) {
       const distance = (first + t - x) * squeeze;
-      if (o.excludeOutside && clamp(first + t) !== first + t) return 0;
-      return mode === "linear" ? linear(distance) : cubic(distance, o.cubicA);
-    });
-    const sum = squeeze < 1 || o.excludeOutside ? all.reduce((s, w) => s + w, 0) : 1;
+      const left = o.excludeOutside && clamp(first + t) !== first + t;
+      all[t] = left ? 0 : mode === "linear" ? linear(distance) : cubic(distance, o.cubicA);
+      sum += all[t];
+    }
+    if (squeeze === 1 && !o.excludeOutside) sum = 1;
     starts[i] = Math.min(Math.max(first, 0), size - taps);
-    const own = new Float64Array(taps);
-    all.forEach((w, t) => {
-      own[clamp(first + t) - starts[i]] += w / sum;
-    });
+    own.fill(0);
+    for (let t = 0; t < wide; t++) own[clamp(first + t) - starts[i]] += all[t] / sum;
     weights.set(own, i * taps);
   });
   return { starts, taps, weights };

@@ -106,7 +106,7 @@ export const roiAlign: Op<RoiAlignParams> = {
     oneOf(p.mode, ["avg", "max"], "mode", where);
     integer(p.outputHeight, "outputHeight", where, 1);
     integer(p.outputWidth, "outputWidth", where, 1);
-    integer(p.samplingRatio, "samplingRatio", where, 0, 1024);
+    integer(p.samplingRatio, "samplingRatio", where, 0, 64);
     finite(p.spatialScale, "spatialScale", where);
     aFlag(p.halfPixel, "halfPixel", where);
     const shape = [count, p.outputHeight, p.outputWidth, x.shape[3]];

@@ -260,7 +260,11 @@ function reverseSequence(call: Call): Value {
 }
 
 export const SHAPES: Operators = {
-  Concat: (call) => call.w.concat(call.inputs, call.attributes.int("axis") ?? 1),
+  Concat: (call) => {
+    // There must be one.
+    call.input(0);
+    return call.w.concat(call.inputs, call.attributes.int("axis") ?? 1);
+  },
   Constant: constantNode,
   ConstantOfShape: constantOfShape,
   DepthToSpace: blocks("depthToSpace"),
