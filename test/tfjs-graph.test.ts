@@ -155,6 +155,18 @@ describe("operators on each value", () => {
     expect(one("BiasAdd", X, [1, 4], y)).toEqual([-0.5, -2.5, 4.5, 2]);
   });
 
+  it("with constants made by a rule", () => {
+    const graph = graphModel(
+      [
+        ["spaced", "LinSpace", ["start", "stop", "count"]],
+        ["y", "Mul", ["x", "spaced"]],
+      ],
+      { start: floats([], 1), stop: floats([], 2), count: scalar(3) },
+      [1, 3],
+    );
+    expect(outputsOf(graph, [2, 2, 2]).y).toEqual([2, 3, 4]);
+  });
+
   it("broadcast", () => {
     const row = floats([2], 10, 20);
     expect(one("Add", [1, 2, 3, 4], [1, 2, 2], { row })).toEqual([11, 22, 13, 24]);
@@ -521,6 +533,8 @@ describe("operators on images", () => {
     expect(one("_FusedMatMul", [1, 10], [1, 2], { m, bias: floats([2], -40, 1) }, fused)).toEqual([0, 43]);
     const batch = floats([2, 2, 1], 1, 10, 1, -1);
     expect(one("BatchMatMulV2", [1, 2, 3, 4], [2, 1, 2], { batch })).toEqual([21, -1]);
+    const equation = { equation: s("bij,bjk->bki") };
+    expect(one("Einsum", [1, 2, 3, 4], [2, 1, 2], { batch }, equation)).toEqual([21, -1]);
     expect(one("BatchMatMulV2", [1, 2, 3, 4], [2, 1, 2], {}, { adj_y: b(true) }, ["x", "x"])).toEqual([
       5, 25,
     ]);
@@ -582,6 +596,44 @@ describe("control flow", () => {
     expect(outputsOf(withFunctions([chosen], [twice, top], conditions(0)), [1, 2]).y).toEqual([1]);
   });
 
+  it("repeats what is known to end", () => {
+    const condition = graphFunction(
+      "below",
+      ["n", "a"],
+      [
+        ["three", "Const"],
+        ["less", "Less", ["n", "three:output:0"]],
+      ],
+      ["less:z:0"],
+    );
+    const body = graphFunction(
+      "body",
+      ["n", "a"],
+      [
+        ["one", "Const"],
+        ["next", "AddV2", ["n", "one:output:0"]],
+        ["sum", "AddV2", ["a", "a"]],
+      ],
+      ["next:z:0", "sum:z:0"],
+    );
+    const attributes = { cond: attr.func("below"), body: attr.func("body") };
+    const nodes: Node[] = [
+      ["loop", "StatelessWhile", ["zero", "x"], attributes],
+      ["y", "Identity", ["loop:1"]],
+    ];
+    const numbers = { zero: scalar(0), one: scalar(1), three: scalar(3) };
+    expect(outputsOf(withFunctions(nodes, [condition, body], numbers), [1, 2]).y).toEqual([8, 16]);
+    const forever = { ...numbers, one: scalar(0) };
+    expect(() => outputsOf(withFunctions(nodes, [condition, body], forever), [1, 2])).toThrow(
+      /more than 20000 layers/,
+    );
+    const float = { ...numbers, zero: floats([], 0), one: floats([], 1), three: floats([], 3) };
+    const onInput: Node[] = [["loop", "StatelessWhile", ["x", "x"], attributes], nodes[1]];
+    expect(() => outputsOf(withFunctions(onInput, [condition, body], float), [1, 2])).toThrow(
+      /known only when the network runs/,
+    );
+  });
+
   it("does not follow functions that call themselves", () => {
     const again = graphFunction(
       "again",
@@ -616,6 +668,8 @@ describe("files", () => {
       outputs: ["b", "middle"],
     });
     expect(outputsOf(graph, [-1, 2])).toEqual({ b: [-0, -2], middle: [0, 2] });
+    // Not "b_1", though a node has the name, too.
+    expect("resolve" in source && source.resolve().model.outputs).toEqual(["b", "middle"]);
   });
 
   it("hold quantised weights, and integers with all their bits", () => {

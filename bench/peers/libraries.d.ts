@@ -9,8 +9,10 @@ declare module "onnxruntime-web" {
     executionProviders?: readonly string[];
     intraOpNumThreads?: number;
     interOpNumThreads?: number;
+    graphOptimizationLevel?: "disabled";
   }
   export interface InferenceSession {
+    readonly inputNames: readonly string[];
     readonly outputNames: readonly string[];
     run(feeds: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
     release(): Promise<void>;
@@ -18,7 +20,11 @@ declare module "onnxruntime-web" {
   export const InferenceSession: {
     create(model: Uint8Array, options?: SessionOptions): Promise<InferenceSession>;
   };
-  export const Tensor: new (type: "float32", data: Float32Array, dims: readonly number[]) => Tensor;
+  export const Tensor: new (
+    type: "float32" | "int32",
+    data: Float32Array | Int32Array,
+    dims: readonly number[],
+  ) => Tensor;
   export const env: { readonly wasm: { numThreads?: number }; logLevel?: string };
 }
 

@@ -39,7 +39,7 @@ const engine = await createEngine();
 /**
  * Planes of blue, green and red, as the nets were trained: (byte / 255 - mean) / deviation.
  *
- * @param {import("../draw.mjs").Canvas} image
+ * @param {{ data: Uint8Array, width: number, height: number }} image Red, green and blue.
  * @param {readonly number[]} mean
  * @param {readonly number[]} deviation
  */
@@ -55,9 +55,9 @@ const HALF = [0.5, 0.5, 0.5];
 const IMAGENET = { mean: [0.485, 0.456, 0.406], deviation: [0.229, 0.224, 0.225] };
 
 /** @param {number} size */
-const fit = (size) =>
+const sideOf = (size) =>
   Math.max(32, Math.round((size * Math.min(1, LONGEST / Math.max(image.width, image.height))) / 32) * 32);
-const [width, height] = [fit(image.width), fit(image.height)];
+const [width, height] = [sideOf(image.width), sideOf(image.height)];
 const start = performance.now();
 const detect = engine.compile(detector, { shape: [3, height, width] });
 const map = detect.predict(

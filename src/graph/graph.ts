@@ -1,5 +1,5 @@
 // A graph of ops: layers write it, passes rewrite it, and it is lowered into a program. It knows no memory and no kernels.
-import type { Constant } from "../runtime/address.ts";
+import { type Constant, valuesOf } from "../runtime/address.ts";
 import type { Op, TensorType } from "./op.ts";
 
 /** A tensor between ops: an input, a constant (it has data), or an op's output (it has a node). */
@@ -22,6 +22,10 @@ export class Edge implements TensorType {
 /** What is known of an edge's values as floats: its data, unless they are integers. */
 export const floatsOf = ({ data }: Edge): Constant | undefined =>
   data instanceof Int32Array ? undefined : data;
+
+/** The numbers that an edge's data stands for. */
+export const numbersOf = (data: Constant | Int32Array): Float32Array | Int32Array =>
+  data instanceof Int32Array ? data : valuesOf(data);
 
 export interface Node {
   // biome-ignore lint/suspicious/noExplicitAny: a graph holds ops of every parameter type

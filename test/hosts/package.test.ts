@@ -170,7 +170,10 @@ test("the relaxed binary stays below 196 KB; a page without a bundler loads less
   // The front door and what it imports, with all of training, and one binary, inlined.
   const loaded = new Set(["index.js"]);
   for (const file of loaded)
-    for (const [, chunk] of bytes(file).toString().matchAll(/["']\.\/(chunk-\w+\.js)["']/g)) loaded.add(chunk);
+    for (const [, chunk] of bytes(file)
+      .toString()
+      .matchAll(/["']\.\/(chunk-\w+\.js)["']/g))
+      loaded.add(chunk);
   const wire = gzipSync(bytes("relaxed.js", ...loaded), { level: 9 }).length;
   console.log(`over the wire without a bundler: ${(wire / 1024).toFixed(1)} KB gzipped`);
   expect(wire).toBeLessThanOrEqual(136 * 1024);

@@ -45,6 +45,8 @@ export class LayerEmitter {
   readonly weights: Record<string, WeightReader> = Object.create(null);
   readonly inputs: Model["inputs"] = [];
   readonly #names = new Map<string, number>();
+  /** Names that no layer may have but those which give the outputs. */
+  readonly #kept = new Set<string>();
   readonly #constants = new Map<Constant, Stored>();
   /** Batch normalisations by the name of what they give. */
   readonly normalised = new Map<string, Normalisation>();
@@ -61,6 +63,21 @@ export class LayerEmitter {
     const input = { name, shape: batched ? shape.slice(1) : [...shape] };
     this.inputs.push(dtype === "int32" ? { ...input, dtype } : input);
     return { ref: name, shape, dtype };
+  }
+
+  /** Keeps names for the outputs of the model, as far as they are free. */
+  keep(names: readonly string[]): void {
+    for (const name of names.map(plainName)) {
+      if (this.#names.has(name)) continue;
+      this.#names.set(name, 0);
+      this.#kept.add(name);
+    }
+  }
+
+  /** Lets the next layer have a name that was kept. */
+  release(name: string): void {
+    const plain = plainName(name);
+    if (this.#kept.delete(plain)) this.#names.delete(plain);
   }
 
   /** Appends a layer; what it makes. Throws where config, inputs or weights do not fit. */
@@ -112,8 +129,7 @@ export class LayerEmitter {
 
   /** A name nobody has, made of the wanted one. */
   #name(wanted: string): string {
-    // Colons count outputs in references.
-    const base = wanted.replace(/:0$/, "").replaceAll(":", "_").slice(0, 900) || "layer";
+    const base = plainName(wanted);
     let name = base;
     for (let n = this.#names.get(base) ?? 0; this.#names.has(name); ) {
       this.#names.set(base, ++n);
@@ -123,6 +139,10 @@ export class LayerEmitter {
     return name;
   }
 }
+
+/** Colons count outputs in references. */
+const plainName = (wanted: string): string =>
+  wanted.replace(/:0$/, "").replaceAll(":", "_").slice(0, 900) || "layer";
 
 /** Integers as a list, as far as they have 32 bits. */
 function wholeNumbers({ data }: Constant, where: string): number[] {

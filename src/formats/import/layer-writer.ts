@@ -73,7 +73,9 @@ export class LayerWriter {
   output(value: Value, name: string): { readonly ref: string; readonly shape: Shape; readonly dtype: DType } {
     this.enter(name);
     if (this.batched && value.constant) throw new NotBatched();
-    return this.emitter.layer("identity", [this.#plain(value)], {})[0];
+    const stored = this.#plain(value);
+    this.emitter.release(name);
+    return this.emitter.layer("identity", [stored], {})[0];
   }
 
   /**

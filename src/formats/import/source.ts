@@ -74,6 +74,7 @@ export class GraphSource implements ModelSource {
       budget: new FoldBudget(FOLDED.least + FOLDED.perByte * bytes),
     });
     const values = inputs.map(({ name, type }, i) => writer.input(name, shapes[i], type));
+    writer.emitter.keep(outputs);
     const results = this.#graph.write(writer, values);
     const refs = results.map((value, i) => writer.output(value, outputs[i]).ref);
     const { emitter } = writer;

@@ -1,8 +1,7 @@
 // An ONNX graph under construction: names of values, their layouts, and constants.
 
-import type { Edge, Node } from "../../graph/graph.ts";
+import { type Edge, type Node, numbersOf } from "../../graph/graph.ts";
 import type { Model } from "../../model/schema.ts";
-import { valuesOf } from "../../runtime/address.ts";
 import { type DType, type Shape, sizeOf } from "../../tensor.ts";
 import { transpose } from "../transpose.ts";
 import { type Attribute, DATA_TYPE, type GraphProto, type NodeProto, type TensorProto } from "./proto.ts";
@@ -225,7 +224,7 @@ export class OnnxGraph {
       `${shape} ${perm} ${dims}`,
       this.#options.weightNames.get(data) ?? "constant",
       () => {
-        const values = data instanceof Int32Array ? data : valuesOf(data);
+        const values = numbersOf(data);
         return { dims, data: transpose(values, shape, perm) };
       },
     );

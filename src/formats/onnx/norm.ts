@@ -1,5 +1,5 @@
 // Normalisation as ONNX nodes.
-import { type Edge, floatsOf } from "../../graph/graph.ts";
+import { type Edge, floatsOf, numbersOf } from "../../graph/graph.ts";
 import { type LayerNormParams, layerNorm } from "../../ops/layer-norm.ts";
 import { type LrnParams, lrn } from "../../ops/lrn.ts";
 import {
@@ -9,7 +9,6 @@ import {
   groupNorm,
   instanceNorm,
 } from "../../ops/norm.ts";
-import { valuesOf } from "../../runtime/address.ts";
 import { sizeOf } from "../../tensor.ts";
 import { entry, perChannel, type Translation, type TranslationEntry } from "./call.ts";
 import { channelsFirst, type OnnxGraph } from "./graph.ts";
@@ -41,7 +40,13 @@ const writeBatchNorm: Translation<BatchNormParams> = (
 ) => {
   const known = vectors.map(floatsOf);
   if (known.every((data) => data !== undefined) && (epsilon === 0 || g.layout(x) === "last"))
-    return writeScaled(g, x, y, known.map(valuesOf), epsilon);
+    return writeScaled(
+      g,
+      x,
+      y,
+      known.map((data) => numbersOf(data) as Float32Array),
+      epsilon,
+    );
   const operands = [g.value(x, "first"), ...vectors.map((v) => g.plain(v))];
   g.define(y, g.emit("BatchNormalization", operands, { epsilon: { float: epsilon } }), "first");
 };

@@ -23,6 +23,8 @@ export interface Surroundings {
   weight(name: string): Constant | undefined;
   /** What a function of the graph gives for these values. */
   run(name: string, inputs: Outputs, call: Call): Outputs;
+  /** Counts one more repetition of a loop. */
+  iteration(call: Call): void;
   /** Convolutions that are to be dilated, by the value they read or made: see SpaceToBatchND. */
   readonly dilated: WeakMap<Value, Dilated>;
   /** What was limited to a range, by the value that came of it. */
@@ -115,6 +117,10 @@ export class Call {
       throw new FormatError(
         `${this.where}: ${name} has shape ${describe(value.shape)} but must have ${rank} axes`,
       );
+  }
+
+  fail(what: string): never {
+    throw new FormatError(`${this.where}: ${what}`);
   }
 
   unsupported(what: string): never {

@@ -1,6 +1,6 @@
 // Constants, and control flow as far as it is decided when the model is compiled: branches on known conditions, and calls of functions.
 import { FormatError } from "../../errors.ts";
-import type { Call, Operator, Operators } from "./graph-call.ts";
+import type { Call, Operator, Operators, Outputs } from "./graph-call.ts";
 
 const weight: Operator = (call, writer) => {
   const { name } = call.node;
@@ -38,6 +38,22 @@ const branch: Operator = (call) => {
   return call.around.run(call.attributes.functionName(name), call.given.slice(1), call);
 };
 
+/** A loop as often as its condition says, which must be known each time: it is written out. */
+const loop: Operator = (call, writer) => {
+  const [condition, body] = [call.attributes.functionName("cond"), call.attributes.functionName("body")];
+  let values: Outputs = call.given;
+  for (;;) {
+    call.around.iteration(call);
+    const [goesOn] = call.around.run(condition, values, call);
+    const known = goesOn && writer.cast(goesOn, "bool").constant;
+    if (!known) return call.unsupported("repeats on a condition that is known only when the network runs");
+    if (known.data[0] === 0) return values;
+    values = call.around.run(body, values, call);
+    if (values.length !== call.given.length)
+      call.fail(`its body gives ${values.length} values but takes ${call.given.length}`);
+  }
+};
+
 const called: Operator = (call) => call.around.run(call.attributes.functionName("f"), call.given, call);
 
 export const controlOperators: Operators = {
@@ -49,6 +65,8 @@ export const controlOperators: Operators = {
   Merge: merge,
   If: branch,
   StatelessIf: branch,
+  While: loop,
+  StatelessWhile: loop,
   PartitionedCall: called,
   StatefulPartitionedCall: called,
 };

@@ -1,6 +1,7 @@
 // Convolutions, matrix products, and what is fused to their ends.
 import { FormatError } from "../../errors.ts";
 import { describe } from "../../validate.ts";
+import { einsum } from "../import/einsum.ts";
 import { identityOrder, type Value } from "../import/value.ts";
 import type { ModelWriter } from "../import/writer.ts";
 import { type Call, channelsFirst, type Operator, type Operators, withChannelsLast } from "./graph-call.ts";
@@ -176,6 +177,9 @@ const product =
     return end(bias && !known ? writer.arithmetic("add", y, bias) : y);
   };
 
+const einstein: Operator = (call, writer) =>
+  einsum({ w: writer, fail: (what) => call.fail(what) }, call.attributes.text("equation"), call.inputs);
+
 export const convOperators: Operators = {
   Conv2D: convolution(2, false),
   _FusedConv2D: convolution(2, false),
@@ -187,6 +191,7 @@ export const convOperators: Operators = {
   Conv2DBackpropInput: transposed(2),
   Conv2dTranspose: transposed(2),
   Conv3DBackpropInputV2: transposed(3),
+  Einsum: einstein,
   MatMul: product("transpose_a", "transpose_b"),
   _FusedMatMul: product("transpose_a", "transpose_b"),
   BatchMatMul: product("adj_x", "adj_y"),

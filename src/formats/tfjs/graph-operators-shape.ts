@@ -314,6 +314,17 @@ const rule =
     return writer.layer(kind, call.inputs)[0];
   };
 
+/** Numbers at equal distances, the last of which is the end. */
+const spaced: Operator = (call, writer) => {
+  const [start, stop] = [call.number(0, "the start"), call.number(1, "the stop")];
+  const count = call.integer(2, "the count");
+  if (count < 1) call.fail(`the count is ${count} but must be at least 1`);
+  const step = count > 1 ? (stop - start) / (count - 1) : 0;
+  const steps = writer.layer("range", [writer.float(0), writer.float(count), writer.float(1)])[0];
+  const scaled = writer.arithmetic("mul", steps, writer.float(step));
+  return writer.arithmetic("add", scaled, writer.float(start));
+};
+
 export const shapeOperators: Operators = {
   Shape: shapes,
   ShapeN: shapes,
@@ -341,5 +352,6 @@ export const shapeOperators: Operators = {
   DepthToSpace: depthToSpace("depthToSpace"),
   SpaceToDepth: depthToSpace("spaceToDepth"),
   Fill: rule("fill", ["the shape", "the value"]),
+  LinSpace: spaced,
   Range: rule("range", ["the start", "the limit", "the step"]),
 };

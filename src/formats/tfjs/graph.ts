@@ -29,6 +29,8 @@ const CALLS: Readonly<Record<string, readonly string[]>> = {
   StatefulPartitionedCall: ["f"],
   If: ["then_branch", "else_branch"],
   StatelessIf: ["then_branch", "else_branch"],
+  While: ["cond", "body"],
+  StatelessWhile: ["cond", "body"],
 };
 
 interface Graph {
@@ -220,6 +222,7 @@ class Translation {
       readersOf,
       weight: (name) => this.#graph.weights.named(name),
       run: (name, inputs, call) => this.#call(name, inputs, call, `${path}${node.name}/`, depth + 1),
+      iteration: ({ where }) => this.#budget.layer(0, where),
       dilated: this.#dilated,
       limits: this.#limits,
     };
