@@ -27,6 +27,10 @@ const SHAPES: Readonly<Record<string, readonly number[]>> = {
 };
 /** For the others that leave sizes open. */
 const OPEN = 256;
+/** Values of inputs on which sizes depend: half the resolution, and no picture before this one. */
+const KNOWN: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  rvm: { downsample_ratio: 0.5, r1i: 0, r2i: 0, r3i: 0, r4i: 0 },
+};
 
 type Values = Float32Array | Int32Array;
 
@@ -80,7 +84,7 @@ async function tfjsSubjects(part: string): Promise<Subject[]> {
       const weights = readFileSync(join(HUMAN, `${name}.bin`));
       return {
         name,
-        read: () => fromTfjs(json, weights) as ModelSource,
+        read: () => fromTfjs(json, weights, { known: KNOWN[name] }) as ModelSource,
         async peer(inputs) {
           const file = JSON.parse(json);
           const model: GraphModel = await loadGraphModel({
@@ -96,12 +100,17 @@ async function tfjsSubjects(part: string): Promise<Subject[]> {
               return [wanted.name, tf.tensor(values, [...shape], wanted.dtype as "float32" | "int32")];
             }),
           );
+          for (const [input, value] of Object.entries(KNOWN[name] ?? {}))
+            given[input] = tf.tensor(
+              Float32Array.of(value),
+              input === "downsample_ratio" ? [] : [1, 1, 1, 1],
+            );
           let made: Tensor[] = [];
           return {
             async run() {
               tf.dispose(made);
               // Models with loops or data-dependent shapes cannot be executed at once.
-              const result = isDynamic(model)
+              const result = isDynamic(json)
                 ? await model.executeAsync(given, model.outputNodes)
                 : model.execute(given, model.outputNodes);
               made = [result].flat();
@@ -118,9 +127,9 @@ async function tfjsSubjects(part: string): Promise<Subject[]> {
     });
 }
 
-const isDynamic = (model: GraphModel): boolean =>
-  (model as unknown as { executor: { isControlFlow?: boolean; hasDynamicShape?: boolean } }).executor
-    .isControlFlow === true;
+/** Whether a graph branches, or the sizes of its results depend on values. */
+const isDynamic = (json: string): boolean =>
+  /"op": *"(Switch|Merge|Exit|Where|NonMaxSuppressionV[2-5])"/.test(json);
 
 async function onnxSubjects(part: string, folders: readonly string[]): Promise<Subject[]> {
   const ort = await import("onnxruntime-web");

@@ -149,7 +149,7 @@ class TfjsGraph implements FileGraph {
 
   /** Without those whose values are known. */
   get inputs(): readonly GraphInput[] {
-    return this.#graph.inputs;
+    return this.#graph.inputs.map(({ name, shape, type }) => ({ name, shape, type }));
   }
 
   get outputs(): readonly string[] {
