@@ -124,7 +124,8 @@ type Values = Float32Array | Int32Array;
 /** Where results may differ: sums and products that are too large on the way, which folding computes with more bits. */
 function overflows({ config: { op } }: KindCall, values: readonly Values[], got: number): boolean {
   let largest = 0;
-  for (const list of values) for (const value of list) largest = Math.max(largest, Math.abs(value));
+  for (const list of values)
+    for (const value of list) if (Math.abs(value) > largest) largest = Math.abs(value);
   if (op === "gelu") return largest === Infinity;
   return Number.isFinite(got) ? op === "mean" && largest > 2 ** 24 : largest > 1e18;
 }
