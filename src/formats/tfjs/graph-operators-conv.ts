@@ -47,6 +47,9 @@ function fusedOf(call: Call, writer: ModelWriter): Fused {
   let bias: Value | undefined;
   let next = 2;
   for (const [i, word] of words.entries()) {
+    // Ends are applied with channels last; TensorFlow.js has no such arguments with channels first either.
+    if (channelsFirst(call) && (word === "Prelu" || (word === "BiasAdd" && i > 0)))
+      call.unsupported(`${describe(word)} fused to it with channels first is not supported`);
     if (word === "BiasAdd") {
       const argument = call.input(next++);
       if (i === 0) bias = argument;
