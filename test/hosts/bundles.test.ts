@@ -10,6 +10,7 @@ import { bundlers, emptyFolder } from "./bundlers.ts";
 const KB = 1024;
 const project = inject("project");
 const file = join(project, "net.safetensors");
+const onnx = join(project, "net.onnx");
 const nines = new Array(8).fill(9);
 const refused = expect.stringMatching(/^ArgumentError: .*adam\(\)/);
 
@@ -22,10 +23,17 @@ interface Program {
 }
 
 const programs: readonly Program[] = [
-  { name: "eager", prints: { sum: [10], relu: [0, 0, 1, 2], json: [1, 2, 3, 4] }, limit: 51 * KB },
+  { name: "eager", prints: { sum: [10], relu: [0, 0, 1, 2], json: [1, 2, 3, 4] }, limit: 52 * KB },
   { name: "predict", prints: { described: nines, json: nines, refused }, limit: 53 * KB },
   { name: "fit", prints: { learns: true, refused }, limit: 69 * KB },
   { name: "safetensors", args: [file], prints: { layers: ["conv2d"], bias: [3, 4] }, limit: 5 * KB },
+  // Of the second channel's four pixels: 9 ones and a bias of 4; of the first's: 9 and 3.
+  {
+    name: "onnx",
+    args: [onnx],
+    prints: { inputs: { input_1: [1, 4, 4] }, sum: 4 * (12 + 13) },
+    limit: 106 * KB,
+  },
   { name: "nets", prints: { kernel: 2, missing: 101 }, limit: 33 * KB },
   { name: "canny", prints: { row: [0, 0, 0, 255, 0, 0, 0, 0], channels: 1 }, limit: 14 * KB },
   { name: "everything", prints: { value: [10], gradients: [[1, 2, 3, 4]] }, limit: 72 * KB },
@@ -37,7 +45,11 @@ beforeAll(async () => {
   using engine = await convolith.createEngine();
   const model = convolith.sequential([4, 4, 1], [convolith.conv2d({ filters: 2, kernel: 3, name: "c" })]);
   const weights = { "c.kernel": new Float32Array(18).fill(1), "c.bias": new Float32Array([3, 4]) };
-  writeFileSync(file, engine.compile(model, { weights }).save());
+  const net = engine.compile(model, { weights });
+  writeFileSync(file, net.save());
+  const writer = pathToFileURL(join(project, "node_modules/convolith/dist/formats/onnx.js")).href;
+  const { toOnnx } = (await import(writer)) as typeof import("../../src/formats/onnx/index.ts");
+  writeFileSync(onnx, toOnnx(net));
 });
 
 describe.each(Object.entries(bundlers))("%s", (bundler, bundle) => {
