@@ -1,6 +1,6 @@
 // Axes of many values in another order, against one value at a time.
 import { describe, expect, it } from "vitest";
-import { permute } from "../src/formats/import/permute.ts";
+import { permute } from "../src/formats/permute.ts";
 import { sizeOf } from "../src/tensor.ts";
 import { Random } from "./random.ts";
 

@@ -2,6 +2,7 @@
 import { ShapeError, UnsupportedError } from "../../errors.ts";
 import type { Shape } from "../../tensor.ts";
 import { describe } from "../../validate.ts";
+import { permute } from "../permute.ts";
 import { type Constant, lazyConstant } from "./constant.ts";
 import {
   axisOf,
@@ -16,7 +17,6 @@ import {
   valuesOf,
   walk,
 } from "./fold-shapes.ts";
-import { permute } from "./permute.ts";
 
 /** Results with more values than these are made when they are asked for: weights. */
 const LARGE = 2 ** 12;

@@ -1,7 +1,7 @@
 // Axes of many values in another order: filters are transposed when a model is loaded, so this is most of the time that takes.
-import { type Shape, sizeOf } from "../../tensor.ts";
+import { type Shape, sizeOf } from "../tensor.ts";
 
-type Values = Float32Array | Float64Array;
+type Values = Float32Array | Float64Array | Int32Array;
 
 /** Values along each side of a block that stays in the cache. */
 const BLOCK = 16;
