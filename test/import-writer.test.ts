@@ -118,6 +118,8 @@ describe("the batch", () => {
     const engine = await createEngine();
     const net = engine.compile(source);
     expect(() => net.predict(new Float32Array(24))).toThrow("24 values but must have 12, shape [1,3,4]");
+    expect(net.summary()).toContain(` ${net.outputShapes[model.outputs[0]].join(" × ")}`);
+    expect(net.summary()).toContain("multiply-adds for a run");
     engine.dispose();
   });
 });

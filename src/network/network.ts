@@ -263,7 +263,8 @@ export class Network<Names extends string[] = any> {
 
   /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
   summary(): string {
-    return summaryTable(this.#inference.rows, this.batchSize, this.bytes);
+    const batch = this.model.batch === false ? undefined : this.batchSize;
+    return summaryTable(this.#inference.rows, batch, this.bytes);
   }
 
   /**

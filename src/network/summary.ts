@@ -6,7 +6,7 @@ import { textTable } from "./text-table.ts";
 export interface Row {
   name: string;
   kind: string;
-  /** Output shape, batch first. */
+  /** Output shape; batch first, where there is one. */
   shape: Shape;
   parameters: number;
   multiplyAdds: number;
@@ -33,13 +33,14 @@ export function shortNumber(value: number): string {
 
 export function summaryTable(
   rows: readonly Row[],
-  batchSize: number,
+  /** Undefined for a model without a batch. */
+  batchSize: number | undefined,
   bytes: { kept: number; run: number },
 ): string {
   const body = rows.map((r) => [
     r.name,
     r.kind,
-    r.shape.slice(1).join(" × ") || "1",
+    r.shape.slice(batchSize === undefined ? 0 : 1).join(" × ") || "1",
     r.parameters ? r.parameters.toLocaleString("en-US") : "",
     r.multiplyAdds ? shortNumber(r.multiplyAdds) : "",
     r.algorithm,
@@ -52,7 +53,7 @@ export function summaryTable(
     body,
     [false, false, false, true, true, false, true],
     [
-      `${parameters.toLocaleString("en-US")} parameters, ${shortNumber(multiplyAdds)} multiply-adds for a batch of ${batchSize}`,
+      `${parameters.toLocaleString("en-US")} parameters, ${shortNumber(multiplyAdds)} multiply-adds for ${batchSize === undefined ? "a run" : `a batch of ${batchSize}`}`,
       `${shortNumber(bytes.kept)}B of weights and tables, ${shortNumber(bytes.run)}B of activations and scratch`,
     ],
   );
