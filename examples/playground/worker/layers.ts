@@ -1,7 +1,7 @@
 // A trained network, ESRGAN-slim: what its first layer sees, what the whole makes of a picture, and where its time goes.
 import type { Network, TrainedModel } from "convolith";
 import { colorMap, resize } from "convolith/image";
-import { fromTfjs } from "convolith/tfjs";
+import { loadTfjs } from "convolith/tfjs";
 import { engine } from "./engine.ts";
 
 /** Its first layer. */
@@ -10,14 +10,8 @@ const SCALE = 2;
 
 let read: Promise<TrainedModel> | undefined;
 function trained(): Promise<TrainedModel> {
-  const bytes = async (name: string): Promise<ArrayBuffer> => {
-    const response = await fetch(new URL(`esrgan-slim/${name}`, self.location.href));
-    if (!response.ok) throw new Error(`${response.url}: ${response.status}`);
-    return response.arrayBuffer();
-  };
-  read ??= Promise.all(["model.json", "group1-shard1of1.bin"].map(bytes)).then(([model, weights]) =>
-    fromTfjs(new TextDecoder().decode(model), weights),
-  );
+  // A layers model, which has its weights by name at once.
+  read ??= loadTfjs(new URL("esrgan-slim/model.json", self.location.href)) as Promise<TrainedModel>;
   return read;
 }
 
