@@ -1,5 +1,5 @@
 // The time of a run, layer by layer: what `net.profile()` returns.
-import { type Row, shortNumber } from "./summary.ts";
+import { type Row, shortName, shortNumber } from "./summary.ts";
 import { textTable } from "./text-table.ts";
 
 export interface LayerProfile {
@@ -39,7 +39,7 @@ export class Profile {
   /** A table of the layers. */
   toString(): string {
     const body = this.layers.map((l) => [
-      l.name,
+      shortName(l.name),
       l.kind,
       l.algorithm,
       l.ms ? l.ms.toFixed(3) : "",

@@ -31,6 +31,13 @@ export function shortNumber(value: number): string {
   return unit ? `${digits} ${UNITS[unit]}` : digits;
 }
 
+/** Characters of a name that a table shows: those of models from files can be paths of a hundred. */
+const LONGEST_NAME = 48;
+
+/** The end of a name, which tells layers apart. */
+export const shortName = (name: string): string =>
+  name.length > LONGEST_NAME ? `…${name.slice(1 - LONGEST_NAME)}` : name;
+
 export function summaryTable(
   rows: readonly Row[],
   /** Undefined for a model without a batch. */
@@ -38,7 +45,7 @@ export function summaryTable(
   bytes: { kept: number; run: number },
 ): string {
   const body = rows.map((r) => [
-    r.name,
+    shortName(r.name),
     r.kind,
     r.shape.slice(batchSize === undefined ? 0 : 1).join(" × ") || "1",
     r.parameters ? r.parameters.toLocaleString("en-US") : "",
