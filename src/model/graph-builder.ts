@@ -239,7 +239,7 @@ function definitionOf(kind: string, kinds: DescribedModel["kinds"], where: strin
   const factory = [known, kinds ?? {}].find((list) => Object.hasOwn(list, kind))?.[kind];
   if (!factory?.definition)
     throw new FormatError(
-      `${where}: there is no layer kind "${kind}"; a model that was read from ONNX or TensorFlow.js and saved needs { kinds } of convolith/onnx`,
+      `${where}: there is no layer kind "${kind}"; a model that was read from ONNX or TensorFlow.js and saved needs { kinds: importedKinds } of convolith/onnx`,
     );
   return factory.definition;
 }
