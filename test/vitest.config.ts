@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { wasmBytes } from "./wasm-bytes.ts";
@@ -11,6 +12,8 @@ export default defineConfig({
     exclude: ["test/hosts/**", "test/browsers/**"],
     testTimeout: 120_000,
     pool: "forks",
+    // One for each core: by default one core is left out, which is half of those that CI has.
+    maxWorkers: availableParallelism(),
     // The second is what CI counts.
     reporters: ["default", ["json", { outputFile: `${root}build/tests-node-${process.versions.node}.json` }]],
   },
