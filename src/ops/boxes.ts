@@ -149,7 +149,7 @@ export const take: Op<TakeParams> = {
 };
 
 /** Throws unless each of a list of indices is one of an axis. */
-export function checkIndices(indices: unknown, shape: Shape, axis: number, where: string): void {
+function checkIndices(indices: unknown, shape: Shape, axis: number, where: string): void {
   if (!Array.isArray(indices) || indices.length === 0) refuse(indices, "indices", where, "a list of indices");
   (indices as readonly unknown[]).forEach((index, i) => {
     integer(index, `indices[${i}]`, where, 0, shape[axis] - 1);

@@ -4,7 +4,7 @@ import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Op, Shape, TensorType } from "../graph/op.ts";
 import { sizeOf } from "../graph/op.ts";
 import { integer } from "../validate.ts";
-import { checkIndices } from "./boxes.ts";
+import { type TakeParams, take } from "./boxes.ts";
 import { arity, axisOf, checkShape, show } from "./check.ts";
 
 /** Throws unless it is int32. */
@@ -57,24 +57,10 @@ export const gather: Op<GatherParams> = {
   },
 };
 
-export interface GatherKnownParams {
-  axis: number;
-  /** Which indices of the axis, not below 0. */
-  indices: readonly number[];
-}
-
 /** The same with indices that are known, in any order; for few runs of them `take` is better. */
-export const gatherKnown: Op<GatherKnownParams> = {
+export const gatherKnown: Op<TakeParams> = {
   name: "gatherKnown",
-  infer(inputs, params, where) {
-    arity(inputs, 1, 1, where);
-    const [{ shape, dtype }] = inputs;
-    const axis = axisOf(params.axis, shape.length, where);
-    checkIndices(params.indices, shape, axis, where);
-    const taken = shape.with(axis, params.indices.length);
-    checkShape(taken, "output", where);
-    return [{ shape: taken, dtype }];
-  },
+  infer: take.infer,
   forward(e, [x], [out], params) {
     const axis = axisOf(params.axis, x.shape.length, "gatherKnown");
     const outer = sizeOf(x.shape.slice(0, axis));

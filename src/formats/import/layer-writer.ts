@@ -175,9 +175,9 @@ export class LayerWriter {
     const known = this.transpose(whole, order).constant!;
     const first = shape.findIndex((size) => size > 1);
     if (this.batched && first === 0) throw new NotBatched();
-    return this.emitter.constant({
-      ...this.reshape(knownValue(known), first < 0 ? [] : shape.slice(first)).constant!,
-    });
+    return this.emitter.constant(
+      this.reshape(knownValue(known), first < 0 ? [] : shape.slice(first)).constant!,
+    );
   }
 
   /** A kind whose config names axes of its one input. `gone` are those its outputs do not have. */

@@ -3,7 +3,6 @@ import { type TakeParams, take } from "../../ops/boxes.ts";
 import { axisOf } from "../../ops/check.ts";
 import {
   type GatherElementsParams,
-  type GatherKnownParams,
   type GatherNDParams,
   type GatherParams,
   gather,
@@ -45,10 +44,7 @@ const writeGather: Translation<GatherParams> = (g, { inputs: [x, indices], outpu
   g.define(y, between.length ? g.emit("Transpose", [taken], { perm: back }) : taken, "last");
 };
 
-const writeKnown: Translation<GatherKnownParams | TakeParams> = (
-  g,
-  { inputs: [x], outputs: [y], params: p, where },
-) => {
+const writeKnown: Translation<TakeParams> = (g, { inputs: [x], outputs: [y], params: p, where }) => {
   const layout = g.layout(x);
   const rank = x.shape.length;
   const axis = axisIn(layout, axisOf(p.axis, rank, where), rank);
