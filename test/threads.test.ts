@@ -160,7 +160,8 @@ describe("a thread pool", () => {
         onEnd: (listener) => {
           if (id === 2) listener("no script");
         },
-        unref() {},
+        ref() {},
+          unref() {},
         stop: () => stopped.push(id),
       };
     };
