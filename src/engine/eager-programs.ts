@@ -135,8 +135,11 @@ export class EagerPrograms {
     runtime.memory.onShortage = () => this.#drop((program) => program !== this.#inUse);
   }
 
-  /** The program of a call, made where there is none. `key` tells calls of a kind apart; undefined where it cannot, and nothing is kept. */
-  of(layer: LayerKind, key: string | undefined, make: () => EagerProgram): EagerProgram {
+  /**
+   * The program of a call, made where there is none, in use until `done` is called. `key` tells calls of a kind apart; where it is
+   * undefined nothing is kept.
+   */
+  take(layer: LayerKind, key: string | undefined, make: () => EagerProgram): EagerProgram {
     if (key === undefined) return make();
     let programs = this.#programs.get(layer);
     if (!programs) {
@@ -155,6 +158,12 @@ export class EagerPrograms {
     program.used = ++this.#clock;
     this.#inUse = program;
     return program;
+  }
+
+  /** The program taken last is no longer in use. */
+  done(program: EagerProgram): void {
+    if (program === this.#inUse) this.#inUse = undefined;
+    else program.dispose();
   }
 
   /** Lets go of the half that was used least recently, but not of this one. */

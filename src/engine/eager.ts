@@ -27,14 +27,15 @@ export function runLayer(
   const name = layer.kind;
   runtime.alive(name);
   const { call, tensors, key } = layerCall(runtime, name, layer, args);
-  const program = programsOf(runtime).of(layer, key, () => new EagerProgram(runtime, name, call, tensors));
+  const programs = programsOf(runtime);
+  const program = programs.take(layer, key, () => new EagerProgram(runtime, name, call, tensors));
   try {
     check?.();
     const outs = program.run(runtime, tensors);
     recorders.get(runtime)?.record(call, outs);
     return program.isList ? outs : outs[0];
   } finally {
-    if (key === undefined) program.dispose();
+    programs.done(program);
   }
 }
 
