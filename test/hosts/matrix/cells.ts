@@ -1,0 +1,5 @@
+// All cells, in the order of the table.
+import type { Cell } from "./cell.ts";
+import { nodes } from "./nodes.ts";
+
+export const cells: readonly Cell[] = [...nodes];
