@@ -1,5 +1,6 @@
 // All cells, in the order of the table.
+import { bunAndDeno } from "./bun-deno.ts";
 import type { Cell } from "./cell.ts";
 import { nodes } from "./nodes.ts";
 
-export const cells: readonly Cell[] = [...nodes];
+export const cells: readonly Cell[] = [...nodes, ...bunAndDeno];
