@@ -45,7 +45,7 @@ export async function bundleWorker(entry, outfile) {
 }
 
 /** Bundles of every entry, with binaries and the code of workers left in dist/. */
-async function bundleEntries(outdir, dist, options, more = {}) {
+async function bundleEntries(outdir, dist, options, { more = {}, plugins = [] } = {}) {
   return await build({
     ...options,
     entryPoints: { ...ENTRIES, ...more },
@@ -63,9 +63,18 @@ async function bundleEntries(outdir, dist, options, more = {}) {
           }));
         },
       },
+      ...plugins,
     ],
   });
 }
+
+/** Bundles for Node import its modules instead of asking whether they run in Node. */
+const imported = {
+  name: "imported",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/builtin\.ts$/ }, () => ({ path: resolve("src/runtime/hosts/builtin-node.ts") }));
+  },
+};
 
 export async function bundlePackage() {
   await bundleEntries("dist", "./", MINIFIED);
@@ -73,7 +82,7 @@ export async function bundlePackage() {
     "dist/node",
     "../",
     { ...READABLE, external: ["node:*"] },
-    { cli: "src/cli/main.ts" },
+    { more: { cli: "src/cli/main.ts" }, plugins: [imported] },
   );
   writeFileSync("dist/LICENSES-cli", licenses(Object.keys(metafile.inputs)));
 }

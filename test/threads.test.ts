@@ -161,7 +161,7 @@ describe("a thread pool", () => {
           if (id === 2) listener("no script");
         },
         ref() {},
-          unref() {},
+        unref() {},
         stop: () => stopped.push(id),
       };
     };

@@ -1,5 +1,6 @@
 // Workers of Node, browsers, Deno and Bun: how they are started, and how they find their starter.
 import type { HostWorker, Peer } from "../thread-pool.ts";
+import { builtin } from "./builtin.ts";
 
 /** What is used of Node's worker_threads. */
 interface NodeThreads {
@@ -20,25 +21,22 @@ interface NodeThreads {
 }
 
 interface Host {
-  process?: { type?: string; getBuiltinModule?: (name: string) => unknown };
+  process?: { type?: string };
   navigator?: { hardwareConcurrency?: number };
 }
 
-/** A module of Node's, without importing it: bundles for browsers must not name one. */
-function nodeModule<T>(name: string): T | undefined {
-  const { process } = globalThis as Host;
-  // Electron's pages have Node's modules, but cannot run its workers.
-  return process?.type === "renderer" ? undefined : (process?.getBuiltinModule?.(name) as T | undefined);
-}
+/** Electron's pages have Node's modules, but cannot run its workers. */
+const nodeModule = (name: Parameters<typeof builtin>[0]): unknown =>
+  (globalThis as Host).process?.type === "renderer" ? undefined : builtin(name);
 
 /** Bun and Deno have them, too, and keep the process alive for their web workers. */
-const nodeThreads = (): NodeThreads | undefined => nodeModule("node:worker_threads");
+const nodeThreads = () => nodeModule("node:worker_threads") as NodeThreads | undefined;
 
 /** How many threads this machine runs at once; undefined where the host does not say. */
 export function cores(): number | undefined {
   return (
     (globalThis as Host).navigator?.hardwareConcurrency ??
-    nodeModule<{ availableParallelism(): number }>("node:os")?.availableParallelism()
+    (nodeModule("node:os") as { availableParallelism(): number } | undefined)?.availableParallelism()
   );
 }
 
@@ -53,7 +51,7 @@ export function whyNoThreads(): string | undefined {
 /** Why this host cannot run workers; undefined where it can. */
 export function whyNoWorkers(): string | undefined {
   if (typeof Worker === "undefined" && !nodeThreads())
-    return "this host has neither web workers nor Node's worker threads (in Node from 20.16 and 22.3 on)";
+    return "this host has neither web workers nor Node's worker threads (bundles have those in Node from 20.16 and 22.3 on)";
   return undefined;
 }
 
