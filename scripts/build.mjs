@@ -129,12 +129,13 @@ async function buildPackage() {
     await step(`dist/${build}.js`, {
       inputs: ["scripts/bundle.mjs", `build/${build}.deflate`],
       outputs: [`dist/${build}.js`],
-      run: async () => (await bundler()).inlineBinary(`build/${build}.deflate`, `dist/${build}.js`),
+      run: async () => (await bundler()).inlineFile(`build/${build}.deflate`, `dist/${build}.js`, "base64"),
     });
   await step("dist/thread-worker-code.js", {
     inputs: ["scripts/bundle.mjs", "build/thread-worker.txt"],
     outputs: ["dist/thread-worker-code.js"],
-    run: async () => (await bundler()).inlineText("build/thread-worker.txt", "dist/thread-worker-code.js"),
+    run: async () =>
+      (await bundler()).inlineFile("build/thread-worker.txt", "dist/thread-worker-code.js", "utf8"),
   });
   const elsewhere = new Set([
     ...copies.map(([, to]) => to),

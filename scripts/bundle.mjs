@@ -39,9 +39,28 @@ function carriedFile(path) {
 /** Binaries, and the code of workers. */
 const CARRIED = /([\w-]+)\.(deflate|txt|wasm|wasm\?module)$/;
 
+/**
+ * The loader makes a TextDecoder when it is loaded. Jest's jsdom has none, and bundlers keep it in programs that load no binary. Where
+ * its decoder fails, the loader reads strings without.
+ */
+function withoutDecoder(code, file) {
+  const [decoder] = /^const utf16 = new TextDecoder\(.*?\);/m.exec(code) ?? [];
+  if (!decoder) throw new Error(`${file} has changed`);
+  return code.replace(decoder, "const utf16 = undefined;");
+}
+
+const LOADER = /@assemblyscript\/loader\/index\.js$/;
+
+const loader = {
+  name: "loader",
+  setup({ onLoad }) {
+    onLoad({ filter: LOADER }, ({ path }) => ({ contents: withoutDecoder(readFileSync(path, "utf8"), path) }));
+  },
+};
+
 /** A worker in one piece, which runs from a file, from a blob and in Node from its text. */
 export async function bundleWorker(entry, outfile) {
-  await build({ ...MINIFIED, format: "iife", entryPoints: [entry], outfile });
+  await build({ ...MINIFIED, format: "iife", entryPoints: [entry], outfile, plugins: [loader] });
 }
 
 /** Bundles of every entry, with binaries and the code of workers left in dist/. */
@@ -63,6 +82,7 @@ async function bundleEntries(outdir, dist, options, { more = {}, plugins = [] } 
           }));
         },
       },
+      loader,
       ...plugins,
     ],
   });
@@ -102,18 +122,9 @@ function licenses(inputs) {
     .join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** A module whose default export is the bytes of a file. */
-export function inlineBinary(file, outfile) {
-  const base64 = readFileSync(file).toString("base64");
-  writeFileSync(
-    outfile,
-    `export default /* @__PURE__ */ Uint8Array.from(/* @__PURE__ */ atob("${base64}"), (c) => c.charCodeAt(0));\n`,
-  );
-}
-
-/** A module whose default export is the text of a file. */
-export function inlineText(file, outfile) {
-  writeFileSync(outfile, `export default ${JSON.stringify(readFileSync(file, "utf8"))};\n`);
+/** A module whose default export is the content of a file, as text or in base64. */
+export function inlineFile(file, outfile, encoding) {
+  writeFileSync(outfile, `export default ${JSON.stringify(readFileSync(file, encoding))};\n`);
 }
 
 /**
@@ -149,6 +160,7 @@ const hosts = {
 const typescript = {
   name: "typescript",
   async transform(code, id) {
+    if (LOADER.test(id)) return withoutDecoder(code, id);
     if (!/\.ts(\.[\w-]+)?$/.test(id)) return null;
     return (await transform(code, { loader: "ts", format: "esm", target: TARGET, tsconfigRaw: {} })).code;
   },

@@ -1,6 +1,6 @@
 // Workers of Node, browsers, Deno and Bun: how they are started, and how they find their starter.
 import type { HostWorker, Peer } from "../thread-pool.ts";
-import { builtin } from "./builtin.ts";
+import { nodeModule } from "./node-module.ts";
 
 /** What is used of Node's worker_threads. */
 interface NodeThreads {
@@ -20,23 +20,14 @@ interface NodeThreads {
   } | null;
 }
 
-interface Host {
-  process?: { type?: string };
-  navigator?: { hardwareConcurrency?: number };
-}
-
-/** Electron's pages have Node's modules, but cannot run its workers. */
-const nodeModule = (name: Parameters<typeof builtin>[0]): unknown =>
-  (globalThis as Host).process?.type === "renderer" ? undefined : builtin(name);
-
 /** Bun and Deno have them, too, and keep the process alive for their web workers. */
-const nodeThreads = () => nodeModule("node:worker_threads") as NodeThreads | undefined;
+const nodeThreads = (): NodeThreads | undefined => nodeModule("node:worker_threads");
 
 /** How many threads this machine runs at once; undefined where the host does not say. */
 export function cores(): number | undefined {
   return (
-    (globalThis as Host).navigator?.hardwareConcurrency ??
-    (nodeModule("node:os") as { availableParallelism(): number } | undefined)?.availableParallelism()
+    (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ??
+    nodeModule<{ availableParallelism(): number }>("node:os")?.availableParallelism()
   );
 }
 
