@@ -44,7 +44,7 @@ async function askWorkerd(folder: string, code: string, binaries: readonly strin
 const BINARIES = ["simd.wasm", "relaxed.wasm"];
 
 /** The package's binaries beside the bundle. */
-const binary = (project: Project, name: string): Buffer =>
+const binary = (project: Project, name: string): Uint8Array<ArrayBuffer> =>
   readFileSync(join(project.folder, "node_modules/convolith/dist", name));
 
 /** What bundlers for the edge do with imports of binaries: `given` says what each becomes. */
@@ -118,7 +118,8 @@ async function edgeRuntime(project: Project): Promise<Report> {
   });
   const answers = await runtime.evaluate(`${readFileSync(join(folder, "out.js"), "utf8")};answers`);
   const { version } = require("edge-runtime/package.json");
-  return { version, bytes: wireBytes(folder, ["out.js"]), ...judge(answers, project, LIMITS) };
+  writeFileSync(join(folder, BINARIES[0]), binary(project, BINARIES[0]));
+  return { version, bytes: wireBytes(folder, ["out.js", BINARIES[0]]), ...judge(answers, project, LIMITS) };
 }
 
 export const edges: readonly Cell[] = [
