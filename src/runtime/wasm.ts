@@ -103,6 +103,8 @@ export async function make(
     throw new FormatError(
       "createEngine: the given wasm is another module: it lacks the exports build_flags and heap_base of convolith's",
     );
+  // Next compiles the modules of edge routes in another realm; the loader knows those of this one alone.
+  if (!(module instanceof WebAssembly.Module)) Object.setPrototypeOf(module, WebAssembly.Module.prototype);
   const { instance } = await instantiate(module, { env: { memory } });
   // The instance's own exports: the loader's copies are wrapped, and a wrapper makes garbage at every call.
   const e = instance.exports as unknown as Exports & Kernels;
