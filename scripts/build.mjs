@@ -135,13 +135,13 @@ async function buildPackage() {
     await step(`dist/${build}.js`, {
       inputs: ["scripts/bundle.mjs", `build/${build}.deflate`],
       outputs: [`dist/${build}.js`],
-      run: async () => (await bundler()).inlineBinary(`build/${build}.deflate`, `dist/${build}.js`),
+      run: async () => (await bundler()).inlineFile(`build/${build}.deflate`, `dist/${build}.js`, "base64"),
     });
   for (const worker of ["thread-worker", "engine-worker"])
     await step(`dist/${worker}-code.js`, {
       inputs: ["scripts/bundle.mjs", `build/${worker}.txt`],
       outputs: [`dist/${worker}-code.js`],
-      run: async () => (await bundler()).inlineText(`build/${worker}.txt`, `dist/${worker}-code.js`),
+      run: async () => (await bundler()).inlineFile(`build/${worker}.txt`, `dist/${worker}-code.js`, "utf8"),
     });
   const elsewhere = new Set([
     ...copies.map(([, to]) => to),

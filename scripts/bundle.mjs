@@ -108,18 +108,9 @@ function licenses(inputs) {
     .join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** A module whose default export is the bytes of a file. */
-export function inlineBinary(file, outfile) {
-  const base64 = readFileSync(file).toString("base64");
-  writeFileSync(
-    outfile,
-    `export default /* @__PURE__ */ Uint8Array.from(/* @__PURE__ */ atob("${base64}"), (c) => c.charCodeAt(0));\n`,
-  );
-}
-
-/** A module whose default export is the text of a file. */
-export function inlineText(file, outfile) {
-  writeFileSync(outfile, `export default ${JSON.stringify(readFileSync(file, "utf8"))};\n`);
+/** A module whose default export is the content of a file, as text or in base64. */
+export function inlineFile(file, outfile, encoding) {
+  writeFileSync(outfile, `export default ${JSON.stringify(readFileSync(file, encoding))};\n`);
 }
 
 /**

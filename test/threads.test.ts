@@ -160,6 +160,7 @@ describe("a thread pool", () => {
         onEnd: (listener) => {
           if (id === 2) listener("no script");
         },
+        ref() {},
         unref() {},
         stop: () => stopped.push(id),
       };

@@ -1,8 +1,8 @@
 // The engine in workers answers as the engine in this thread does: to the bit, with the same errors.
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import {
-  adam,
   ArgumentError,
+  adam,
   conv2d,
   createEngine,
   dense,
@@ -12,9 +12,9 @@ import {
   fromSafetensors,
   input,
   model,
+  ShapeError,
   sequential,
   sgd,
-  ShapeError,
   UnsupportedError,
 } from "../src/index.ts";
 import { createWorkerEngine, type WorkerEngine } from "../src/worker/index.ts";
@@ -52,7 +52,9 @@ describe("a network in workers", () => {
     const options = { epochs: 2, batchSize: 8, loss: "softmaxCrossEntropy", optimizer: adam() } as const;
     const x = await a.fit({ x: images, y: labels }, options);
     const y = await b.fit({ x: images, y: labels }, options);
-    expect(y.map(({ loss, metrics }) => ({ loss, metrics }))).toEqual(x.map(({ loss, metrics }) => ({ loss, metrics })));
+    expect(y.map(({ loss, metrics }) => ({ loss, metrics }))).toEqual(
+      x.map(({ loss, metrics }) => ({ loss, metrics })),
+    );
     expect({ ...(await b.weights()) }).toEqual({ ...a.weights });
     for (let i = 0; i < 4; i++) expect(await b.predict(images)).toEqual(a.predict(images));
   });

@@ -187,7 +187,7 @@ describe("a process", () => {
       bundle: true,
       format: "esm",
       target: "es2022",
-      loader: { ".deflate": "binary" },
+      loader: { ".deflate": "base64" },
     });
     writeFileSync(inFolder("forgets.mjs"), program);
   });

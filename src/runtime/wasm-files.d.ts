@@ -9,9 +9,10 @@ declare module "*.wasm?module" {
   export default wasm;
 }
 
+/** A deflated binary, in base64. */
 declare module "*.deflate" {
-  const bytes: Uint8Array<ArrayBuffer>;
-  export default bytes;
+  const base64: string;
+  export default base64;
 }
 
 /** The code of a worker. */

@@ -4,6 +4,7 @@ import { UnsupportedError } from "../errors.ts";
 import { startWorker, whyNoWorkers } from "../runtime/hosts/default.ts";
 import { sendable } from "../runtime/module.ts";
 import type { HostWorker } from "../runtime/thread-pool.ts";
+import type { LoadedSource } from "../runtime/wasm.ts";
 import { anInteger, type Checks, checkOptions } from "../validate.ts";
 import { WorkerEngine } from "./engine.ts";
 
@@ -39,22 +40,23 @@ export async function createWorkerEngine(options: WorkerEngineOptions = {}): Pro
   const why = whyNoWorkers();
   if (why) throw new UnsupportedError(`${where}: ${why}`);
   const { worker } = options;
+  const wasm = withSource(where, options, sendable);
+  // Heard by every worker that starts; until then it is not unhandled.
+  wasm.catch(() => {});
   const code = worker === undefined ? (await import("../../build/engine-worker.txt")).default : "";
-  return await openWorkerEngine(options, () => startWorker({ url: worker, code, file: besideThis }));
+  return await openWorkerEngine(options, wasm, () => startWorker({ url: worker, code, file: besideThis }));
 }
 
-/** @internal The same with workers that `start` starts. */
+/** @internal The same with workers that `start` starts: they load their code while the binary is loaded. */
 export async function openWorkerEngine(
-  options: WorkerEngineOptions,
+  { workers = 1, queue = 1024, threads, build, deterministic }: WorkerEngineOptions,
+  wasm: Promise<LoadedSource>,
   start: () => HostWorker,
 ): Promise<WorkerEngine> {
-  return await withSource("createWorkerEngine", options, async (source) => {
-    const { workers = 1, queue = 1024, threads, build, deterministic } = options;
-    const opening = { wasm: await sendable(source), build, deterministic, threads };
-    const engine = new WorkerEngine(workers, queue, opening, start);
-    await engine.started();
-    return engine;
-  });
+  const opening = wasm.then((wasm) => ({ wasm, build, deterministic, threads }));
+  const engine = new WorkerEngine(workers, queue, opening, start);
+  await engine.started();
+  return engine;
 }
 
 /** A worker from the package's file. The name is no literal beside the URL: bundlers would make a file of it that hardly anyone needs. */

@@ -38,7 +38,7 @@ export class WorkerEngine {
   readonly #shared: Shared;
 
   /** @internal Use `createWorkerEngine`. */
-  constructor(workers: number, queue: number, opening: Opening, start: () => HostWorker) {
+  constructor(workers: number, queue: number, opening: Promise<Opening>, start: () => HostWorker) {
     const runs = new Map<number, FitRun>();
     let last = 0;
     this.#pool = new Pool(workers, queue, opening, start, fitHandlers(runs));

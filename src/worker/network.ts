@@ -18,7 +18,7 @@ import { type Callbacks, FitRun } from "./fit-run.ts";
 import { checkedInputs } from "./inputs.ts";
 import { MicroBatcher, type MicroBatchOptions } from "./micro-batch.ts";
 import { Parcel, refusal } from "./parcel.ts";
-import type { Pool } from "./pool.ts";
+import { abortable, type Pool } from "./pool.ts";
 import type { Callback, Facts, Fit } from "./protocol.ts";
 import type { SharedNet, Slot } from "./slot.ts";
 
@@ -143,22 +143,22 @@ export class WorkerNetwork<Names extends string[] = any> {
     const { list, images } = checkedInputs(inputs, this.#facts, "predict");
     pool.admit("predict");
     const parcel = new Parcel(transfer);
-    const values = list.map((value) => parcel.numbers(value) as Values);
-    const outputs = this.#batcher?.takes(images)
-      ? await this.#batcher.add(values, images, signal)
-      : await pool.request(this.#net, signal, (slot) => this.#run(slot, values));
-    return outputs.length === 1 ? outputs[0] : outputs;
+    try {
+      const values = list.map((value) => parcel.numbers(value) as Values);
+      const outputs = this.#batcher?.takes(images)
+        ? await this.#batcher.add(values, images, signal)
+        : await pool.request(this.#net, signal, (slot) => this.#run(slot, values));
+      return outputs.length === 1 ? outputs[0] : outputs;
+    } catch (error) {
+      throw refusal(error, "predict", { inputs: list });
+    }
   }
 
   /** Arrays that are given away, to a worker. */
-  async #run(slot: Slot, inputs: readonly Values[]): Promise<Outputs[]> {
+  #run(slot: Slot, inputs: readonly Values[]): Promise<Outputs[]> {
     const buffers = inputs.map((values) => (values as Float32Array).buffer);
     const transfer = buffers.filter((buffer) => buffer instanceof ArrayBuffer);
-    try {
-      return await slot.call("predict", { net: this.#net.id, inputs }, [...new Set(transfer)]);
-    } catch (error) {
-      throw refusal(error, "predict", { "an input": inputs });
-    }
+    return slot.call("predict", { net: this.#net.id, inputs }, [...new Set(transfer)]);
   }
 
   /**
@@ -178,33 +178,33 @@ export class WorkerNetwork<Names extends string[] = any> {
     const begin = streamOf(data, rest.epochs ?? 1);
     signal?.throwIfAborted();
     const parcel = new Parcel(transfer);
-    const { validation, ...others } = rest;
-    const given: Omit<Fit, "fit"> = {
-      net: this.#net.id,
-      samples: begin ? undefined : (parcel.samples(data) as Samples),
-      callbacks: CALLBACKS.filter((name) => callbacks[name] !== undefined),
-      options: (validation === undefined
-        ? others
-        : { ...others, validation: new Parcel().samples(validation) }) as Fit["options"],
-    };
-    this.#fitting = true;
+    const validation = new Parcel();
     const fit = this.#shared.number();
     const run = new FitRun(callbacks, begin, transfer === true);
     this.#shared.runs.set(fit, run);
+    this.#fitting = true;
     let abort = (): void => {};
     try {
-      const reports = await this.#change("fit", async (slot) => {
+      const given: Fit = {
+        net: this.#net.id,
+        fit,
+        samples: begin ? undefined : (parcel.samples(data) as Samples),
+        callbacks: CALLBACKS.filter((name) => callbacks[name] !== undefined),
+        options: { ...rest, validation: validation.samples(rest.validation) } as Fit["options"],
+      };
+      const buffers = [...parcel.transfer, ...validation.transfer];
+      const reports = await this.#change("fit", (slot) => {
+        signal?.throwIfAborted();
         abort = () => void slot.call("abort", { fit }).catch(() => {});
         signal?.addEventListener("abort", abort, { once: true });
-        if (signal?.aborted) abort();
-        return await slot.call("fit", { ...given, fit }, parcel.transfer);
+        return slot.call("fit", given, buffers);
       });
       this.#loss = rest.loss ?? this.#loss;
       return reports;
     } catch (error) {
       if (run.thrown) throw run.thrown.error;
       if (signal?.aborted && (error as Error)?.name === "AbortError") throw signal.reason;
-      throw refusal(error, "fit", { ...rest, x: given.samples?.x, y: given.samples?.y });
+      throw refusal(error, "fit", partsOf(rest, data));
     } finally {
       signal?.removeEventListener("abort", abort);
       this.#shared.runs.delete(fit);
@@ -216,24 +216,27 @@ export class WorkerNetwork<Names extends string[] = any> {
   async evaluate(samples: Samples, options: EvaluateOptions & RequestOptions = {}): Promise<Evaluation> {
     this.#alive("evaluate");
     if (!isPlain(options)) checkOptions("evaluate", options, {});
-    const { signal, transfer, loss = this.#loss, ...rest } = options;
+    const { signal, transfer, ...rest } = options;
     checkOptions("evaluate", { signal, transfer }, { signal: aSignal, transfer: aFlag });
     signal?.throwIfAborted();
     const { pool } = this.#shared;
-    pool.admit("evaluate");
+    const trainer = this.#trainer?.state === "ready" ? this.#trainer : undefined;
+    const loss = rest.loss ?? (this.#fitting ? undefined : this.#loss);
+    // The weights of a training that runs, and the loss of one that was resumed, are with the worker that trains.
+    const only = this.#fitting || loss === undefined ? trainer : undefined;
+    if (!only) pool.admit("evaluate");
     const parcel = new Parcel(transfer);
-    const given = {
-      net: this.#net.id,
-      samples: parcel.samples(samples) as Samples,
-      options: loss === undefined ? rest : { ...rest, loss },
-    };
+    const given = { net: this.#net.id, samples, options: { ...rest, loss } };
     const run = (slot: Slot): Promise<Evaluation> => slot.call("evaluate", given, parcel.transfer);
     try {
-      return await (this.#fitting && this.#trainer
-        ? run(this.#trainer)
-        : pool.request(this.#net, signal, run));
+      given.samples = parcel.samples(samples) as Samples;
+      if (!only) return await pool.request(this.#net, signal, run);
+      return await abortable<Evaluation>(signal, (resolve, reject) => {
+        run(only).then(resolve, reject);
+        return () => {};
+      });
     } catch (error) {
-      throw refusal(error, "evaluate", { ...rest, loss, x: given.samples?.x, y: given.samples?.y });
+      throw refusal(error, "evaluate", partsOf(rest, samples));
     }
   }
 
@@ -331,3 +334,9 @@ export class WorkerNetwork<Names extends string[] = any> {
     if (this.disposed) throw new DisposedError(`${what}: the network has been disposed`);
   }
 }
+
+/** What was given, by name: for the message about what cannot be sent. */
+const partsOf = (options: object, data: unknown): Readonly<Record<string, unknown>> => ({
+  ...options,
+  ...(isPlain(data) ? data : { "the data": data }),
+});

@@ -9,6 +9,8 @@ const { slice } = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
 export class Parcel {
   readonly #move: boolean;
   readonly #buffers = new Set<ArrayBuffer>();
+  /** Arrays that were given away, and what became of them: one may be given twice. */
+  readonly #moved = new Map<ArrayBufferView, ArrayBufferView>();
 
   /** With `move`, arrays that fill their buffers are given away, and are empty afterwards; parts of larger buffers are copied. */
   constructor(move = false) {
@@ -24,10 +26,13 @@ export class Parcel {
     if (Array.isArray(values)) return areNumbers(values) ? this.#own(Float64Array.from(values)) : values;
     if (!ArrayBuffer.isView(values) || values instanceof DataView) return values;
     const { buffer, byteLength } = values;
-    if (!this.#move) return this.#own(slice.call(values));
     // Memory that is shared already needs no copy.
-    if (!(buffer instanceof ArrayBuffer)) return values;
-    return this.#own(byteLength === buffer.byteLength ? values : slice.call(values));
+    if (this.#move && !(buffer instanceof ArrayBuffer)) return values;
+    if (!this.#move || byteLength < buffer.byteLength) return this.#own(slice.call(values));
+    // At once, though the message may have to wait: nobody changes the values meanwhile.
+    const moved = this.#moved.get(values) ?? structuredClone(values, { transfer: [buffer as ArrayBuffer] });
+    this.#moved.set(values, moved);
+    return this.#own(moved);
   }
 
   /** One array of numbers, or several by name. */

@@ -31,7 +31,7 @@ export class Pool {
   constructor(
     workers: number,
     limit: number,
-    opening: Opening,
+    opening: Promise<Opening>,
     start: () => HostWorker,
     handlers: Handlers<HostCalls>,
   ) {
@@ -165,6 +165,7 @@ export class Pool {
   }
 
   #noWorkers(what: string): Error {
+    if (this.#disposed) return new DisposedError(`${what}: the engine has been disposed`);
     const failed = this.slots.find(({ failure }) => failure !== undefined)?.failure;
     const why = (failed as Error | undefined)?.message;
     return new WorkerError(`${what}: the engine's workers have ended and do not start again: ${why}`);

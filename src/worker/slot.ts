@@ -22,7 +22,7 @@ export interface SharedNet {
 /** What slots need from their pool. */
 export interface Surroundings {
   readonly nets: ReadonlySet<SharedNet>;
-  readonly opening: Opening;
+  readonly opening: Promise<Opening>;
   readonly handlers: Handlers<HostCalls>;
   start(): HostWorker;
   /** A worker has become free, ready, or ended. */
@@ -84,7 +84,7 @@ export class Slot {
   async sync(): Promise<void> {
     const { nets } = this.#around;
     for (;;) {
-      const behind = [...nets].filter((net) => this.#held.get(net) !== net.version);
+      const behind = this.#behind();
       const gone = [...this.#held.keys()].filter((net) => !nets.has(net));
       if (!behind.length && !gone.length) return;
       for (const net of gone) this.#held.delete(net);
@@ -93,6 +93,11 @@ export class Slot {
         ...gone.map(({ id }) => this.call("dispose", { net: id })),
       ]);
     }
+  }
+
+  /** Networks of which the worker does not hold the newest version. */
+  #behind(): SharedNet[] {
+    return [...this.#around.nets].filter((net) => this.#held.get(net) !== net.version);
   }
 
   /** The worker holds the network as it is now. */
@@ -140,8 +145,9 @@ export class Slot {
       try {
         this.#held.clear();
         this.#open();
-        this.info = await this.call("open", this.#around.opening);
-        await this.sync();
+        this.info = await this.call("open", await this.#around.opening);
+        // Again where something changed after the last look at it.
+        while (this.#behind().length) await this.sync();
         if (this.#stopped) return;
         this.state = "ready";
         this.#around.changed();

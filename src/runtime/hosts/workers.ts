@@ -1,5 +1,6 @@
 // Workers of Node, browsers, Deno and Bun: how they are started, and how they find their starter.
 import type { HostWorker, Peer } from "../thread-pool.ts";
+import { nodeModule } from "./node-module.ts";
 
 /** What is used of Node's worker_threads. */
 interface NodeThreads {
@@ -19,25 +20,13 @@ interface NodeThreads {
   } | null;
 }
 
-interface Host {
-  process?: { type?: string; getBuiltinModule?: (name: string) => unknown };
-  navigator?: { hardwareConcurrency?: number };
-}
-
-/** A module of Node's, without importing it: bundles for browsers must not name one. */
-function nodeModule<T>(name: string): T | undefined {
-  const { process } = globalThis as Host;
-  // Electron's pages have Node's modules, but cannot run its workers.
-  return process?.type === "renderer" ? undefined : (process?.getBuiltinModule?.(name) as T | undefined);
-}
-
 /** Bun and Deno have them, too, and keep the process alive for their web workers. */
 const nodeThreads = (): NodeThreads | undefined => nodeModule("node:worker_threads");
 
 /** How many threads this machine runs at once; undefined where the host does not say. */
 export function cores(): number | undefined {
   return (
-    (globalThis as Host).navigator?.hardwareConcurrency ??
+    (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ??
     nodeModule<{ availableParallelism(): number }>("node:os")?.availableParallelism()
   );
 }
