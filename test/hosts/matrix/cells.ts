@@ -1,5 +1,8 @@
 // All cells, in the order of the table.
+
+import { bundled } from "./bundled.ts";
 import type { Cell } from "./cell.ts";
 import { nodes } from "./nodes.ts";
+import { plainPages } from "./plain-pages.ts";
 
-export const cells: readonly Cell[] = [...nodes];
+export const cells: readonly Cell[] = [...nodes, ...bundled, ...plainPages];
