@@ -105,10 +105,11 @@ const bundling = ["scripts/bundle.mjs", "package-lock.json", "tsconfig.json"];
 const sources = [...bundling, ...list("assembly", /abi.*\.ts$/), ...list("src", /\.ts$/)];
 
 async function buildWorker() {
-  await step("worker", {
+  await step("thread worker", {
     inputs: sources,
-    outputs: ["build/worker.js"],
-    run: async () => (await bundler()).bundleWorker("build/worker.js"),
+    outputs: ["build/thread-worker.txt"],
+    run: async () =>
+      (await bundler()).bundleWorker("src/runtime/thread-worker.ts", "build/thread-worker.txt"),
   });
 }
 
@@ -117,10 +118,10 @@ async function buildPackage() {
   const copies = [
     ["build/simd.wasm", "dist/simd.wasm"],
     ["build/relaxed.wasm", "dist/relaxed.wasm"],
-    ["build/worker.js", "dist/worker.js"],
-    ["build/worker.js", "dist/node/worker.js"],
-    ["build/worker.js", "dist/modules/runtime/hosts/worker.js"],
+    ["build/thread-worker.txt", "dist/thread-worker.js"],
+    ["build/thread-worker.txt", "dist/modules/runtime/hosts/thread-worker.js"],
     ["node_modules/assemblyscript/LICENSE", "dist/LICENSE-assemblyscript-loader"],
+    ["node_modules/fflate/LICENSE", "dist/LICENSE-fflate"],
   ];
   for (const [from, to] of copies)
     await step(to, { inputs: [from], outputs: [to], run: () => copyFileSync(from, to) });
@@ -128,9 +129,18 @@ async function buildPackage() {
     await step(`dist/${build}.js`, {
       inputs: ["scripts/bundle.mjs", `build/${build}.deflate`],
       outputs: [`dist/${build}.js`],
-      run: async () => (await bundler()).inlineBinary(`build/${build}.deflate`, `dist/${build}.js`),
+      run: async () => (await bundler()).inlineFile(`build/${build}.deflate`, `dist/${build}.js`, "base64"),
     });
-  const elsewhere = new Set([...copies.map(([, to]) => to), "dist/simd.js", "dist/relaxed.js"]);
+  await step("dist/thread-worker-code.js", {
+    inputs: ["scripts/bundle.mjs", "build/thread-worker.txt"],
+    outputs: ["dist/thread-worker-code.js"],
+    run: async () =>
+      (await bundler()).inlineFile("build/thread-worker.txt", "dist/thread-worker-code.js", "utf8"),
+  });
+  const elsewhere = new Set([
+    ...copies.map(([, to]) => to),
+    ...["simd", "relaxed", "thread-worker-code"].map((name) => `dist/${name}.js`),
+  ]);
   const scripts = (pattern) => () => list("dist", pattern).filter((file) => !elsewhere.has(file));
   await step("bundles", {
     inputs: sources,

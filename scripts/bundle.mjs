@@ -6,7 +6,8 @@
 //   modules/**                           a module per source file, for bundlers: they drop whole modules that are not used, and
 //                                        minify what is left
 //
-// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each. Declarations: one file per entry.
+// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each, and for threads thread-worker-code.js.
+// Declarations: one file per entry.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
 import { nodeResolve } from "@rollup/plugin-node-resolve";
@@ -28,20 +29,23 @@ const MINIFIED = { ...BUNDLED, minify: true, lineLimit: 400 };
 /** Lines as long as a terminal shows them, long messages included. */
 const READABLE = { ...BUNDLED, lineLimit: 120 };
 
-/** The file in dist/ that stands for an import of a binary: `../../../build/simd.deflate` is simd.js, `./simd.wasm` itself. */
-function binaryFile(path) {
-  const [, name, ending] = /(\w+)\.(deflate|wasm)$/.exec(path) ?? [];
-  return name && `${name}.${ending === "deflate" ? "js" : ending}`;
+/** The file in dist/ that stands for an import of what is built: build/simd.deflate is simd.js, build/thread-worker.txt thread-worker-code.js. */
+function carriedFile(path) {
+  const [, name, ending] = CARRIED.exec(path);
+  if (ending === "deflate") return `${name}.js`;
+  return ending === "txt" ? `${name}-code.js` : `${name}.${ending}`;
 }
 
-const BINARY = /\.(deflate|wasm)$/;
+/** Binaries, and the code of workers. */
+const CARRIED = /([\w-]+)\.(deflate|txt|wasm|wasm\?module)$/;
 
-export async function bundleWorker(outfile) {
-  await build({ ...MINIFIED, entryPoints: ["src/runtime/worker.ts"], outfile });
+/** A worker in one piece, which runs from a file, from a blob and in Node from its text. */
+export async function bundleWorker(entry, outfile) {
+  await build({ ...MINIFIED, format: "iife", entryPoints: [entry], outfile });
 }
 
-/** Bundles of every entry, with the binaries in dist/ left there. */
-async function bundleEntries(outdir, binaries, options, more = {}) {
+/** Bundles of every entry, with binaries and the code of workers left in dist/. */
+async function bundleEntries(outdir, dist, options, more = {}) {
   return await build({
     ...options,
     entryPoints: { ...ENTRIES, ...more },
@@ -51,10 +55,10 @@ async function bundleEntries(outdir, binaries, options, more = {}) {
     chunkNames: "chunk-[hash]",
     plugins: [
       {
-        name: "binaries",
+        name: "carried",
         setup({ onResolve }) {
-          onResolve({ filter: BINARY }, ({ path }) => ({
-            path: binaries + binaryFile(path),
+          onResolve({ filter: CARRIED }, ({ path }) => ({
+            path: dist + carriedFile(path),
             external: true,
           }));
         },
@@ -89,20 +93,17 @@ function licenses(inputs) {
     .join(`\n${"-".repeat(80)}\n\n`);
 }
 
-/** A module whose default export is the bytes of a file. */
-export function inlineBinary(file, outfile) {
-  const base64 = readFileSync(file).toString("base64");
-  writeFileSync(
-    outfile,
-    `export default /* @__PURE__ */ Uint8Array.from(/* @__PURE__ */ atob("${base64}"), (c) => c.charCodeAt(0));\n`,
-  );
+/** A module whose default export is the content of a file, as text or in base64. */
+export function inlineFile(file, outfile, encoding) {
+  writeFileSync(outfile, `export default ${JSON.stringify(readFileSync(file, encoding))};\n`);
 }
 
 /**
  * Where compiling bytes is forbidden another host takes the place of the default one. The modules on the way from the entry to it
- * exist twice: as they are and, with this at the end of their names, for that host.
+ * exist once more for each such host, whose name is at the end of theirs.
  */
-const WORKERD = ".workerd";
+const HOSTS = ["workerd", "edge-light"];
+const FOR_A_HOST = new RegExp(`\\.(${HOSTS.join("|")})$`);
 const ON_THE_WAY = [
   "src/index.ts",
   "src/image/index.ts",
@@ -115,21 +116,22 @@ const hosts = {
   name: "hosts",
   resolveId(source, importer) {
     // As seen from modules/runtime/hosts/, whatever Rollup would make of it.
-    if (BINARY.test(source)) return { id: `../../../${binaryFile(source)}`, external: "absolute" };
-    if (source.endsWith(WORKERD)) return source;
-    if (!importer?.endsWith(WORKERD) || !source.startsWith(".")) return null;
+    if (CARRIED.test(source)) return { id: `../../../${carriedFile(source)}`, external: "absolute" };
+    if (FOR_A_HOST.test(source)) return source;
+    const host = FOR_A_HOST.exec(importer ?? "")?.[1];
+    if (!host || !source.startsWith(".")) return null;
     const id = resolve(dirname(importer), source);
-    if (id === resolve("src/runtime/hosts/default.ts")) return resolve("src/runtime/hosts/workerd.ts");
-    return ON_THE_WAY.includes(id) ? id + WORKERD : id;
+    if (id === resolve("src/runtime/hosts/default.ts")) return resolve(`src/runtime/hosts/${host}.ts`);
+    return ON_THE_WAY.includes(id) ? `${id}.${host}` : id;
   },
-  load: (id) => (id.endsWith(WORKERD) ? readFileSync(id.slice(0, -WORKERD.length), "utf8") : null),
+  load: (id) => (FOR_A_HOST.test(id) ? readFileSync(id.replace(FOR_A_HOST, ""), "utf8") : null),
 };
 
 /** esbuild would bundle without Rollup, but writes `var` for `const`: bundlers inline the numbers of a `const` alone. */
 const typescript = {
   name: "typescript",
   async transform(code, id) {
-    if (!/\.ts(\.workerd)?$/.test(id)) return null;
+    if (!/\.ts(\.[\w-]+)?$/.test(id)) return null;
     return (await transform(code, { loader: "ts", format: "esm", target: TARGET, tsconfigRaw: {} })).code;
   },
 };
@@ -137,16 +139,20 @@ const typescript = {
 /** src/ops/conv.ts is modules/ops/conv.js; what comes from elsewhere lies beside it by its name. */
 function moduleFile(id) {
   const inside = relative(resolve("src"), id);
-  if (!inside.startsWith("..")) return inside.replace(/\.ts(\.workerd)?$/, "$1.js");
+  if (!inside.startsWith("..")) return inside.replace(/\.ts(\.[\w-]+)?$/, "$1.js");
   for (const numbers of ["abi", "abi-imported", "abi-math"])
     if (id === resolve(`assembly/${numbers}.ts`)) return `${numbers}.js`;
   if (id.includes("@assemblyscript/loader")) return "assemblyscript-loader.js";
+  if (id.includes("node_modules/fflate/")) return "fflate.js";
   throw new Error(`the package would hold ${id}`);
 }
 
 export async function writeModules() {
   const bundle = await rollup({
-    input: [...Object.values(ENTRIES), ...ON_THE_WAY.slice(0, 2).map((id) => id + WORKERD)],
+    input: [
+      ...Object.values(ENTRIES),
+      ...HOSTS.flatMap((host) => ON_THE_WAY.slice(0, 2).map((id) => `${id}.${host}`)),
+    ],
     plugins: [hosts, typescript, nodeResolve()],
     treeshake: { moduleSideEffects: false },
     onwarn(warning) {

@@ -14,7 +14,7 @@ await build({
   format: "esm",
   target: "node20",
   packages: "external",
-  loader: { ".deflate": "binary" },
+  loader: { ".deflate": "base64" },
   logLevel: "warning",
 });
 process.exitCode = spawnSync(process.execPath, [outfile, ...args], { stdio: "inherit" }).status ?? 1;

@@ -9,7 +9,7 @@ import {
   UnsupportedError,
 } from "../src/index.ts";
 import { hasRelaxedSimd } from "../src/runtime/wasm.ts";
-import { binary, WORKER } from "./harness.ts";
+import { binary } from "./harness.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: what a program without types may give
 const create = (options: any): Promise<unknown> => createEngine(options);
@@ -59,7 +59,7 @@ describe("a wasm that is none of ours", () => {
   // With threads, too, which would be a reason to fall back.
   it.each([1, 2])("is refused, on %i threads", async (threads) => {
     vi.stubGlobal("navigator", { hardwareConcurrency: 8 });
-    const given = (wasm: unknown) => ({ wasm, threads, worker: WORKER });
+    const given = (wasm: unknown) => ({ wasm, threads });
     await refused(
       given(new Uint8Array([1, 2, 3])),
       FormatError,
@@ -150,4 +150,18 @@ describe("a wasm of ours", () => {
       'createEngine: build is "relaxed", but the given wasm is the simd build',
     );
   });
+});
+
+describe("the binary in the package", () => {
+  afterEach(() => vi.unstubAllGlobals());
+
+  it.each([["process"], ["process", "DecompressionStream"], ["process", "Response"]])(
+    "is unpacked without %s %s, too",
+    async (...names) => {
+      for (const name of names) vi.stubGlobal(name, undefined);
+      using engine = await createEngine();
+      using x = engine.tensor([1, 2, 3, 4], [1, 2, 2, 1]);
+      expect(Array.from(engine.conv2d(x, engine.tensor([1, 1, 1, 1], [2, 2, 1, 1])).data())).toEqual([10]);
+    },
+  );
 });

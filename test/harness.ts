@@ -5,7 +5,7 @@ import { BaseEngine } from "../src/engine/base.ts";
 import { denseValue, type Op, sizeOf, type TensorType, type Value } from "../src/graph/op.ts";
 import { Address } from "../src/runtime/address.ts";
 import { type BoundCall, type Executor, runRange } from "../src/runtime/executor.ts";
-import { startWorker } from "../src/runtime/hosts/workers.ts";
+import { threadWorker } from "../src/runtime/hosts/default.ts";
 import { Runtime, type RuntimeOptions } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
 import { loadShared, startThreads } from "../src/runtime/thread-pool.ts";
@@ -45,9 +45,6 @@ export async function limited(pages: number, build: Build = "simd"): Promise<Run
   return new Runtime((await make(binary(build), memory)).instance);
 }
 
-/** The worker as the build bundles it. */
-export const WORKER = new URL("../build/worker.js", import.meta.url);
-
 /** An engine with a executor of its own. */
 export async function threaded(
   build: Build,
@@ -55,7 +52,7 @@ export async function threaded(
   options: RuntimeOptions = {},
 ): Promise<Runtime> {
   const instance = await loadShared(binary(build));
-  const executor = await startThreads(threads, instance.share!, () => startWorker(WORKER));
+  const executor = await startThreads(threads, instance.share!, await threadWorker());
   return new Runtime(instance, { ...options, executor });
 }
 

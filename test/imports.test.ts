@@ -74,7 +74,9 @@ const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
   ["numbers shared with kernels", "^assembly/abi(-imported|-math)?\\.ts$", "^src/runtime/wasm\\.ts$"],
   ["types of kernels", "^build/(simd\\.(js|d\\.ts)|kernels\\.d\\.ts)$", "^src/runtime/wasm\\.ts$"],
   ["the loader", "@assemblyscript/loader", "^src/runtime/wasm\\.ts$"],
-  ["binaries", "\\.(wasm|deflate)$", "^src/runtime/hosts/"],
+  ["binaries", "\\.(wasm(\\?module)?|deflate)$", "^src/runtime/hosts/"],
+  ["code of workers", "^build/[a-z-]+\\.txt$", "^src/(runtime/hosts|worker)/"],
+  ["what inflates binaries", "/fflate/", "^src/runtime/hosts/"],
   ["Node's modules", NODE_MODULES, "^src/cli/"],
   ["decoders of pictures", "/(fast-png|jpeg-js)/", "^src/cli/"],
 ];
@@ -100,7 +102,7 @@ const RULES: readonly Rule[] = [
   {
     name: "imports name files that exist",
     from: {},
-    to: { couldNotResolve: true, pathNot: "\\.wasm$" }, // beside the file only once they are packed
+    to: { couldNotResolve: true, pathNot: "\\.wasm(\\?module)?$" }, // beside the file only once they are packed
   },
 ];
 

@@ -26,7 +26,7 @@ import { stridedRows } from "../src/runtime/records.ts";
 import { shareMemory } from "../src/runtime/shared-memory.ts";
 import { type HostWorker, loadShared, startThreads } from "../src/runtime/thread-pool.ts";
 import { ACTIVATION_AFFINE, hasRelaxedSimd, MAP_BLOCK } from "../src/runtime/wasm.ts";
-import { BUILDS, binary, threaded, WORKER } from "./harness.ts";
+import { BUILDS, binary, threaded } from "./harness.ts";
 
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));
 
@@ -160,6 +160,7 @@ describe("a thread pool", () => {
         onEnd: (listener) => {
           if (id === 2) listener("no script");
         },
+        ref() {},
         unref() {},
         stop: () => stopped.push(id),
       };
@@ -175,7 +176,7 @@ describe("createEngine({ threads })", () => {
   afterEach(() => vi.unstubAllGlobals());
 
   it("runs on so many", async () => {
-    using engine = await createEngine({ threads: 2, worker: WORKER });
+    using engine = await createEngine({ threads: 2 });
     expect(engine.info.threads).toBe(2);
     expect(engine.info.fallback).toBeUndefined();
     using x = engine.tensor(noise(40 * 40 * 8), [1, 40, 40, 8]);
@@ -194,38 +195,50 @@ describe("createEngine({ threads })", () => {
       expect(Array.from(engine.conv2d(x, engine.tensor([1, 1, 1, 1], [2, 2, 1, 1])).data())).toEqual([10]);
       return engine.info.fallback;
     };
-    expect(await why({ worker: new URL("missing.js", WORKER) })).toMatch(
+    expect(await why({ worker: new URL("missing.js", import.meta.url) })).toMatch(
       /a worker did not start: .*missing\.js/,
     );
     // A module that was compiled with a memory of its own.
-    expect(await why({ wasm: new WebAssembly.Module(binary("simd")), worker: WORKER })).toBe(
+    expect(await why({ wasm: new WebAssembly.Module(binary("simd")) })).toBe(
       "the given module was compiled with a memory that is not shared; give its bytes",
     );
     vi.stubGlobal("crossOriginIsolated", false);
-    expect(await why({ worker: WORKER })).toMatch(/cross-origin isolated/);
+    expect(await why({})).toMatch(/cross-origin isolated/);
     vi.unstubAllGlobals();
     vi.stubGlobal("navigator", { hardwareConcurrency: 8 });
     vi.stubGlobal("process", { ...process, getBuiltinModule: undefined });
     expect(await why({})).toMatch(/neither web workers nor Node's worker threads/);
   });
 
+  it("warns on the console, once", async () => {
+    vi.resetModules();
+    const fresh = await import("../src/engine/create.ts");
+    const warn = vi.spyOn(console, "warn").mockImplementation(() => {});
+    vi.stubGlobal("crossOriginIsolated", false);
+    for (const threads of [1, 4, 2]) (await fresh.createEngine({ threads })).dispose();
+    expect(warn.mock.calls).toEqual([
+      [expect.stringMatching(/^convolith: one thread instead of 4: .*cross-origin isolated/)],
+    ]);
+    warn.mockRestore();
+  });
+
   it("takes a module compiled for threads, and bytes from a response", async () => {
     const module = new WebAssembly.Module(shareMemory(binary("simd")));
-    using a = await createEngine({ threads: 2, worker: WORKER, wasm: module });
+    using a = await createEngine({ threads: 2, wasm: module });
     const response = new Response(binary("simd"), { headers: { "content-type": "application/wasm" } });
-    using b = await createEngine({ threads: 2, worker: WORKER, wasm: response });
+    using b = await createEngine({ threads: 2, wasm: response });
     expect([a.info.threads, b.info.threads]).toEqual([2, 2]);
   });
 
   it("takes no more than the machine runs at once, and says so", async () => {
     vi.stubGlobal("navigator", { hardwareConcurrency: 2 });
-    using two = await createEngine({ threads: 256, worker: WORKER });
+    using two = await createEngine({ threads: 256 });
     expect(two.info).toMatchObject({
       threads: 2,
       fallback: "256 threads were asked for, but this machine runs 2 at once",
     });
     vi.stubGlobal("navigator", { hardwareConcurrency: 1 });
-    using one = await createEngine({ threads: 2, worker: WORKER });
+    using one = await createEngine({ threads: 2 });
     expect(one.info).toMatchObject({
       threads: 1,
       fallback: "2 threads were asked for, but this machine runs 1 at once",
@@ -239,14 +252,21 @@ describe("createEngine({ threads })", () => {
 describe("web workers", () => {
   afterEach(() => vi.unstubAllGlobals());
 
-  it("are started as modules, from beside the code or from where they are said to lie", () => {
+  /** Workers that fail at once where `refused` says so, and what was done with them. */
+  function stubWorkers(refused?: "throws" | "errors"): unknown[][] {
     const made: unknown[][] = [];
     class Worker {
-      constructor(...args: unknown[]) {
-        made.push(args);
+      onmessage?: (event: { data: unknown }) => void;
+      onerror?: (event: { message: string }) => void;
+      constructor(from: URL | string, options?: unknown) {
+        const blob = `${from}`.startsWith("blob:");
+        if (blob && refused === "throws") throw new Error("refused by the page's policy");
+        made.push(options ? [`${from}`, options] : [blob ? "blob" : `${from}`]);
+        if (blob && refused === "errors") queueMicrotask(() => this.onerror!({ message: "" }));
+        else queueMicrotask(() => this.onmessage?.({ data: "ready" }));
       }
-      postMessage(message: unknown) {
-        made.push(["posted", message]);
+      postMessage(message: unknown, transfer: unknown[]) {
+        made.push(["posted", message, ...(transfer ?? [])]);
       }
       terminate() {
         made.push(["terminated"]);
@@ -254,18 +274,50 @@ describe("web workers", () => {
     }
     vi.stubGlobal("Worker", Worker);
     vi.stubGlobal("process", undefined);
-    const worker = startWorker();
+    return made;
+  }
+  const script = { url: undefined, code: "0", file: () => new Worker("https://example.org/file.js") };
+
+  it("run the code that is carried along", async () => {
+    const made = stubWorkers();
+    const worker = startWorker(script);
+    const heard = new Promise((resolve) => worker.onMessage(resolve));
     worker.post("hello");
+    expect(await heard).toBe("ready");
     worker.unref();
     worker.stop();
-    startWorker("https://example.org/w.js");
-    expect(String(made[0][0])).toMatch(/\/worker\.js$/);
-    expect(made[0][1]).toEqual({ type: "module" });
-    expect(made.slice(1)).toEqual([
-      ["posted", "hello"],
-      ["terminated"],
-      ["https://example.org/w.js", { type: "module" }],
-    ]);
+    expect(made).toEqual([["blob"], ["posted", "hello"], ["terminated"]]);
+  });
+
+  it("come from where they are said to lie, and from nowhere else", async () => {
+    const made = stubWorkers();
+    startWorker({ ...script, url: "https://example.org/w.js" });
+    expect(made).toEqual([["https://example.org/w.js", { type: "module" }]]);
+  });
+
+  it.each(["throws", "errors"] as const)(
+    "come from the file where a policy refuses blobs: %s",
+    async (how) => {
+      const made = stubWorkers(how);
+      const worker = startWorker(script);
+      const heard = new Promise((resolve, reject) => {
+        worker.onMessage(resolve);
+        worker.onEnd(reject);
+      });
+      worker.post("hello");
+      expect(await heard).toBe("ready");
+      const file = [["https://example.org/file.js"], ["posted", "hello"]];
+      expect(made).toEqual(how === "throws" ? file : [["blob"], ["posted", "hello"], ...file]);
+    },
+  );
+
+  it("that cannot be had say why", async () => {
+    stubWorkers("errors");
+    const none = () => {
+      throw new Error("no file either");
+    };
+    const worker = startWorker({ ...script, file: none });
+    expect(await new Promise((resolve) => worker.onEnd(resolve))).toBe("no file either");
   });
 });
 

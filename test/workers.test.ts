@@ -1,15 +1,15 @@
 // Workers that fail, end or are forgotten: nothing hangs, nothing is wrong without an error, and the process ends when it should.
 import { spawnSync } from "node:child_process";
-import { copyFileSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import { createEngine, type Engine, WorkerError } from "../src/index.ts";
-import { startWorker } from "../src/runtime/hosts/workers.ts";
+import { threadWorker } from "../src/runtime/hosts/default.ts";
 import { stridedRows } from "../src/runtime/records.ts";
 import { loadShared, startThreads } from "../src/runtime/thread-pool.ts";
 import { ACTIVATION_AFFINE } from "../src/runtime/wasm.ts";
-import { binary, threaded, WORKER } from "./harness.ts";
+import { binary, threaded } from "./harness.ts";
 
 const FAILING = new URL("fixtures/failing-worker.mjs", import.meta.url);
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));
@@ -168,8 +168,9 @@ describe("Node's workers", () => {
     vi.stubGlobal("process", { ...process, getBuiltinModule: () => ({ Worker }) });
     const { share } = await loadShared(binary("simd"));
     // A path, as import.meta.resolve gives it.
-    const pool = await startThreads(2, share!, () => startWorker(WORKER.href));
-    expect(seen).toEqual([WORKER.href, { execArgv: [] }, "message", "error", "exit", "unref"]);
+    const pool = await startThreads(2, share!, await threadWorker("file:///w.js"));
+    const options = { eval: false, execArgv: [] };
+    expect(seen).toEqual(["file:///w.js", options, "message", "error", "exit", "unref"]);
     expect(web).not.toHaveBeenCalled();
     pool.dispose();
   });
@@ -186,9 +187,8 @@ describe("a process", () => {
       bundle: true,
       format: "esm",
       target: "es2022",
-      loader: { ".deflate": "binary" },
+      loader: { ".deflate": "base64" },
     });
-    copyFileSync(WORKER, inFolder("worker.js"));
     writeFileSync(inFolder("forgets.mjs"), program);
   });
   afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,6 +1,6 @@
 // Loads the kernels: probes the host, finds the binary, starts workers. What an engine is made of.
 import { ConvolithError, UnsupportedError } from "../errors.ts";
-import { binary, cores, startWorker, whyNoThreads } from "../runtime/hosts/default.ts";
+import { binary, cores, threadWorker, whyNoThreads } from "../runtime/hosts/default.ts";
 import { Runtime } from "../runtime/instance.ts";
 import {
   fetchSource,
@@ -21,11 +21,14 @@ export interface EngineOptions {
   deterministic?: boolean;
   /**
    * How many threads share the work of every kernel, the caller among them, from 1 to 1024; no more run than the machine runs at
-   * once, nor more than one where the host has no shared memory or no workers: `engine.info.fallback` says why. Results are the
-   * same bits for any number. Default 1.
+   * once, nor more than one where the host has no shared memory or no workers: `engine.info.fallback` says why, and so does a warning
+   * on the console, once. Results are the same bits for any number. Default 1.
    */
   threads?: number;
-  /** Where the package's `worker.js` lies, if a bundler does not find it beside the code. Only used with threads. */
+  /**
+   * Where the package's `thread-worker.js` lies, for pages whose policy forbids workers from blobs (`worker-src`). Default: the package
+   * carries its code along. Only used with threads.
+   */
   worker?: URL | string;
 }
 
@@ -83,6 +86,9 @@ export async function open(options: EngineOptions): Promise<Loaded> {
 
 const DETERMINISTIC = 'deterministic results need build "simd"; relaxed SIMD differs between hosts';
 
+/** Whether the console has been told that threads are missing. */
+let warned = false;
+
 /** The kernels on so many threads, or on fewer and why. */
 async function start(
   source: LoadedSource,
@@ -99,10 +105,12 @@ async function start(
       // A chunk of its own, for those who want it.
       const { loadShared, startThreads } = await import("../runtime/thread-pool.ts");
       const instance = await loadShared(source);
-      const executor = await startThreads(threads, instance.share!, () => startWorker(worker));
+      const executor = await startThreads(threads, instance.share!, await threadWorker(worker));
       return { runtime: new Runtime(instance, { deterministic, executor }), fallback };
     } catch (error) {
       fallback = (error as Error).message;
     }
+  if (fallback && !warned) console.warn(`convolith: one thread instead of ${asked}: ${fallback}`);
+  warned ||= fallback !== undefined;
   return { runtime: new Runtime(await load(source), { deterministic }), fallback };
 }

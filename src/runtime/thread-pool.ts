@@ -10,7 +10,8 @@ export { loadShared } from "./shared-memory.ts";
 
 /** The other end of a worker: from its starter, or from inside. */
 export interface Peer {
-  post(message: unknown): void;
+  /** `transfer` lists the buffers in the message that are moved instead of copied. */
+  post(message: unknown, transfer?: readonly Transferable[]): void;
   onMessage(listener: (message: unknown) => void): void;
 }
 
@@ -18,6 +19,8 @@ export interface Peer {
 export interface HostWorker extends Peer {
   /** The worker failed or ended: it runs no more. A host may not say so of a worker that was stopped. */
   onEnd(listener: (reason: string) => void): void;
+  /** From now on it keeps the process alive, as it does when it starts. */
+  ref(): void;
   /** From now on it does not keep the process alive. Comes after all listeners, which do. */
   unref(): void;
   stop(): void;

@@ -158,7 +158,7 @@ test("the command line runs by npx, and fails with one line and no stack trace",
 test("publint and are-the-types-wrong find nothing", () => {
   const bin = join(root, "node_modules/.bin");
   expect(run(join(bin, "publint"), "run", "--strict", inject("tarball"))).toContain("All good!");
-  const notModules = ["simd.wasm", "relaxed.wasm", "worker.js"];
+  const notModules = ["simd.wasm", "relaxed.wasm", "thread-worker.js"];
   const options = ["--profile", "esm-only", "--format", "ascii", "--exclude-entrypoints", ...notModules];
   run(join(bin, "attw"), inject("tarball"), ...options);
 });

@@ -1,33 +1,23 @@
 // Workers of Node, browsers, Deno and Bun: how they are started, and how they find their starter.
 import type { HostWorker, Peer } from "../thread-pool.ts";
+import { nodeModule } from "./node-module.ts";
 
 /** What is used of Node's worker_threads. */
 interface NodeThreads {
   readonly Worker: new (
     url: URL | string,
-    options: { execArgv: string[] },
+    options: { execArgv: string[]; eval: boolean },
   ) => {
-    postMessage(message: unknown): void;
+    postMessage(message: unknown, transfer?: readonly Transferable[]): void;
     on(event: string, listener: (value: unknown) => void): void;
+    ref(): void;
     unref(): void;
     terminate(): void;
   };
   readonly parentPort: {
-    postMessage(message: unknown): void;
+    postMessage(message: unknown, transfer?: readonly Transferable[]): void;
     once(event: "message", listener: (message: unknown) => void): void;
   } | null;
-}
-
-interface Host {
-  process?: { type?: string; getBuiltinModule?: (name: string) => unknown };
-  navigator?: { hardwareConcurrency?: number };
-}
-
-/** A module of Node's, without importing it: bundles for browsers must not name one. */
-function nodeModule<T>(name: string): T | undefined {
-  const { process } = globalThis as Host;
-  // Electron's pages have Node's modules, but cannot run its workers.
-  return process?.type === "renderer" ? undefined : (process?.getBuiltinModule?.(name) as T | undefined);
 }
 
 /** Bun and Deno have them, too, and keep the process alive for their web workers. */
@@ -36,53 +26,116 @@ const nodeThreads = (): NodeThreads | undefined => nodeModule("node:worker_threa
 /** How many threads this machine runs at once; undefined where the host does not say. */
 export function cores(): number | undefined {
   return (
-    (globalThis as Host).navigator?.hardwareConcurrency ??
+    (globalThis as { navigator?: { hardwareConcurrency?: number } }).navigator?.hardwareConcurrency ??
     nodeModule<{ availableParallelism(): number }>("node:os")?.availableParallelism()
   );
 }
 
 /** Why this host cannot run threads; undefined where it can. Asks without making a shared memory. */
 export function whyNoThreads(): string | undefined {
-  if (typeof SharedArrayBuffer === "undefined" || globalThis.crossOriginIsolated === false)
+  if (globalThis.crossOriginIsolated === false)
     return "no shared memory: a page must be cross-origin isolated (headers Cross-Origin-Opener-Policy: same-origin, Cross-Origin-Embedder-Policy: require-corp)";
+  if (typeof SharedArrayBuffer === "undefined") return "this host has no shared memory";
+  return whyNoWorkers();
+}
+
+/** Why this host cannot run workers; undefined where it can. */
+export function whyNoWorkers(): string | undefined {
   if (typeof Worker === "undefined" && !nodeThreads())
     return "this host has neither web workers nor Node's worker threads (in Node from 20.16 and 22.3 on)";
   return undefined;
 }
 
-/** Starts a worker that runs worker.ts, from beside this file or from where `url` says it lies. */
-export function startWorker(url?: URL | string): HostWorker {
+/** What a worker runs: a classic script in one piece, which the package carries along, since bundlers lose files of dependencies. */
+export interface WorkerScript {
+  /** Where its file lies, if the caller said so: no other way is tried then. */
+  readonly url: URL | string | undefined;
+  readonly code: string;
+  /** A worker from the package's file, for pages whose policy forbids workers from blobs. Some bundlers find the file by this expression. */
+  readonly file: () => Worker;
+}
+
+/** Starts a worker of Node's where there are such, else a web worker. */
+export function startWorker(script: WorkerScript): HostWorker {
   const threads = nodeThreads();
-  if (threads) {
-    const file = url ?? new URL("./worker.js", import.meta.url);
-    // Flags of the process are not for it: some, such as --input-type, are refused.
-    const node = new threads.Worker(/^file:/.test(`${file}`) ? new URL(file) : file, { execArgv: [] });
-    return {
-      post: (message) => node.postMessage(message),
-      onMessage: (listener) => node.on("message", listener),
-      onEnd: (listener) => {
-        node.on("error", (error) => listener((error as Error)?.message ?? `${error}`));
-        node.on("exit", (code) => listener(`it exited with code ${code}`));
-      },
-      unref: () => node.unref(),
-      stop: () => node.terminate(),
-    };
-  }
-  // Bundlers look for this very expression to find the file.
-  const web = url
-    ? new Worker(url, { type: "module" })
-    : new Worker(new URL("./worker.js", import.meta.url), { type: "module" });
+  return threads ? nodeWorker(threads, script) : webWorker(script);
+}
+
+function nodeWorker({ Worker }: NodeThreads, { url, code }: WorkerScript): HostWorker {
+  const file = /^file:/.test(`${url}`) ? new URL(url!) : url;
+  // Flags of the process are not for it: some, such as --input-type, are refused.
+  const node = new Worker(file ?? code, { eval: file === undefined, execArgv: [] });
   return {
-    post: (message) => web.postMessage(message),
+    post: (message, transfer) => node.postMessage(message, transfer),
+    onMessage: (listener) => node.on("message", listener),
+    onEnd: (listener) => {
+      node.on("error", (error) => listener((error as Error)?.message ?? `${error}`));
+      node.on("exit", (code) => listener(`it exited with code ${code}`));
+    },
+    ref: () => node.ref(),
+    unref: () => node.unref(),
+    stop: () => node.terminate(),
+  };
+}
+
+/** From a blob of the code; where the page's policy forbids that, from the file. */
+function webWorker({ url, code, file }: WorkerScript): HostWorker {
+  const blob = url ? undefined : URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
+  let worker: Worker;
+  let heard: ((message: unknown) => void) | undefined;
+  let ended: ((reason: string) => void) | undefined;
+  /** What was posted before the worker from the blob answered: the one from the file gets it, too. */
+  let posted: unknown[] | undefined = blob ? [] : undefined;
+  const settle = (): void => {
+    if (posted) URL.revokeObjectURL(blob!);
+    posted = undefined;
+  };
+  const open = (made: Worker): void => {
+    worker = made;
+    worker.onmessage = ({ data }) => {
+      settle();
+      heard?.(data);
+    };
+    worker.onerror = ({ message }) => {
+      const again = posted;
+      settle();
+      if (again) openFile(again);
+      else ended?.(message || "its script could not be loaded");
+    };
+  };
+  const openFile = (messages: readonly unknown[]): void => {
+    try {
+      open(file());
+      for (const message of messages) worker.postMessage(message);
+    } catch (error) {
+      ended?.((error as Error).message);
+    }
+  };
+  try {
+    open(url ? new Worker(url, { type: "module" }) : new Worker(blob!));
+  } catch (error) {
+    if (!blob) throw error;
+    settle();
+    open(file());
+  }
+  return {
+    post: (message, transfer = []) => {
+      posted?.push(message);
+      worker.postMessage(message, transfer as Transferable[]);
+    },
     onMessage: (listener) => {
-      web.onmessage = ({ data }) => listener(data);
+      heard = listener;
     },
     onEnd: (listener) => {
-      web.onerror = ({ message }) => listener(message || "its script could not be loaded");
+      ended = listener;
     },
     // A page ends whatever its workers do.
+    ref() {},
     unref() {},
-    stop: () => web.terminate(),
+    stop: () => {
+      settle();
+      worker.terminate();
+    },
   };
 }
 
@@ -91,15 +144,15 @@ export function insideWorker(): Peer {
   const port = nodeThreads()?.parentPort;
   if (port)
     return {
-      post: (message) => port.postMessage(message),
+      post: (message, transfer) => port.postMessage(message, transfer),
       onMessage: (listener) => port.once("message", listener),
     };
   const scope = globalThis as unknown as {
     onmessage: unknown;
-    postMessage: (message: unknown) => void;
+    postMessage: (message: unknown, transfer: readonly Transferable[]) => void;
   };
   return {
-    post: (message) => scope.postMessage(message),
+    post: (message, transfer = []) => scope.postMessage(message, transfer),
     onMessage: (listener) => {
       scope.onmessage = ({ data }: MessageEvent) => listener(data);
     },
