@@ -117,6 +117,7 @@ export {
   DisposedError,
   FormatError,
   MemoryError,
+  QueueFullError,
   ShapeError,
   UnsupportedError,
   WorkerError,
