@@ -71,7 +71,11 @@ async function workerd(project: Project): Promise<Report> {
     },
   });
   const answers = await askWorkerd(folder, "out.js", BINARIES);
-  return { version: "", bytes: wireBytes(folder, ["out.js", BINARIES[0]]), ...judge(answers, project, LIMITS) };
+  return {
+    version: "",
+    bytes: wireBytes(folder, ["out.js", BINARIES[0]]),
+    ...judge(answers, project, LIMITS),
+  };
 }
 
 /** Wrangler bundles as for publishing; what it would upload then runs in workerd. */
