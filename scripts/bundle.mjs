@@ -6,7 +6,8 @@
 //   modules/**                           a module per source file, for bundlers: they drop whole modules that are not used, and
 //                                        minify what is left
 //
-// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each, and for threads thread-worker-code.js.
+// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each, and for workers
+// thread-worker-code.js or engine-worker-code.js.
 // Declarations: one file per entry.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
@@ -21,6 +22,7 @@ const ENTRIES = {
   nets: "src/nets/index.ts",
   "formats/tfjs": "src/formats/tfjs/index.ts",
   "formats/onnx": "src/formats/onnx/index.ts",
+  worker: "src/worker/index.ts",
 };
 const TARGET = "es2022";
 const BUNDLED = { bundle: true, format: "esm", target: TARGET };
@@ -60,9 +62,23 @@ const loader = {
   },
 };
 
-/** A worker in one piece, which runs from a file, from a blob and in Node from its text. */
+/** A worker in one piece, which runs from a file, from a blob and in Node from its text. One with an engine has a host of its own. */
 export async function bundleWorker(entry, outfile) {
-  await build({ ...MINIFIED, format: "iife", entryPoints: [entry], outfile, plugins: [loader] });
+  const host = resolve("src/runtime/hosts/engine-worker.ts");
+  await build({
+    ...MINIFIED,
+    format: "iife",
+    entryPoints: [entry],
+    outfile,
+    loader: { ".txt": "text" },
+    plugins: [
+      loader,
+      {
+        name: "host",
+        setup: ({ onResolve }) => onResolve({ filter: /\/hosts\/default\.ts$/ }, () => ({ path: host })),
+      },
+    ],
+  });
 }
 
 /** Bundles of every entry, with binaries and the code of workers left in dist/. */
@@ -135,27 +151,35 @@ export function inlineFile(file, outfile, encoding) {
  */
 const HOSTS = ["workerd", "edge-light"];
 const FOR_A_HOST = new RegExp(`\\.(${HOSTS.join("|")})$`);
+const WITH_A_HOST = ["src/index.ts", "src/image/index.ts", "src/worker/index.ts"];
 const ON_THE_WAY = [
-  "src/index.ts",
-  "src/image/index.ts",
+  ...WITH_A_HOST,
   "src/image/engine.ts",
+  "src/worker/create.ts",
   "src/engine/create.ts",
   "src/engine/open.ts",
+  "src/engine/source.ts",
 ].map((file) => resolve(file));
+/** What workers would run where there are none. */
+const NO_CODE = resolve("src/no-code.ts");
 
 const hosts = {
   name: "hosts",
   resolveId(source, importer) {
+    const host = FOR_A_HOST.exec(importer ?? "")?.[1];
+    if (host && source.endsWith(".txt")) return NO_CODE;
     // As seen from modules/runtime/hosts/, whatever Rollup would make of it.
     if (CARRIED.test(source)) return { id: `../../../${carriedFile(source)}`, external: "absolute" };
     if (FOR_A_HOST.test(source)) return source;
-    const host = FOR_A_HOST.exec(importer ?? "")?.[1];
     if (!host || !source.startsWith(".")) return null;
     const id = resolve(dirname(importer), source);
     if (id === resolve("src/runtime/hosts/default.ts")) return resolve(`src/runtime/hosts/${host}.ts`);
     return ON_THE_WAY.includes(id) ? `${id}.${host}` : id;
   },
-  load: (id) => (FOR_A_HOST.test(id) ? readFileSync(id.replace(FOR_A_HOST, ""), "utf8") : null),
+  load(id) {
+    if (id === NO_CODE) return 'export default "";';
+    return FOR_A_HOST.test(id) ? readFileSync(id.replace(FOR_A_HOST, ""), "utf8") : null;
+  },
 };
 
 /** esbuild would bundle without Rollup, but writes `var` for `const`: bundlers inline the numbers of a `const` alone. */
@@ -183,7 +207,7 @@ export async function writeModules() {
   const bundle = await rollup({
     input: [
       ...Object.values(ENTRIES),
-      ...HOSTS.flatMap((host) => ON_THE_WAY.slice(0, 2).map((id) => `${id}.${host}`)),
+      ...HOSTS.flatMap((host) => WITH_A_HOST.map((file) => `${resolve(file)}.${host}`)),
     ],
     plugins: [hosts, typescript, nodeResolve()],
     treeshake: { moduleSideEffects: false },

@@ -16,7 +16,7 @@ interface NodeThreads {
   };
   readonly parentPort: {
     postMessage(message: unknown, transfer?: readonly Transferable[]): void;
-    once(event: "message", listener: (message: unknown) => void): void;
+    on(event: "message", listener: (message: unknown) => void): void;
   } | null;
 }
 
@@ -145,7 +145,7 @@ export function insideWorker(): Peer {
   if (port)
     return {
       post: (message, transfer) => port.postMessage(message, transfer),
-      onMessage: (listener) => port.once("message", listener),
+      onMessage: (listener) => port.on("message", listener),
     };
   const scope = globalThis as unknown as {
     onmessage: unknown;

@@ -19,13 +19,22 @@ export type Check = (typeof CHECKS)[number];
 /** `cannot`: the host has not what it takes, in the package's words or ours. */
 export type Verdict = "ok" | { readonly cannot: string } | { readonly failed: string };
 
+/** What a page fetches until it answers: every file but the page itself, compressed one by one, in bytes. */
+export interface Wire {
+  readonly gzip: number;
+  readonly brotli: number;
+  readonly files: number;
+  /** How many binaries are in the files: one is needed. */
+  readonly binaries: number;
+}
+
 export interface Report {
   /** The host's version, as it says itself. */
   readonly version: string;
   /** The build that the engine chose. */
   readonly build?: string | undefined;
-  /** Bytes that come over the wire before the first answer, compressed by gzip, one binary included. */
-  readonly bytes?: number | undefined;
+  /** What pages fetch until they answer, by what they use of the package. */
+  readonly wire?: Readonly<Record<"eager" | "predict" | "all", Wire>> | undefined;
   readonly checks: Partial<Record<Check, Verdict>>;
 }
 

@@ -1,5 +1,5 @@
 // What became of a cell, and the table of all.
-import { type Cell, CHECKS, NotRun, type Report, type Verdict } from "./cell.ts";
+import { type Cell, CHECKS, NotRun, type Report, type Verdict, type Wire } from "./cell.ts";
 import type { Project } from "./project.ts";
 
 export interface Outcome {
@@ -47,10 +47,17 @@ export function tables(outcomes: readonly Outcome[]): string {
   return parts.join("\n\n");
 }
 
+/** Compressed by gzip and by brotli, and how many binaries there are if it is more than one. */
+function kilobytes(wire: Wire | undefined): string {
+  if (!wire) return "";
+  const sizes = [wire.gzip, wire.brotli].map((bytes) => (bytes / 1024).toFixed(1));
+  return `${sizes.join(" / ")}${wire.binaries === 1 ? "" : ` (${wire.binaries} binaries)`}`;
+}
+
 function table(outcomes: readonly Outcome[]): string {
   const reports = outcomes.flatMap(({ report }) => report ?? []);
   const checks = CHECKS.filter((check) => reports.some((report) => check in report.checks));
-  const wire = reports.some(({ bytes }) => bytes !== undefined);
+  const wired = reports.some(({ wire }) => wire) ? (["eager", "predict", "all"] as const) : [];
   const builds = reports.some(({ build }) => build !== undefined);
   const reasons: string[] = [];
   const note = (reason: string): string => {
@@ -63,13 +70,13 @@ function table(outcomes: readonly Outcome[]): string {
     if (verdict === "ok") return "✓";
     return "cannot" in verdict ? `no ${note(verdict.cannot)}` : `✗ ${note(verdict.failed)}`;
   };
-  const lines = [["host", ...(builds ? ["build"] : []), ...(wire ? ["gzip"] : []), ...checks]];
+  const lines = [["host", ...(builds ? ["build"] : []), ...wired.map((name) => `${name}, KB`), ...checks]];
   for (const { cell, report, notRun } of outcomes) {
     const name = [cell.name, report?.version].filter(Boolean).join(" ");
     lines.push([
       notRun ? `${name}: not run ${note(notRun)}` : name,
       ...(builds ? [report?.build ?? ""] : []),
-      ...(wire ? [report?.bytes === undefined ? "" : `${(report.bytes / 1024).toFixed(1)} KB`] : []),
+      ...wired.map((name) => kilobytes(report?.wire?.[name])),
       ...checks.map((check) => word(report?.checks[check])),
     ]);
   }

@@ -29,10 +29,10 @@ export interface Project {
 /** Packages of other people, kept from one run to the next: in CONVOLITH_HOSTS or the system's temporary folder. */
 export const KEPT = process.env.CONVOLITH_HOSTS ?? join(tmpdir(), "convolith-hosts");
 
-/** A program that imports the package as it is and prints what everywhere.js answers. */
+/** A program that imports the package as it is and prints what everywhere.js answers; without `await` at the top, which not every bundle can have. */
 export const MAIN = `import * as convolith from "convolith";
 import { everywhere } from "./everywhere.js";
-console.log(JSON.stringify(await everywhere(convolith)));
+everywhere(convolith).then((answers) => console.log(JSON.stringify(answers)));
 `;
 
 /** Packs and installs into a new temporary folder, which `remove` deletes. */
