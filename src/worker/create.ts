@@ -39,8 +39,9 @@ export async function createWorkerEngine(options: WorkerEngineOptions = {}): Pro
   checkOptions(where, options, OPTIONS);
   const why = whyNoWorkers();
   if (why) throw new UnsupportedError(`${where}: ${why}`);
-  const { worker } = options;
-  const wasm = withSource(where, options, sendable);
+  const { worker, threads = 1 } = options;
+  // Threads need a module of another kind, with shared memory, which their engine makes of the bytes.
+  const wasm = withSource(where, options, async (source) => (threads > 1 ? source : sendable(source)));
   // Heard by every worker that starts; until then it is not unhandled.
   wasm.catch(() => {});
   const code = worker === undefined ? (await import("../../build/engine-worker.txt")).default : "";
