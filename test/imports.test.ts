@@ -87,7 +87,7 @@ const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
   ["binaries", "\\.(wasm(\\?module)?|deflate)$", "^src/runtime/hosts/"],
   ["code of workers", "^build/[a-z-]+\\.txt$", "^src/(runtime/hosts|worker)/"],
   ["what inflates binaries", "/fflate/", "^src/runtime/hosts/"],
-  ["Node's modules", NODE_MODULES, "^src/cli/"],
+  ["Node's modules", NODE_MODULES, "^src/(cli/|runtime/hosts/builtin-node\\.ts$)"],
   ["decoders of pictures", "/(fast-png|jpeg-js)/", "^src/cli/"],
 ];
 
