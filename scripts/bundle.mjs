@@ -56,7 +56,9 @@ const LOADER = /@assemblyscript\/loader\/index\.js$/;
 const loader = {
   name: "loader",
   setup({ onLoad }) {
-    onLoad({ filter: LOADER }, ({ path }) => ({ contents: withoutDecoder(readFileSync(path, "utf8"), path) }));
+    onLoad({ filter: LOADER }, ({ path }) => ({
+      contents: withoutDecoder(readFileSync(path, "utf8"), path),
+    }));
   },
 };
 

@@ -25,17 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   image: ["engine", "tensor", "runtime", "validate", "errors"],
   nets: ["formats", "model", "layers", "validate", "errors"],
-  worker: [
-    "engine",
-    "training",
-    "network",
-    "formats",
-    "model",
-    "tensor",
-    "runtime",
-    "validate",
-    "errors",
-  ],
+  worker: ["engine", "training", "network", "formats", "model", "tensor", "runtime", "validate", "errors"],
   engine: ["network", "passes", "model", "layers", "ops", "graph", "tensor", "runtime", "validate", "errors"],
   training: [
     "network",

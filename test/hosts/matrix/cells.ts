@@ -7,4 +7,11 @@ import { jsdoms } from "./jsdom.ts";
 import { nodes } from "./nodes.ts";
 import { plainPages } from "./plain-pages.ts";
 
-export const cells: readonly Cell[] = [...nodes, ...bunAndDeno, ...edges, ...jsdoms, ...bundled, ...plainPages];
+export const cells: readonly Cell[] = [
+  ...nodes,
+  ...bunAndDeno,
+  ...edges,
+  ...jsdoms,
+  ...bundled,
+  ...plainPages,
+];

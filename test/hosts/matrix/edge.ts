@@ -71,7 +71,11 @@ async function workerd(project: Project): Promise<Report> {
     },
   });
   const answers = await askWorkerd(folder, "out.js", BINARIES);
-  return { version: "", bytes: wireBytes(folder, ["out.js", BINARIES[0]]), ...judge(answers, project, LIMITS) };
+  return {
+    version: "",
+    bytes: wireBytes(folder, ["out.js", BINARIES[0]]),
+    ...judge(answers, project, LIMITS),
+  };
 }
 
 /** Wrangler bundles as for publishing; what it would upload then runs in workerd. */
@@ -102,7 +106,7 @@ async function edgeRuntime(project: Project): Promise<Report> {
   const require = createRequire(join(tools("edge-runtime@4"), "package.json"));
   const { EdgeRuntime } = require("edge-runtime") as { EdgeRuntime: new () => EdgeRuntime };
   const folder = folderIn(project, "edge-runtime");
-  const worker = WORKER.replace(/export default \{[^]*/, "globalThis.answers = everywhere(convolith);\n");
+  const worker = WORKER.replace(/export default \{.*/s, "globalThis.answers = everywhere(convolith);\n");
   writeFileSync(join(folder, "worker.js"), worker);
   const runtime = new EdgeRuntime();
   await bundle(folder, ["edge-light", "worker", "browser"], "iife", {

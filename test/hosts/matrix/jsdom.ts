@@ -25,7 +25,8 @@ const VITEST: Runner = {
   packages: ["vitest@4", "jsdom@26"],
   files: {
     "everywhere.test.js": TEST,
-    "vitest.config.js": 'export default { test: { environment: "jsdom", globals: true, testTimeout: 60000 } };',
+    "vitest.config.js":
+      'export default { test: { environment: "jsdom", globals: true, testTimeout: 60000 } };',
   },
   command: ["node_modules/vitest/vitest.mjs", "run"],
 };
