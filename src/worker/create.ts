@@ -60,8 +60,5 @@ export async function openWorkerEngine(
   return engine;
 }
 
-/** A worker from the package's file. The name is no literal beside the URL: bundlers would make a file of it that hardly anyone needs. */
-function besideThis(): Worker {
-  const name = "./engine-worker.js";
-  return new Worker(new URL(name, import.meta.url));
-}
+/** A worker from the package's file. Not by `new URL(name, import.meta.url)`: bundlers would make a file of it that hardly anyone needs. */
+const besideThis = (): Worker => new Worker(`${import.meta.url}`.replace(/[^/]*$/, "engine-worker.js"));
