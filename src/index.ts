@@ -120,6 +120,7 @@ export {
   DisposedError,
   FormatError,
   MemoryError,
+  QueueFullError,
   ShapeError,
   UnsupportedError,
   WorkerError,

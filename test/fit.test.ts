@@ -259,6 +259,16 @@ describe("a fit", () => {
     expect(runs).toBeLessThan((2 * 200_000) / 64);
   });
 
+  it("validates every epoch with the weights of its end", async () => {
+    using net = compiled();
+    const measured: unknown[] = [];
+    const history = await net.fit(data(8), {
+      ...{ ...train, epochs: 3, validation: data(70) },
+      onEpoch: () => void measured.push(net.evaluate(data(70))),
+    });
+    expect(history.map(({ validation }) => validation)).toEqual(measured);
+  });
+
   it("compiles its validation once, and leaves nothing of it behind", async () => {
     using net = compiled();
     await net.fit(data(8), train);
