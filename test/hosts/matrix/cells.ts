@@ -2,7 +2,8 @@
 
 import { bundled } from "./bundled.ts";
 import type { Cell } from "./cell.ts";
+import { next } from "./next.ts";
 import { nodes } from "./nodes.ts";
 import { plainPages } from "./plain-pages.ts";
 
-export const cells: readonly Cell[] = [...nodes, ...bundled, ...plainPages];
+export const cells: readonly Cell[] = [...nodes, ...bundled, ...plainPages, ...next];

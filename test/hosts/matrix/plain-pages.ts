@@ -27,13 +27,27 @@ import { everywhere } from "./everywhere.js";
 everywhere(convolith).then((answers) => console.log(JSON.stringify(answers)));
 `;
 
+/** The same with the address of the file that a thread runs: nothing is tried that the policy forbids. */
+const BY_ADDRESS_OF_WORKER = BY_ADDRESS.replace(
+  "everywhere(convolith)",
+  `everywhere({
+  ...convolith,
+  createEngine: (options) => convolith.createEngine({ worker: "/convolith/thread-worker.js", ...options }),
+})`,
+);
+
 interface Way {
   readonly name: string;
   readonly core?: boolean;
   /** Files of the page beside main.js, which imports "convolith". */
   readonly files: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
+  /** What the browser logs, whatever the package does. */
+  readonly browserSays?: RegExp;
 }
+
+/** A worker from a blob is tried first; browsers log that they refuse it. */
+const REFUSED_BLOB = /content.security.policy|refused to load blob/i;
 
 const WAYS: readonly Way[] = [
   {
@@ -55,15 +69,21 @@ const WAYS: readonly Way[] = [
     core: true,
     files: { "index.html": page("./main.js", undefined, LOGS), "main.js": BY_ADDRESS },
     headers: STRICT,
+    browserSays: REFUSED_BLOB,
+  },
+  {
+    name: "strict CSP with `worker`",
+    files: { "index.html": page("./main.js", undefined, LOGS), "main.js": BY_ADDRESS_OF_WORKER },
+    headers: STRICT,
   },
 ];
 
 /** WebKitGTK has no shared memory, though its pages can be isolated. */
-const NO_SHARED_MEMORY = /SharedArrayBuffer/;
+const NO_SHARED_MEMORY = /no shared memory/;
 
 async function run(
   browser: BrowserName,
-  { name, files, headers = {} }: Way,
+  { name, files, headers = {}, browserSays }: Way,
   project: Project,
 ): Promise<Report> {
   const folder = folderIn(project, `${browser} ${name}`);
@@ -73,7 +93,7 @@ async function run(
   const look = async (more: Readonly<Record<string, string>>, limits: Limits): Promise<Report> => {
     const site = await serve(folders, { ...headers, ...more });
     try {
-      return reportOf(await visit(browser, site.url), project, limits);
+      return reportOf(await visit(browser, site.url), project, limits, browserSays);
     } finally {
       await site.close();
     }
