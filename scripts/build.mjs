@@ -1,8 +1,8 @@
 // Builds what has changed: kernels and their types to build/, the package to dist/.
 //
 //   node scripts/build.mjs           everything
-//   node scripts/build.mjs --test    what tests and the type check read: binaries, types of kernel calls, the worker
-//   node scripts/build.mjs --wasm    the same without the worker
+//   node scripts/build.mjs --test    what tests and the type check read: binaries, types of kernel calls, the workers
+//   node scripts/build.mjs --wasm    the same without the workers
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import {
@@ -104,12 +104,17 @@ const bundler = () => import("./bundle.mjs");
 const bundling = ["scripts/bundle.mjs", "package-lock.json", "tsconfig.json"];
 const sources = [...bundling, ...list("assembly", /abi.*\.ts$/), ...list("src", /\.ts$/)];
 
-async function buildWorker() {
+async function buildWorkers() {
   await step("thread worker", {
     inputs: sources,
     outputs: ["build/thread-worker.txt"],
     run: async () =>
       (await bundler()).bundleWorker("src/runtime/thread-worker.ts", "build/thread-worker.txt"),
+  });
+  await step("engine worker", {
+    inputs: [...sources, "build/thread-worker.txt"],
+    outputs: ["build/engine-worker.txt"],
+    run: async () => (await bundler()).bundleWorker("src/worker/engine-worker.ts", "build/engine-worker.txt"),
   });
 }
 
@@ -120,6 +125,7 @@ async function buildPackage() {
     ["build/relaxed.wasm", "dist/relaxed.wasm"],
     ["build/thread-worker.txt", "dist/thread-worker.js"],
     ["build/thread-worker.txt", "dist/modules/runtime/hosts/thread-worker.js"],
+    ["build/engine-worker.txt", "dist/engine-worker.js"],
     ["node_modules/assemblyscript/LICENSE", "dist/LICENSE-assemblyscript-loader"],
     ["node_modules/fflate/LICENSE", "dist/LICENSE-fflate"],
   ];
@@ -131,15 +137,15 @@ async function buildPackage() {
       outputs: [`dist/${build}.js`],
       run: async () => (await bundler()).inlineFile(`build/${build}.deflate`, `dist/${build}.js`, "base64"),
     });
-  await step("dist/thread-worker-code.js", {
-    inputs: ["scripts/bundle.mjs", "build/thread-worker.txt"],
-    outputs: ["dist/thread-worker-code.js"],
-    run: async () =>
-      (await bundler()).inlineFile("build/thread-worker.txt", "dist/thread-worker-code.js", "utf8"),
-  });
+  for (const worker of ["thread-worker", "engine-worker"])
+    await step(`dist/${worker}-code.js`, {
+      inputs: ["scripts/bundle.mjs", `build/${worker}.txt`],
+      outputs: [`dist/${worker}-code.js`],
+      run: async () => (await bundler()).inlineFile(`build/${worker}.txt`, `dist/${worker}-code.js`, "utf8"),
+    });
   const elsewhere = new Set([
     ...copies.map(([, to]) => to),
-    ...["simd", "relaxed", "thread-worker-code"].map((name) => `dist/${name}.js`),
+    ...["simd", "relaxed", "thread-worker-code", "engine-worker-code"].map((name) => `dist/${name}.js`),
   ]);
   const scripts = (pattern) => () => list("dist", pattern).filter((file) => !elsewhere.has(file));
   await step("bundles", {
@@ -176,7 +182,7 @@ async function buildPackage() {
 try {
   mkdirSync("build", { recursive: true });
   await buildKernels();
-  if (!flags.wasm) await buildWorker();
+  if (!flags.wasm) await buildWorkers();
   if (!flags.wasm && !flags.test) await buildPackage();
 } catch (error) {
   console.error(`build: ${error.message}`);

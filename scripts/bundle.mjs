@@ -6,7 +6,8 @@
 //   modules/**                           a module per source file, for bundlers: they drop whole modules that are not used, and
 //                                        minify what is left
 //
-// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each, and for threads thread-worker-code.js.
+// Conditions under `exports` choose. All load simd.js or relaxed.js, which hold a binary each, and for workers
+// thread-worker-code.js or engine-worker-code.js.
 // Declarations: one file per entry.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, relative, resolve } from "node:path";
@@ -21,6 +22,7 @@ const ENTRIES = {
   nets: "src/nets/index.ts",
   "formats/tfjs": "src/formats/tfjs/index.ts",
   "formats/onnx": "src/formats/onnx/index.ts",
+  worker: "src/worker/index.ts",
 };
 const TARGET = "es2022";
 const BUNDLED = { bundle: true, format: "esm", target: TARGET };
@@ -39,13 +41,48 @@ function carriedFile(path) {
 /** Binaries, and the code of workers. */
 const CARRIED = /([\w-]+)\.(deflate|txt|wasm|wasm\?module)$/;
 
-/** A worker in one piece, which runs from a file, from a blob and in Node from its text. */
+/**
+ * The loader makes a TextDecoder when it is loaded. Jest's jsdom has none, and bundlers keep it in programs that load no binary. Where
+ * its decoder fails, the loader reads strings without.
+ */
+function withoutDecoder(code, file) {
+  const [decoder] = /^const utf16 = new TextDecoder\(.*?\);/m.exec(code) ?? [];
+  if (!decoder) throw new Error(`${file} has changed`);
+  return code.replace(decoder, "const utf16 = undefined;");
+}
+
+const LOADER = /@assemblyscript\/loader\/index\.js$/;
+
+const loader = {
+  name: "loader",
+  setup({ onLoad }) {
+    onLoad({ filter: LOADER }, ({ path }) => ({
+      contents: withoutDecoder(readFileSync(path, "utf8"), path),
+    }));
+  },
+};
+
+/** A worker in one piece, which runs from a file, from a blob and in Node from its text. One with an engine has a host of its own. */
 export async function bundleWorker(entry, outfile) {
-  await build({ ...MINIFIED, format: "iife", entryPoints: [entry], outfile });
+  const host = resolve("src/runtime/hosts/engine-worker.ts");
+  await build({
+    ...MINIFIED,
+    format: "iife",
+    entryPoints: [entry],
+    outfile,
+    loader: { ".txt": "text" },
+    plugins: [
+      loader,
+      {
+        name: "host",
+        setup: ({ onResolve }) => onResolve({ filter: /\/hosts\/default\.ts$/ }, () => ({ path: host })),
+      },
+    ],
+  });
 }
 
 /** Bundles of every entry, with binaries and the code of workers left in dist/. */
-async function bundleEntries(outdir, dist, options, more = {}) {
+async function bundleEntries(outdir, dist, options, { more = {}, plugins = [] } = {}) {
   return await build({
     ...options,
     entryPoints: { ...ENTRIES, ...more },
@@ -63,9 +100,19 @@ async function bundleEntries(outdir, dist, options, more = {}) {
           }));
         },
       },
+      loader,
+      ...plugins,
     ],
   });
 }
+
+/** Bundles for Node import its modules instead of asking whether they run in Node. */
+const imported = {
+  name: "imported",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/builtin\.ts$/ }, () => ({ path: resolve("src/runtime/hosts/builtin-node.ts") }));
+  },
+};
 
 export async function bundlePackage() {
   await bundleEntries("dist", "./", MINIFIED);
@@ -73,7 +120,7 @@ export async function bundlePackage() {
     "dist/node",
     "../",
     { ...READABLE, external: ["node:*"] },
-    { cli: "src/cli/main.ts" },
+    { more: { cli: "src/cli/main.ts" }, plugins: [imported] },
   );
   writeFileSync("dist/LICENSES-cli", licenses(Object.keys(metafile.inputs)));
 }
@@ -104,33 +151,42 @@ export function inlineFile(file, outfile, encoding) {
  */
 const HOSTS = ["workerd", "edge-light"];
 const FOR_A_HOST = new RegExp(`\\.(${HOSTS.join("|")})$`);
+const WITH_A_HOST = ["src/index.ts", "src/image/index.ts", "src/worker/index.ts"];
 const ON_THE_WAY = [
-  "src/index.ts",
-  "src/image/index.ts",
+  ...WITH_A_HOST,
   "src/image/engine.ts",
+  "src/worker/create.ts",
   "src/engine/create.ts",
   "src/engine/open.ts",
+  "src/engine/source.ts",
 ].map((file) => resolve(file));
+/** What workers would run where there are none. */
+const NO_CODE = resolve("src/no-code.ts");
 
 const hosts = {
   name: "hosts",
   resolveId(source, importer) {
+    const host = FOR_A_HOST.exec(importer ?? "")?.[1];
+    if (host && source.endsWith(".txt")) return NO_CODE;
     // As seen from modules/runtime/hosts/, whatever Rollup would make of it.
     if (CARRIED.test(source)) return { id: `../../../${carriedFile(source)}`, external: "absolute" };
     if (FOR_A_HOST.test(source)) return source;
-    const host = FOR_A_HOST.exec(importer ?? "")?.[1];
     if (!host || !source.startsWith(".")) return null;
     const id = resolve(dirname(importer), source);
     if (id === resolve("src/runtime/hosts/default.ts")) return resolve(`src/runtime/hosts/${host}.ts`);
     return ON_THE_WAY.includes(id) ? `${id}.${host}` : id;
   },
-  load: (id) => (FOR_A_HOST.test(id) ? readFileSync(id.replace(FOR_A_HOST, ""), "utf8") : null),
+  load(id) {
+    if (id === NO_CODE) return 'export default "";';
+    return FOR_A_HOST.test(id) ? readFileSync(id.replace(FOR_A_HOST, ""), "utf8") : null;
+  },
 };
 
 /** esbuild would bundle without Rollup, but writes `var` for `const`: bundlers inline the numbers of a `const` alone. */
 const typescript = {
   name: "typescript",
   async transform(code, id) {
+    if (LOADER.test(id)) return withoutDecoder(code, id);
     if (!/\.ts(\.[\w-]+)?$/.test(id)) return null;
     return (await transform(code, { loader: "ts", format: "esm", target: TARGET, tsconfigRaw: {} })).code;
   },
@@ -151,7 +207,7 @@ export async function writeModules() {
   const bundle = await rollup({
     input: [
       ...Object.values(ENTRIES),
-      ...HOSTS.flatMap((host) => ON_THE_WAY.slice(0, 2).map((id) => `${id}.${host}`)),
+      ...HOSTS.flatMap((host) => WITH_A_HOST.map((file) => `${resolve(file)}.${host}`)),
     ],
     plugins: [hosts, typescript, nodeResolve()],
     treeshake: { moduleSideEffects: false },

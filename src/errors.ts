@@ -43,8 +43,13 @@ export class UnsupportedError extends ConvolithError {
   static override readonly name: string = "UnsupportedError";
   override readonly code: string = "CONVOLITH_UNSUPPORTED";
 }
-/** A worker was stopped inside a call: its results are incomplete. */
+/** A worker ended inside a call: its results are incomplete or lost. */
 export class WorkerError extends ConvolithError {
   static override readonly name: string = "WorkerError";
   override readonly code: string = "CONVOLITH_WORKER";
+}
+/** As many requests wait for a worker as may: a server answers 503. */
+export class QueueFullError extends ConvolithError {
+  static override readonly name: string = "QueueFullError";
+  override readonly code: string = "CONVOLITH_QUEUE";
 }

@@ -1,4 +1,5 @@
 // What createEngine is given: every option is checked, and every source of the binary works or is refused in words.
+import { runInNewContext } from "node:vm";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import {
   ArgumentError,
@@ -122,6 +123,8 @@ describe("a wasm of ours", () => {
       longer.subarray(8),
       new DataView(longer.buffer, 8),
       new WebAssembly.Module(bytes),
+      // Of another realm, as the sandbox of an edge runtime gives it.
+      runInNewContext("new WebAssembly.Module(bytes)", { bytes }) as WebAssembly.Module,
       new Response(bytes),
       new Response(bytes, { headers: { "content-type": "application/wasm" } }),
       Promise.resolve(bytes),

@@ -24,8 +24,6 @@ export class Evaluator {
   readonly #samples: CheckedSamples;
   readonly #target: LossTarget;
   readonly #accuracy: boolean;
-  /** The inference holds the weights as they were when it was made or refreshed. */
-  #fresh = true;
 
   /** `weight` gives a weight as it is at the time. Throws, and holds nothing then. */
   constructor(
@@ -58,8 +56,8 @@ export class Evaluator {
 
   /** Measures, and pauses after each batch. */
   *run(): Generator<undefined, Evaluation> {
-    if (!this.#fresh) this.#inference.refresh();
-    this.#fresh = false;
+    // The weights may have been trained since they were packed.
+    this.#inference.refresh();
     const { inputs, y, images, perImage } = this.#samples;
     const kind = this.#target.labelKind(perImage);
     const { batchSize, outputs } = this.#inference;

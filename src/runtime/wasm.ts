@@ -103,7 +103,12 @@ export async function make(
     throw new FormatError(
       "createEngine: the given wasm is another module: it lacks the exports build_flags and heap_base of convolith's",
     );
-  const { instance } = await instantiate(module, { env: { memory } });
+  const imports = { env: { memory } };
+  // The loader takes a module of another realm, such as Next's edge routes get, for bytes.
+  const ofThisRealm: boolean = module instanceof WebAssembly.Module;
+  const instance = ofThisRealm
+    ? (await instantiate(module, imports)).instance
+    : await WebAssembly.instantiate(module, imports);
   // The instance's own exports: the loader's copies are wrapped, and a wrapper makes garbage at every call.
   const e = instance.exports as unknown as Exports & Kernels;
   const flags = e.build_flags();

@@ -27,7 +27,7 @@ interface BatchTrainer {
   /** Plans steps on so many images, unless there is a plan; all or none of them. */
   plan(counts: readonly number[], perImage: number): void;
   /** One step; the mean loss before it. */
-  train(batch: Batch, learningRate?: number): number;
+  train(batch: Batch, learningRate?: unknown): number;
   /** How many answers of the batch, the one trained on last, were right, and how many there are. */
   countCorrect(batch: Batch): readonly [correct: number, answers: number];
   /** Measures samples with the weights as they are at the time. */
@@ -44,6 +44,8 @@ const MAX_BLOCKING_MS = 24;
 /** A turn of the host's event loop. */
 const yieldToHost = (): Promise<void> =>
   new Promise((resolve) => {
+    // jsdom in Jest has none.
+    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
     // A message is delivered sooner than a timer, which browsers hold back for 4 ms.
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {
@@ -167,7 +169,9 @@ class Loop {
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
       if (!this.#begun) this.#begin();
       this.#begun = true;
-      const loss = trainer.train(batch, schedule?.(trainer.steps));
+      // Another thread's schedule gives a promise.
+      const rate: unknown = schedule?.(trainer.steps);
+      const loss = trainer.train(batch, typeof rate === "object" ? await rate : rate);
       if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, epoch, index, loss);
       if (accuracy) {
         const [right, of] = trainer.countCorrect(batch);

@@ -1,6 +1,7 @@
 // Optimizers and schedules. An optimizer carries its trainer along: importing one is what brings training into a bundle.
 import { createTrainer, type Optimizer, type Schedule } from "../network/trainer-interface.ts";
 import type { Adagrad, Adam, Optimizer as OptimizerFormula, RmsProp, Sgd } from "../ops/optimizer.ts";
+import { isPlain, refuse } from "../validate.ts";
 import { checkedOptimizer } from "./objective.ts";
 import { Trainer } from "./trainer.ts";
 
@@ -29,6 +30,27 @@ export const rmsprop = (o: Options<RmsProp> = {}): Optimizer =>
 /** Adagrad (Duchi, Hazan and Singer, 2011). Defaults: learningRate 1e-2, rateDecay 0, epsilon 1e-10, weightDecay 0. */
 export const adagrad = (o: Options<Adagrad> = {}): Optimizer =>
   optimizerOf({ learningRate: 1e-2, ...o, kind: "adagrad" });
+
+const KINDS: Readonly<Record<string, (options: object) => Optimizer>> = {
+  sgd,
+  adam,
+  adamW,
+  rmsprop,
+  adagrad,
+};
+
+/** The optimizer that plain data describe, `{ kind: "adam", learningRate: 1e-3 }`, with the defaults of its kind. Throws ArgumentError. */
+export function optimizerOfKind(plain: unknown): Optimizer {
+  const { kind, ...options } = (isPlain(plain) ? plain : {}) as Readonly<Record<string, unknown>>;
+  if (typeof kind !== "string" || !Object.hasOwn(KINDS, kind))
+    return refuse(
+      plain,
+      "optimizer",
+      "train",
+      `one such as adam(), or { kind: "adam" }: of ${Object.keys(KINDS).join(", ")}`,
+    );
+  return KINDS[kind](options);
+}
 
 /** From `from` to `to` along half a cosine over `steps`, then `to` (Loshchilov and Hutter, 2017), after a linear warm-up. */
 export const cosine =

@@ -38,4 +38,4 @@ export async function threadWorker(url?: URL | string): Promise<() => HostWorker
   return () => startWorker({ url, code, file });
 }
 
-export { cores, whyNoThreads } from "./workers.ts";
+export { cores, startWorker, whyNoThreads, whyNoWorkers } from "./workers.ts";

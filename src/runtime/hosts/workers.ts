@@ -16,7 +16,7 @@ interface NodeThreads {
   };
   readonly parentPort: {
     postMessage(message: unknown, transfer?: readonly Transferable[]): void;
-    once(event: "message", listener: (message: unknown) => void): void;
+    on(event: "message", listener: (message: unknown) => void): void;
   } | null;
 }
 
@@ -42,7 +42,7 @@ export function whyNoThreads(): string | undefined {
 /** Why this host cannot run workers; undefined where it can. */
 export function whyNoWorkers(): string | undefined {
   if (typeof Worker === "undefined" && !nodeThreads())
-    return "this host has neither web workers nor Node's worker threads (in Node from 20.16 and 22.3 on)";
+    return "this host has neither web workers nor Node's worker threads (bundles have those in Node from 20.16 and 22.3 on)";
   return undefined;
 }
 
@@ -145,7 +145,7 @@ export function insideWorker(): Peer {
   if (port)
     return {
       post: (message, transfer) => port.postMessage(message, transfer),
-      onMessage: (listener) => port.once("message", listener),
+      onMessage: (listener) => port.on("message", listener),
     };
   const scope = globalThis as unknown as {
     onmessage: unknown;

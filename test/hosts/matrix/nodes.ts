@@ -1,7 +1,7 @@
 // Versions of Node, as npm's package `node` has them.
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type Cell, judge, type Limits, type Report } from "./cell.ts";
+import { type Cell, judge, type Report } from "./cell.ts";
 import { runProgram } from "./process.ts";
 import { folderIn, type Project, tools } from "./project.ts";
 
@@ -15,26 +15,23 @@ interface Node {
   readonly core?: boolean;
   /** `require` of ES modules came with Node 20.19. */
   readonly requires: boolean;
-  readonly limits?: Limits;
 }
 
-const NO_THREADS = /Node's worker threads \(in Node from 20\.16/;
-
 const NODES: readonly Node[] = [
-  { version: "20.0.0", core: true, requires: false, limits: { threads: NO_THREADS } },
-  { version: "20.11", requires: false, limits: { threads: NO_THREADS } },
+  { version: "20.0.0", core: true, requires: false },
+  { version: "20.11", requires: false },
   { version: "20", requires: true },
   { version: "22", requires: true, core: true },
   { version: "24", requires: true, core: true },
   { version: "26", requires: true },
 ];
 
-async function run(project: Project, { version, limits }: Node, file: string): Promise<Report> {
+async function run(project: Project, { version }: Node, file: string): Promise<Report> {
   const node = join(tools(`node@${version}`), "node_modules/node/bin/node");
   const folder = folderIn(project, `node ${version} ${file}`);
   writeFileSync(join(folder, "main.cjs"), REQUIRING);
   const { answers, exit } = await runProgram(node, [file], folder);
-  const { checks, build } = judge(answers, project, limits);
+  const { checks, build } = judge(answers, project);
   return { version: "", build, checks: { ...checks, exit } };
 }
 

@@ -1,0 +1,81 @@
+// examples/edge on the packed package: the Worker in Cloudflare's runtime.
+import { cpSync, readFileSync } from "node:fs";
+import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { Miniflare } from "miniflare";
+import { afterAll, beforeAll, expect, inject, test } from "vitest";
+import { asJpeg, asPng, digits, enlarged, refused } from "./digits.ts";
+
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const folder = join(inject("project"), "edge");
+let flare: Miniflare;
+
+beforeAll(async () => {
+  cpSync(join(root, "examples/edge"), folder, {
+    recursive: true,
+    filter: (path) => basename(path) !== "node_modules",
+  });
+  const modules = /\.(wasm|safetensors)$/;
+  const bundle = await build({
+    entryPoints: [join(folder, "worker.ts")],
+    bundle: true,
+    write: false,
+    format: "esm",
+    target: "es2022",
+    // What wrangler asks for.
+    conditions: ["workerd", "worker", "browser"],
+    // Where the decoders are.
+    nodePaths: [join(root, "node_modules")],
+    plugins: [
+      {
+        name: "modules",
+        setup({ onResolve }) {
+          onResolve({ filter: modules }, ({ path }) => ({ path: `./${basename(path)}`, external: true }));
+        },
+      },
+    ],
+  });
+  const binary = (name: string) => readFileSync(join(folder, "../node_modules/convolith/dist", name));
+  flare = new Miniflare({
+    compatibilityDate: "2025-09-01",
+    modules: [
+      { type: "ESModule", path: "worker.mjs", contents: bundle.outputFiles[0].text },
+      { type: "CompiledWasm", path: "relaxed.wasm", contents: binary("relaxed.wasm") },
+      { type: "CompiledWasm", path: "simd.wasm", contents: binary("simd.wasm") },
+      {
+        type: "Data",
+        path: "digits.safetensors",
+        contents: readFileSync(join(folder, "digits/digits.safetensors")),
+      },
+    ],
+  });
+});
+
+afterAll(() => flare.dispose());
+
+const post = (body: Uint8Array<ArrayBuffer>) =>
+  flare.dispatchFetch("http://localhost/", { method: "POST", body });
+
+test("reads digits, as PNG and JPEG files, large and small, dark and bright", async () => {
+  const read = async (body: Uint8Array<ArrayBuffer>): Promise<number> => {
+    const answer = (await (await post(body)).json()) as { digit: number; probabilities: number[] };
+    expect(answer.probabilities.reduce((sum, p) => sum + p)).toBeCloseTo(1, 5);
+    return answer.digit;
+  };
+  for (const form of [asPng, asJpeg, (pixels: Uint8Array) => asPng(enlarged(pixels), 84)]) {
+    let right = 0;
+    for (const { digit, pixels } of digits) right += Number((await read(form(pixels))) === digit);
+    expect(right).toBeGreaterThanOrEqual(38);
+  }
+});
+
+test.each(refused)("refuses %s", async (_, body, status) => {
+  const response = await post(body);
+  expect([response.status, await response.json()]).toEqual([status, { error: expect.any(String) }]);
+});
+
+test("refuses a file that is too long, and everything but POST", async () => {
+  expect((await post(new Uint8Array(300_000))).status).toBe(413);
+  expect((await flare.dispatchFetch("http://localhost/")).status).toBe(405);
+});
