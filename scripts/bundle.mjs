@@ -168,8 +168,12 @@ const hosts = {
   resolveId(source, importer) {
     const host = FOR_A_HOST.exec(importer ?? "")?.[1];
     if (host && source.endsWith(".txt")) return NO_CODE;
-    // As seen from modules/runtime/hosts/, whatever Rollup would make of it.
-    if (CARRIED.test(source)) return { id: `../../../${carriedFile(source)}`, external: "absolute" };
+    // As seen from the importer's module, whatever Rollup would make of it.
+    if (CARRIED.test(source))
+      return {
+        id: `${relative(dirname(importer), resolve("."))}/${carriedFile(source)}`,
+        external: "absolute",
+      };
     if (FOR_A_HOST.test(source)) return source;
     if (!host || !source.startsWith(".")) return null;
     const id = resolve(dirname(importer), source);

@@ -26,25 +26,28 @@ export default () => <Answers />;
 `,
   "app/answers.js": `"use client";
 import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { useEffect } from "react";
 import { everywhere } from "../everywhere.js";
 export function Answers() {
   useEffect(() => {
-    everywhere(convolith).then((answers) => console.log(JSON.stringify(answers)));
+    everywhere(convolith, { worker }).then((answers) => console.log(JSON.stringify(answers)));
   }, []);
   return <p>convolith</p>;
 }
 `,
   "app/node/route.js": `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "../../everywhere.js";
 export const dynamic = "force-dynamic";
-export const GET = async () => Response.json(await everywhere(convolith));
+export const GET = async () => Response.json(await everywhere(convolith, { worker }));
 `,
   "app/edge/route.js": `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "../../everywhere.js";
 export const runtime = "edge";
 export const dynamic = "force-dynamic";
-export const GET = async () => Response.json(await everywhere(convolith));
+export const GET = async () => Response.json(await everywhere(convolith, { worker }));
 `,
 };
 
@@ -112,6 +115,8 @@ export const next: readonly Cell[] = (Object.keys(BUNDLERS) as Bundler[]).flatMa
   return [
     cell("client component", inPage),
     cell("Node route", (url, project) => inRoute(url, "node", project, {})),
-    cell("edge route", (url, project) => inRoute(url, "edge", project, { threads: /no workers/ })),
+    cell("edge route", (url, project) =>
+      inRoute(url, "edge", project, { threads: /no workers/, worker: /no workers/ }),
+    ),
   ];
 });

@@ -10,31 +10,37 @@ import { folderIn, type Project } from "./project.ts";
 
 const LOGS = '<script src="/console.js"></script>\n';
 const IMPORT_MAP =
-  '<script type="importmap">{ "imports": { "convolith": "/convolith/index.js" } }</script>\n';
+  '<script type="importmap">{ "imports": { "convolith": "/convolith/index.js", "convolith/worker": "/convolith/worker.js" } }</script>\n';
 
 /** The page's own worker answers; what its console says is said by the page. */
 const WORKER = `for (const level of ["warn", "error"]) console[level] = (...what) => postMessage([level, what.join(" ")]);
 const convolith = await import("/convolith/index.js");
+const worker = await import("/convolith/worker.js");
 const { everywhere } = await import("./everywhere.js");
-postMessage(["log", JSON.stringify(await everywhere(convolith))]);
+postMessage(["log", JSON.stringify(await everywhere(convolith, { worker }))]);
 `;
 const STARTS_WORKER = `const worker = new Worker("./worker.js", { type: "module" });
 worker.onmessage = ({ data: [level, text] }) => console[level](text);
 worker.onerror = ({ message }) => console.error("worker: " + message);
 `;
 const BY_ADDRESS = `import * as convolith from "/convolith/index.js";
+import * as worker from "/convolith/worker.js";
 import { everywhere } from "./everywhere.js";
-everywhere(convolith).then((answers) => console.log(JSON.stringify(answers)));
+everywhere(convolith, { worker }).then((answers) => console.log(JSON.stringify(answers)));
 `;
 
-/** The same with the address of the file that a thread runs: nothing is tried that the policy forbids. */
-const BY_ADDRESS_OF_WORKER = BY_ADDRESS.replace(
-  "everywhere(convolith)",
-  `everywhere({
-  ...convolith,
-  createEngine: (options) => convolith.createEngine({ worker: "/convolith/thread-worker.js", ...options }),
-})`,
+/** The same with the addresses of the files that workers run: nothing is tried that the policy forbids. */
+const BY_ADDRESS_OF_WORKER = `import * as convolith from "/convolith/index.js";
+import * as worker from "/convolith/worker.js";
+import { everywhere } from "./everywhere.js";
+const createEngine = (options) =>
+  convolith.createEngine({ worker: "/convolith/thread-worker.js", ...options });
+const createWorkerEngine = (options) =>
+  worker.createWorkerEngine({ worker: "/convolith/engine-worker.js", ...options });
+everywhere({ ...convolith, createEngine }, { worker: { ...worker, createWorkerEngine } }).then((answers) =>
+  console.log(JSON.stringify(answers)),
 );
+`;
 
 interface Way {
   readonly name: string;
