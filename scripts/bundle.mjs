@@ -41,6 +41,27 @@ function carriedFile(path) {
 /** Binaries, and the code of workers. */
 const CARRIED = /([\w-]+)\.(deflate|txt|wasm|wasm\?module)$/;
 
+/**
+ * The loader makes a TextDecoder when it is loaded. Jest's jsdom has none, and bundlers keep it in programs that load no binary. Where
+ * its decoder fails, the loader reads strings without.
+ */
+function withoutDecoder(code, file) {
+  const [decoder] = /^const utf16 = new TextDecoder\(.*?\);/m.exec(code) ?? [];
+  if (!decoder) throw new Error(`${file} has changed`);
+  return code.replace(decoder, "const utf16 = undefined;");
+}
+
+const LOADER = /@assemblyscript\/loader\/index\.js$/;
+
+const loader = {
+  name: "loader",
+  setup({ onLoad }) {
+    onLoad({ filter: LOADER }, ({ path }) => ({
+      contents: withoutDecoder(readFileSync(path, "utf8"), path),
+    }));
+  },
+};
+
 /** A worker in one piece, which runs from a file, from a blob and in Node from its text. One with an engine has a host of its own. */
 export async function bundleWorker(entry, outfile) {
   const host = resolve("src/runtime/hosts/engine-worker.ts");
@@ -51,6 +72,7 @@ export async function bundleWorker(entry, outfile) {
     outfile,
     loader: { ".txt": "text" },
     plugins: [
+      loader,
       {
         name: "host",
         setup: ({ onResolve }) => onResolve({ filter: /\/hosts\/default\.ts$/ }, () => ({ path: host })),
@@ -60,7 +82,7 @@ export async function bundleWorker(entry, outfile) {
 }
 
 /** Bundles of every entry, with binaries and the code of workers left in dist/. */
-async function bundleEntries(outdir, dist, options, more = {}) {
+async function bundleEntries(outdir, dist, options, { more = {}, plugins = [] } = {}) {
   return await build({
     ...options,
     entryPoints: { ...ENTRIES, ...more },
@@ -78,9 +100,19 @@ async function bundleEntries(outdir, dist, options, more = {}) {
           }));
         },
       },
+      loader,
+      ...plugins,
     ],
   });
 }
+
+/** Bundles for Node import its modules instead of asking whether they run in Node. */
+const imported = {
+  name: "imported",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/builtin\.ts$/ }, () => ({ path: resolve("src/runtime/hosts/builtin-node.ts") }));
+  },
+};
 
 export async function bundlePackage() {
   await bundleEntries("dist", "./", MINIFIED);
@@ -88,7 +120,7 @@ export async function bundlePackage() {
     "dist/node",
     "../",
     { ...READABLE, external: ["node:*"] },
-    { cli: "src/cli/main.ts" },
+    { more: { cli: "src/cli/main.ts" }, plugins: [imported] },
   );
   writeFileSync("dist/LICENSES-cli", licenses(Object.keys(metafile.inputs)));
 }
@@ -154,6 +186,7 @@ const hosts = {
 const typescript = {
   name: "typescript",
   async transform(code, id) {
+    if (LOADER.test(id)) return withoutDecoder(code, id);
     if (!/\.ts(\.[\w-]+)?$/.test(id)) return null;
     return (await transform(code, { loader: "ts", format: "esm", target: TARGET, tsconfigRaw: {} })).code;
   },

@@ -92,7 +92,10 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 export type { LossConfig } from "./network/loss-config.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
+  ApplyOptions,
   Batches,
+  BatchGradientOptions,
+  BatchGradients,
   BatchReport,
   Data,
   EpochReport,

@@ -64,16 +64,23 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   /** @internal What it lives in: how functions on tensors find the engine. */
   readonly runtime: Runtime;
   #address: number;
+  #typeKey: string | undefined;
 
   /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
   constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
     this.runtime = runtime;
-    this.shape = Object.freeze([...shape]);
+    this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.size = sizeOf(shape);
     this.dtype = dtype as D;
     this.#address = runtime.memory.allocate(this.size * 4, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
     Object.freeze(this);
+  }
+
+  /** @internal Shape and type as a text. */
+  get typeKey(): string {
+    this.#typeKey ??= `${this.dtype[0]}${this.shape.join()};`;
+    return this.#typeKey;
   }
 
   get disposed(): boolean {
@@ -113,6 +120,11 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     if (this.disposed)
       throw new DisposedError(`${what}: the tensor [${this.shape.join(",")}] has been disposed`);
     return this.#address;
+  }
+
+  /** @internal Whether it is alive, in that engine. */
+  livesIn(runtime: Runtime): boolean {
+    return this.#address !== 0 && runtime === this.runtime && !runtime.disposed;
   }
 
   /** @internal Throws unless the tensor is alive and lives in that engine. */

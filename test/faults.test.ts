@@ -140,6 +140,16 @@ const CALLS: readonly CallRow[] = [
   ["fit with validation", ({ trained }) => trained.fit(samples(4), { validation: samples(70) })],
   ["fit batch by batch", ({ trained }) => trained.fit([samples(5), samples(5)], {})],
   ["trainStep", ({ trained }) => void trained.trainStep(samples(7))],
+  ["gradients of a batch", ({ trained }) => void trained.gradients(samples(7))],
+  [
+    "apply",
+    ({ trained }) => {
+      const all = Object.entries(trained.weights);
+      const some = (running: boolean) =>
+        Object.fromEntries(all.filter(([name]) => /mean|variance/.test(name) === running));
+      trained.apply(some(false), { statistics: some(true) });
+    },
+  ],
   ["an eager op", ({ engine, x, w }) => gone(engine.conv2d(x, w, { padding: "same", activation: "relu" }))],
   ["several results", ({ engine, x }) => gone(...engine.split(x, { axis: 1, sizes: [3, 5] }))],
   [

@@ -306,6 +306,15 @@ describe("evaluate", () => {
       /evaluate: loss is undefined but must be one of softmaxCrossEntropy/,
     );
     expect(() => net.save({ optimizer: true })).toThrow("no optimizer");
+    for (const [options, message] of [
+      [null, /save: options are null but must be an object/],
+      [{ optimizer: 1 }, /save: optimizer is 1 but must be true or false/],
+      [{ optimiser: true }, /save: there is no option "optimiser"; there are optimizer/],
+    ] as const) {
+      const save = () => net.save(options as unknown as undefined);
+      expect(save).toThrow(ArgumentError);
+      expect(save).toThrow(message);
+    }
     const values = { x: data(9).x, y: new Float32Array(27) };
     const other = () => net.evaluate(values, { loss: "meanSquaredError" });
     using undisturbed = compiled();

@@ -25,17 +25,7 @@ const ROOMS: Readonly<Record<string, readonly string[]>> = {
   ],
   image: ["engine", "tensor", "runtime", "validate", "errors"],
   nets: ["formats", "model", "layers", "validate", "errors"],
-  worker: [
-    "engine",
-    "training",
-    "network",
-    "formats",
-    "model",
-    "tensor",
-    "runtime",
-    "validate",
-    "errors",
-  ],
+  worker: ["engine", "training", "network", "formats", "model", "tensor", "runtime", "validate", "errors"],
   engine: ["network", "passes", "model", "layers", "ops", "graph", "tensor", "runtime", "validate", "errors"],
   training: [
     "network",
@@ -87,7 +77,7 @@ const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
   ["binaries", "\\.(wasm(\\?module)?|deflate)$", "^src/runtime/hosts/"],
   ["code of workers", "^build/[a-z-]+\\.txt$", "^src/(runtime/hosts|worker)/"],
   ["what inflates binaries", "/fflate/", "^src/runtime/hosts/"],
-  ["Node's modules", NODE_MODULES, "^src/cli/"],
+  ["Node's modules", NODE_MODULES, "^src/(cli/|runtime/hosts/builtin-node\\.ts$)"],
   ["decoders of pictures", "/(fast-png|jpeg-js)/", "^src/cli/"],
 ];
 

@@ -66,11 +66,25 @@ describe("the arena", () => {
   it("counts what is live, and the most that ever was", () => {
     const { memory } = arena();
     const [a, b] = [memory.allocate(100, "a"), memory.allocate(64, "b")];
-    expect(memory.use).toEqual({ live: 192, peak: 192, capacity: PAGE });
+    expect(memory.use).toEqual({ live: 192, peak: 192, cached: 0, capacity: PAGE });
     memory.free(a);
-    expect(memory.use).toEqual({ live: 64, peak: 192, capacity: PAGE });
+    expect(memory.use).toEqual({ live: 64, peak: 192, cached: 0, capacity: PAGE });
     memory.free(b);
-    expect(memory.use).toEqual({ live: 0, peak: 192, capacity: PAGE });
+    expect(memory.use).toEqual({ live: 0, peak: 192, cached: 0, capacity: PAGE });
+  });
+
+  it("counts what is cached apart, and gives it up rather than fail", () => {
+    const { memory } = arena();
+    const kept = memory.allocate(32768, "kept");
+    memory.cache(kept);
+    expect(memory.use).toMatchObject({ live: 0, cached: 32768 });
+    memory.onShortage = () => memory.free(kept);
+    // More than is free besides.
+    const most = 16 * PAGE - 128;
+    const rest = memory.allocate(most, "all");
+    expect(memory.use).toMatchObject({ live: most, cached: 0 });
+    memory.free(rest);
+    expect(() => memory.allocate(2 * most, "too much")).toThrow(MemoryError);
   });
 
   it("fills the first gap that is large enough", () => {

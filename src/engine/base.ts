@@ -1,5 +1,6 @@
 // What every engine is: loaded kernels with a memory of their own. Images need no more; engine.ts adds tensors, ops and networks.
 import type { Runtime } from "../runtime/instance.ts";
+import type { MemoryUse } from "../runtime/memory.ts";
 import { refuse } from "../validate.ts";
 
 export interface EngineInfo {
@@ -33,8 +34,10 @@ export class BaseEngine {
     return { build, threads: executor.threads, ...(fallback && { fallback }) };
   }
 
-  /** Bytes: `live` allocated now, `peak` the most ever, `capacity` held from the host. */
-  get memory(): { readonly live: number; readonly peak: number; readonly capacity: number } {
+  /**
+   * Bytes: `live` allocated now, `peak` the most ever, `cached` kept for eager calls that may come again, `capacity` held from the host.
+   */
+  get memory(): Readonly<MemoryUse> {
     this.#runtime.alive("memory");
     return this.#runtime.memory.use;
   }

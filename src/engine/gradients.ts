@@ -9,16 +9,8 @@ import { differentiate } from "../passes/differentiate.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, type Tensor } from "../tensor.ts";
 import { aFunction, checkOptions, describe, refuse } from "../validate.ts";
-import {
-  type Call,
-  checkTensor,
-  edgesIn,
-  layerCall,
-  placesOf,
-  type Recorder,
-  recorders,
-  runGraph,
-} from "./eager.ts";
+import { edgesIn, placesOf, type Recorder, recorders, runGraph } from "./eager.ts";
+import { type Call, checkTensor, layerCall } from "./eager-call.ts";
 import type { ConvOptions, DenseOptions } from "./eager-conv.ts";
 
 export interface GradientOptions {
@@ -112,7 +104,7 @@ function productGradients(
   mustBeTensor(x, `${name}: input 0`);
   const { runtime } = x;
   runtime.alive(name);
-  const call = layerCall(runtime, name, layer, [x, w, options]);
+  const { call } = layerCall(runtime, name, layer, [x, w, options]);
   mustBeTensor(dy, `${name}: dy`);
   // An edge for every operand, even where one tensor is given twice: these are derivatives with respect to operands.
   const places = new Map<Edge, Tensor>();

@@ -16,7 +16,7 @@ import {
 } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
-import { anInteger, checkOptions } from "../validate.ts";
+import { aFlag, anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
@@ -25,28 +25,28 @@ import { LossTarget } from "./loss-target.ts";
 import { noise, type Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
 import {
-  completed,
+  type ApplyOptions,
+  type BatchGradientOptions,
+  type BatchGradients,
   type Data,
   type Ends,
   type EpochReport,
   EVALUATE_OPTIONS,
   type EvaluateOptions,
   type Evaluation,
-  FIT_OPTIONS,
   type FitOptions,
-  type NetworkTrainer,
   type Samples,
   type StoredTraining,
-  TRAIN_OPTIONS,
   type TrainOptions,
   trainerFactoryOf,
 } from "./trainer-interface.ts";
+import { Training } from "./training.ts";
 import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs, Predictions } from "./io-binding.ts";
 
-/** The step of an inference whose weights are no longer the network's. */
+/** The version of an inference whose weights are no longer the network's. */
 const OUT_OF_DATE = -1;
 
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
@@ -62,12 +62,10 @@ export class Network<Names extends string[] = any> {
   readonly #options: InferenceOptions;
   readonly #weights = new WeightStore();
   readonly #inference: Inference;
-  #trainer: NetworkTrainer | undefined;
-  #trainOptions: TrainOptions | undefined;
-  /** The trainer's step whose weights the inference holds, 0 without a trainer. */
-  #inferenceStep = 0;
-  readonly #seed: number;
-  #fitting = false;
+  readonly #ends: Ends;
+  readonly #training: Training;
+  /** The version of the training whose weights the inference holds. */
+  #inferenceVersion = 0;
   #disposed = false;
 
   /** @internal Use `engine.compile`. */
@@ -84,7 +82,6 @@ export class Network<Names extends string[] = any> {
     const { batchSize } = given;
     const { seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
-    this.#seed = seed;
     this.model = resolveShapes(given.model, given.shape);
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
@@ -93,16 +90,23 @@ export class Network<Names extends string[] = any> {
     this.#weights.begin(build, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
-    if (train) {
-      try {
-        const given = completed(undefined, train);
-        const trainer = this.#newTrainer(given);
-        this.#adopt(trainer, given);
-        trainer.plan(train.batchSize ?? 32);
-      } catch (error) {
-        this.dispose();
-        throw error;
-      }
+    const { inputs, outputs } = this.#inference;
+    this.#ends = {
+      inputs: inputs.list.map(({ name, size }) => ({ name, size })),
+      outputs: outputs.list.length,
+      output: outputs.list[0].imageShape,
+    };
+    this.#training = new Training(this.#weights, (given, from) => {
+      this.#refuseChannelsFirst("train");
+      const create = trainerFactoryOf(given.optimizer);
+      return create(runtime, this.#described, from, this.#ends, given, seed);
+    });
+    if (!train) return;
+    try {
+      this.#training.begin(train, train.batchSize ?? 32);
+    } catch (error) {
+      this.dispose();
+      throw error;
     }
   }
 
@@ -111,7 +115,7 @@ export class Network<Names extends string[] = any> {
    * changes those; changing a copy's values does not.
    */
   get weights(): Record<string, Float32Array> {
-    if (this.#trainer) this.#alive("weights");
+    if (this.#training.begun) this.#alive("weights");
     return this.#weights.snapshot((weights) => {
       this.weights = weights;
     });
@@ -125,14 +129,14 @@ export class Network<Names extends string[] = any> {
   /** All or nothing: where packing them fails, the weights are what they were. */
   #setWeights(weights: Weights): void {
     const undo = this.#weights.replace(weights);
-    const step = this.#inferenceStep;
-    this.#inferenceStep = OUT_OF_DATE;
+    const version = this.#inferenceVersion;
+    this.#inferenceVersion = OUT_OF_DATE;
     try {
       this.#current();
     } catch (error) {
       undo();
       // Memory is taken before anything is packed: the inference still holds what it held.
-      if (error instanceof MemoryError) this.#inferenceStep = step;
+      if (error instanceof MemoryError) this.#inferenceVersion = version;
       throw error;
     }
   }
@@ -144,7 +148,7 @@ export class Network<Names extends string[] = any> {
 
   /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */
   get history(): readonly EpochReport[] {
-    return this.#trainer?.history ?? [];
+    return this.#training.history;
   }
 
   /**
@@ -155,30 +159,31 @@ export class Network<Names extends string[] = any> {
    */
   async fit(data: Data, options: FitOptions & Partial<TrainOptions> = {}): Promise<EpochReport[]> {
     this.#alive("fit");
-    if (this.#fitting)
-      throw new UnsupportedError("fit: this network is being fitted already; await that first");
-    checkOptions("fit", options, { ...FIT_OPTIONS, ...TRAIN_OPTIONS });
-    const given = completed(this.#trainOptions, options);
-    const trainer = this.#trainerOf(given) ?? this.#newTrainer(given);
-    this.#fitting = true;
-    try {
-      return await trainer.fit(data, options, () => {
-        this.#alive("fit");
-        this.#adopt(trainer, given);
-      });
-    } finally {
-      this.#fitting = false;
-      if (trainer !== this.#trainer) trainer.dispose();
-    }
+    return this.#training.fit(data, options, () => this.#alive("fit"));
   }
 
   /** One step on exactly these images; their mean loss before it. Needs `compile(model, { train })`, or a fit before. */
   trainStep(samples: Samples): number {
     this.#alive("trainStep");
-    if (!this.#trainer) trainerFactoryOf(undefined);
-    if (this.#fitting)
-      throw new UnsupportedError("trainStep: this network is being fitted; await that first");
-    return this.#trainer!.step(samples);
+    return this.#training.between("trainStep").step(samples);
+  }
+
+  /**
+   * The gradients of the mean loss of exactly these images with respect to each trained weight; nothing is changed. With `apply`, several
+   * processes train as one, see docs/training.md. Needs what `trainStep` needs.
+   */
+  gradients(samples: Samples, options: BatchGradientOptions = {}): BatchGradients {
+    this.#alive("gradients");
+    return this.#training.between("gradients").gradients(samples, options);
+  }
+
+  /**
+   * One step of the optimizer by gradients that `gradients` reported, here or averaged over several processes: limited by `clipNorm` and
+   * `clipValue`, then applied, all or nothing. Throws ArgumentError where a name is wrong or missing, ShapeError where a length is.
+   */
+  apply(gradients: GivenWeights, options: ApplyOptions = {}): void {
+    this.#alive("apply");
+    this.#training.between("apply").apply(gradients, options);
   }
 
   /** Mean loss over samples, and accuracy where y holds class indices. The weights, and a training that goes on, stay as they are. */
@@ -186,7 +191,7 @@ export class Network<Names extends string[] = any> {
     this.#alive("evaluate");
     checkOptions("evaluate", options, EVALUATE_OPTIONS);
     this.#refuseChannelsFirst("evaluate");
-    const loss = options.loss ?? this.#trainOptions?.loss;
+    const loss = options.loss ?? this.#training.options?.loss;
     const target = new LossTarget(this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
@@ -290,7 +295,7 @@ export class Network<Names extends string[] = any> {
   dispose(): void {
     if (!this.disposed) {
       this.#inference.dispose();
-      this.#trainer?.dispose();
+      this.#training.dispose();
     }
     this.#disposed = true;
   }
@@ -304,12 +309,10 @@ export class Network<Names extends string[] = any> {
    * `fromSafetensors` read the weights, `resume` continues training, bit for bit. To lose nothing on a crash, write the file beside the
    * old one and rename it.
    */
-  save({ optimizer = false }: { optimizer?: boolean } = {}): FileBytes {
+  save(options: { optimizer?: boolean } = {}): FileBytes {
     this.#alive("save");
-    if (optimizer && !this.#trainer)
-      throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
-    const { steps, epochs, seed, state } = this.#trainer ?? ({} as NetworkTrainer);
-    const progress = optimizer ? { options: this.#trainOptions, steps, epochs, seed, state } : undefined;
+    checkOptions("save", options, { optimizer: aFlag });
+    const progress = options.optimizer ? this.#training.progress : undefined;
     return writeCheckpoint(this.model, this.#weights.all(), this.#weights.shapes, progress);
   }
 
@@ -324,45 +327,8 @@ export class Network<Names extends string[] = any> {
     const what = training ? "resume" : "load";
     this.#alive(what);
     this.#weights.checkFile(weights, what);
-    if (!training) {
-      this.#setWeights(weights);
-      return;
-    }
-    const trainer = this.#newTrainer(training.options, weights);
-    try {
-      trainer.restore(training);
-      this.#setWeights(weights);
-    } catch (error) {
-      trainer.dispose();
-      throw error;
-    }
-    this.#adopt(trainer, training.options);
-    this.#inferenceStep = trainer.steps;
-  }
-
-  /** The trainer there is, if it has these options. */
-  #trainerOf(options: TrainOptions): NetworkTrainer | undefined {
-    trainerFactoryOf(options.optimizer);
-    return JSON.stringify(options) === JSON.stringify(this.#trainOptions) ? this.#trainer : undefined;
-  }
-
-  #newTrainer(options: TrainOptions, weights: Weights = this.#weights.all()): NetworkTrainer {
-    this.#refuseChannelsFirst("train");
-    if (this.#fitting)
-      throw new UnsupportedError("train: this network is being fitted with other options; await that first");
-    const create = trainerFactoryOf(options.optimizer);
-    return create(this.#runtime, this.#described, weights, this.#ends, options, this.#seed);
-  }
-
-  /** The trainer holds the weights from now on, those of now. */
-  #adopt(trainer: NetworkTrainer, options: TrainOptions): void {
-    if (trainer === this.#trainer) return;
-    const current = this.#inferenceStep === (this.#trainer?.steps ?? 0);
-    this.#weights.moveTo(trainer);
-    this.#trainer?.dispose();
-    this.#trainer = trainer;
-    this.#trainOptions = options;
-    this.#inferenceStep = current ? trainer.steps : OUT_OF_DATE;
+    if (training) this.#training.restore(training, weights, () => this.#setWeights(weights));
+    else this.#setWeights(weights);
   }
 
   #refuseChannelsFirst(what: string): void {
@@ -372,22 +338,13 @@ export class Network<Names extends string[] = any> {
       );
   }
 
-  get #ends(): Ends {
-    const { inputs, outputs } = this.#inference;
-    return {
-      inputs: inputs.list.map(({ name, size }) => ({ name, size })),
-      outputs: outputs.list.length,
-      output: outputs.list[0].imageShape,
-    };
-  }
-
   /** The inference with the weights as they are now. Where packing them fails it stays out of date, and the next use tries again. */
   #current(): Inference {
-    const step = this.#trainer ? this.#trainer.steps : 0;
-    if (this.#inferenceStep !== step) {
-      this.#inferenceStep = OUT_OF_DATE;
+    const { version } = this.#training;
+    if (this.#inferenceVersion !== version) {
+      this.#inferenceVersion = OUT_OF_DATE;
       this.#inference.refresh();
-      this.#inferenceStep = step;
+      this.#inferenceVersion = version;
     }
     return this.#inference;
   }

@@ -1,7 +1,7 @@
 // What a network asks of a trainer, and the data and options of training. An optimizer carries its trainer along as a value, so that a
 // network need not import one, and a bundle that only predicts holds none.
 import { ArgumentError } from "../errors.ts";
-import type { DescribedModel, Weights } from "../model/schema.ts";
+import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
 import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Shape } from "../tensor.ts";
@@ -125,6 +125,32 @@ export interface FitOptions {
   signal?: AbortSignal;
 }
 
+export interface BatchGradientOptions {
+  /**
+   * Seed of what dropout drops. Default: that of the training. Processes that train as one give each its own, or all drop the same places
+   * of their batches.
+   */
+  seed?: number;
+}
+
+/** What a process knows of its part of a batch. Averaged over the processes, it is what `apply` takes. */
+export interface BatchGradients {
+  /** Mean loss of the images. */
+  readonly loss: number;
+  readonly images: number;
+  /** The gradients of that loss, before any limit, by the names of the weights that are trained. */
+  readonly gradients: Record<string, Float32Array>;
+  /** The running averages of batch normalisation as these images would change them, by name; none without. */
+  readonly statistics: Record<string, Float32Array>;
+}
+
+export interface ApplyOptions {
+  /** Running averages of batch normalisation: needed where `gradients` reports some. */
+  statistics?: GivenWeights;
+  /** Of this step, instead of the optimizer's: for a schedule. */
+  learningRate?: number;
+}
+
 /** The key under which an optimizer carries what makes its trainer. Spreading an optimizer keeps it, JSON leaves it out. */
 export const createTrainer: unique symbol = Symbol("convolith.createTrainer");
 
@@ -142,7 +168,7 @@ export interface TrainOptions {
   optimizer: Optimizer;
   /** Names of layers whose weights stay as they are; their batch norms use the running averages. */
   freeze?: readonly string[];
-  /** Gradients are scaled down so that the norm of all of them together is at most this. */
+  /** BatchGradients are scaled down so that the norm of all of them together is at most this. */
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
   clipValue?: number;
@@ -227,6 +253,10 @@ export interface NetworkTrainer extends OptimizerState, WeightHolder {
   fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]>;
   /** One step on exactly these images; their mean loss before it. */
   step(samples: Samples): number;
+  /** The gradients of exactly these images; nothing is changed. */
+  gradients(samples: Samples, options: BatchGradientOptions): BatchGradients;
+  /** One step by these gradients, all of it or nothing. */
+  apply(gradients: GivenWeights, options: ApplyOptions): void;
   /** Continues from a stored state, all of it or nothing. Throws FormatError where it is another optimizer's or network's. */
   restore(stored: OptimizerState): void;
   dispose(): void;

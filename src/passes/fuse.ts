@@ -151,7 +151,7 @@ function fuseSum(graph: Graph, outputs: Edge[]): void {
   graph.nodes = nodes.filter((node) => node.outputs.length > 0);
 }
 
-export function fuseActivation(graph: Graph, outputs: Edge[]): void {
+export function fuseActivation(graph: Graph, outputs: readonly Edge[]): void {
   const uses = graph.uses(outputs);
   for (const node of graph.nodes) {
     if (node.op !== activation) continue;

@@ -22,6 +22,8 @@ export interface MemoryUse {
   live: number;
   /** The most that was ever live. */
   peak: number;
+  /** Bytes kept for calls that may come again, and given up where memory runs short. */
+  cached: number;
   /** Bytes of linear memory held from the host. Linear memory grows and never shrinks; disposing the engine frees it. */
   capacity: number;
 }
@@ -29,12 +31,17 @@ export interface MemoryUse {
 export class Memory {
   readonly #wasm: WebAssembly.Memory;
   readonly #checked: boolean;
+  /** Gives up what is cached; called where memory cannot grow, before that is an error. */
+  onShortage: (() => void) | undefined;
   /** Free ranges by address, never adjacent. */
   readonly #free: Block[] = [];
   readonly #used = new Map<number, number>();
+  /** The blocks in use that count as cached. */
+  readonly #cachedBlocks = new Set<number>();
   /** First address past the last block ever handed out. */
   #end: number;
   #live = 0;
+  #cached = 0;
   #peak = 0;
   #floats: Float32Array;
   #ints: Int32Array;
@@ -48,7 +55,12 @@ export class Memory {
   }
 
   get use(): MemoryUse {
-    return { live: this.#live, peak: this.#peak, capacity: this.#wasm.buffer.byteLength };
+    return {
+      live: this.#live,
+      peak: this.#peak,
+      cached: this.#cached,
+      capacity: this.#wasm.buffer.byteLength,
+    };
   }
 
   /** All of linear memory as floats. Do not keep it: growing detaches it, or leaves it short where memory is shared. */
@@ -67,7 +79,7 @@ export class Memory {
       throw new Error(`internal: ${what}: ${bytes} bytes is no number of bytes`);
     const band = this.#checked ? BAND : 0;
     const size = align(Math.max(bytes, 4)) + 2 * band;
-    const address = this.#take(size, what) + band;
+    const address = this.#orAfterShortage(() => this.#take(size, what)) + band;
     this.#used.set(address, size - 2 * band);
     this.#live += size - 2 * band;
     this.#peak = Math.max(this.#peak, this.#live);
@@ -81,7 +93,17 @@ export class Memory {
   /** Grows where a block of so many bytes could not be had. Throws MemoryError, and changes nothing, when memory cannot grow. */
   reserve(bytes: number, what: string): void {
     const size = align(bytes);
-    if (!this.#free.some((block) => block.bytes >= size)) this.#grow(this.#firstAtEnd() + size, size, what);
+    this.#orAfterShortage(() => {
+      if (!this.#free.some((block) => block.bytes >= size)) this.#grow(this.#firstAtEnd() + size, size, what);
+    });
+  }
+
+  /** Counts a block as cached from now on, until it is freed. */
+  cache(address: number): void {
+    const bytes = this.#used.get(address)!;
+    this.#cachedBlocks.add(address);
+    this.#live -= bytes;
+    this.#cached += bytes;
   }
 
   free(address: number): void {
@@ -89,7 +111,8 @@ export class Memory {
     if (bytes === undefined) throw new Error(`internal: no block at ${address}`);
     if (this.#checked) this.verify(address);
     this.#used.delete(address);
-    this.#live -= bytes;
+    if (this.#cachedBlocks.delete(address)) this.#cached -= bytes;
+    else this.#live -= bytes;
     const band = this.#checked ? BAND : 0;
     this.#give({ address: address - band, bytes: bytes + 2 * band });
   }
@@ -110,6 +133,17 @@ export class Memory {
   /** Checked engines: paints a range with the pattern (as a float: -2.9e-16) before it is used. */
   paint(address: number, bytes: number): void {
     new Uint8Array(this.#wasm.buffer, address, bytes).fill(PATTERN);
+  }
+
+  /** Tries once more, where it fails, without what was cached. */
+  #orAfterShortage<T>(take: () => T): T {
+    try {
+      return take();
+    } catch (error) {
+      if (!this.#cached) throw error;
+      this.onShortage?.();
+      return take();
+    }
   }
 
   // First fit: programs allocate few, large blocks, and free them in any order.

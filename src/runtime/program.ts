@@ -3,10 +3,12 @@
 
 import type { Records } from "./address.ts";
 import { Address, type Argument, type Constant, type Loop, Storage, valuesOf } from "./address.ts";
+import { BorrowedRun } from "./borrowed-run.ts";
+import { type BoundItem, type BoundLoop, runItems } from "./bound.ts";
 import type { BoundCall, Executor } from "./executor.ts";
 import type { Runtime } from "./instance.ts";
 import { align, BAND } from "./memory.ts";
-import { bottom, placeApart, placeByLifetime, placeInOrder } from "./placement.ts";
+import { bottom, type Placement, placeApart, placeByLifetime, placeInOrder } from "./placement.ts";
 import type { RecordData } from "./records.ts";
 import type { KernelArguments, KernelName } from "./wasm.ts";
 
@@ -31,13 +33,6 @@ interface LoopBody extends Loop {
   readonly outer: LoopBody | undefined;
 }
 
-interface BoundLoop {
-  readonly count: number;
-  readonly items: readonly (BoundCall | BoundLoop)[];
-  /** Arguments that grow with every iteration. */
-  readonly steps: readonly { readonly args: number[]; readonly index: number; readonly by: number }[];
-}
-
 export class Program {
   readonly #runtime: Runtime;
   readonly #what: string;
@@ -49,8 +44,10 @@ export class Program {
   /** Kept storages whose content is made of weights that may change. */
   #changing: Storage[] = [];
   #inSetup = false;
-  #bound: readonly (BoundCall | BoundLoop)[] = [];
-  #bands: number[] = [];
+  #bound: readonly BoundItem[] = [];
+  /** Checked engines: the storages of a run, each with a band of pattern behind it. */
+  #banded: readonly Storage[] = [];
+  #borrowed: BorrowedRun | undefined;
   /** Storages the host reads or writes, whether a call touches them or not, and every argument that names them. */
   readonly #host = new Map<Storage, { args: number[]; index: number; offset: number }[]>();
   #blocks: number[] = [];
@@ -162,19 +159,22 @@ export class Program {
     if (a.lifetime === "run" && b.lifetime === "run" && a.bytes === b.bytes && a !== b) a.over = b;
   }
 
-  /** Settles every address, uploads constants and packs weights. Throws MemoryError and holds nothing then. */
-  place(): void {
+  /**
+   * Settles every address, uploads constants and packs weights. With `borrow`, memory for activations and scratch is held during
+   * runs alone. Throws MemoryError and holds nothing then.
+   */
+  place(borrow = false): void {
     const { memory, checked } = this.#runtime;
     const storages = this.#trace();
     const kept = storages.filter((s) => s.lifetime === "kept");
     const run = storages.filter((s) => s.lifetime === "run" && !s.over);
     try {
       this.bytes.kept = this.#allocate(kept, placeInOrder(kept));
-      this.bytes.run = this.#allocate(run, checked ? placeApart(run) : placeByLifetime(run));
-      if (checked && run.length) {
-        memory.paint(run[0].address, this.bytes.run);
-        for (const s of run) this.#bands.push(s.address + s.bytes);
-      }
+      const placed = checked ? placeApart(run) : placeByLifetime(run);
+      if (borrow) this.#borrow(storages, run, placed);
+      else this.bytes.run = this.#allocate(run, placed);
+      if (checked && !borrow && run.length) memory.paint(run[0].address, this.bytes.run);
+      if (checked) this.#banded = run;
       for (const s of storages) if (s.over) s.address = bottom(s).address;
       this.#pack(kept);
     } catch (error) {
@@ -193,6 +193,11 @@ export class Program {
   /** Uploads and packs the weights as they are now, where they lie. Throws MemoryError, before anything has changed. */
   refresh(): void {
     this.#pack(this.#changing);
+  }
+
+  /** Blocks held. */
+  get blocks(): readonly number[] {
+    return this.#blocks;
   }
 
   /** Lets the host's storage lie elsewhere from now on: at a tensor's address, so that nothing is copied. */
@@ -214,6 +219,16 @@ export class Program {
     if (this.#runtime.checked) this.verify();
   }
 
+  /** Runs a program that borrows, and calls `after` while what it made is still there. */
+  runBorrowed(after: () => void): void {
+    const run = (): void => {
+      this.run();
+      after();
+    };
+    if (this.#borrowed) this.#borrowed.with(run);
+    else run();
+  }
+
   /** Median milliseconds of every call (of all its iterations together) over so many runs, after one that is not counted. */
   time(runs: number): number[] {
     const samples: number[][] = this.#calls.map(() => new Array<number>(runs).fill(0));
@@ -231,23 +246,33 @@ export class Program {
   /** Checked engines: that no kernel wrote past the end of a storage. */
   verify(): void {
     for (const block of this.#blocks) this.#runtime.memory.verify(block);
-    for (const band of this.#bands) this.#runtime.memory.verifyBand(band, align(band) - band + BAND);
+    for (const { address, bytes } of this.#banded) {
+      const band = address + bytes;
+      this.#runtime.memory.verifyBand(band, align(band) - band + BAND);
+    }
   }
 
   dispose(): void {
     if (!this.#runtime.disposed) for (const block of this.#blocks) this.#runtime.memory.free(block);
     this.#blocks = [];
-    this.#bands = [];
+    this.#banded = [];
     this.#bound = [];
     this.#setup = [];
     this.#changing = [];
   }
 
+  /** Counts the addresses of a run from 0, for memory that is taken later. */
+  #borrow(all: readonly Storage[], run: readonly Storage[], { offsets, bytes }: Placement): void {
+    this.bytes.run = bytes;
+    run.forEach((s, i) => {
+      s.address = offsets[i];
+    });
+    const moving = all.filter(({ lifetime }) => lifetime === "run");
+    if (bytes) this.#borrowed = new BorrowedRun(this.#runtime.memory, this.#what, bytes, moving);
+  }
+
   /** A block for all of the storages; its bytes. */
-  #allocate(
-    storages: readonly Storage[],
-    { offsets, bytes }: { offsets: readonly number[]; bytes: number },
-  ): number {
+  #allocate(storages: readonly Storage[], { offsets, bytes }: Placement): number {
     if (!bytes) return 0;
     const base = this.#runtime.memory.allocate(bytes, this.#what);
     this.#blocks.push(base);
@@ -289,12 +314,12 @@ export class Program {
     }
   }
 
-  #bind(items: readonly (Call | LoopBody)[]): (BoundCall | BoundLoop)[] {
+  #bind(items: readonly (Call | LoopBody)[]): BoundItem[] {
     const { kernels } = this.#runtime;
     const bindItems = (
       list: readonly (Call | LoopBody)[],
       loops: Map<Loop, BoundLoop["steps"][number][]>,
-    ): (BoundCall | BoundLoop)[] =>
+    ): BoundItem[] =>
       list.map((item) => {
         if ("items" in item) {
           const steps: BoundLoop["steps"][number][] = [];
@@ -304,7 +329,10 @@ export class Program {
         const args = settled(item.args);
         item.args.forEach((arg, index) => {
           if (typeof arg === "number") return;
-          if (arg instanceof Address) this.#host.get(arg.storage)?.push({ args, index, offset: arg.offset });
+          if (arg instanceof Address) {
+            this.#host.get(arg.storage)?.push({ args, index, offset: arg.offset });
+            if (arg.storage.lifetime === "run") this.#borrowed?.add(args, index);
+          }
           for (const { loop, by } of arg.steps) loops.get(loop)!.push({ args, index, by });
         });
         return {
@@ -349,26 +377,6 @@ export class Program {
 
 /** Whether a storage holds what is made of weights that may change. */
 const changes = (storage: Storage): boolean => typeof storage.data === "function";
-
-function runItems(items: readonly (BoundCall | BoundLoop)[], executor: Pick<Executor, "run">): void {
-  for (let i = 0; i < items.length; i++) {
-    const item = items[i];
-    if ("kernel" in item) executor.run(item);
-    else runLoop(item, executor);
-  }
-}
-
-function runLoop({ count, items, steps }: BoundLoop, executor: Pick<Executor, "run">): void {
-  let done = 0;
-  try {
-    for (; done < count; done++) {
-      runItems(items, executor);
-      for (let s = 0; s < steps.length; s++) steps[s].args[steps[s].index] += steps[s].by;
-    }
-  } finally {
-    for (let s = 0; s < steps.length; s++) steps[s].args[steps[s].index] -= done * steps[s].by;
-  }
-}
 
 /** Numbers in an array that began with objects in it: V8 boxes them here once, and not at every read in a run. */
 function settled(args: readonly Argument[]): number[] {

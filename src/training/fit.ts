@@ -44,6 +44,8 @@ const MAX_BLOCKING_MS = 24;
 /** A turn of the host's event loop. */
 const yieldToHost = (): Promise<void> =>
   new Promise((resolve) => {
+    // jsdom in Jest has none.
+    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
     // A message is delivered sooner than a timer, which browsers hold back for 4 ms.
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

@@ -1,12 +1,15 @@
 // Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
-import type { DescribedModel, Weights } from "../model/schema.ts";
+import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import { answersOf, countCorrect } from "../network/metrics.ts";
 import type { CheckedSamples } from "../network/samples.ts";
 import type {
+  ApplyOptions,
+  BatchGradientOptions,
+  BatchGradients,
   Data,
   Ends,
   EpochReport,
@@ -18,15 +21,18 @@ import type {
   TrainOptions,
 } from "../network/trainer-interface.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { describe } from "../validate.ts";
+import { checkOptions, describe } from "../validate.ts";
 import { type Batch, imageOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
+import { APPLY_OPTIONS, checkGiven, GRADIENT_OPTIONS } from "./given.ts";
+import { GradientStep } from "./gradient-step.ts";
+import { COUNTER, COUNTER_NUMBERS } from "./loss-graph.ts";
 import { Objective } from "./objective.ts";
-import { COUNTER, COUNTER_NUMBERS, HYPER, HYPER_NUMBERS, TrainStep } from "./train-step.ts";
+import { ProgramCache } from "./program-cache.ts";
+import { TrainStep } from "./train-step.ts";
+import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
+import { HYPER, HYPER_NUMBERS } from "./updates.ts";
 import { Variables } from "./variables.ts";
-
-/** Programs kept: whole batches, a smaller last one, and some that come now and then. The one unused for longest makes room. */
-const MAX_PROGRAMS = 4;
 
 export class Trainer implements NetworkTrainer {
   steps = 0;
@@ -41,8 +47,11 @@ export class Trainer implements NetworkTrainer {
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
   readonly #variables: Variables;
-  /** By batch size and kind of labels, the one used last at the end. */
-  readonly #programs = new Map<string, TrainStep>();
+  readonly #steps: ProgramCache<TrainStep>;
+  readonly #gradientSteps: ProgramCache<GradientStep>;
+  /** What `apply` changes, and its program: found and planned when it is first called. */
+  #updated: Updated | undefined;
+  #updateStep: UpdateStep | undefined;
 
   constructor(
     runtime: Runtime,
@@ -58,7 +67,15 @@ export class Trainer implements NetworkTrainer {
     this.#objective = new Objective(model, ends, options);
     this.#weightNames = Object.keys(weights);
     this.#stateNames = this.#weightNames.flatMap((name) => this.#objective.statesOf(name));
-    this.#variables = new Variables(runtime);
+    const variables = new Variables(runtime);
+    const objective = this.#objective;
+    this.#variables = variables;
+    this.#steps = new ProgramCache(
+      (count, perImage) => new TrainStep(runtime, model, count, perImage, variables, objective),
+    );
+    this.#gradientSteps = new ProgramCache(
+      (count, perImage) => new GradientStep(runtime, model, count, perImage, variables, objective),
+    );
     try {
       for (const name of this.#weightNames) this.#variables.add(name, weights[name]);
       this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
@@ -85,18 +102,7 @@ export class Trainer implements NetworkTrainer {
   }
 
   plan(counts: number | readonly number[], perImage = this.target.labelSizes[0]): void {
-    const made: string[] = [];
-    try {
-      for (const count of [counts].flat()) {
-        const key = keyOf(count, perImage);
-        if (!this.#programs.has(key)) made.push(key);
-        this.#program(count, perImage);
-      }
-    } catch (error) {
-      for (const key of made) this.#drop(key);
-      throw error;
-    }
-    while (this.#programs.size > MAX_PROGRAMS) this.#drop(this.#programs.keys().next().value!);
+    this.#steps.plan([counts].flat(), perImage);
   }
 
   fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]> {
@@ -107,6 +113,28 @@ export class Trainer implements NetworkTrainer {
     const batch = wholeBatch(this.target.check(samples, "trainStep"));
     this.plan([batch.count], batch.samples.perImage);
     return this.train(batch);
+  }
+
+  gradients(samples: Samples, options: BatchGradientOptions): BatchGradients {
+    checkOptions("gradients", options, GRADIENT_OPTIONS);
+    const batch = wholeBatch(this.target.check(samples, "gradients"));
+    const { perImage } = batch.samples;
+    this.#gradientSteps.plan([batch.count], perImage);
+    this.#count(options.seed ?? this.seed);
+    return this.#gradientSteps.get(batch.count, perImage).run(batch);
+  }
+
+  apply(given: GivenWeights, options: ApplyOptions): void {
+    checkOptions("apply", options, APPLY_OPTIONS);
+    this.#updated ??= updatedBy(this.#model, this.#objective);
+    const gradients = checkGiven(given, this.#updated.gradients, "gradients");
+    const statistics = checkGiven(options.statistics ?? {}, this.#updated.statistics, "statistics");
+    this.#updateStep ??= new UpdateStep(this.#runtime, this.#updated, this.#variables, this.#objective);
+    // Nothing fails from here on.
+    for (const [name, values] of Object.entries(statistics)) this.#variables.write(name, values);
+    this.#rate(options.learningRate ?? this.#objective.learningRate);
+    this.#updateStep.run(gradients);
+    this.steps++;
   }
 
   restore({ state, steps, epochs, seed }: OptimizerState): void {
@@ -128,7 +156,9 @@ export class Trainer implements NetworkTrainer {
 
   dispose(): void {
     this.#disposed = true;
-    for (const key of [...this.#programs.keys()]) this.#drop(key);
+    this.#steps.dispose();
+    this.#gradientSteps.dispose();
+    this.#updateStep?.dispose();
     this.#variables.dispose();
   }
 
@@ -149,9 +179,9 @@ export class Trainer implements NetworkTrainer {
       throw new ArgumentError(
         `fit: the schedule gives ${describe(learningRate)} for step ${this.steps} but must give a number of at least 0`,
       );
-    const program = this.#program(batch.count, batch.samples.perImage);
-    this.#variables.write(HYPER, this.#objective.hyperAt(this.steps + 1, learningRate));
-    this.#variables.writeInts(COUNTER, [this.seed, 0, this.steps, 0]);
+    const program = this.#steps.get(batch.count, batch.samples.perImage);
+    this.#rate(learningRate);
+    this.#count(this.seed);
     const loss = program.run(batch);
     this.steps++;
     return loss;
@@ -164,7 +194,7 @@ export class Trainer implements NetworkTrainer {
     const labelOf = (i: number): number =>
       y[imageOf(batch, Math.floor(i / perImage)) * perImage + (i % perImage)];
     const labels = count * perImage;
-    const scores = this.#program(count, perImage).scores();
+    const scores = this.#steps.get(count, perImage).scores();
     return [countCorrect(scores, labelOf, labels, kind), answersOf(labels, kind)];
   }
 
@@ -177,20 +207,13 @@ export class Trainer implements NetworkTrainer {
     return this.#weightNames.find((name) => this.weight(name).some((v) => !Number.isFinite(v)));
   }
 
-  /** The program for a batch size, planned when it is first needed. */
-  #program(count: number, perImage: number): TrainStep {
-    const key = keyOf(count, perImage);
-    let step = this.#programs.get(key);
-    if (step) this.#programs.delete(key);
-    else step = new TrainStep(this.#runtime, this.#model, count, perImage, this.#variables, this.#objective);
-    this.#programs.set(key, step);
-    return step;
+  /** The numbers of the next update. */
+  #rate(learningRate: number): void {
+    this.#variables.write(HYPER, this.#objective.hyperAt(this.steps + 1, learningRate));
   }
 
-  #drop(key: string): void {
-    this.#programs.get(key)?.dispose();
-    this.#programs.delete(key);
+  /** What dropout reads before the next step. */
+  #count(seed: number): void {
+    this.#variables.writeInts(COUNTER, [seed, 0, this.steps, 0]);
   }
 }
-
-const keyOf = (count: number, perImage: number): string => `${count} ${perImage}`;

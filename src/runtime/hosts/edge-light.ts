@@ -1,5 +1,5 @@
-// Vercel's edge runtime and the edge routes of Next.js forbid compiling bytes: `?module` asks their bundlers for compiled modules. Next
-// compiles all that are imported before a route is called, also on a Node without relaxed SIMD, so it is the baseline alone.
+// Vercel's edge runtime and the edge routes of Next.js forbid compiling bytes: `?module` asks their bundlers for compiled modules. They
+// compile every module that a bundle names before it starts, and Next on Node 20 cannot compile the relaxed one.
 import type { WasmSource } from "../wasm.ts";
 import simd from "./simd.wasm?module";
 

@@ -1,10 +1,8 @@
-interface Host {
-  process?: { type?: string; getBuiltinModule?: (name: string) => unknown };
-}
+import { builtin } from "./builtin.ts";
 
-/** A module of Node's, without importing it: bundles for browsers must not name one. Bun and Deno have them, too. */
-export function nodeModule<T>(name: string): T | undefined {
-  const { process } = globalThis as Host;
+/** A module of Node's, in Bun and Deno, too; undefined elsewhere. */
+export function nodeModule<T>(name: Parameters<typeof builtin>[0]): T | undefined {
+  const { process } = globalThis as { process?: { type?: string } };
   // Electron's pages have Node's modules, but cannot run its workers.
-  return process?.type === "renderer" ? undefined : (process?.getBuiltinModule?.(name) as T | undefined);
+  return process?.type === "renderer" ? undefined : (builtin(name) as T | undefined);
 }

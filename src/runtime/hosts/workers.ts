@@ -42,7 +42,7 @@ export function whyNoThreads(): string | undefined {
 /** Why this host cannot run workers; undefined where it can. */
 export function whyNoWorkers(): string | undefined {
   if (typeof Worker === "undefined" && !nodeThreads())
-    return "this host has neither web workers nor Node's worker threads (in Node from 20.16 and 22.3 on)";
+    return "this host has neither web workers nor Node's worker threads (bundles have those in Node from 20.16 and 22.3 on)";
   return undefined;
 }
 

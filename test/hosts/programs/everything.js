@@ -1,7 +1,8 @@
 // All that the front door exports.
 import * as convolith from "convolith";
 
-export { convolith };
+// So that no bundler leaves a part out.
+globalThis.everything = convolith;
 
 const engine = await convolith.createEngine();
 const x = engine.tensor([1, 2, 3, 4], [1, 2, 2, 1]);

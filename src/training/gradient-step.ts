@@ -1,0 +1,58 @@
+// The gradients of a batch as a program of their own, for training on several processes. It changes neither weights nor state.
+
+import type { DescribedModel } from "../model/schema.ts";
+import type { BatchGradients } from "../network/trainer-interface.ts";
+import type { Runtime } from "../runtime/instance.ts";
+import { BatchProgram } from "./batch-program.ts";
+import type { Batch } from "./data.ts";
+import { lossGraph, simplify } from "./loss-graph.ts";
+import type { Objective } from "./objective.ts";
+import type { Variables } from "./variables.ts";
+
+export class GradientStep {
+  readonly #program: BatchProgram;
+  readonly #variables: Variables;
+  readonly #trained: readonly string[];
+  readonly #statistics: readonly string[];
+
+  /** As `TrainStep`. */
+  constructor(
+    runtime: Runtime,
+    model: DescribedModel,
+    batchSize: number,
+    perImage: number,
+    variables: Variables,
+    objective: Objective,
+  ) {
+    const built = lossGraph(model, batchSize, perImage, objective);
+    const gradients = built.trained.map(({ gradient }) => gradient);
+    simplify(built.graph, [built.loss, ...gradients, ...built.statisticsUpdates]);
+    // Running averages are updated in copies, which are results.
+    const statistics = built.statistics.map(({ edge }) => edge);
+    const blocks = built.blocks.filter(([edge]) => !statistics.includes(edge));
+    this.#program = new BatchProgram(runtime, built, blocks, variables, {
+      inputs: statistics,
+      outputs: [...gradients, ...statistics],
+    });
+    this.#variables = variables;
+    this.#trained = built.trained.map(({ name }) => name);
+    this.#statistics = built.statistics.map(({ name }) => name);
+  }
+
+  run(batch: Batch): BatchGradients {
+    const averages = this.#statistics.map((name) => this.#variables.read(name));
+    const loss = this.#program.run(batch, averages);
+    const outputs = (names: readonly string[], first: number): Record<string, Float32Array> =>
+      Object.fromEntries(names.map((name, i) => [name, this.#program.output(first + i)]));
+    return {
+      loss,
+      images: batch.count,
+      gradients: outputs(this.#trained, 0),
+      statistics: outputs(this.#statistics, this.#trained.length),
+    };
+  }
+
+  dispose(): void {
+    this.#program.dispose();
+  }
+}

@@ -1,0 +1,35 @@
+// The optimizer's updates of weights by their gradients, as ops of a graph.
+
+import { Edge, type Graph } from "../graph/graph.ts";
+import { float32 } from "../tensor.ts";
+import type { Block } from "./loss-graph.ts";
+import type { Objective } from "./objective.ts";
+
+/** The block that holds what the update reads besides weights and state, see `stepNumbers`; and its numbers. */
+export const HYPER = " hyper";
+export const HYPER_NUMBERS = 3;
+
+/**
+ * Appends the limits of gradients and the updates. `updates` must be outputs of the graph; `blocks` are the optimizer's state and its
+ * numbers.
+ */
+export function appendUpdates(
+  graph: Graph,
+  objective: Objective,
+  weights: readonly { readonly name: string; readonly edge: Edge; readonly gradient: Edge }[],
+): { readonly updates: readonly Edge[]; readonly blocks: readonly Block[] } {
+  graph.enter("optimizer", `optimizer "${objective.optimizer.kind}"`);
+  const hyper = new Edge(float32([HYPER_NUMBERS]));
+  const clipped = objective.clip(
+    graph,
+    weights.map(({ gradient }) => gradient),
+  );
+  const states = weights.map(({ name, edge }) =>
+    objective.statesOf(name).map((state): Block => [new Edge(float32(edge.shape)), state]),
+  );
+  const updates = weights.map(({ edge }, i) => {
+    const own = states[i].map(([state]) => state);
+    return objective.update(graph, edge, clipped[i], own, hyper);
+  });
+  return { updates, blocks: [...states.flat(), [hyper, HYPER]] };
+}

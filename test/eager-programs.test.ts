@@ -1,0 +1,141 @@
+// Programs of eager calls that are kept: another call on the same shapes gives what a first call would, and what is kept is bounded.
+import { afterEach, beforeEach, expect, it } from "vitest";
+import { Engine as EngineOf } from "../src/engine/engine.ts";
+import { createEngine, type Engine, MemoryError, type Tensor } from "../src/index.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { BUILDS, binary, limited, threaded } from "./harness.ts";
+
+let engine: Engine;
+beforeEach(async () => {
+  engine = await createEngine();
+});
+afterEach(() => {
+  expect(engine.memory.live).toBe(0);
+  engine.dispose();
+});
+
+const noise = (length: number, seed = 1): Float32Array =>
+  Float32Array.from({ length }, (_, i) => Math.sin((i + 1) * 12.9898 * seed));
+
+/** The values of a result, which is disposed. */
+function values(result: Tensor): number[] {
+  using y = result;
+  return Array.from(y.data());
+}
+
+it("holds nothing more after a thousand calls than after one", () => {
+  using x = engine.tensor(noise(8 * 8 * 3), [1, 8, 8, 3]);
+  using w = engine.tensor(noise(9 * 3 * 4), [3, 3, 3, 4]);
+  const first = values(engine.conv2d(x, w, { padding: "same" }));
+  const { memory } = engine;
+  expect(memory.cached).toBeGreaterThan(0);
+  for (let i = 0; i < 1000; i++) expect(values(engine.conv2d(x, w, { padding: "same" }))).toEqual(first);
+  expect(engine.memory).toEqual(memory);
+});
+
+it("reads what tensors hold now, wherever they lie", () => {
+  /** The formula, for 3x3 and 8 channels on 6 x 6 pixels. */
+  const sums = (a: Float32Array, b: Float32Array): number[] =>
+    Array.from({ length: 4 * 4 * 8 }, (_, i) => {
+      const [y, x, o] = [Math.floor(i / 32), Math.floor(i / 8) % 4, i % 8];
+      let sum = 0;
+      for (let k = 0; k < 72; k++) {
+        const [ky, kx, c] = [Math.floor(k / 24), Math.floor(k / 8) % 3, k % 8];
+        sum += a[((y + ky) * 6 + x + kx) * 8 + c] * b[k * 8 + o];
+      }
+      return sum;
+    });
+  const kept: Tensor[] = [];
+  for (let seed = 1; seed <= 5; seed++) {
+    // Others take the place where tensors and scratch lay before.
+    kept.push(engine.tensor(noise(seed * 333), [seed * 333]));
+    const [a, b] = [noise(288, seed), noise(576, seed + 9)];
+    using x = engine.tensor(a, [1, 6, 6, 8]);
+    using w = engine.tensor(b, [3, 3, 8, 8]);
+    const y = values(engine.conv2d(x, w));
+    expect(Math.max(...sums(a, b).map((v, i) => Math.abs(v - y[i])))).toBeLessThan(1e-5);
+    x.write(b.subarray(0, 288));
+    const z = values(engine.conv2d(x, w));
+    expect(Math.max(...sums(b, b).map((v, i) => Math.abs(v - z[i])))).toBeLessThan(1e-5);
+  }
+  for (const t of kept) t.dispose();
+});
+
+it("tells apart what differs in options alone, or in which tensor is given twice", () => {
+  using a = engine.tensor([-1, 2, -3, 4], [4]);
+  using b = engine.tensor([10, 20, 30, 40], [4]);
+  for (let round = 0; round < 2; round++) {
+    expect(values(engine.leakyRelu(a, { alpha: 0.5 }))).toEqual([-0.5, 2, -1.5, 4]);
+    expect(values(engine.leakyRelu(a, { alpha: 0.25 }))).toEqual([-0.25, 2, -0.75, 4]);
+    expect(values(engine.add(a, b))).toEqual([9, 22, 27, 44]);
+    expect(values(engine.add(a, a))).toEqual([-2, 4, -6, 8]);
+    expect(values(engine.sub(b, a))).toEqual([11, 18, 33, 36]);
+    expect(values(engine.sub(a, b))).toEqual([-11, -18, -33, -36]);
+    expect(values(engine.reshape(a, { shape: [2, 2] }))).toEqual([-1, 2, -3, 4]);
+    expect(values(engine.concat([a, b], { axis: 0 }))).toEqual([-1, 2, -3, 4, 10, 20, 30, 40]);
+    expect(values(engine.concat([b, a, b], { axis: 0 }))).toEqual([
+      10, 20, 30, 40, -1, 2, -3, 4, 10, 20, 30, 40,
+    ]);
+    const [x, y] = engine.split(b, { axis: 0, sizes: [2, 2] });
+    expect([values(x), values(y)]).toEqual([
+      [10, 20],
+      [30, 40],
+    ]);
+  }
+});
+
+it("keeps a bounded number of programs", () => {
+  let most = 0;
+  for (let size = 1; size <= 3000; size++) {
+    using x = engine.tensor(new Float32Array(size * 16), [1, 4, size, 4]);
+    engine.maxPool2d(x, { size: [2, 1] }).dispose();
+    most = Math.max(most, engine.memory.cached);
+    if (size === 400) expect(most).toBeGreaterThan(0);
+  }
+  expect(most).toBeLessThan(2 ** 20);
+});
+
+it("gives them up where memory runs short, and goes on", async () => {
+  using tight = new EngineOf(await limited(20));
+  const [x, w] = [tight.tensor(noise(400), [1, 10, 10, 4]), tight.tensor(noise(144), [3, 3, 4, 4])];
+  const first = values(tight.conv2d(x, w));
+  const { cached, live } = tight.memory;
+  expect(cached).toBeGreaterThan(0);
+  expect(() => tight.tensor(new Float32Array(1e6), [1e6])).toThrow(MemoryError);
+  expect(tight.memory).toMatchObject({ cached: 0, live });
+  expect(values(tight.conv2d(x, w))).toEqual(first);
+  // A program in use is not given up for the result it is to write.
+  const { capacity } = tight.memory;
+  const rest = capacity - tight.memory.live;
+  for (let bytes = rest; bytes > 64; bytes -= 4096) {
+    let all: Tensor | undefined;
+    try {
+      all = tight.tensor(new Float32Array(bytes >> 2), [bytes >> 2]);
+      expect(values(tight.conv2d(x, w))).toEqual(first);
+    } catch (error) {
+      expect(error).toBeInstanceOf(MemoryError);
+    } finally {
+      all?.dispose();
+    }
+  }
+  expect(values(tight.conv2d(x, w))).toEqual(first);
+  x.dispose();
+  w.dispose();
+  expect(tight.memory.live).toBe(0);
+});
+
+it.each(BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd()))(
+  "gives the same bits again in the %s build, on one thread and on two",
+  async (build) => {
+    for (const runtime of [new Runtime(await load(binary(build))), await threaded(build, 2)]) {
+      using e = new EngineOf(runtime);
+      using x = e.tensor(noise(30 * 30 * 16), [1, 30, 30, 16]);
+      using w = e.tensor(noise(9 * 16 * 24), [3, 3, 16, 24]);
+      const first = values(e.conv2d(x, w, { padding: "same" }));
+      using other = e.tensor(noise(5000), [5000]);
+      expect(values(e.conv2d(x, w, { padding: "same" }))).toEqual(first);
+      expect(other.size).toBe(5000);
+    }
+  },
+);
