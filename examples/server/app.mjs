@@ -127,12 +127,12 @@ export function createApp({ models, pictures, limits }) {
  * @param {number} limit
  */
 async function readBody(request, signal, limit) {
-  const tooLong = () => new HttpError(413, `the file has more than ${limit} bytes`, { Connection: "close" });
+  const tooLong = () => new HttpError(413, `the file has more than ${limit} bytes`);
   if (Number(request.headers["content-length"]) > limit) throw tooLong();
   const parts = [];
   let length = 0;
   try {
-    // The connection is needed for the answer.
+    // The connection is needed for the answer; Node reads past what is not wanted.
     for await (const part of request.iterator({ destroyOnReturn: false })) {
       length += part.length;
       if (length > limit) throw tooLong();
