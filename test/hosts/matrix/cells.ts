@@ -5,6 +5,7 @@ import { bundled } from "./bundled.ts";
 import type { Cell } from "./cell.ts";
 import { edges } from "./edge.ts";
 import { jsdoms } from "./jsdom.ts";
+import { next } from "./next.ts";
 import { nodes } from "./nodes.ts";
 import { plainPages } from "./plain-pages.ts";
 import { types } from "./types.ts";
@@ -17,5 +18,6 @@ export const cells: readonly Cell[] = [
   ...jsdoms,
   ...bundled,
   ...plainPages,
+  ...next,
   ...types,
 ];

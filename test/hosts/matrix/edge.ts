@@ -8,14 +8,18 @@ import { Miniflare } from "miniflare";
 import { type Answers, type Cell, judge, type Limits, type Report } from "./cell.ts";
 import { folderIn, type Project, tools, wireBytes } from "./project.ts";
 
-const LIMITS: Limits = { threads: /^this runtime has no workers$/ };
+const LIMITS: Limits = {
+  threads: /^this runtime has no workers$/,
+  worker: /: this runtime has no workers\n/,
+};
 
 /** A worker that answers every request with what everywhere.js answers. */
 const WORKER = `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "./everywhere.js";
 export default {
   async fetch() {
-    return Response.json(await everywhere(convolith));
+    return Response.json(await everywhere(convolith, { worker }));
   },
 };
 `;
@@ -106,7 +110,10 @@ async function edgeRuntime(project: Project): Promise<Report> {
   const require = createRequire(join(tools("edge-runtime@4"), "package.json"));
   const { EdgeRuntime } = require("edge-runtime") as { EdgeRuntime: new () => EdgeRuntime };
   const folder = folderIn(project, "edge-runtime");
-  const worker = WORKER.replace(/export default \{.*/s, "globalThis.answers = everywhere(convolith);\n");
+  const worker = WORKER.replace(
+    /export default \{.*/s,
+    "globalThis.answers = everywhere(convolith, { worker });\n",
+  );
   writeFileSync(join(folder, "worker.js"), worker);
   const runtime = new EdgeRuntime();
   await bundle(folder, ["edge-light", "worker", "browser"], "iife", {

@@ -31,8 +31,9 @@ export const KEPT = process.env.CONVOLITH_HOSTS ?? join(tmpdir(), "convolith-hos
 
 /** A program that imports the package as it is and prints what everywhere.js answers; without `await` at the top, which not every bundle can have. */
 export const MAIN = `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "./everywhere.js";
-everywhere(convolith).then((answers) => console.log(JSON.stringify(answers)));
+everywhere(convolith, { worker }).then((answers) => console.log(JSON.stringify(answers)));
 `;
 
 /** Packs and installs into a new temporary folder, which `remove` deletes. */
