@@ -84,11 +84,14 @@ async function learn() {
     dense({ units: 10 }),
   ];
   const net = engine.compile(sequential([28, 28, 1], layers), { seed: 1 });
+  const bar = progressBar(Math.ceil(train.y.length / 64), "steps of training");
   await net.fit(train, {
     batchSize: 64,
     loss: "softmaxCrossEntropy",
     optimizer: adam({ learningRate: 3e-3 }),
+    onBatch: ({ batch, loss }) => bar.show(batch + 1, `loss ${loss.toFixed(4)}`),
   });
+  bar.clear();
   writeFileSync(MODEL, net.save());
   engine.dispose();
 }
