@@ -59,8 +59,7 @@ export async function openWorkerEngine(
   return engine;
 }
 
-/** A worker from the package's file. The name is no literal beside the URL: bundlers would make a file of it that hardly anyone needs. */
+/** A worker from the package's file. Written so that no bundler knows it: it would make a file of it, which hardly anyone needs. */
 function besideThis(): Worker {
-  const name = "./engine-worker.js";
-  return new Worker(new URL(name, import.meta.url));
+  return new Worker(import.meta.url.replace(/[^/]*$/, "engine-worker.js"));
 }
