@@ -163,17 +163,16 @@ const ON_THE_WAY = [
 /** What workers would run where there are none. */
 const NO_CODE = resolve("src/no-code.ts");
 
+/** The way to dist/ from where a source file's module lies, whatever Rollup would make of it. */
+const fromModules = (importer) => "../".repeat(moduleFile(importer).split("/").length);
+
 const hosts = {
   name: "hosts",
   resolveId(source, importer) {
     const host = FOR_A_HOST.exec(importer ?? "")?.[1];
     if (host && source.endsWith(".txt")) return NO_CODE;
-    // As seen from the importer's module, whatever Rollup would make of it.
     if (CARRIED.test(source))
-      return {
-        id: `${relative(dirname(importer), resolve("."))}/${carriedFile(source)}`,
-        external: "absolute",
-      };
+      return { id: fromModules(importer) + carriedFile(source), external: "absolute" };
     if (FOR_A_HOST.test(source)) return source;
     if (!host || !source.startsWith(".")) return null;
     const id = resolve(dirname(importer), source);

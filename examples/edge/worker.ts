@@ -1,5 +1,6 @@
 // The Cloudflare Worker. Wrangler imports the weights as an ArrayBuffer (rules in wrangler.jsonc).
+
+import weights from "../digits/digits.safetensors";
 import { createHandler } from "./classify.mjs";
-import weights from "./digits/digits.safetensors";
 
 export default { fetch: createHandler(weights) };

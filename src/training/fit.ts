@@ -219,6 +219,7 @@ class Loop {
   }
 
   async #validate(): Promise<Evaluation | undefined> {
+    this.#evaluator?.refresh();
     const batches = this.#evaluator?.run();
     for (;;) {
       const step = batches?.next();

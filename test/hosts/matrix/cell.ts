@@ -1,8 +1,19 @@
 // A cell of the matrix: a host, and what it made of programs/everywhere.js.
 import type { Project } from "./project.ts";
 
-/** What is checked; the columns of the table. */
-export const CHECKS = ["load", "predict", "fit", "eager", "threads", "worker", "dispose", "exit"] as const;
+/** What is checked; the columns of the table. The last one: tests of the repository in the host itself, the golden cases among them. */
+export const CHECKS = [
+  "load",
+  "predict",
+  "fit",
+  "eager",
+  "threads",
+  "worker",
+  "dispose",
+  "exit",
+  "tests",
+  "types",
+] as const;
 export type Check = (typeof CHECKS)[number];
 
 /** `cannot`: the host has not what it takes, in the package's words or ours. */

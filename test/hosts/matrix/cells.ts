@@ -1,4 +1,5 @@
 // All cells, in the order of the table.
+import { arms } from "./arm64.ts";
 import { bunAndDeno } from "./bun-deno.ts";
 import { bundled } from "./bundled.ts";
 import type { Cell } from "./cell.ts";
@@ -7,13 +8,16 @@ import { jsdoms } from "./jsdom.ts";
 import { next } from "./next.ts";
 import { nodes } from "./nodes.ts";
 import { plainPages } from "./plain-pages.ts";
+import { types } from "./types.ts";
 
 export const cells: readonly Cell[] = [
   ...nodes,
+  ...arms,
   ...bunAndDeno,
   ...edges,
   ...jsdoms,
   ...bundled,
   ...plainPages,
   ...next,
+  ...types,
 ];

@@ -27,7 +27,7 @@ export interface Project {
 }
 
 /** Packages of other people, kept from one run to the next: in CONVOLITH_HOSTS or the system's temporary folder. */
-const KEPT = process.env.CONVOLITH_HOSTS ?? join(tmpdir(), "convolith-hosts");
+export const KEPT = process.env.CONVOLITH_HOSTS ?? join(tmpdir(), "convolith-hosts");
 
 /** A program that imports the package as it is and prints what everywhere.js answers; without `await` at the top, which not every bundle can have. */
 export const MAIN = `import * as convolith from "convolith";

@@ -3,6 +3,6 @@ import { createHandler } from "../../classify.mjs";
 
 export const runtime = "edge";
 
-const file = new URL("../../digits/digits.safetensors", import.meta.url);
+const file = new URL("../../../digits/digits.safetensors", import.meta.url);
 
 export const POST = createHandler(async () => (await fetch(file)).arrayBuffer());
