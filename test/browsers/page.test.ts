@@ -45,6 +45,21 @@ const TRAINS = during(
   "await net.fit(samples, options);",
 );
 
+/** Without a worker: timers tick between steps. */
+const LEARNS = `(async () => {
+  const { adam, createEngine, dense, sequential } = await import("/convolith/index.js");
+  const engine = await createEngine();
+  const net = engine.compile(sequential([2], [dense({ units: 2 })]), { seed: 1 });
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 1);
+  const optimizer = adam({ learningRate: 0.1 });
+  const samples = { x: new Float32Array([1, 0, 0, 1]), y: new Uint8Array([0, 1]) };
+  const history = await net.fit(samples, { epochs: 2000, loss: "softmaxCrossEntropy", optimizer });
+  clearInterval(timer);
+  engine.dispose();
+  return [ticks, history.map(({ loss }) => loss)];
+})()`;
+
 describe.each(BROWSERS)("$name", (installed) => {
   const { name, path: program, missing } = installed;
   if (!program) {
@@ -91,6 +106,12 @@ describe.each(BROWSERS)("$name", (installed) => {
     expect(edges).toBeGreaterThan(10);
     expect(error).toBeLessThan(edges / 3);
     expect(troubles).toEqual([]);
+  });
+
+  it("lives on while a network learns on its own thread", async () => {
+    const [ticks, losses] = (await page.evaluate(LEARNS)) as [number, number[]];
+    expect(ticks).toBeGreaterThan(10);
+    expect(losses.at(-1)).toBeLessThan(losses[0] / 4);
   });
 
   it.each([
