@@ -1,9 +1,10 @@
 // Handwritten digits as files that people send, and what the classifier of examples/ must say to them.
 import { encode } from "fast-png";
 import jpeg from "jpeg-js";
+// @ts-expect-error an example is plain JavaScript
 import { PIXELS, readDigits } from "../../examples/mnist/digits.mjs";
 
-const { test } = readDigits({ seed: 1 });
+const { test }: { test: { x: Float32Array; y: Uint8Array } } = readDigits({ seed: 1 });
 const SIDE = 28;
 
 /** So many digits the classifier has not been trained on, ink dark on white. */
