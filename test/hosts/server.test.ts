@@ -2,12 +2,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { type DecodedPng, decode, encode } from "fast-png";
 import { afterEach, expect, inject, test } from "vitest";
 import { asJpeg, asPng, digits, refused } from "./digits.ts";
-import { copyExamples, root } from "./examples.ts";
+import { copyExamples } from "./examples.ts";
 
-const examples = copyExamples(inject("project"), "server", "digits", "upscale");
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const examples = copyExamples(root, inject("project"), "server", "digits", "upscale");
 const preload = new URL("kill-worker.mjs", import.meta.url).href;
 const astronaut = decode(readFileSync(join(root, "examples/astronaut.png")));
 const small = corner(astronaut, 128);
