@@ -4,7 +4,7 @@ import jpeg from "jpeg-js";
 // @ts-expect-error: JavaScript, whose types only the examples' own project reads
 import { PIXELS, readDigits } from "../../examples/mnist/digits.mjs";
 
-const { test } = readDigits({ seed: 1 });
+const { test }: { test: { x: Float32Array; y: Uint8Array } } = readDigits({ seed: 1 });
 const SIDE = 28;
 
 /** So many digits the classifier has not been trained on, ink dark on white. */
