@@ -2,7 +2,7 @@
 //
 //   npm run hosts                        everything; fails where a host fails
 //   npm run hosts -- --core              what CI runs
-//   npm run hosts -- --only=Bun,webpack  hosts with one of these words in their names
+//   npm run hosts -- --only=Bun,webpack  hosts with one of these words in their names; --not=arm64: those with none of these
 //   npm run hosts -- --write             writes the table into docs/hosts.md, with what earlier runs of the same package found
 import { createHash } from "node:crypto";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
@@ -12,12 +12,21 @@ import { failures, type Outcome, runCell, tables } from "../test/hosts/matrix/ou
 import { openProject } from "../test/hosts/matrix/project.ts";
 
 const { values: flags } = parseArgs({
-  options: { only: { type: "string" }, core: { type: "boolean" }, write: { type: "boolean" } },
+  options: {
+    only: { type: "string" },
+    not: { type: "string" },
+    core: { type: "boolean" },
+    write: { type: "boolean" },
+  },
 });
-const words = flags.only?.toLowerCase().split(",");
+/** Whether a name has one of the words that a flag lists. */
+const listed = (words: string | undefined, name: string): boolean | undefined =>
+  words
+    ?.toLowerCase()
+    .split(",")
+    .some((word) => name.toLowerCase().includes(word));
 const chosen = cells.filter(
-  ({ name, core }) =>
-    (!flags.core || core) && (!words || words.some((word) => name.toLowerCase().includes(word))),
+  ({ name, core }) => (!flags.core || core) && (listed(flags.only, name) ?? true) && !listed(flags.not, name),
 );
 if (!chosen.length) throw new Error(`no host has ${flags.only} in its name`);
 
