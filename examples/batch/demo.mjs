@@ -33,8 +33,10 @@ for (const folder of [pictures, results]) {
 /** Which digit each file shows. @type {Map<string, number>} */
 const labels = new Map();
 const { train, test } = readDigits();
+const written = progressBar(images, "pictures written");
 write(test);
 write(train);
+written.clear();
 await learn();
 
 /** @type {import("node:child_process").ChildProcess[]} */
@@ -71,6 +73,7 @@ function write({ x, y }) {
     const file = fileURLToPath(new URL(`digit-${String(labels.size).padStart(6, "0")}.png`, pictures));
     writeFileSync(file, encode({ width: 28, height: 28, channels: 1, data }));
     labels.set(file, y[i]);
+    written.show(labels.size);
   }
 }
 
