@@ -1,4 +1,4 @@
-// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | load | models> [part of a name]
+// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | load | browser | models> [part of a name]
 interface Command {
   readonly about: string;
   load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
@@ -40,6 +40,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about:
       "from the bytes of an ONNX file to the first answer, and the memory that takes: file.onnx [--rounds=5]",
     load: () => import("./peers/load.ts"),
+  },
+  browser: {
+    about:
+      "from import to MobileNetV2's first answer in Chromium and Firefox, beside onnxruntime-web [--rounds=5] [--modules=folder]",
+    load: () => import("./peers/browser.ts"),
   },
   models: {
     about:

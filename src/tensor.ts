@@ -65,6 +65,7 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   readonly runtime: Runtime;
   #address: number;
   #typeKey: string | undefined;
+  #version = 0;
 
   /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
   constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
@@ -104,6 +105,17 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     checkValues(data, this, "write");
     const { memory } = this.runtime;
     (this.dtype === "int32" ? memory.ints : memory.floats).set(data, to);
+    this.#version++;
+  }
+
+  /** @internal Another number after every change of the values. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** @internal Whoever writes where it lies says so. */
+  changed(): void {
+    this.#version++;
   }
 
   dispose(): void {

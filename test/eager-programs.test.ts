@@ -1,7 +1,7 @@
 // Programs of eager calls that are kept: another call on the same shapes gives what a first call would, and what is kept is bounded.
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Engine as EngineOf } from "../src/engine/engine.ts";
-import { createEngine, type Engine, MemoryError, type Tensor } from "../src/index.ts";
+import { createEngine, type Engine, MemoryError, rescale, sequential, type Tensor } from "../src/index.ts";
 import { Runtime } from "../src/runtime/instance.ts";
 import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, limited, threaded } from "./harness.ts";
@@ -24,10 +24,12 @@ function values(result: Tensor): number[] {
   return Array.from(y.data());
 }
 
-it("holds nothing more after a thousand calls than after one", () => {
+it("holds nothing more after a thousand calls than after two", () => {
   using x = engine.tensor(noise(8 * 8 * 3), [1, 8, 8, 3]);
   using w = engine.tensor(noise(9 * 3 * 4), [3, 3, 3, 4]);
   const first = values(engine.conv2d(x, w, { padding: "same" }));
+  // The second keeps the filter packed.
+  values(engine.conv2d(x, w, { padding: "same" }));
   const { memory } = engine;
   expect(memory.cached).toBeGreaterThan(0);
   for (let i = 0; i < 1000; i++) expect(values(engine.conv2d(x, w, { padding: "same" }))).toEqual(first);
@@ -60,6 +62,64 @@ it("reads what tensors hold now, wherever they lie", () => {
     expect(Math.max(...sums(b, b).map((v, i) => Math.abs(v - z[i])))).toBeLessThan(1e-5);
   }
   for (const t of kept) t.dispose();
+});
+
+it("packs a filter once, and again when it has been written to", async () => {
+  using x = engine.tensor(noise(12 * 12 * 16), [1, 12, 12, 16]);
+  const filter = (seed: number): Float32Array => noise(9 * 16 * 24, seed);
+  using w = engine.tensor(filter(1), [3, 3, 16, 24]);
+  using other = engine.tensor(filter(3), [3, 3, 16, 24]);
+  using bias = engine.tensor(noise(24), [24]);
+  /** What an engine that has seen nothing gives. */
+  const fresh = async (data: Float32Array): Promise<number[]> => {
+    using e = await createEngine();
+    return values(
+      e.conv2d(e.tensor(noise(12 * 12 * 16), [1, 12, 12, 16]), e.tensor(data, [3, 3, 16, 24]), {
+        bias: e.tensor(noise(24), [24]),
+      }),
+    );
+  };
+  const [one, two, three] = await Promise.all([filter(1), filter(2), filter(3)].map(fresh));
+  const convolve = (by: Tensor): number[] => values(engine.conv2d(x, by, { bias }));
+  for (let i = 0; i < 4; i++) {
+    expect(convolve(w)).toEqual(one);
+    expect(convolve(other)).toEqual(three);
+  }
+  const { memory } = engine;
+  w.write(filter(2));
+  for (let i = 0; i < 4; i++) expect(convolve(w)).toEqual(two);
+  expect(convolve(other)).toEqual(three);
+  // Written where it was.
+  expect(engine.memory.cached).toBe(memory.cached);
+  bias.write(new Float32Array(24));
+  const zero = convolve(w);
+  expect(zero).not.toEqual(two);
+  expect(convolve(w)).toEqual(zero);
+});
+
+it("sees that a network wrote into a filter", () => {
+  using net = engine.compile(sequential([3, 3, 2], [rescale({ scale: 2, offset: 0 })]));
+  using source = engine.tensor(noise(18), [1, 3, 3, 2]);
+  using w = engine.tensor(new Float32Array(18), [1, 3, 3, 2]);
+  // A filter of 1 x 3 pixels, 3 in and 2 out, is where the network writes.
+  using y = engine.tensor(noise(12, 5), [1, 1, 4, 3]);
+  const convolve = (): number[] => values(engine.conv2d(y, w));
+  for (let i = 0; i < 3; i++) expect(convolve().every((v) => v === 0)).toBe(true);
+  net.run(source, w);
+  const after = convolve();
+  expect(after.some((v) => v !== 0)).toBe(true);
+  using copy = engine.tensor(w.data(), [1, 3, 3, 2]);
+  expect(values(engine.conv2d(y, copy))).toEqual(after);
+});
+
+it("lets go of filters that have been disposed", () => {
+  using x = engine.tensor(noise(8 * 8 * 16), [1, 8, 8, 16]);
+  for (let i = 0; i < 100; i++) {
+    using w = engine.tensor(noise(9 * 16 * 16, i + 1), [3, 3, 16, 16]);
+    for (let k = 0; k < 3; k++) engine.conv2d(x, w).dispose();
+  }
+  // Winograd's form of one filter is four times as large; a hundred do not add up.
+  expect(engine.memory.cached).toBeLessThan(10 * (9 * 16 * 16 * 4) * 4);
 });
 
 it("tells apart what differs in options alone, or in which tensor is given twice", () => {

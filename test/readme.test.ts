@@ -94,9 +94,14 @@ describe("README.md and docs/", () => {
   it("name everything the package exports", async () => {
     const code = pages.flatMap((page) => read(page).match(/```[\s\S]*?```|`[^`\n]+`/g) ?? []).join("\n");
     const words = new Set(code.match(/\w+/g));
-    const exported = ["index.js", "image.js", "nets.js", "formats/tfjs.js", "formats/onnx.js"].map(
-      async (file) => Object.keys(await import(new URL(`dist/${file}`, root).href)),
-    );
+    const exported = [
+      "index.js",
+      "image.js",
+      "nets.js",
+      "formats/tfjs.js",
+      "formats/onnx.js",
+      "worker.js",
+    ].map(async (file) => Object.keys(await import(new URL(`dist/${file}`, root).href)));
     const names = (await Promise.all(exported)).flat();
     expect(names.length).toBeGreaterThan(50);
     expect(names.filter((name) => !words.has(name))).toEqual([]);

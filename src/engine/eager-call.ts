@@ -14,6 +14,8 @@ export interface CheckedCall {
   readonly call: Call;
   /** The tensors it reads, each once. */
   readonly tensors: readonly Tensor[];
+  /** Those that are weights of the layer, each once. */
+  readonly weights: readonly Tensor[];
   /** The same for calls that are the same but for the tensors' values and addresses; undefined where that cannot be told. */
   readonly key: string | undefined;
 }
@@ -40,6 +42,7 @@ function checksOf({ weights = [], operands, options, eagerDefaults }: LayerKind[
 }
 
 const NONE = {};
+const NO_TENSORS: readonly Tensor[] = [];
 
 /** The checks of each definition that was called. */
 const CHECKS = new WeakMap<LayerKind["definition"], AnyChecks>();
@@ -95,7 +98,13 @@ export function layerCall(
   const tensors: Tensor[] = [];
   const operandsKey = keyOfTensors(inputs, weights, tensors);
   const optionsKey = keyOf(config);
-  return { call, tensors, key: optionsKey === undefined ? undefined : operandsKey + optionsKey };
+  return {
+    call,
+    tensors,
+    // One that is an input, too, is read where it lies.
+    weights: weights.length ? tensors.filter((tensor) => !inputs.includes(tensor)) : NO_TENSORS,
+    key: optionsKey === undefined ? undefined : operandsKey + optionsKey,
+  };
 }
 
 /** Which tensor is what, and of which type; each tensor is added to `tensors` once. */
@@ -133,8 +142,9 @@ function keyOf(value: unknown): string | undefined {
       return JSON.stringify(value);
     case "object": {
       if (value === null) return "null";
-      if (!Array.isArray(value) && !isPlain(value)) return undefined;
-      let key = Array.isArray(value) ? "[" : "{";
+      if (Array.isArray(value)) return keyOfList(value);
+      if (!isPlain(value)) return undefined;
+      let key = "{";
       for (const name in value) {
         const part = keyOf((value as Json)[name]);
         if (part === undefined) return undefined;
@@ -145,4 +155,14 @@ function keyOf(value: unknown): string | undefined {
     default:
       return undefined;
   }
+}
+
+function keyOfList(list: readonly unknown[]): string | undefined {
+  let key = "[";
+  for (let i = 0; i < list.length; i++) {
+    const part = keyOf(list[i]);
+    if (part === undefined) return undefined;
+    key += `${part},`;
+  }
+  return key;
 }

@@ -1,130 +1,29 @@
 // Programs of eager calls, kept for calls with the same options on tensors of the same shapes: they only bind addresses and run.
-import { Edge, Graph } from "../graph/graph.ts";
-import { Lowering } from "../graph/lower.ts";
 import type { LayerKind } from "../layers/layer.ts";
-import { fuse } from "../passes/fuse.ts";
-import { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { Program } from "../runtime/program.ts";
-import { sizeOf, Tensor, type TensorType } from "../tensor.ts";
-import type { Call } from "./eager-call.ts";
+import type { Tensor } from "../tensor.ts";
+import type { CheckedCall } from "./eager-call.ts";
+import { EagerProgram } from "./eager-program.ts";
 
-/** Programs kept for an engine. A net of eager calls has one for each of its layers; more of them cost a few hundred bytes each. */
-const MAX_PROGRAMS = 512;
-/** Bytes of tables that they may hold together. */
-const MAX_BYTES = 8 * 2 ** 20;
+/** Programs kept for an engine. A net of eager calls has two for each of its layers; most of them cost a few hundred bytes each. */
+const MAX_PROGRAMS = 1024;
+/** Bytes of tables and packed weights that they may hold together: VGG-16's take 530 MB. */
+const MAX_BYTES = 640 * 2 ** 20;
 
-/** One result: where it is written, or where it is copied from when an op only renames what it is given. */
-interface Result {
-  readonly type: TensorType;
-  readonly written: Address | undefined;
-  readonly value: Address;
-}
-
-/** A call as a program, whose inputs and results lie wherever the tensors of a call do. */
-export class EagerProgram {
-  readonly isList: boolean;
-  /** When it was last used. */
-  used = 0;
-  readonly #program: Program;
-  readonly #name: string;
-  readonly #inputs: readonly Address[];
-  readonly #results: readonly Result[];
-
-  /** `tensors`: those that the call reads, each once. Throws what shape inference throws, and MemoryError. */
-  constructor(runtime: Runtime, name: string, call: Call, tensors: readonly Tensor[]) {
-    const graph = new Graph();
-    const edges = new Map<Tensor, Edge>(tensors.map((tensor) => [tensor, new Edge(tensor)]));
-    const built = call(graph, (tensor) => edges.get(tensor)!);
-    this.isList = Array.isArray(built);
-    this.#name = name;
-    const results = [built].flat() as Edge[];
-    fuse(graph, results);
-    const program = new Program(runtime, name);
-    this.#program = program;
-    const lowering = new Lowering(program);
-    const fixed = ({ shape }: TensorType): Address => new Address(new Storage(sizeOf(shape) * 4, "fixed"));
-    const given = new Set(edges.values());
-    this.#inputs = tensors.map((tensor) => {
-      const address = fixed(tensor);
-      lowering.place(edges.get(tensor)!, address);
-      program.input(address);
-      return address;
-    });
-    const written = new Map<Edge, Address>();
-    for (const edge of results)
-      if (edge.node && !given.has(edge) && !written.has(edge)) {
-        const address = fixed(edge);
-        written.set(edge, address);
-        lowering.place(edge, address);
-      }
-    lowering.write(graph);
-    this.#results = results.map((edge, i) => {
-      const value = lowering.valueOf(edge).base;
-      program.output(value);
-      // One that is given twice is copied from where it is written last.
-      const place = results.lastIndexOf(edge) === i ? written.get(edge) : undefined;
-      // Frozen once: every tensor made of it shares the shape.
-      const type = { shape: Object.freeze([...edge.shape]), dtype: edge.dtype };
-      return { type, written: place?.storage === value.storage ? place : undefined, value };
-    });
-    program.place(true);
-  }
-
-  /** Bytes of tables. */
-  get bytes(): number {
-    return this.#program.bytes.kept;
-  }
-
-  /** Runs it on tensors of the types it was made for. Throws MemoryError, and leaves nothing behind then. */
-  run(runtime: Runtime, tensors: readonly Tensor[]): Tensor[] {
-    const name = this.#name;
-    const inputs = this.#inputs;
-    for (let i = 0; i < inputs.length; i++) this.#bind(inputs[i], tensors[i].address(name));
-    const outs: Tensor[] = [];
-    try {
-      for (const { type, written } of this.#results) {
-        const out = new Tensor(runtime, type, name);
-        outs.push(out);
-        if (written) this.#bind(written, out.address(name));
-      }
-      this.#program.runBorrowed(() => this.#copy(runtime, outs));
-      return outs;
-    } catch (error) {
-      for (const out of outs) out.dispose();
-      throw error;
-    }
-  }
-
-  /** Fills results that no op has written where they lie. */
-  #copy(runtime: Runtime, outs: readonly Tensor[]): void {
-    const results = this.#results;
-    for (let i = 0; i < results.length; i++) {
-      const to = outs[i].address(this.#name) / 4;
-      const from = results[i].value.value / 4;
-      if (from !== to) runtime.memory.floats.copyWithin(to, from, from + outs[i].size);
-    }
-  }
-
-  #bind(address: Address, to: number): void {
-    address.storage.address = to;
-    this.#program.bind(address, to);
-  }
-
-  /** Counts what it holds as cached. */
-  cache({ memory }: Runtime): void {
-    for (const block of this.#program.blocks) memory.cache(block);
-  }
-
-  dispose(): void {
-    this.#program.dispose();
-  }
+/** The programs of calls that differ in their tensors alone. */
+interface Same {
+  /** For any weights: packs them in every run. */
+  any: EagerProgram | undefined;
+  /** For certain weights, by the first of them: keeps them packed. */
+  readonly packed: Map<Tensor, EagerProgram>;
 }
 
 /** The programs of one engine. */
 export class EagerPrograms {
   readonly #runtime: Runtime;
-  readonly #programs = new Map<LayerKind, Map<string, EagerProgram>>();
+  readonly #calls = new Map<LayerKind, Map<string, Same>>();
+  /** Weights that a call has read, in the state they had: those that come a second time are worth keeping packed. */
+  readonly #seen = new WeakMap<Tensor, number>();
   #count = 0;
   #bytes = 0;
   #clock = 0;
@@ -135,28 +34,19 @@ export class EagerPrograms {
     runtime.memory.onShortage = () => this.#drop((program) => program !== this.#inUse);
   }
 
-  /**
-   * The program of a call, made where there is none, in use until `done` is called. `key` tells calls of a kind apart; where it is
-   * undefined nothing is kept.
-   */
-  take(layer: LayerKind, key: string | undefined, make: () => EagerProgram): EagerProgram {
-    if (key === undefined) return make();
-    let programs = this.#programs.get(layer);
-    if (!programs) {
-      programs = new Map();
-      this.#programs.set(layer, programs);
-    }
-    let program = programs.get(key);
+  /** The program of a call, made where there is none, in use until `done` is called. Where a call has no key nothing is kept. */
+  take(layer: LayerKind, checked: CheckedCall): EagerProgram {
+    const { key, weights } = checked;
+    if (key === undefined) return new EagerProgram(this.#runtime, layer.kind, checked, []);
+    const same = this.#sameAs(layer, key);
+    let program = weights.length ? this.#packed(layer, checked, same) : same.any;
     if (!program) {
-      program = make();
-      program.cache(this.#runtime);
-      programs.set(key, program);
-      this.#count++;
-      this.#bytes += program.bytes;
-      if (this.#count > MAX_PROGRAMS || this.#bytes > MAX_BYTES) this.#dropOldest(program);
+      program = same.any ?? this.#keep(new EagerProgram(this.#runtime, layer.kind, checked, []));
+      same.any = program;
     }
     program.used = ++this.#clock;
     this.#inUse = program;
+    if (this.#count > MAX_PROGRAMS || this.#bytes > MAX_BYTES) this.#dropOldest();
     return program;
   }
 
@@ -166,22 +56,75 @@ export class EagerPrograms {
     else program.dispose();
   }
 
-  /** Lets go of the half that was used least recently, but not of this one. */
-  #dropOldest(inUse: EagerProgram): void {
-    const times = [...this.#programs.values()].flatMap((map) => [...map.values()].map(({ used }) => used));
+  #sameAs(layer: LayerKind, key: string): Same {
+    let calls = this.#calls.get(layer);
+    if (!calls) {
+      calls = new Map();
+      this.#calls.set(layer, calls);
+    }
+    let same = calls.get(key);
+    if (!same) {
+      same = { any: undefined, packed: new Map() };
+      calls.set(key, same);
+    }
+    return same;
+  }
+
+  /** The program that keeps these weights packed; undefined as long as they have not come twice. */
+  #packed(layer: LayerKind, checked: CheckedCall, { packed }: Same): EagerProgram | undefined {
+    const { weights } = checked;
+    const [first] = weights;
+    const program = packed.get(first);
+    if (program?.isOf(weights)) return program;
+    const { version } = first;
+    if (this.#seen.get(first) !== version) {
+      this.#seen.set(first, version);
+      return undefined;
+    }
+    // Weights that have been disposed do not come again.
+    this.#drop((program) => !program.alive || program === packed.get(first));
+    const made = this.#keep(new EagerProgram(this.#runtime, layer.kind, checked, weights));
+    packed.set(first, made);
+    return made;
+  }
+
+  #keep(program: EagerProgram): EagerProgram {
+    program.cache(this.#runtime);
+    this.#count++;
+    this.#bytes += program.bytes;
+    return program;
+  }
+
+  /** Lets go of the half that was used least recently, but not of the one in use. */
+  #dropOldest(): void {
+    const times: number[] = [];
+    for (const calls of this.#calls.values())
+      for (const { any, packed } of calls.values())
+        for (const program of [any, ...packed.values()]) if (program) times.push(program.used);
     const middle = times.sort((a, b) => a - b)[times.length >> 1];
-    this.#drop((program) => program !== inUse && program.used <= middle);
+    this.#drop((program) => program.used <= middle && program !== this.#inUse);
+    for (const calls of this.#calls.values())
+      for (const [key, { any, packed }] of calls) if (!any && !packed.size) calls.delete(key);
   }
 
   #drop(which: (program: EagerProgram) => boolean): void {
-    for (const programs of this.#programs.values())
-      for (const [key, program] of programs)
-        if (which(program)) {
-          programs.delete(key);
-          this.#count--;
-          this.#bytes -= program.bytes;
-          program.dispose();
+    const drop = (program: EagerProgram): void => {
+      this.#count--;
+      this.#bytes -= program.bytes;
+      program.dispose();
+    };
+    for (const calls of this.#calls.values())
+      for (const same of calls.values()) {
+        if (same.any && which(same.any)) {
+          drop(same.any);
+          same.any = undefined;
         }
+        for (const [first, program] of same.packed)
+          if (which(program)) {
+            same.packed.delete(first);
+            drop(program);
+          }
+      }
   }
 }
 

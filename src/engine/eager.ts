@@ -6,7 +6,7 @@ import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
 import { Tensor } from "../tensor.ts";
 import { type Call, layerCall } from "./eager-call.ts";
-import { EagerProgram, programsOf } from "./eager-programs.ts";
+import { programsOf } from "./eager-programs.ts";
 
 /** Follows the calls that ran. */
 export interface Recorder {
@@ -26,9 +26,10 @@ export function runLayer(
 ): Tensor | Tensor[] {
   const name = layer.kind;
   runtime.alive(name);
-  const { call, tensors, key } = layerCall(runtime, name, layer, args);
+  const checked = layerCall(runtime, name, layer, args);
+  const { call, tensors } = checked;
   const programs = programsOf(runtime);
-  const program = programs.take(layer, key, () => new EagerProgram(runtime, name, call, tensors));
+  const program = programs.take(layer, checked);
   try {
     check?.();
     const outs = program.run(runtime, tensors);

@@ -54,10 +54,18 @@ export class Evaluator {
     }
   }
 
+  /** Takes the memory that `refresh` needs now. */
+  holdRefresh(): void {
+    this.#inference.holdRefresh();
+  }
+
+  /** Takes over the weights as they are now. */
+  refresh(): void {
+    this.#inference.refresh();
+  }
+
   /** Measures, and pauses after each batch. */
   *run(): Generator<undefined, Evaluation> {
-    // The weights may have been trained since they were packed.
-    this.#inference.refresh();
     const { inputs, y, images, perImage } = this.#samples;
     const kind = this.#target.labelKind(perImage);
     const { batchSize, outputs } = this.#inference;

@@ -102,6 +102,11 @@ export class Inference {
     this.#program.refresh();
   }
 
+  /** Takes the memory that `refresh` needs, which it then always has. */
+  holdRefresh(): void {
+    this.#program.holdPacking();
+  }
+
   /** The same into new arrays. */
   predict(from: readonly (Values | Tensor)[], images: number): Outputs[] {
     const { list } = this.outputs;

@@ -129,6 +129,7 @@ export class Binding {
 
   /** Before a run: a whole batch of a tensor is written where it lies. */
   bindOutput(target: Outputs | Tensor, n: number, count: number): void {
+    if (target instanceof Tensor) target.changed();
     if (!(target instanceof Tensor && this.bindTensor(target, n, count))) this.unbind();
   }
 

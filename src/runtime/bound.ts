@@ -1,4 +1,5 @@
 // What a placed program runs: calls with settled arguments, and loops over them.
+import type { Argument } from "./address.ts";
 import type { BoundCall, Executor } from "./executor.ts";
 
 export type BoundItem = BoundCall | BoundLoop;
@@ -28,4 +29,13 @@ function runLoop({ count, items, steps }: BoundLoop, executor: Pick<Executor, "r
   } finally {
     for (let s = 0; s < steps.length; s++) steps[s].args[steps[s].index] -= done * steps[s].by;
   }
+}
+
+/** Numbers in an array that began with objects in it: V8 boxes them here once, and not at every read in a run. */
+export function settled(args: readonly Argument[]): number[] {
+  const numbers: unknown[] = new Array(args.length).fill(null);
+  args.forEach((arg, i) => {
+    numbers[i] = typeof arg === "number" ? arg : arg.value;
+  });
+  return numbers as number[];
 }

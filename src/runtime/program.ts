@@ -4,7 +4,7 @@
 import type { Records } from "./address.ts";
 import { Address, type Argument, type Constant, type Loop, Storage, valuesOf } from "./address.ts";
 import { BorrowedRun } from "./borrowed-run.ts";
-import { type BoundItem, type BoundLoop, runItems } from "./bound.ts";
+import { type BoundItem, type BoundLoop, runItems, settled } from "./bound.ts";
 import type { BoundCall, Executor } from "./executor.ts";
 import type { Runtime } from "./instance.ts";
 import { align, BAND } from "./memory.ts";
@@ -48,6 +48,8 @@ export class Program {
   /** Checked engines: the storages of a run, each with a band of pattern behind it. */
   #banded: readonly Storage[] = [];
   #borrowed: BorrowedRun | undefined;
+  /** Where packing has its sources, if that is held. */
+  #packing = 0;
   /** Storages the host reads or writes, whether a call touches them or not, and every argument that names them. */
   readonly #host = new Map<Storage, { args: number[]; index: number; offset: number }[]>();
   #blocks: number[] = [];
@@ -195,6 +197,13 @@ export class Program {
     this.#pack(this.#changing);
   }
 
+  /** Takes the memory that `refresh` needs, which it then always has. */
+  holdPacking(): void {
+    const bytes = Math.max(0, ...this.#sources(this.#changing).map(({ placed }) => placed.bytes));
+    this.#packing = this.#runtime.memory.allocate(bytes, this.#what);
+    this.#blocks.push(this.#packing);
+  }
+
   /** Blocks held. */
   get blocks(): readonly number[] {
     return this.#blocks;
@@ -291,27 +300,36 @@ export class Program {
   /** Uploads kept storages and runs the setup calls. All memory is taken before anything is written. */
   #pack(kept: readonly Storage[]): void {
     const { memory, kernels, executor } = this.#runtime;
-    const held = new Set(kept);
-    // Sources of packing (the weights as they came) are only needed for their one call: all have the same place, one after the other.
-    const sources = this.#setup.map(({ args }) => {
-      const used = args.flatMap((arg) => (arg instanceof Address ? [arg.storage] : []));
-      return [...new Set(used)].filter((storage) => storage.data && !held.has(storage));
-    });
-    const most = Math.max(0, ...sources.map((storages) => placeInOrder(storages).bytes));
-    const base = most && memory.allocate(most, this.#what);
+    const sources = this.#sources(kept);
+    const most = this.#packing ? 0 : Math.max(0, ...sources.map(({ placed }) => placed.bytes));
+    const base = this.#packing || (most && memory.allocate(most, this.#what));
     try {
       for (const storage of kept) this.#upload(storage);
       this.#setup.forEach(({ kernel: name, args, units, index }, i) => {
-        const { offsets } = placeInOrder(sources[i]);
-        sources[i].forEach((storage, k) => {
+        const { storages, placed } = sources[i];
+        const { offsets } = placed;
+        storages.forEach((storage, k) => {
           storage.address = base + offsets[k];
           this.#upload(storage);
         });
         executor.run({ name, kernel: kernels[name], args: settled(args), units, index });
       });
     } finally {
-      if (base) memory.free(base);
+      if (most) memory.free(base);
     }
+  }
+
+  /**
+   * What each setup call reads: the weights as they came. They are only needed for that one call: all have the same place, one after
+   * the other.
+   */
+  #sources(kept: readonly Storage[]): { storages: readonly Storage[]; placed: Placement }[] {
+    const held = new Set(kept);
+    return this.#setup.map(({ args }) => {
+      const used = args.flatMap((arg) => (arg instanceof Address ? [arg.storage] : []));
+      const storages = [...new Set(used)].filter((storage) => storage.data && !held.has(storage));
+      return { storages, placed: placeInOrder(storages) };
+    });
   }
 
   #bind(items: readonly (Call | LoopBody)[]): BoundItem[] {
@@ -377,12 +395,3 @@ export class Program {
 
 /** Whether a storage holds what is made of weights that may change. */
 const changes = (storage: Storage): boolean => typeof storage.data === "function";
-
-/** Numbers in an array that began with objects in it: V8 boxes them here once, and not at every read in a run. */
-function settled(args: readonly Argument[]): number[] {
-  const numbers: unknown[] = new Array(args.length).fill(null);
-  args.forEach((arg, i) => {
-    numbers[i] = typeof arg === "number" ? arg : arg.value;
-  });
-  return numbers as number[];
-}

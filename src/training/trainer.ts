@@ -200,7 +200,14 @@ export class Trainer implements NetworkTrainer {
 
   evaluator(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluator {
     const weight = (name: string): Float32Array => this.weight(name);
-    return new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
+    const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
+    try {
+      evaluator.holdRefresh();
+    } catch (error) {
+      evaluator.dispose();
+      throw error;
+    }
+    return evaluator;
   }
 
   firstNonFiniteWeight(): string | undefined {

@@ -39,8 +39,9 @@ export async function createWorkerEngine(options: WorkerEngineOptions = {}): Pro
   checkOptions(where, options, OPTIONS);
   const why = whyNoWorkers();
   if (why) throw new UnsupportedError(`${where}: ${why}`);
-  const { worker } = options;
-  const wasm = withSource(where, options, sendable);
+  const { worker, threads = 1 } = options;
+  // Threads need a module of another kind, with shared memory, which their engine makes of the bytes.
+  const wasm = withSource(where, options, async (source) => (threads > 1 ? source : sendable(source)));
   // Heard by every worker that starts; until then it is not unhandled.
   wasm.catch(() => {});
   const code = worker === undefined ? (await import("../../build/engine-worker.txt")).default : "";
@@ -59,8 +60,5 @@ export async function openWorkerEngine(
   return engine;
 }
 
-/** A worker from the package's file. The name is no literal beside the URL: bundlers would make a file of it that hardly anyone needs. */
-function besideThis(): Worker {
-  const name = "./engine-worker.js";
-  return new Worker(new URL(name, import.meta.url));
-}
+/** A worker from the package's file. Not by `new URL(name, import.meta.url)`: bundlers would make a file of it that hardly anyone needs. */
+const besideThis = (): Worker => new Worker(`${import.meta.url}`.replace(/[^/]*$/, "engine-worker.js"));

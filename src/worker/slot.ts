@@ -35,7 +35,9 @@ export class Slot {
   readonly #held = new Map<SharedNet, number>();
   #host: HostWorker | undefined;
   #connection: Connection<EngineCalls, HostCalls> | undefined;
-  #stopped: ((call: string) => Error) | undefined;
+  /** Why there is no worker to ask, and why there will be none. */
+  #gone: ((call: string) => Error) | undefined;
+  #stopped = false;
   state: "starting" | "ready" | "ended" = "starting";
   /** What the engine in the worker said of itself. */
   info: EngineInfo | undefined;
@@ -65,8 +67,7 @@ export class Slot {
     transfer?: readonly Transferable[],
   ): Promise<EngineCalls[Name]["gives"]> {
     const [host, connection] = [this.#host, this.#connection];
-    if (!host || !connection)
-      throw this.#stopped?.(name) ?? new WorkerError(`${name}: the worker ended before it was asked`);
+    if (!host || !connection) throw this.#gone!(name);
     const fit = name === "fit" ? 1 : 0;
     this.fits += fit;
     try {
@@ -126,7 +127,7 @@ export class Slot {
 
   /** Ends the worker for good; open calls reject with the error of their name. */
   stop(error: (call: string) => Error): void {
-    this.#stopped = error;
+    this.#stopped = true;
     this.state = "ended";
     this.#letGo(error);
   }
@@ -134,6 +135,7 @@ export class Slot {
   #letGo(error: (call: string) => Error): void {
     const [host, connection] = [this.#host, this.#connection];
     this.#host = undefined;
+    this.#gone = error;
     // A web worker whose script failed still listens.
     host?.stop();
     connection?.close(error);

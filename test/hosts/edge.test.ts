@@ -1,32 +1,28 @@
 // examples/edge on the packed package: the Worker in Cloudflare's runtime.
-import { cpSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { asJpeg, asPng, digits, enlarged, refused } from "./digits.ts";
+import { copyExamples } from "./examples.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
-const folder = join(inject("project"), "edge");
+const project = inject("project");
 let flare: Miniflare;
 
 beforeAll(async () => {
-  cpSync(join(root, "examples/edge"), folder, {
-    recursive: true,
-    filter: (path) => basename(path) !== "node_modules",
-  });
+  const examples = copyExamples(root, project, "edge", "digits");
   const modules = /\.(wasm|safetensors)$/;
   const bundle = await build({
-    entryPoints: [join(folder, "worker.ts")],
+    entryPoints: [join(examples, "edge/worker.ts")],
     bundle: true,
     write: false,
     format: "esm",
     target: "es2022",
     // What wrangler asks for.
     conditions: ["workerd", "worker", "browser"],
-    // Where the decoders are.
-    nodePaths: [join(root, "node_modules")],
     plugins: [
       {
         name: "modules",
@@ -36,7 +32,7 @@ beforeAll(async () => {
       },
     ],
   });
-  const binary = (name: string) => readFileSync(join(folder, "../node_modules/convolith/dist", name));
+  const binary = (name: string) => readFileSync(join(project, "node_modules/convolith/dist", name));
   flare = new Miniflare({
     compatibilityDate: "2025-09-01",
     modules: [
@@ -46,7 +42,7 @@ beforeAll(async () => {
       {
         type: "Data",
         path: "digits.safetensors",
-        contents: readFileSync(join(folder, "digits/digits.safetensors")),
+        contents: readFileSync(join(examples, "digits/digits.safetensors")),
       },
     ],
   });

@@ -1,8 +1,19 @@
 // A cell of the matrix: a host, and what it made of programs/everywhere.js.
 import type { Project } from "./project.ts";
 
-/** What is checked; the columns of the table. */
-export const CHECKS = ["load", "predict", "fit", "eager", "threads", "worker", "dispose", "exit"] as const;
+/** What is checked; the columns of the table. The last one: tests of the repository in the host itself, the golden cases among them. */
+export const CHECKS = [
+  "load",
+  "predict",
+  "fit",
+  "eager",
+  "threads",
+  "worker",
+  "dispose",
+  "exit",
+  "tests",
+  "types",
+] as const;
 export type Check = (typeof CHECKS)[number];
 
 /** `cannot`: the host has not what it takes, in the package's words or ours. */
@@ -34,6 +45,8 @@ export interface Cell {
   readonly core?: boolean;
   /** Throws NotRun where the host cannot be installed; what else it throws is a failure to load. */
   run(project: Project): Promise<Report>;
+  /** What pages fetch: slow, and no check; CI leaves it out. */
+  wire?(project: Project): Promise<NonNullable<Report["wire"]>>;
 }
 
 /** The host is not on this machine and cannot be installed. */

@@ -6,16 +6,20 @@ import { basename, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { Miniflare } from "miniflare";
 import { type Answers, type Cell, judge, type Limits, type Report } from "./cell.ts";
-import { folderIn, type Project, tools, wireBytes } from "./project.ts";
+import { folderIn, type Project, tools } from "./project.ts";
 
-const LIMITS: Limits = { threads: /^this runtime has no workers$/ };
+const LIMITS: Limits = {
+  threads: /^this runtime has no workers$/,
+  worker: /: this runtime has no workers\n/,
+};
 
 /** A worker that answers every request with what everywhere.js answers. */
 const WORKER = `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "./everywhere.js";
 export default {
   async fetch() {
-    return Response.json(await everywhere(convolith));
+    return Response.json(await everywhere(convolith, { worker }));
   },
 };
 `;
@@ -73,7 +77,6 @@ async function workerd(project: Project): Promise<Report> {
   const answers = await askWorkerd(folder, "out.js", BINARIES);
   return {
     version: "",
-    bytes: wireBytes(folder, ["out.js", BINARIES[0]]),
     ...judge(answers, project, LIMITS),
   };
 }
@@ -91,9 +94,8 @@ async function wrangler(project: Project): Promise<Report> {
   const out = join(folder, "out");
   const binaries = readdirSync(out).filter((file) => file.endsWith(".wasm"));
   const answers = await askWorkerd(out, "worker.js", binaries);
-  const bytes = wireBytes(out, ["worker.js", binaries.find((file) => file.includes("simd"))!]);
   const { version } = createRequire(program)("../package.json");
-  return { version, bytes, ...judge(answers, project, LIMITS) };
+  return { version, ...judge(answers, project, LIMITS) };
 }
 
 interface EdgeRuntime {
@@ -106,7 +108,10 @@ async function edgeRuntime(project: Project): Promise<Report> {
   const require = createRequire(join(tools("edge-runtime@4"), "package.json"));
   const { EdgeRuntime } = require("edge-runtime") as { EdgeRuntime: new () => EdgeRuntime };
   const folder = folderIn(project, "edge-runtime");
-  const worker = WORKER.replace(/export default \{.*/s, "globalThis.answers = everywhere(convolith);\n");
+  const worker = WORKER.replace(
+    /export default \{.*/s,
+    "globalThis.answers = everywhere(convolith, { worker });\n",
+  );
   writeFileSync(join(folder, "worker.js"), worker);
   const runtime = new EdgeRuntime();
   await bundle(folder, ["edge-light", "worker", "browser"], "iife", {
@@ -123,7 +128,7 @@ async function edgeRuntime(project: Project): Promise<Report> {
   const answers = await runtime.evaluate(`${readFileSync(join(folder, "out.js"), "utf8")};answers`);
   const { version } = require("edge-runtime/package.json");
   writeFileSync(join(folder, BINARIES[0]), binary(project, BINARIES[0]));
-  return { version, bytes: wireBytes(folder, ["out.js", BINARIES[0]]), ...judge(answers, project, LIMITS) };
+  return { version, ...judge(answers, project, LIMITS) };
 }
 
 export const edges: readonly Cell[] = [

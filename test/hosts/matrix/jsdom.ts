@@ -7,10 +7,11 @@ import { runProgram } from "./process.ts";
 import { ownProject, type Project } from "./project.ts";
 
 const TEST = `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "./everywhere.js";
 test("everywhere", async () => {
   if (typeof document === "undefined") throw new Error("this is no page");
-  process.stdout.write("\\n" + JSON.stringify(await everywhere(convolith)) + "\\n");
+  process.stdout.write("\\n" + JSON.stringify(await everywhere(convolith, { worker })) + "\\n");
 });
 `;
 

@@ -7,7 +7,8 @@ import { folderIn, type Project, tools } from "./project.ts";
 
 /** The same program where modules are required. */
 export const REQUIRING = `const convolith = require("convolith");
-import("./everywhere.js").then(async ({ everywhere }) => console.log(JSON.stringify(await everywhere(convolith))));
+const worker = require("convolith/worker");
+import("./everywhere.js").then(async ({ everywhere }) => console.log(JSON.stringify(await everywhere(convolith, { worker }))));
 `;
 
 interface Node {

@@ -10,7 +10,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { install, npm, pack } from "../pack.ts";
 import { type Answers, NotRun } from "./cell.ts";
 import { runProgram } from "./process.ts";
@@ -27,12 +26,13 @@ export interface Project {
 }
 
 /** Packages of other people, kept from one run to the next: in CONVOLITH_HOSTS or the system's temporary folder. */
-const KEPT = process.env.CONVOLITH_HOSTS ?? join(tmpdir(), "convolith-hosts");
+export const KEPT = process.env.CONVOLITH_HOSTS ?? join(tmpdir(), "convolith-hosts");
 
 /** A program that imports the package as it is and prints what everywhere.js answers; without `await` at the top, which not every bundle can have. */
 export const MAIN = `import * as convolith from "convolith";
+import * as worker from "convolith/worker";
 import { everywhere } from "./everywhere.js";
-everywhere(convolith).then((answers) => console.log(JSON.stringify(answers)));
+everywhere(convolith, { worker }).then((answers) => console.log(JSON.stringify(answers)));
 `;
 
 /** Packs and installs into a new temporary folder, which `remove` deletes. */
@@ -100,7 +100,3 @@ export function ownProject(project: Project, name: string, packages: readonly st
   }
   return folder;
 }
-
-/** Bytes of files over the wire, each compressed by gzip. */
-export const wireBytes = (folder: string, files: readonly string[]): number =>
-  files.reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file)), { level: 9 }).length, 0);

@@ -55,7 +55,10 @@ async function settle(read: () => Log | Promise<Log>): Promise<Log> {
   const end = performance.now() + PATIENCE;
   for (;;) {
     const log = await read();
-    const uncaught = log.some(([level]) => level === "uncaught");
+    // Firefox tells what a policy refused as an error of the page.
+    const uncaught = log.some(
+      ([level, text]) => level === "uncaught" && !/content.security.policy/i.test(text),
+    );
     if (answerIn(log) !== undefined || uncaught || performance.now() > end) return log;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }

@@ -1,4 +1,4 @@
-// Trains the network that examples/edge and examples/server serve: node examples/edge/digits/train.mjs. 8,000 handwritten digits to train
+// Trains the network that examples/edge and examples/server serve: node examples/digits/train.mjs. 8,000 handwritten digits to train
 // on, 2,000 others to test on. The same bits on every machine: the file beside this one is what comes out.
 import { writeFileSync } from "node:fs";
 import {
@@ -13,13 +13,13 @@ import {
   sequential,
   softmax,
 } from "convolith";
-import { PIXELS, readDigits, shifted } from "../../mnist/digits.mjs";
+import { PIXELS, readDigits, shifted } from "../mnist/digits.mjs";
 import { digitInput, SIDE } from "./input.mjs";
 
 const [EPOCHS, BATCH, SEED] = [12, 64, 1];
 const engine = await createEngine({ deterministic: true });
 
-/** Every digit as a picture that somebody sends. @param {import("../../mnist/digits.mjs").Digits} digits */
+/** Every digit as a picture that somebody sends. @param {import("../mnist/digits.mjs").Digits} digits */
 function asSent({ x, y }) {
   const sent = new Float32Array(x.length);
   y.forEach((_, i) => {
