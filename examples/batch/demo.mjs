@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { adam, conv2d, createEngine, dense, flatten, maxPool2d, sequential } from "convolith";
 import { encode } from "fast-png";
 import { PIXELS, readDigits } from "../mnist/digits.mjs";
+import { progressBar } from "../progress.mjs";
 import { bullmq, connectionTo } from "./queue.mjs";
 import { MODEL } from "./read-digits.mjs";
 
