@@ -1,4 +1,4 @@
-// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | load | browser | models> [part of a name]
+// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | worker | peers | load | browser | models> [part of a name]
 interface Command {
   readonly about: string;
   load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
@@ -30,6 +30,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   compile: {
     about: "what compiling takes: milliseconds, bytes per byte of weights",
     load: () => import("./compile.ts"),
+  },
+  worker: {
+    about:
+      "the engine in workers: what a request costs beside Comlink, images per second, how long the caller is blocked",
+    load: () => import("./worker.ts"),
   },
   peers: {
     about:

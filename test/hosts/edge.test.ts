@@ -1,17 +1,19 @@
 // examples/edge on the packed package: the Worker in Cloudflare's runtime.
 import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { asJpeg, asPng, digits, enlarged, refused } from "./digits.ts";
 import { copyExamples } from "./examples.ts";
 
+const root = fileURLToPath(new URL("../..", import.meta.url));
 const project = inject("project");
 let flare: Miniflare;
 
 beforeAll(async () => {
-  const examples = copyExamples(project, "edge", "digits");
+  const examples = copyExamples(root, project, "edge", "digits");
   const modules = /\.(wasm|safetensors)$/;
   const bundle = await build({
     entryPoints: [join(examples, "edge/worker.ts")],

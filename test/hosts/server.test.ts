@@ -6,10 +6,11 @@ import { fileURLToPath } from "node:url";
 import { type DecodedPng, decode, encode } from "fast-png";
 import { afterEach, expect, inject, test } from "vitest";
 import { asJpeg, asPng, digits, refused } from "./digits.ts";
-import { copyExamples, root } from "./examples.ts";
+import { copyExamples } from "./examples.ts";
 
-const examples = copyExamples(inject("project"), "server", "digits", "upscale");
-const preload = fileURLToPath(new URL("kill-worker.mjs", import.meta.url));
+const root = fileURLToPath(new URL("../..", import.meta.url));
+const examples = copyExamples(root, inject("project"), "server", "digits", "upscale");
+const preload = new URL("kill-worker.mjs", import.meta.url).href;
 const astronaut = decode(readFileSync(join(root, "examples/astronaut.png")));
 const small = corner(astronaut, 128);
 /** Nine tiles. */
@@ -24,7 +25,7 @@ afterEach(() => {
 async function start(env: Record<string, string> = {}) {
   const process_ = spawn(
     process.execPath,
-    ["--import", new URL(`file://${preload}`).href, "server/server.mjs"],
+    ["--import", preload, "server/server.mjs"],
     // A busy machine may take long.
     {
       cwd: examples,

@@ -4,6 +4,7 @@ import { bunAndDeno } from "./bun-deno.ts";
 import { bundled } from "./bundled.ts";
 import type { Cell } from "./cell.ts";
 import { edges } from "./edge.ts";
+import { edgeExample } from "./edge-example.ts";
 import { jsdoms } from "./jsdom.ts";
 import { next } from "./next.ts";
 import { nodes } from "./nodes.ts";
@@ -19,5 +20,6 @@ export const cells: readonly Cell[] = [
   ...bundled,
   ...plainPages,
   ...next,
+  ...edgeExample,
   ...types,
 ];

@@ -11,6 +11,7 @@ const ENV = {
   ),
   NO_COLOR: "1",
   NEXT_TELEMETRY_DISABLED: "1",
+  WRANGLER_SEND_METRICS: "false",
 };
 
 // A group of its own, so that the processes a tool starts end with it.

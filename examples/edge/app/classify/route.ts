@@ -1,5 +1,5 @@
 // The Next.js route, on its edge runtime. The bundler copies the file that `new URL` names; fetch reads it.
-import { createHandler } from "../../classify.mjs";
+import { createHandler } from "../../../digits/classify.mjs";
 
 export const runtime = "edge";
 

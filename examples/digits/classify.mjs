@@ -1,8 +1,8 @@
 // The handler that every edge host shares: a picture in, classes with their probabilities out. It knows Request and Response only.
 import { createEngine, fromSafetensors } from "convolith";
-import { digitInput } from "../digits/input.mjs";
-import { PictureError } from "../digits/picture-error.mjs";
-import { readPicture } from "../digits/pictures.mjs";
+import { digitInput } from "./input.mjs";
+import { PictureError } from "./picture-error.mjs";
+import { readPicture } from "./pictures.mjs";
 
 /** Bytes of a file, and pixels of a picture: what is decoded in a few milliseconds. Plans have limits on both time and memory. */
 const [MAX_BYTES, MAX_PIXELS] = [256 * 1024, 512 * 512];
@@ -11,7 +11,7 @@ const [MAX_BYTES, MAX_PIXELS] = [256 * 1024, 512 * 512];
  * Answers POST with a PNG or JPEG file by `{ digit, probability, probabilities }`. The network is compiled at the first request: hosts
  * start many instances that never get one.
  *
- * @param {ArrayBuffer | (() => Promise<ArrayBuffer>)} weights The file ../digits/digits.safetensors, or how to get it.
+ * @param {ArrayBuffer | (() => Promise<ArrayBuffer>)} weights The file digits.safetensors, or how to get it.
  * @returns {(request: Request) => Promise<Response>}
  */
 export function createHandler(weights) {
