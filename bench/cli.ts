@@ -1,4 +1,4 @@
-// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | peers | load | models> [part of a name]
+// Every benchmark by one command: npm run bench -- <layers | nets | images | memory | train | grad | compile | worker | peers | load | browser | models> [part of a name]
 interface Command {
   readonly about: string;
   load(): Promise<{ run(args: readonly string[]): Promise<void> }>;
@@ -31,6 +31,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about: "what compiling takes: milliseconds, bytes per byte of weights",
     load: () => import("./compile.ts"),
   },
+  worker: {
+    about:
+      "the engine in workers: what a request costs beside Comlink, images per second, how long the caller is blocked",
+    load: () => import("./worker.ts"),
+  },
   peers: {
     about:
       "layers and nets beside onnxruntime-web, TensorFlow.js and native onnxruntime [layers | nets] [--rounds=7] [--engines=convolith,ort-web]",
@@ -40,6 +45,11 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     about:
       "from the bytes of an ONNX file to the first answer, and the memory that takes: file.onnx [--rounds=5]",
     load: () => import("./peers/load.ts"),
+  },
+  browser: {
+    about:
+      "from import to MobileNetV2's first answer in Chromium and Firefox, beside onnxruntime-web [--rounds=5] [--modules=folder]",
+    load: () => import("./peers/browser.ts"),
   },
   models: {
     about:

@@ -227,13 +227,41 @@ export async function writeModules() {
   await bundle.close();
 }
 
+/**
+ * What declarations name of hosts, as far as the package uses it. A project that has not told its compiler about DOM or Node then has
+ * all it needs, and what hosts give is of these types, too. They are seen in the file alone.
+ */
+const HOST_TYPES = {
+  AbortSignal:
+    "interface AbortSignal { readonly aborted: boolean; readonly reason: any; throwIfAborted(): void }",
+  BufferSource: "type BufferSource = ArrayBuffer | ArrayBufferView;",
+  Response:
+    "interface Response { readonly ok: boolean; readonly status: number; readonly url: string; arrayBuffer(): Promise<ArrayBuffer> }",
+  URL: "interface URL { readonly href: string }",
+  WebAssembly: "declare namespace WebAssembly { interface Module {} }",
+};
+
+const hostTypes = {
+  name: "host types",
+  renderChunk(code) {
+    const text = code.replace(/\/\*.*?\*\//gs, "");
+    const names = Object.keys(HOST_TYPES).filter((name) => new RegExp(`\\b${name}\\b`).test(text));
+    const disposable = /Symbol\.(asyncDispose|dispose)/.test(text);
+    const lines = [
+      ...(disposable ? ['/// <reference lib="esnext.disposable" />'] : []),
+      ...names.map((name) => HOST_TYPES[name]),
+    ];
+    return [...lines, code].join("\n");
+  },
+};
+
 /** From the declarations that tsc wrote: one file per entry, and those that entries share. */
 export async function bundleDeclarations(folder) {
   const input = Object.entries(ENTRIES).map(([name, file]) => [
     name,
     `${folder}/${file.replace(/\.ts$/, ".d.ts")}`,
   ]);
-  const bundle = await rollup({ input: Object.fromEntries(input), plugins: [dts()] });
+  const bundle = await rollup({ input: Object.fromEntries(input), plugins: [dts(), hostTypes] });
   await bundle.write({
     dir: "dist",
     format: "es",

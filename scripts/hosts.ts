@@ -25,7 +25,7 @@ const outcomes: Outcome[] = [];
 const project = await openProject(process.cwd());
 try {
   for (const cell of chosen) {
-    const outcome = await runCell(cell, project);
+    const outcome = await runCell(cell, project, !flags.core);
     const failed = failures(outcome);
     const said = failed.length ? "FAILED" : outcome.notRun ? `not run: ${outcome.notRun}` : "ok";
     console.log(`${cell.name}: ${said}, ${outcome.seconds.toFixed(1)} s`);

@@ -10,7 +10,6 @@ import { parseArgs } from "node:util";
 import { adam, conv2d, createEngine, dense, flatten, maxPool2d, sequential } from "convolith";
 import { encode } from "fast-png";
 import { PIXELS, readDigits } from "../mnist/digits.mjs";
-import { progressBar } from "../progress.mjs";
 import { bullmq, connectionTo } from "./queue.mjs";
 import { MODEL } from "./read-digits.mjs";
 
@@ -85,11 +84,14 @@ async function learn() {
     dense({ units: 10 }),
   ];
   const net = engine.compile(sequential([28, 28, 1], layers), { seed: 1 });
+  const bar = progressBar(Math.ceil(train.y.length / 64), "steps of training");
   await net.fit(train, {
     batchSize: 64,
     loss: "softmaxCrossEntropy",
     optimizer: adam({ learningRate: 3e-3 }),
+    onBatch: ({ batch, loss }) => bar.show(batch + 1, `loss ${loss.toFixed(4)}`),
   });
+  bar.clear();
   writeFileSync(MODEL, net.save());
   engine.dispose();
 }

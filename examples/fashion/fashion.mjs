@@ -16,6 +16,7 @@ import {
   relu,
   sequential,
 } from "convolith";
+import { progressBar } from "../progress.mjs";
 import { readSet } from "./idx.mjs";
 
 const folder = process.argv[2] ?? "/usr/share/datasets/fashion-mnist";
@@ -67,20 +68,25 @@ const net = engine.compile(
   ),
   { seed: 1, batchSize: 100 },
 );
+const batches = Math.ceil(train.y.length / BATCH);
+const bar = progressBar(batches, "batches");
 const begun = performance.now();
 await net.fit(train, {
   epochs: EPOCHS,
   batchSize: BATCH,
   loss: "softmaxCrossEntropy",
   optimizer: adam(),
-  schedule: cosine(2e-3, EPOCHS * Math.ceil(train.y.length / BATCH), { warmup: 200 }),
+  schedule: cosine(2e-3, EPOCHS * batches, { warmup: 200 }),
   validation: test,
   seed: 1,
-  onEpoch: ({ epoch, loss, metrics, validation, imagesPerSecond }) =>
+  onBatch: ({ batch, imagesPerSecond }) => bar.show(batch + 1, `${Math.round(imagesPerSecond)} images/s`),
+  onEpoch: ({ epoch, loss, metrics, validation, imagesPerSecond }) => {
+    bar.clear();
     console.log(
       `epoch ${epoch + 1}  loss ${loss.toFixed(4)}  accuracy ${(100 * (metrics.accuracy ?? 0)).toFixed(2)} %  ` +
         `test ${(100 * (validation?.accuracy ?? 0)).toFixed(2)} %  ${Math.round(imagesPerSecond)} images/s`,
-    ),
+    );
+  },
 });
 const matrix = confusionMatrix(net.predict(test.x), test.y);
 console.log(`\n${"".padEnd(9)}${NAMES.map((name) => name.slice(0, 6).padStart(7)).join("")}`);

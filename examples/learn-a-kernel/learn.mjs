@@ -3,6 +3,7 @@
 import { readFileSync } from "node:fs";
 import { conv2d, createEngine, sequential, sgd } from "convolith";
 import { decode } from "fast-png";
+import { progressBar } from "../progress.mjs";
 
 const SOBEL = [-1, 0, 1, -2, 0, 2, -1, 0, 1]; // how fast brightness grows to the right
 
@@ -33,8 +34,13 @@ const show = (step, loss) => {
   );
 };
 show(0, net.evaluate({ x: grey, y: answer }).loss);
+const bar = progressBar(10_000, "steps");
 for (let step = 1; step <= 10_000; step *= 10) {
-  for (let i = step === 1 ? 0 : step / 10; i < step; i++) net.trainStep({ x: grey, y: answer });
+  for (let i = step === 1 ? 0 : step / 10; i < step; i++) {
+    const loss = net.trainStep({ x: grey, y: answer });
+    bar.show(i + 1, `loss ${loss.toExponential(1)}`);
+  }
+  bar.clear();
   show(step, net.evaluate({ x: grey, y: answer }).loss);
 }
 const off = Math.max(...net.weights["filter.kernel"].map((v, i) => Math.abs(v - SOBEL[i])));

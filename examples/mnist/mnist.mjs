@@ -15,6 +15,7 @@ import {
   relu,
   sequential,
 } from "convolith";
+import { progressBar } from "../progress.mjs";
 import { readDigits, shifted } from "./digits.mjs";
 import { contactSheet } from "./sheet.mjs";
 
@@ -49,6 +50,7 @@ const engine = await createEngine();
 const net = engine.compile(sequential([28, 28, 1], layers), { seed, batchSize: 100 });
 console.log(net.summary());
 
+const bar = progressBar(Math.ceil(train.y.length / BATCH), "batches");
 const begun = performance.now();
 await net.fit(shifted(train, { seed, batchSize: BATCH }), {
   epochs: EPOCHS,
@@ -57,12 +59,14 @@ await net.fit(shifted(train, { seed, batchSize: BATCH }), {
   optimizer: adam(),
   schedule: cosine(3e-3, steps, { warmup: 100 }),
   validation: test,
-  onBatch: ({ batch, imagesPerSecond }) => bar(batch + 1, train.y.length / BATCH, imagesPerSecond),
-  onEpoch: ({ epoch, loss, metrics, validation, imagesPerSecond }) =>
-    line(
+  onBatch: ({ batch, imagesPerSecond }) => bar.show(batch + 1, `${Math.round(imagesPerSecond)} images/s`),
+  onEpoch: ({ epoch, loss, metrics, validation, imagesPerSecond }) => {
+    bar.clear();
+    console.log(
       `epoch ${String(epoch + 1).padStart(2)}  loss ${loss.toFixed(4)}  accuracy ${percent(metrics.accuracy)}  ` +
         `test ${percent(validation?.accuracy)}  ${Math.round(imagesPerSecond)} images/s`,
-    ),
+    );
+  },
 });
 const seconds = (performance.now() - begun) / 1000;
 
@@ -97,25 +101,6 @@ engine.dispose();
 /** @param {number | undefined} part */
 function percent(part = 0) {
   return `${(100 * part).toFixed(2)} %`;
-}
-
-/**
- * A progress bar on a terminal; nothing where output goes to a file.
- *
- * @param {number} done
- * @param {number} of
- * @param {number} speed Images per second.
- */
-function bar(done, of, speed) {
-  if (!process.stdout.isTTY) return;
-  const filled = Math.round((30 * done) / of);
-  process.stdout.write(`\r${"█".repeat(filled)}${"░".repeat(30 - filled)} ${Math.round(speed)} images/s `);
-}
-
-/** @param {string} text */
-function line(text) {
-  if (process.stdout.isTTY) process.stdout.write("\r\x1b[K");
-  console.log(text);
 }
 
 /**

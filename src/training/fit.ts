@@ -44,15 +44,19 @@ const MAX_BLOCKING_MS = 24;
 /** A turn of the host's event loop. */
 const yieldToHost = (): Promise<void> =>
   new Promise((resolve) => {
-    // jsdom in Jest has none.
-    if (typeof MessageChannel === "undefined") return void setTimeout(resolve);
+    let channel: MessageChannel;
+    try {
+      channel = new MessageChannel();
+    } catch {
+      // jsdom in Jest has none, Next.js at the edge one that throws.
+      return void setTimeout(resolve);
+    }
     // A message is delivered sooner than a timer, which browsers hold back for 4 ms.
-    const { port1, port2 } = new MessageChannel();
-    port1.onmessage = () => {
-      port1.close();
+    channel.port1.onmessage = () => {
+      channel.port1.close();
       resolve();
     };
-    port2.postMessage(0);
+    channel.port2.postMessage(0);
   });
 
 /** Calls the listener, waits for what it gives, and throws where it has disposed of the network. */

@@ -1,7 +1,7 @@
 // Handwritten digits as files that people send, and what the classifier of examples/ must say to them.
 import { encode } from "fast-png";
 import jpeg from "jpeg-js";
-// @ts-expect-error an example is plain JavaScript
+// @ts-expect-error: JavaScript, whose types only the examples' own project reads
 import { PIXELS, readDigits } from "../../examples/mnist/digits.mjs";
 
 const { test }: { test: { x: Float32Array; y: Uint8Array } } = readDigits({ seed: 1 });
@@ -10,7 +10,9 @@ const SIDE = 28;
 /** So many digits the classifier has not been trained on, ink dark on white. */
 export const digits = Array.from({ length: 40 }, (_, i) => ({
   digit: test.y[i],
-  pixels: Uint8Array.from(test.x.subarray(i * PIXELS, (i + 1) * PIXELS), (v) => Math.round(255 * (1 - v))),
+  pixels: Uint8Array.from(test.x.subarray(i * PIXELS, (i + 1) * PIXELS), (v: number) =>
+    Math.round(255 * (1 - v)),
+  ),
 }));
 
 export const asPng = (data: Uint8Array, side = SIDE): Uint8Array<ArrayBuffer> =>

@@ -9,6 +9,7 @@ import { expect, inject, test } from "vitest";
 const worker = `
 import { createEngine, sequential, conv2d, globalAvgPool } from "convolith";
 import { canny, createImageEngine, toGray } from "convolith/image";
+import { createWorkerEngine } from "convolith/worker";
 export default {
   async fetch() {
     const engine = await createEngine();
@@ -25,6 +26,7 @@ export default {
     const gray = toGray(engine, photo).data[63];
     return Response.json({
       edges, gray, eager, net: Array.from(net.predict([1, 2, 3, 4])), info: engine.info, threaded: (await createEngine({ threads: 2 })).info,
+      workers: await createWorkerEngine().catch(({ code, message }) => [code, message]),
     });
   },
 };`;
@@ -67,6 +69,7 @@ test("loads and convolves in workerd", async () => {
       net: [10],
       info,
       threaded: { ...info, fallback: "this runtime has no workers" },
+      workers: ["CONVOLITH_UNSUPPORTED", "createWorkerEngine: this runtime has no workers"],
     });
   } finally {
     await flare.dispose();

@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { type Cell, judge, type Report } from "./cell.ts";
 import { runProgram } from "./process.ts";
-import { folderIn, type Project, tools, wireBytes } from "./project.ts";
+import { folderIn, type Project, tools } from "./project.ts";
 
 const arm = process.arch === "arm64";
 
@@ -73,7 +73,7 @@ const bundles: readonly Cell[] = [
     group: "bundler",
     async run(project) {
       const { command, folder } = built(project, "bun build", "--target=bun", "--outfile=out.js");
-      return report(project, [command, "out.js"], folder, { bytes: wireBytes(folder, ["out.js"]) });
+      return report(project, [command, "out.js"], folder);
     },
   },
   {
@@ -82,9 +82,7 @@ const bundles: readonly Cell[] = [
     core: true,
     async run(project) {
       const { folder } = built(project, "bun build web", "--target=browser", "--outfile=out.js");
-      return report(project, [process.execPath, "out.js"], folder, {
-        bytes: wireBytes(folder, ["out.js"]),
-      });
+      return report(project, [process.execPath, "out.js"], folder);
     },
   },
   {

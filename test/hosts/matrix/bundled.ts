@@ -18,7 +18,7 @@ export function withoutTopLevelAwait(text: string): string {
 }
 
 /** What goes over the wire for eager ops, for a network that predicts, and for all that the front door exports. */
-async function wire(bundler: PageBundler, project: Project): Promise<Report["wire"]> {
+async function wire(bundler: PageBundler, project: Project): Promise<NonNullable<Report["wire"]>> {
   const measure = async (file: string): Promise<Wire> => {
     const name = file.replace(".js", "");
     const folder = folderIn(project, `${bundler.name} ${name}`);
@@ -44,7 +44,7 @@ async function run(bundler: PageBundler, project: Project): Promise<Report> {
     report = bothReports(bundler.noPage ? inNode : report, inNode);
     report = { ...report, checks: { ...report.checks, exit } };
   }
-  return bundler.noPage ? report : { ...report, wire: await wire(bundler, project) };
+  return report;
 }
 
 /** Vite's development server, which bundles dependencies by itself and serves the rest as it is. */
@@ -72,6 +72,7 @@ export const bundled: readonly Cell[] = [
       group: "bundler",
       core: bundler.core ?? false,
       run: (project) => run(bundler, project),
+      ...(bundler.noPage ? {} : { wire: (project: Project) => wire(bundler, project) }),
     }),
   ),
   ...[5, 7, 8].map(

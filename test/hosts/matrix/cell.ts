@@ -45,6 +45,8 @@ export interface Cell {
   readonly core?: boolean;
   /** Throws NotRun where the host cannot be installed; what else it throws is a failure to load. */
   run(project: Project): Promise<Report>;
+  /** What pages fetch: slow, and no check; CI leaves it out. */
+  wire?(project: Project): Promise<NonNullable<Report["wire"]>>;
 }
 
 /** The host is not on this machine and cannot be installed. */

@@ -6,7 +6,7 @@ import { basename, join } from "node:path";
 import { build, type Plugin } from "esbuild";
 import { Miniflare } from "miniflare";
 import { type Answers, type Cell, judge, type Limits, type Report } from "./cell.ts";
-import { folderIn, type Project, tools, wireBytes } from "./project.ts";
+import { folderIn, type Project, tools } from "./project.ts";
 
 const LIMITS: Limits = {
   threads: /^this runtime has no workers$/,
@@ -77,7 +77,6 @@ async function workerd(project: Project): Promise<Report> {
   const answers = await askWorkerd(folder, "out.js", BINARIES);
   return {
     version: "",
-    bytes: wireBytes(folder, ["out.js", BINARIES[0]]),
     ...judge(answers, project, LIMITS),
   };
 }
@@ -95,9 +94,8 @@ async function wrangler(project: Project): Promise<Report> {
   const out = join(folder, "out");
   const binaries = readdirSync(out).filter((file) => file.endsWith(".wasm"));
   const answers = await askWorkerd(out, "worker.js", binaries);
-  const bytes = wireBytes(out, ["worker.js", binaries.find((file) => file.includes("simd"))!]);
   const { version } = createRequire(program)("../package.json");
-  return { version, bytes, ...judge(answers, project, LIMITS) };
+  return { version, ...judge(answers, project, LIMITS) };
 }
 
 interface EdgeRuntime {
@@ -130,7 +128,7 @@ async function edgeRuntime(project: Project): Promise<Report> {
   const answers = await runtime.evaluate(`${readFileSync(join(folder, "out.js"), "utf8")};answers`);
   const { version } = require("edge-runtime/package.json");
   writeFileSync(join(folder, BINARIES[0]), binary(project, BINARIES[0]));
-  return { version, bytes: wireBytes(folder, ["out.js", BINARIES[0]]), ...judge(answers, project, LIMITS) };
+  return { version, ...judge(answers, project, LIMITS) };
 }
 
 export const edges: readonly Cell[] = [

@@ -10,11 +10,14 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-export async function runCell(cell: Cell, project: Project): Promise<Outcome> {
+/** Runs a cell; `measured` with what its pages fetch. */
+export async function runCell(cell: Cell, project: Project, measured = false): Promise<Outcome> {
   const start = performance.now();
   const seconds = (): number => (performance.now() - start) / 1000;
   try {
-    return { cell, report: await cell.run(project), seconds: seconds() };
+    const report = await cell.run(project);
+    const wire = measured ? await cell.wire?.(project) : undefined;
+    return { cell, report: wire ? { ...report, wire } : report, seconds: seconds() };
   } catch (error) {
     if (error instanceof NotRun) return { cell, notRun: error.message, seconds: seconds() };
     const failed = error instanceof Error ? error.message : `${error}`;

@@ -10,7 +10,6 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gzipSync } from "node:zlib";
 import { install, npm, pack } from "../pack.ts";
 import { type Answers, NotRun } from "./cell.ts";
 import { runProgram } from "./process.ts";
@@ -101,7 +100,3 @@ export function ownProject(project: Project, name: string, packages: readonly st
   }
   return folder;
 }
-
-/** Bytes of files over the wire, each compressed by gzip. */
-export const wireBytes = (folder: string, files: readonly string[]): number =>
-  files.reduce((sum, file) => sum + gzipSync(readFileSync(join(folder, file)), { level: 9 }).length, 0);

@@ -1,9 +1,12 @@
 // Declarations of the packed package under versions of TypeScript, all of them checked: nobody has to set skipLibCheck.
-import { execFileSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { readFileSync, writeFileSync } from "node:fs";
-import { join, relative } from "node:path";
-import { type Cell, NotRun, type Verdict } from "./cell.ts";
-import { ownProject, type Project } from "./project.ts";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Cell, Verdict } from "./cell.ts";
+import { folderIn, type Project, tools } from "./project.ts";
+
+const run = promisify(execFile);
 
 /** The oldest that reads the declarations; docs/hosts.md says so. */
 export const OLDEST_TYPESCRIPT = "5.2";
@@ -12,14 +15,14 @@ const VERSIONS = [OLDEST_TYPESCRIPT, "5.4", "5.9", "6", "7"];
 
 interface Library {
   readonly name: string;
-  readonly options: readonly string[];
+  readonly options: { readonly lib: readonly string[]; readonly types: readonly string[] };
 }
 
 /** What a project has told the compiler about its host. */
 const LIBRARIES: readonly Library[] = [
-  { name: "es2022 and DOM", options: ["--lib", "es2022,dom", "--types", ""] },
-  { name: "es2022 and Node", options: ["--lib", "es2022", "--types", "node"] },
-  { name: "es2022 alone", options: ["--lib", "es2022", "--types", ""] },
+  { name: "es2022 and DOM", options: { lib: ["es2022", "dom"], types: [] } },
+  { name: "es2022 and Node", options: { lib: ["es2022"], types: ["node"] } },
+  { name: "es2022 alone", options: { lib: ["es2022"], types: [] } },
 ];
 
 /** Everything that the entries export, and a use of it that needs no host. */
@@ -36,24 +39,24 @@ export const edges: Uint8ClampedArray | Uint8Array = canny(engine, { data: new U
 export const numbers: number[] = [history[0].loss, x.shape[0]];
 `;
 
-async function check(project: Project, version: string, { options }: Library): Promise<Verdict> {
-  const folder = ownProject(project, `typescript ${version}`, [`typescript@${version}`, "@types/node@20"]);
+async function check(project: Project, version: string, { name, options }: Library): Promise<Verdict> {
+  const modules = join(tools(`typescript@${version}`, "@types/node@20"), "node_modules");
+  const folder = folderIn(project, `typescript ${version} ${name}`);
   const { exports } = JSON.parse(
-    readFileSync(join(folder, "node_modules/convolith/package.json"), "utf8"),
+    readFileSync(join(project.folder, "node_modules/convolith/package.json"), "utf8"),
   ) as { exports: Record<string, object | string> };
   const entries = Object.keys(exports).filter((entry) => typeof exports[entry] === "object");
-  writeFileSync(join(folder, "types.mts"), program(entries.map((entry) => `convolith${entry.slice(1)}`)));
-  const tsc = join(folder, "node_modules/typescript/bin/tsc");
-  const args = ["--strict", "--noEmit", "--target", "es2022", "--module", "nodenext", ...options];
+  writeFileSync(join(folder, "types.ts"), program(entries.map((entry) => `convolith${entry.slice(1)}`)));
+  const compilerOptions = {
+    ...{ strict: true, noEmit: true, target: "es2022", module: "nodenext" },
+    ...options,
+    typeRoots: [join(modules, "@types")],
+  };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify({ compilerOptions, files: ["types.ts"] }));
   try {
-    execFileSync(process.execPath, [relative(folder, tsc), ...args, "types.mts"], {
-      cwd: folder,
-      encoding: "utf8",
-      stdio: "pipe",
-    });
+    await run(process.execPath, [join(modules, "typescript/bin/tsc"), "-p", folder]);
     return "ok";
   } catch (error) {
-    if (error instanceof NotRun) throw error;
     return { failed: (error as { stdout: string }).stdout };
   }
 }

@@ -9,6 +9,7 @@ const TYPES: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript",
   ".mjs": "text/javascript",
+  ".png": "image/png",
   ".wasm": "application/wasm",
 };
 
@@ -41,7 +42,7 @@ export interface Site {
 /**
  * Serves folders on loopback.
  *
- * @param folders The folder of each prefix of a path: `{ "/": folder }`. The longest that fits is taken.
+ * @param folders The folder of each prefix of a path, `{ "/": folder }`, or the file of a path, `{ "/photo.png": file }`. The longest that fits is taken.
  * @param headers Sent with every answer.
  */
 export async function serve(
@@ -53,7 +54,7 @@ export async function serve(
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     const prefix = prefixes.find((prefix) => pathname.startsWith(prefix)) ?? "/";
-    const file = normalize(pathname.slice(prefix.length) || "index.html");
+    const file = normalize(pathname.slice(prefix.length) || (prefix.endsWith("/") ? "index.html" : "."));
     for (const [name, value] of Object.entries(headers)) response.setHeader(name, value);
     let bytes: Buffer | undefined;
     try {
