@@ -36,11 +36,11 @@ export function createApp({ models, pictures, limits }) {
     inFlight: () => inFlight,
     ready: () => !draining && models.info().workers > 0,
   });
-  // Whoever sends slower than this gets 408 from Node.
   const patience = {
-    requestTimeout: limits.ms,
-    headersTimeout: limits.ms,
-    connectionsCheckingInterval: 1000,
+    // Whoever sends slower than this gets 408 from Node.
+    ...{ requestTimeout: limits.ms, headersTimeout: limits.ms, connectionsCheckingInterval: 1000 },
+    // Longer than balancers keep idle connections (nginx: 60 s): they must not send into one that is being closed.
+    keepAliveTimeout: 65_000,
   };
 
   const server = createServer(patience, async (request, response) => {
