@@ -4,11 +4,12 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { gzipSync } from "node:zlib";
 import { toOnnx } from "../../src/formats/onnx/index.ts";
 import { createEngine } from "../../src/index.ts";
 import { mobileNetV2 } from "../../src/nets/index.ts";
 import { BROWSERS, type Installed, launch } from "../../test/browsers/browsers.ts";
-import { ISOLATED, serve, wireBytes } from "../../test/hosts/pages/serve.ts";
+import { ISOLATED, serve } from "../../test/hosts/pages/serve.ts";
 import { describeHost } from "../roof.ts";
 import { figure, median, table } from "../table.ts";
 import { installPeers } from "./install.ts";
@@ -20,6 +21,11 @@ interface Started {
   readonly run: number;
   /** The largest of the answer, which both libraries must agree on. */
   readonly largest: number;
+}
+
+interface Visited extends Started {
+  /** What was fetched beside the page and the model. */
+  readonly files: readonly Uint8Array[];
 }
 
 /** Both read the same file, which is fetched while the library is. */
@@ -57,11 +63,8 @@ const PAGES: Readonly<Record<string, string>> = {
   ),
 };
 
-/** One start in a new browser, and what it fetched beside the model. */
-async function start(
-  installed: Installed,
-  folders: Readonly<Record<string, string>>,
-): Promise<Started & { bytes: number }> {
+/** One start in a new browser. */
+async function start(installed: Installed, folders: Readonly<Record<string, string>>): Promise<Visited> {
   // Isolated, for the clock: it is coarser on other pages.
   const [site, browser] = [await serve(folders, ISOLATED), await launch(installed)];
   try {
@@ -76,7 +79,7 @@ async function start(
       ]);
       if (started) {
         const files = site.fetched.filter(({ path }) => !/\/$|\.onnx$/.test(path));
-        return { ...started, bytes: wireBytes(files.map(({ bytes }) => bytes)).gzip };
+        return { ...started, files: files.map(({ bytes }) => bytes) };
       }
       if (performance.now() > end) throw new Error(`${installed.name} gives no answer`);
       await new Promise((resolve) => setTimeout(resolve, 100));
@@ -106,7 +109,7 @@ export async function run(args: readonly string[]): Promise<void> {
         console.log(`${installed.name}: ${installed.missing}`);
         continue;
       }
-      const results = new Map<string, (Started & { bytes: number })[]>();
+      const results = new Map<string, Visited[]>();
       for (let round = 0; round < Number(values.rounds); round++)
         for (const [name, text] of Object.entries(PAGES)) {
           writeFileSync(join(folder, "index.html"), text);
@@ -121,11 +124,11 @@ export async function run(args: readonly string[]): Promise<void> {
       if (Math.abs(ours - theirs) > 1e-3 * Math.abs(theirs))
         throw new Error(`answers differ: ${ours}, ${theirs}`);
       const rows = [...results].map(([name, all]) => {
-        const of = (value: (each: Started & { bytes: number }) => number): string =>
-          figure(median(all.map(value)));
+        const of = (value: (each: Visited) => number): string => figure(median(all.map(value)));
         const total = of(({ start, load, run }) => start + load + run);
         const parts = [of(({ start }) => start), of(({ load }) => load), of(({ run }) => run)];
-        return [name, ...parts, total, of(({ bytes }) => bytes / 1024)];
+        const bytes = all[0].files.reduce((sum, file) => sum + gzipSync(file).length, 0);
+        return [name, ...parts, total, figure(bytes / 1024)];
       });
       const head = [
         "milliseconds",

@@ -1,4 +1,4 @@
-// Next.js with both of its bundlers: a client component, a route in Node and one at the edge.
+// Next.js with each of its bundlers: a client component, a route in Node and one at the edge.
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { runTool, startTool } from "../pages/tool.ts";
@@ -51,8 +51,9 @@ export const GET = async () => Response.json(await everywhere(convolith, { worke
 `,
 };
 
-const BUNDLERS = { Turbopack: [], webpack: ["--webpack"] } as const;
-type Bundler = keyof typeof BUNDLERS;
+/** The release that builds with a bundler by default. Next.js 16 with `--webpack` builds no route at the edge, with or without the package. */
+const RELEASES = { webpack: 15, Turbopack: 16 } as const;
+type Bundler = keyof typeof RELEASES;
 
 const program = (folder: string): string => join(folder, "node_modules/next/dist/bin/next");
 
@@ -66,13 +67,17 @@ function buildSite(project: Project, bundler: Bundler): Promise<string> {
 }
 
 async function build(project: Project, bundler: Bundler): Promise<string> {
-  const folder = ownProject(project, `next ${bundler}`, ["next@16", "react@19", "react-dom@19"]);
+  const folder = ownProject(project, `next ${bundler}`, [
+    `next@${RELEASES[bundler]}`,
+    "react@19",
+    "react-dom@19",
+  ]);
   for (const old of ["app", ".next"]) rmSync(join(folder, old), { recursive: true, force: true });
   for (const [file, text] of Object.entries(FILES)) {
     mkdirSync(join(folder, file, ".."), { recursive: true });
     writeFileSync(join(folder, file), text);
   }
-  await runTool([program(folder), "build", ...BUNDLERS[bundler]], folder);
+  await runTool([program(folder), "build"], folder);
   return folder;
 }
 
@@ -106,7 +111,7 @@ async function inRoute(url: string, path: string, project: Project, limits: Limi
   return { version: "", ...judge((await response.json()) as Answers, project, limits) };
 }
 
-export const next: readonly Cell[] = (Object.keys(BUNDLERS) as Bundler[]).flatMap((bundler) => {
+export const next: readonly Cell[] = (Object.keys(RELEASES) as Bundler[]).flatMap((bundler) => {
   const cell = (where: string, look: (url: string, project: Project) => Promise<Report>): Cell => ({
     name: `Next.js with ${bundler}, ${where}`,
     group: "framework",
