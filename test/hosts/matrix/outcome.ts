@@ -73,7 +73,9 @@ function table(outcomes: readonly Outcome[]): string {
     if (verdict === "ok") return "✓";
     return "cannot" in verdict ? `no ${note(verdict.cannot)}` : `✗ ${note(verdict.failed)}`;
   };
-  const lines = [["host", "CI", ...(builds ? ["build"] : []), ...wired.map((name) => `${name}, KB`), ...checks]];
+  const lines = [
+    ["host", "CI", ...(builds ? ["build"] : []), ...wired.map((name) => `${name}, KB`), ...checks],
+  ];
   for (const { cell, report, notRun } of outcomes) {
     const name = [cell.name, report?.version].filter(Boolean).join(" ");
     lines.push([
