@@ -73,11 +73,14 @@ function table(outcomes: readonly Outcome[]): string {
     if (verdict === "ok") return "✓";
     return "cannot" in verdict ? `no ${note(verdict.cannot)}` : `✗ ${note(verdict.failed)}`;
   };
-  const lines = [["host", ...(builds ? ["build"] : []), ...wired.map((name) => `${name}, KB`), ...checks]];
+  const lines = [
+    ["host", "CI", ...(builds ? ["build"] : []), ...wired.map((name) => `${name}, KB`), ...checks],
+  ];
   for (const { cell, report, notRun } of outcomes) {
     const name = [cell.name, report?.version].filter(Boolean).join(" ");
     lines.push([
       notRun ? `${name}: not run ${note(notRun)}` : name,
+      cell.core ? "✓" : "",
       ...(builds ? [report?.build ?? ""] : []),
       ...wired.map((name) => kilobytes(report?.wire?.[name])),
       ...checks.map((check) => word(report?.checks[check])),
