@@ -63,7 +63,15 @@ export {
 
 export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
-export type { Layer, LayerFactory, Named, PerAxis, SymbolicTensor } from "./layers/layer.ts";
+export type {
+  Layer,
+  LayerFactory,
+  LayerKind,
+  LayerKindOf,
+  Named,
+  PerAxis,
+  SymbolicTensor,
+} from "./layers/layer.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
 export type {
   GivenWeights,
@@ -109,7 +117,19 @@ export type {
   TrainOptions,
 } from "./network/trainer-interface.ts";
 export type { LossKind } from "./ops/loss.ts";
-export { adagrad, adam, adamW, cosine, rmsprop, sgd, stepDecay } from "./training/optimizers.ts";
+export {
+  type AdagradOptions,
+  type AdamOptions,
+  adagrad,
+  adam,
+  adamW,
+  cosine,
+  type RmsPropOptions,
+  rmsprop,
+  type SgdOptions,
+  sgd,
+  stepDecay,
+} from "./training/optimizers.ts";
 export { resume } from "./training/resume.ts";
 
 // Errors

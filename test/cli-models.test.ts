@@ -2,6 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Writable } from "node:stream";
 import { decode, encode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MODEL_COMMANDS } from "../src/cli/model-commands.ts";
@@ -28,7 +29,9 @@ interface Ran {
   err: string;
 }
 
-async function cli(...args: string[]): Promise<Ran> {
+const cli = (...args: string[]): Promise<Ran> => cliOn(undefined, ...args);
+
+async function cliOn(terminal: NodeJS.WriteStream | undefined, ...args: string[]): Promise<Ran> {
   let [out, err] = ["", ""];
   const code = await runCli(args, {
     stdin: async () => readFileSync(at("net.onnx")),
@@ -38,8 +41,22 @@ async function cli(...args: string[]): Promise<Ran> {
     stderr: (text) => {
       err += text;
     },
+    ...(terminal && { terminal }),
   });
   return { code, out, err };
+}
+
+/** A terminal, and what is drawn there. */
+function fakeTerminal() {
+  let drawn = "";
+  const stream = new Writable({
+    write(text, _, done) {
+      drawn += text;
+      done();
+    },
+  });
+  const terminal = Object.assign(stream, { isTTY: true, columns: 100 }) as unknown as NodeJS.WriteStream;
+  return { terminal, drawn: () => drawn };
 }
 
 let engine: Engine;
@@ -213,5 +230,37 @@ describe("what is wrong is said in one line", () => {
     expect(ran.err).toContain(message);
     expect(ran.err.trimEnd().split("\n")).toHaveLength(1);
     expect(ran.code).toBe(code);
+  });
+});
+
+describe("the stages of a command", () => {
+  const CLEARED = "\x1b[2K";
+
+  it.each([
+    ["bench", ["net.onnx", "--runs", "2"]],
+    ["convert", ["net.onnx", "made.safetensors"]],
+    ["run", ["net.onnx", "--image", "photo.png"]],
+  ])("of %s are drawn on a terminal alone, and cleared", async (name, args) => {
+    const { terminal, drawn } = fakeTerminal();
+    const files = args.map((arg) => (/\./.test(arg) ? at(arg) : arg));
+    const shown = await cliOn(terminal, name, ...files);
+    const hidden = await cli(name, ...files);
+    expect([shown.code, hidden.code]).toEqual([0, 0]);
+    expect(drawn()).toContain("reading the model");
+    if (name === "bench") expect(drawn()).toMatch(/measuring 2 runs, about \S+ s/);
+    expect(drawn()).toContain(CLEARED);
+    // What is printed is the same, but for times.
+    const plain = ({ out, err }: Ran) => `${out}${err}`.replace(/ *[\d.]+/g, "#");
+    if (name !== "bench") expect(plain(shown)).toBe(plain(hidden));
+    expect(`${shown.out}${shown.err}`).not.toContain("reading the model");
+  });
+
+  it("are cleared before an error is told", async () => {
+    const { terminal, drawn } = fakeTerminal();
+    writeFileSync(at("broken.onnx"), "no model");
+    const { code, err } = await cliOn(terminal, "bench", at("broken.onnx"));
+    expect(code).toBe(1);
+    expect(err).toContain("this is no model file");
+    expect(drawn()).toContain(CLEARED);
   });
 });

@@ -79,6 +79,7 @@ const DOORS: readonly (readonly [what: string, to: string, by: string])[] = [
   ["what inflates binaries", "/fflate/", "^src/runtime/hosts/"],
   ["Node's modules", NODE_MODULES, "^src/(cli/|runtime/hosts/builtin-node\\.ts$)"],
   ["decoders of pictures", "/(fast-png|jpeg-js)/", "^src/cli/"],
+  ["the progress bar", "/cli-progress/", "^src/cli/progress"],
 ];
 
 const RULES: readonly Rule[] = [

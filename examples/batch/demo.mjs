@@ -10,6 +10,7 @@ import { parseArgs } from "node:util";
 import { adam, conv2d, createEngine, dense, flatten, maxPool2d, sequential } from "convolith";
 import { encode } from "fast-png";
 import { PIXELS, readDigits } from "../mnist/digits.mjs";
+import { progressBar } from "../progress.mjs";
 import { bullmq, connectionTo } from "./queue.mjs";
 import { MODEL } from "./read-digits.mjs";
 
@@ -32,8 +33,10 @@ for (const folder of [pictures, results]) {
 /** Which digit each file shows. @type {Map<string, number>} */
 const labels = new Map();
 const { train, test } = readDigits();
+const written = progressBar(images, "pictures written");
 write(test);
 write(train);
+written.clear();
 await learn();
 
 /** @type {import("node:child_process").ChildProcess[]} */
@@ -70,6 +73,7 @@ function write({ x, y }) {
     const file = fileURLToPath(new URL(`digit-${String(labels.size).padStart(6, "0")}.png`, pictures));
     writeFileSync(file, encode({ width: 28, height: 28, channels: 1, data }));
     labels.set(file, y[i]);
+    written.show(labels.size);
   }
 }
 

@@ -5,6 +5,8 @@ import { crop, resize, toGray } from "convolith/image";
 export const [SIDE, BOX] = [28, 20];
 /** Of the darkest ink; what is paler is paper, or noise of JPEG. */
 const PALE = 0.2;
+/** Longest side that is looked at pixel by pixel. */
+const LONGEST = 256;
 
 /**
  * A digit as 28 x 28 values, 0 (paper) to 1 (ink): its longer side 20 pixels, its centre of mass in the middle. Dark on bright or bright
@@ -15,7 +17,7 @@ const PALE = 0.2;
  */
 export function digitInput(engine, picture) {
   const input = new Float32Array(SIDE * SIDE);
-  const ink = inkOf(toGray(engine, picture));
+  const ink = inkOf(shrunk(engine, toGray(engine, picture)));
   const box = boxOf(ink);
   if (!box) return input;
   const side = box.width >= box.height ? { width: BOX } : { height: BOX };
@@ -30,6 +32,19 @@ export function digitInput(engine, picture) {
     for (let column = 0; column < width; column++)
       input[(top + row) * SIDE + left + column] = Math.max(0, data[row * width + column]) / darkest;
   return input;
+}
+
+/**
+ * A photo of millions of pixels says no more about a digit than a small one.
+ *
+ * @param {import("convolith/image").ImageEngine} engine
+ * @param {import("convolith/image").Image<Uint8Array>} gray
+ */
+function shrunk(engine, gray) {
+  const { width, height } = gray;
+  if (Math.max(width, height) <= LONGEST) return gray;
+  const side = width >= height ? { width: LONGEST } : { height: LONGEST };
+  return resize(engine, gray, { ...side, method: "area" });
 }
 
 /**

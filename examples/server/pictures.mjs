@@ -12,7 +12,7 @@ import { PictureError } from "../digits/picture-error.mjs";
  */
 
 /** Longest time of a task: a file that was made to take hours to decode ends its thread, and another one starts. */
-const LONGEST_MS = 5000;
+const LONGEST_MS = 10_000;
 
 /** @typedef {{ task: keyof Tasks, input: any, signal: AbortSignal, resolve: (output: any) => void, reject: (error: unknown) => void }} Job */
 
@@ -64,7 +64,8 @@ export function startPictures() {
       reject(new PictureError(400, `decoding takes more than ${LONGEST_MS / 1000} s`));
       thread.terminate();
     }, LONGEST_MS);
-    thread.postMessage({ task, input });
+    // Tiles are handed over; a file may lie in a buffer that others use.
+    thread.postMessage({ task, input }, input.tiles ? [input.tiles.buffer] : []);
   }
 
   return {

@@ -4,6 +4,8 @@ export interface Host {
   stdin(): Promise<Uint8Array>;
   stdout(data: string | Uint8Array): void;
   stderr(text: string): void;
+  /** Standard error, where it is a terminal. */
+  readonly terminal?: NodeJS.WriteStream;
 }
 
 export function realHost(): Host {
@@ -20,5 +22,6 @@ export function realHost(): Host {
     },
     stdout: (data) => void process.stdout.write(data),
     stderr: (text) => void process.stderr.write(text),
+    ...(process.stderr.isTTY && { terminal: process.stderr }),
   };
 }

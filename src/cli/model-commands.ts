@@ -15,6 +15,7 @@ import { type Command, command, type Options, UsageError, type Values } from "./
 import { readBytes, STREAM, writeBytes } from "./files.ts";
 import type { Host } from "./host.ts";
 import { type ModelFile, readModelFile } from "./model-file.ts";
+import { type Progress, progressOf } from "./progress.ts";
 
 const SIZES = {
   shape: {
@@ -68,28 +69,40 @@ function compiled(engine: Engine, { source }: ModelFile, sizes: Values<typeof SI
   }
 }
 
-/** Reads a file, compiles it, and hands it to `use`; the engine is gone afterwards. */
+/** A model that was read and compiled, and how long that took, in milliseconds. */
+interface Loaded {
+  readonly file: ModelFile;
+  readonly net: Network;
+  readonly engine: Engine;
+  readonly ms: { readonly read: number; readonly compile: number };
+  readonly progress: Progress;
+}
+
+/** Reads a file, compiles it, and hands it to `use`, which has so many stages of its own; the engine is gone afterwards. */
 async function withNetwork<T>(
   path: string | undefined,
   { threads = 1, ...sizes }: Values<typeof SIZES & typeof THREADS>,
   host: Host,
-  use: (
-    net: Network,
-    file: ModelFile,
-    ms: { read: number; compile: number },
-    engine: Engine,
-  ) => Promise<T> | T,
+  stages: number,
+  use: (loaded: Loaded) => Promise<T> | T,
 ): Promise<T> {
-  const start = performance.now();
-  const file = await readModelFile(path, host);
-  const read = performance.now() - start;
-  const engine = await createEngine({ threads });
+  const progress = await progressOf(host, 2 + stages);
   try {
-    const before = performance.now();
-    const net = compiled(engine, file, sizes);
-    return await use(net, file, { read, compile: performance.now() - before }, engine);
+    progress.begin("reading the model");
+    const start = performance.now();
+    const file = await readModelFile(path, host);
+    const read = performance.now() - start;
+    const engine = await createEngine({ threads });
+    try {
+      progress.begin(`compiling ${megabytes(file.bytes)}`);
+      const before = performance.now();
+      const net = compiled(engine, file, sizes);
+      return await use({ file, net, engine, ms: { read, compile: performance.now() - before }, progress });
+    } finally {
+      engine.dispose();
+    }
   } finally {
-    engine.dispose();
+    progress.end();
   }
 }
 
@@ -190,11 +203,13 @@ const run = command({
     const write = output === undefined ? undefined : await writerOf(output, undefined);
     const { image: picture } = await readPicture(image, host);
     const names = labels === undefined ? undefined : labelsOf(await readBytes(labels, host));
-    await withNetwork(path, rest, host, async (net, _file, _ms, engine) => {
+    await withNetwork(path, rest, host, 1, async ({ net, engine, progress }) => {
+      progress.begin("computing");
       const input = imageInput(engine, net, picture, range as (typeof RANGES)[number]);
       const start = performance.now();
       const results = [net.predict<Float32Array | Float32Array[]>(input)].flat() as Float32Array[];
       const ms = performance.now() - start;
+      progress.end();
       const shapes = Object.entries(net.outputShapes);
       if (write) {
         const [[name, shape]] = shapes;
@@ -257,8 +272,10 @@ const bench = command({
   examples: ["bench model.onnx --threads 2", "bench model.json --shape 64,64,3 --layers"],
   async run({ values: { runs = 30, layers = false, json, ...rest }, files: [path], host }) {
     if (runs < 1) throw new UsageError(`--runs is ${runs} but must be at least 1`);
-    await withNetwork(path, rest, host, (net, { format, bytes }, ms) => {
+    await withNetwork(path, rest, host, 1, ({ net, file: { format, bytes }, ms, progress }) => {
+      progress.begin(`measuring ${runs} runs${host.terminal ? aboutTime(net, runs) : ""}`);
       const profile = net.profile(undefined, { runs });
+      progress.end();
       const seconds = profile.ms / 1000;
       const { batchSize, multiplyAdds } = net;
       const rate = { imagesPerSecond: batchSize / seconds, gflops: (2 * multiplyAdds) / seconds / 1e9 };
@@ -291,6 +308,12 @@ const bench = command({
   },
 });
 
+/** How long so many runs will take, by one. */
+function aboutTime(net: Network, runs: number): string {
+  const { ms } = net.profile(undefined, { runs: 1 });
+  return `, about ${((ms * runs) / 1000).toPrecision(2)} s`;
+}
+
 const convert = command({
   about: "Writes a model in another format: ONNX, or safetensors with the description in it.",
   usage: "in.onnx out.safetensors",
@@ -305,9 +328,11 @@ const convert = command({
       throw new UsageError(
         `${JSON.stringify(to)} must end in .onnx or .safetensors: these formats can be written`,
       );
-    await withNetwork(from, values, host, (net, file) => {
+    await withNetwork(from, values, host, 1, ({ net, file, progress }) => {
+      progress.begin(`writing ${to}`);
       const bytes = format === "onnx" ? toOnnx(net) : net.save();
       writeBytes(to, bytes, host);
+      progress.end();
       host.stderr(`${file.format}, ${megabytes(file.bytes)} -> ${to}, ${megabytes(bytes.length)}\n`);
     });
   },

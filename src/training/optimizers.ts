@@ -5,30 +5,37 @@ import { isPlain, refuse } from "../validate.ts";
 import { checkedOptimizer } from "./objective.ts";
 import { Trainer } from "./trainer.ts";
 
-type Options<O> = Omit<O, "kind"> & { learningRate?: number };
+interface Rate {
+  /** How far a step goes; each optimizer has a default of its own. A schedule given to `fit` overrides it. */
+  learningRate?: number;
+}
+
+export interface SgdOptions extends Omit<Sgd, "kind">, Rate {}
+export interface AdamOptions extends Omit<Adam, "kind">, Rate {}
+export interface RmsPropOptions extends Omit<RmsProp, "kind">, Rate {}
+export interface AdagradOptions extends Omit<Adagrad, "kind">, Rate {}
 
 /** The optimizer of these numbers. Throws where one of them is out of range. */
 export const optimizerOf = (formula: OptimizerFormula & { readonly learningRate: number }): Optimizer =>
   checkedOptimizer({ ...formula, [createTrainer]: (...args) => new Trainer(...args) });
 
 /** Stochastic gradient descent. Defaults: learningRate 1e-3, momentum 0, nesterov false, weightDecay 0. */
-export const sgd = (o: Options<Sgd> = {}): Optimizer =>
-  optimizerOf({ learningRate: 1e-3, ...o, kind: "sgd" });
+export const sgd = (o: SgdOptions = {}): Optimizer => optimizerOf({ learningRate: 1e-3, ...o, kind: "sgd" });
 
 /** Adam (Kingma and Ba, 2015). Defaults: learningRate 1e-3, beta1 0.9, beta2 0.999, epsilon 1e-8, weightDecay 0. */
-export const adam = (o: Options<Adam> = {}): Optimizer =>
+export const adam = (o: AdamOptions = {}): Optimizer =>
   optimizerOf({ learningRate: 1e-3, ...o, kind: "adam" });
 
 /** Adam with decoupled weight decay (Loshchilov and Hutter, 2019). Defaults: Adam's, weightDecay 0.01. */
-export const adamW = (o: Options<Adam> = {}): Optimizer =>
+export const adamW = (o: AdamOptions = {}): Optimizer =>
   optimizerOf({ learningRate: 1e-3, ...o, kind: "adamW" });
 
 /** RMSprop (Hinton, 2012). Defaults: learningRate 1e-2, alpha 0.99, epsilon 1e-8, weightDecay 0, momentum 0, centered false. */
-export const rmsprop = (o: Options<RmsProp> = {}): Optimizer =>
+export const rmsprop = (o: RmsPropOptions = {}): Optimizer =>
   optimizerOf({ learningRate: 1e-2, ...o, kind: "rmsprop" });
 
 /** Adagrad (Duchi, Hazan and Singer, 2011). Defaults: learningRate 1e-2, rateDecay 0, epsilon 1e-10, weightDecay 0. */
-export const adagrad = (o: Options<Adagrad> = {}): Optimizer =>
+export const adagrad = (o: AdagradOptions = {}): Optimizer =>
   optimizerOf({ learningRate: 1e-2, ...o, kind: "adagrad" });
 
 const KINDS: Readonly<Record<string, (options: object) => Optimizer>> = {

@@ -26,13 +26,14 @@ export function asJpeg(pixels: Uint8Array): Uint8Array<ArrayBuffer> {
   return new Uint8Array(jpeg.encode({ data, width: SIDE, height: SIDE }, 90).data);
 }
 
-/** Three times as wide and high, and bright on dark. */
-export function enlarged(pixels: Uint8Array): Uint8Array {
-  const side = SIDE * 3;
-  return Uint8Array.from(
+/** A PNG file ten times as wide and high, bright on dark. */
+export function enlarged(pixels: Uint8Array): Uint8Array<ArrayBuffer> {
+  const side = SIDE * 10;
+  const large = Uint8Array.from(
     { length: side * side },
-    (_, p) => 255 - pixels[Math.floor(p / side / 3) * SIDE + Math.floor((p % side) / 3)],
+    (_, p) => 255 - pixels[Math.floor(p / side / 10) * SIDE + Math.floor((p % side) / 10)],
   );
+  return asPng(large, side);
 }
 
 /** A PNG file of 28 x 28 pixels whose data unpacks to more than that. */

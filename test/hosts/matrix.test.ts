@@ -18,7 +18,7 @@ beforeAll(async () => {
   );
 });
 
-test.each(cells.filter(({ core }) => core))("$name", async (cell, { skip }) => {
+test.for(cells.filter(({ core }) => core))("$name", async (cell, { skip }) => {
   const outcome = await runCell(cell, project);
   expect(failures(outcome)).toEqual([]);
   if (outcome.notRun && NO_BROWSER.test(outcome.notRun)) {

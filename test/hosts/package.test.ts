@@ -151,7 +151,7 @@ test("the command line runs by npx, and fails with one line and no stack trace",
   expect(fail("blur", "photo.png", "-o", "out.png").status).toBe(2);
   // Whose code the program holds.
   const licenses = readFileSync(join(dist, "LICENSES-cli"), "utf8");
-  for (const name of ["fast-png", "fflate", "iobuffer", "jpeg-js"])
+  for (const name of ["fast-png", "fflate", "iobuffer", "jpeg-js", "cli-progress", "string-width"])
     expect(licenses).toMatch(new RegExp(`^${name} `, "m"));
 });
 

@@ -40,7 +40,7 @@ const runtimes: readonly Cell[] = [
       core: true,
       async run(project) {
         const command = bun(wanted);
-        const version = versionOf(command);
+        const version = wanted === "latest" ? versionOf(command) : "";
         return report(project, [command, "main.js"], folderIn(project, `bun ${wanted}`), { version });
       },
     }),

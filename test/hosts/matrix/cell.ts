@@ -1,7 +1,10 @@
 // A cell of the matrix: a host, and what it made of programs/everywhere.js.
 import type { Project } from "./project.ts";
 
-/** What is checked; the columns of the table. The last one: tests of the repository in the host itself, the golden cases among them. */
+/**
+ * What is checked; the columns of the table. "tests": tests of the repository in the host itself, the golden cases among them. The last
+ * three: the library of declarations that a project of TypeScript has beside its own.
+ */
 export const CHECKS = [
   "load",
   "predict",
@@ -12,7 +15,9 @@ export const CHECKS = [
   "dispose",
   "exit",
   "tests",
-  "types",
+  "DOM",
+  "Node",
+  "neither",
 ] as const;
 export type Check = (typeof CHECKS)[number];
 

@@ -64,7 +64,7 @@ function table(outcomes: readonly Outcome[]): string {
   const builds = reports.some(({ build }) => build !== undefined);
   const reasons: string[] = [];
   const note = (reason: string): string => {
-    const text = reason.split("\n")[0].replace(/^Error: /, "");
+    const text = reason.split("\n")[0].replace(/^\w*Error: (\w+: )?/, "");
     if (!reasons.includes(text)) reasons.push(text);
     return `[${reasons.indexOf(text) + 1}]`;
   };
