@@ -45,7 +45,7 @@ const started = [];
 process.on("exit", () => {
   for (const child of started) child.kill("SIGKILL");
 });
-process.once("SIGINT", () => process.exit(130));
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.once(signal, () => process.exit(130));
 const url = values.redis ?? (await startRedis());
 const common = ["--redis", url, "--queue", "digits"];
 const { Queue } = bullmq();

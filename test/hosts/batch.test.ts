@@ -16,8 +16,12 @@ if (!hasRedis) console.log("skipped: the batch example (redis-server is not inst
 
 const started: ChildProcess[] = [];
 const folder = mkdtempSync(join(tmpdir(), "convolith-batch-"));
-afterAll(() => {
-  for (const child of started) child.kill("SIGKILL");
+afterAll(async () => {
+  const running = started.filter(({ exitCode, signalCode }) => exitCode === null && signalCode === null);
+  // The demonstration ends what it has started; consumers whose Redis is gone may wait for it.
+  for (const child of running) child.kill("SIGTERM");
+  if (running.length) await sleep(500);
+  for (const child of running) child.kill("SIGKILL");
   rmSync(folder, { recursive: true, force: true });
 });
 
