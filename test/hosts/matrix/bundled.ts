@@ -5,7 +5,7 @@ import { page } from "../pages/page.ts";
 import { startTool } from "../pages/tool.ts";
 import { visit } from "../pages/visit.ts";
 import { type Cell, judge, type Report, type Wire } from "./cell.ts";
-import { type PageBundler, pageBundlers, vite, viteProgram } from "./page-bundlers.ts";
+import { type PageBundler, pageBundlers, versionOf, vite, viteProgram } from "./page-bundlers.ts";
 import { bothReports, fetchedBy, NOT_ISOLATED, reportOf, visitFolder } from "./page-report.ts";
 import { runProgram } from "./process.ts";
 import { folderIn, type Project } from "./project.ts";
@@ -62,7 +62,7 @@ async function runVite(major: number, project: Project): Promise<Report> {
       dev.stop();
     }
   };
-  return bothReports(await look(true), await look(false));
+  return { ...bothReports(await look(true), await look(false)), version: versionOf("vite", vite(major)) };
 }
 
 export const bundled: readonly Cell[] = [

@@ -22,7 +22,7 @@ export interface PageBundler {
   bundle(folder: string): Promise<{ folder: string; version: string }>;
 }
 
-const versionOf = (name: string, folder: string): string =>
+export const versionOf = (name: string, folder: string): string =>
   JSON.parse(readFileSync(join(folder, "node_modules", name, "package.json"), "utf8")).version;
 
 /** A bundler that the repository has itself. */
