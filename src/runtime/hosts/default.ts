@@ -26,7 +26,7 @@ async function unpack(base64: string): Promise<BufferSource> {
     return await new Response(inflated).arrayBuffer();
   } catch {
     // Node before 20.12, Bun 1.2 and edge-runtime have no such stream, jsdom in Jest not even a Response.
-    const { inflateSync } = await import("fflate");
+    const { inflateSync } = await import("./inflate.ts");
     return inflateSync(bytes) as Uint8Array<ArrayBuffer>;
   }
 }
