@@ -20,7 +20,10 @@ export function copyExamples(root: string, project: string, ...names: string[]):
   }
   for (const name of PACKAGES) {
     const link = join(project, "node_modules", name);
-    if (!existsSync(link)) symlinkSync(join(root, "node_modules", name), link, "junction");
+    // One from before may lead to a clone that is gone.
+    if (existsSync(link)) continue;
+    rmSync(link, { force: true });
+    symlinkSync(join(root, "node_modules", name), link, "junction");
   }
   return examples;
 }
