@@ -1,12 +1,11 @@
 // examples/edge on the packed package: the Worker in Cloudflare's runtime.
-import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
+import type { Miniflare } from "miniflare";
 import { afterAll, beforeAll, expect, inject, test } from "vitest";
 import { asJpeg, asPng, digits, enlarged, refused } from "./digits.ts";
 import { copyExamples } from "./examples.ts";
+import { startWorkerd } from "./workerd.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const project = inject("project");
@@ -14,38 +13,8 @@ let flare: Miniflare;
 
 beforeAll(async () => {
   const examples = copyExamples(root, project, "edge", "digits");
-  const modules = /\.(wasm|safetensors)$/;
-  const bundle = await build({
-    entryPoints: [join(examples, "edge/worker.ts")],
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2022",
-    // What wrangler asks for.
-    conditions: ["workerd", "worker", "browser"],
-    plugins: [
-      {
-        name: "modules",
-        setup({ onResolve }) {
-          onResolve({ filter: modules }, ({ path }) => ({ path: `./${basename(path)}`, external: true }));
-        },
-      },
-    ],
-  });
-  const binary = (name: string) => readFileSync(join(project, "node_modules/convolith/dist", name));
-  flare = new Miniflare({
-    compatibilityDate: "2025-09-01",
-    modules: [
-      { type: "ESModule", path: "worker.mjs", contents: bundle.outputFiles[0].text },
-      { type: "CompiledWasm", path: "relaxed.wasm", contents: binary("relaxed.wasm") },
-      { type: "CompiledWasm", path: "simd.wasm", contents: binary("simd.wasm") },
-      {
-        type: "Data",
-        path: "digits.safetensors",
-        contents: readFileSync(join(examples, "digits/digits.safetensors")),
-      },
-    ],
-  });
+  const program = { entryPoints: [join(examples, "edge/worker.ts")] };
+  flare = await startWorkerd(project, program, [join(examples, "digits/digits.safetensors")]);
 });
 
 afterAll(() => flare.dispose());

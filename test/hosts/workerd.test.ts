@@ -1,10 +1,7 @@
 // The packed package in Cloudflare's runtime, where compiling bytes is forbidden and binaries arrive as modules.
 
-import { readFileSync } from "node:fs";
-import { basename, join } from "node:path";
-import { build } from "esbuild";
-import { Miniflare } from "miniflare";
 import { expect, inject, test } from "vitest";
+import { startWorkerd } from "./workerd.ts";
 
 const worker = `
 import { createEngine, sequential, conv2d, globalAvgPool } from "convolith";
@@ -33,32 +30,7 @@ export default {
 
 test("loads and convolves in workerd", async () => {
   const project = inject("project");
-  const bundle = await build({
-    stdin: { contents: worker, resolveDir: project },
-    bundle: true,
-    write: false,
-    format: "esm",
-    target: "es2022",
-    // What wrangler asks for.
-    conditions: ["workerd", "worker", "browser"],
-    plugins: [
-      {
-        name: "wasm-modules",
-        setup({ onResolve }) {
-          onResolve({ filter: /\.wasm$/ }, ({ path }) => ({ path: `./${basename(path)}`, external: true }));
-        },
-      },
-    ],
-  });
-  const binary = (name: string) => readFileSync(join(project, "node_modules/convolith/dist", name));
-  const flare = new Miniflare({
-    compatibilityDate: "2025-09-01",
-    modules: [
-      { type: "ESModule", path: "worker.mjs", contents: bundle.outputFiles[0].text },
-      { type: "CompiledWasm", path: "relaxed.wasm", contents: binary("relaxed.wasm") },
-      { type: "CompiledWasm", path: "simd.wasm", contents: binary("simd.wasm") },
-    ],
-  });
+  const flare = await startWorkerd(project, { stdin: { contents: worker, resolveDir: project } });
   try {
     const answer = await (await flare.dispatchFetch("http://localhost/")).json();
     const info = { build: "relaxed", threads: 1 };
