@@ -25,7 +25,7 @@ export class BorrowedRun {
     this.#arguments.push({ args, index });
   }
 
-  /** Calls `run` with the memory taken; `after` too, where results that lie in it are read. Throws MemoryError before anything runs. */
+  /** Calls `run` with the memory taken. Throws MemoryError before anything runs. */
   with(run: () => void): void {
     const base = this.#memory.allocate(this.#bytes, this.#what);
     if (base !== this.#base) this.#move(base - this.#base);

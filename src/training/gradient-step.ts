@@ -1,12 +1,10 @@
 // The gradients of a batch as a program of their own, for training on several processes. It changes neither weights nor state.
 
-import type { DescribedModel } from "../model/schema.ts";
 import type { BatchGradients } from "../network/trainer-interface.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { BatchProgram } from "./batch-program.ts";
 import type { Batch } from "./data.ts";
-import { lossGraph, simplify } from "./loss-graph.ts";
-import type { Objective } from "./objective.ts";
+import { type LossGraph, simplify } from "./loss-graph.ts";
 import type { Variables } from "./variables.ts";
 
 export class GradientStep {
@@ -15,16 +13,8 @@ export class GradientStep {
   readonly #trained: readonly string[];
   readonly #statistics: readonly string[];
 
-  /** As `TrainStep`. */
-  constructor(
-    runtime: Runtime,
-    model: DescribedModel,
-    batchSize: number,
-    perImage: number,
-    variables: Variables,
-    objective: Objective,
-  ) {
-    const built = lossGraph(model, batchSize, perImage, objective);
+  /** Takes the graph over. Throws MemoryError, and holds nothing then. */
+  constructor(runtime: Runtime, built: LossGraph, variables: Variables) {
     const gradients = built.trained.map(({ gradient }) => gradient);
     simplify(built.graph, [built.loss, ...gradients, ...built.statisticsUpdates]);
     // Running averages are updated in copies, which are results.

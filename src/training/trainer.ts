@@ -26,7 +26,7 @@ import { type Batch, imageOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
 import { APPLY_OPTIONS, checkGiven, GRADIENT_OPTIONS } from "./given.ts";
 import { GradientStep } from "./gradient-step.ts";
-import { COUNTER, COUNTER_NUMBERS } from "./loss-graph.ts";
+import { COUNTER, COUNTER_NUMBERS, type LossGraph, lossGraph } from "./loss-graph.ts";
 import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
 import { TrainStep } from "./train-step.ts";
@@ -70,11 +70,13 @@ export class Trainer implements NetworkTrainer {
     const variables = new Variables(runtime);
     const objective = this.#objective;
     this.#variables = variables;
+    const graphOf = (count: number, perImage: number): LossGraph =>
+      lossGraph(model, count, perImage, objective);
     this.#steps = new ProgramCache(
-      (count, perImage) => new TrainStep(runtime, model, count, perImage, variables, objective),
+      (count, perImage) => new TrainStep(runtime, graphOf(count, perImage), variables, objective),
     );
     this.#gradientSteps = new ProgramCache(
-      (count, perImage) => new GradientStep(runtime, model, count, perImage, variables, objective),
+      (count, perImage) => new GradientStep(runtime, graphOf(count, perImage), variables),
     );
     try {
       for (const name of this.#weightNames) this.#variables.add(name, weights[name]);
