@@ -2,9 +2,7 @@
 
 // The engine and its tensors
 
-export type { BaseEngine } from "./engine/base.ts";
-export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
-export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./engine/eager-activation.ts";
+export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./eager/activation.ts";
 export type {
   ConvOptions,
   ConvTransposeOptions,
@@ -13,14 +11,14 @@ export type {
   ImageOptions,
   PatchOptions,
   SeparableConvOptions,
-} from "./engine/eager-conv.ts";
+} from "./eager/conv.ts";
 export type {
   ArgMaxOptions,
   LossOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
-} from "./engine/eager-elementwise.ts";
+} from "./eager/elementwise.ts";
 export type {
   AvgPoolOptions,
   BatchNormOptions,
@@ -28,7 +26,7 @@ export type {
   GroupNormOptions,
   InstanceNormOptions,
   MaxPoolOptions,
-} from "./engine/eager-pool.ts";
+} from "./eager/pool.ts";
 export type {
   BlockOptions,
   ConcatOptions,
@@ -40,7 +38,9 @@ export type {
   SplitOptions,
   TransposeOptions,
   UpsampleOptions,
-} from "./engine/eager-shape.ts";
+} from "./eager/shape.ts";
+export type { BaseEngine } from "./engine/base.ts";
+export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
 export type { EagerOps, Engine, EngineInfo } from "./engine/engine.ts";
 export type { DType, Shape, Tensor } from "./tensor.ts";
 
@@ -57,7 +57,7 @@ export {
   type GradientResult,
   gradients,
   type ProductGradients,
-} from "./engine/gradients.ts";
+} from "./eager/gradients.ts";
 
 // Models and layers
 

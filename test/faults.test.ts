@@ -2,7 +2,7 @@
 // and the engine, its networks and tensors are what they were, to the byte. See docs/guarantees.md.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
-import { gradients } from "../src/engine/gradients.ts";
+import { gradients } from "../src/eager/gradients.ts";
 import { MemoryError } from "../src/errors.ts";
 import {
   adam,

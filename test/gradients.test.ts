@@ -2,7 +2,7 @@
 // methods do is recorded as it was done: every method against central differences of the method itself.
 import { describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
-import { gradients as gradientsOf } from "../src/engine/gradients.ts";
+import { gradients as gradientsOf } from "../src/eager/gradients.ts";
 import { ArgumentError, DisposedError, ShapeError, UnsupportedError } from "../src/errors.ts";
 import type { Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";

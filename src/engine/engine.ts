@@ -1,27 +1,15 @@
 // The engine: tensors, ops that run at once, and `compile` for whole networks.
-import { ArgumentError, ShapeError } from "../errors.ts";
-import * as layers from "../layers/index.ts";
-import type { LayerKind } from "../layers/layer.ts";
+import { type EagerOps, installOps } from "../eager/ops.ts";
+import { ArgumentError } from "../errors.ts";
 import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import { type CompileOptions, Network } from "../network/network.ts";
 import { checkShape } from "../ops/check.ts";
-import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkValues, DTYPES, type DType, type Shape, Tensor } from "../tensor.ts";
 import { oneOf } from "../validate.ts";
 import { BaseEngine, type EngineInfo } from "./base.ts";
-import { col2im, im2col, loss } from "./definitions.ts";
-import { runLayer } from "./eager.ts";
-import type { ActivationOps } from "./eager-activation.ts";
-import type { ConvOps } from "./eager-conv.ts";
-import type { ElementwiseOps } from "./eager-elementwise.ts";
-import type { PoolOps } from "./eager-pool.ts";
-import type { ShapeOps } from "./eager-shape.ts";
 
-export type { EngineInfo };
-
-/** The ops that run at once. Every layer has one of the same name, with the same options: `engine.conv2d(x, w, { stride: 2 })`. */
-export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps {}
+export type { EagerOps, EngineInfo };
 
 class EngineClass extends BaseEngine {
   readonly #runtime: Runtime;
@@ -58,34 +46,9 @@ class EngineClass extends BaseEngine {
     return tensor;
   }
 
-  loss(...args: Parameters<EagerOps["loss"]>): Tensor {
-    const [x, target] = args;
-    return runLayer(this.#runtime, loss, args, () => {
-      if (target.dtype === "int32") checkClasses(target, x);
-    }) as Tensor;
-  }
-
-  // The other ops: one for every layer, made of its definition.
   static {
-    for (const layer of [...Object.values(layers), im2col, col2im] as LayerKind[])
-      if (layer.definition.eager !== false)
-        Object.assign(EngineClass.prototype, {
-          [layer.kind](this: EngineClass, ...args: unknown[]) {
-            return runLayer(this.#runtime, layer, args);
-          },
-        });
+    installOps(EngineClass.prototype, (engine) => engine.#runtime);
   }
-}
-
-/** Throws unless every label is a class of x's last axis: kernels do not check. */
-function checkClasses(target: Tensor<DType>, { shape }: Tensor): void {
-  const classes = shape[shape.length - 1];
-  const labels = target.data();
-  const i = wrongClass(labels, classes);
-  if (i >= 0)
-    throw new ShapeError(
-      `loss: target[${i}] is ${labels[i]} but must be a class from 0 to ${classes - 1}: x has shape [${shape.join(",")}]`,
-    );
 }
 
 /**

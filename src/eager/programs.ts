@@ -2,8 +2,8 @@
 import type { LayerKind } from "../layers/layer.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Tensor } from "../tensor.ts";
-import type { CheckedCall } from "./eager-call.ts";
-import { EagerProgram } from "./eager-program.ts";
+import type { CheckedCall } from "./call.ts";
+import { EagerProgram } from "./program.ts";
 
 /** Programs kept for an engine. A net of eager calls has two for each of its layers; most of them cost a few hundred bytes each. */
 const MAX_PROGRAMS = 1024;

@@ -6,7 +6,7 @@ import { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
 import { sizeOf, Tensor, type TensorType } from "../tensor.ts";
-import type { CheckedCall } from "./eager-call.ts";
+import type { CheckedCall } from "./call.ts";
 
 /** One result: where it is written, or where it is copied from when an op only renames what it is given. */
 interface Result {

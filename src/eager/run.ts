@@ -5,8 +5,8 @@ import type { LayerKind } from "../layers/layer.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
 import { Tensor } from "../tensor.ts";
-import { type Call, layerCall } from "./eager-call.ts";
-import { programsOf } from "./eager-programs.ts";
+import { type Call, layerCall } from "./call.ts";
+import { programsOf } from "./programs.ts";
 
 /** Follows the calls that ran. */
 export interface Recorder {

@@ -6,8 +6,8 @@ import { col2im as col2imOp, im2col as im2colOp } from "../ops/im2col.ts";
 import { LOSSES, type LossKind } from "../ops/loss.ts";
 import type { TensorType } from "../tensor.ts";
 import { aList, aWord, needed } from "../validate.ts";
-import type { ImageOptions, PatchOptions } from "./eager-conv.ts";
-import type { LossOptions } from "./eager-elementwise.ts";
+import type { ImageOptions, PatchOptions } from "./conv.ts";
+import type { LossOptions } from "./elementwise.ts";
 
 const define = <C>(kind: string, definition: LayerDefinition<C>) => ({ kind, definition });
 

@@ -9,9 +9,9 @@ import { differentiate } from "../passes/differentiate.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, type Tensor } from "../tensor.ts";
 import { aFunction, checkOptions, describe, refuse } from "../validate.ts";
-import { edgesIn, placesOf, type Recorder, recorders, runGraph } from "./eager.ts";
-import { type Call, checkTensor, layerCall } from "./eager-call.ts";
-import type { ConvOptions, DenseOptions } from "./eager-conv.ts";
+import { type Call, checkTensor, layerCall } from "./call.ts";
+import type { ConvOptions, DenseOptions } from "./conv.ts";
+import { edgesIn, placesOf, type Recorder, recorders, runGraph } from "./run.ts";
 
 export interface GradientOptions {
   /** The gradient with respect to the value, of its shape. Default: ones. */

@@ -1,0 +1,45 @@
+// The ops of an engine: one method for every layer, made of its definition, and the ops that are no layers.
+import { ShapeError } from "../errors.ts";
+import * as layers from "../layers/index.ts";
+import type { LayerKind } from "../layers/layer.ts";
+import { wrongClass } from "../ops/loss.ts";
+import type { Runtime } from "../runtime/instance.ts";
+import type { DType, Tensor } from "../tensor.ts";
+import type { ActivationOps } from "./activation.ts";
+import type { ConvOps } from "./conv.ts";
+import { col2im, im2col, loss } from "./definitions.ts";
+import type { ElementwiseOps } from "./elementwise.ts";
+import type { PoolOps } from "./pool.ts";
+import { runLayer } from "./run.ts";
+import type { ShapeOps } from "./shape.ts";
+
+/** The ops that run at once. Every layer has one of the same name, with the same options: `engine.conv2d(x, w, { stride: 2 })`. */
+export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps {}
+
+/** Puts the ops on a prototype; `runtimeOf` tells whose kernels an object runs on. */
+export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) => Runtime): void {
+  const methods: Record<string, (this: T, ...args: unknown[]) => unknown> = {};
+  for (const layer of [...Object.values(layers), im2col, col2im] as LayerKind[])
+    if (layer.definition.eager !== false)
+      methods[layer.kind] = function (...args) {
+        return runLayer(runtimeOf(this), layer, args);
+      };
+  methods.loss = function (...args) {
+    return runLayer(runtimeOf(this), loss, args, () => {
+      const [x, target] = args as [Tensor, Tensor<DType>];
+      if (target.dtype === "int32") checkClasses(target as Tensor<"int32">, x);
+    });
+  };
+  Object.assign(prototype, methods);
+}
+
+/** Throws unless every label is a class of x's last axis: kernels do not check. */
+function checkClasses(target: Tensor<"int32">, { shape }: Tensor): void {
+  const classes = shape[shape.length - 1];
+  const labels = target.data();
+  const i = wrongClass(labels, classes);
+  if (i >= 0)
+    throw new ShapeError(
+      `loss: target[${i}] is ${labels[i]} but must be a class from 0 to ${classes - 1}: x has shape [${shape.join(",")}]`,
+    );
+}
