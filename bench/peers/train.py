@@ -86,7 +86,7 @@ class Net:
         return lambda v: v.permute(0, 2, 3, 1).flatten(1)
 
     def reshape(self, c, w):
-        h, width, channels = c["shape"]
+        _, h, width, channels = c["shape"]
         return lambda v: v.view(-1, h, width, channels).permute(0, 3, 1, 2).contiguous(memory_format=self.memory)
 
     def add(self, c, w):
