@@ -74,6 +74,8 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   #version = 0;
   /** Until its values are computed, and until it is disposed. */
   #pending: Pending | undefined;
+  /** Whether it belongs to a network, which disposes it. */
+  #held = false;
   /** Freed with it. */
   #attached: (() => void)[] | undefined;
 
@@ -129,8 +131,9 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.#version++;
   }
 
-  /** Frees its memory. What is disposed already stays so. */
+  /** Frees its memory. What is disposed already stays so; a weight of a network is left alone: the network disposes it. */
   dispose(): void {
+    if (this.#held) return;
     if (this.#address && !this.runtime.disposed) {
       this.runtime.memory.free(this.#address);
       for (const free of this.#attached ?? []) free();
@@ -144,6 +147,11 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   attach(free: () => void): void {
     this.#attached ??= [];
     this.#attached.push(free);
+  }
+
+  /** @internal Has `dispose` do nothing until it is let go of. */
+  hold(held: boolean): void {
+    this.#held = held;
   }
 
   /** @internal Gives its block of memory away, and is disposed. */

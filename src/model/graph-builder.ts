@@ -92,6 +92,8 @@ export class Builder {
   readonly outputs: Edge[];
   readonly #into: BuildTarget | undefined;
   readonly weightShapes: Record<string, Shape> = {};
+  /** Names of the weights that gradients change. */
+  readonly trainable: string[] = [];
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
@@ -235,6 +237,7 @@ export class Builder {
     }
     const edge = this.#into?.weight(key) ?? new Edge(float32(shape));
     this.weightShapes[key] = shape;
+    if (trainable) this.trainable.push(key);
     this.#found.set(key, { edge, shape, init });
     if (this.graph.training || this.#into) this.variables.set(key, { edge, layer, trainable });
     return edge;

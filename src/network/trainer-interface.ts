@@ -21,7 +21,7 @@ import {
   refuse,
 } from "../validate.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
-import type { WeightHolder } from "./weights.ts";
+import type { WeightTensors } from "./weight-tensors.ts";
 
 /** Values in a typed array or a list: of all images, one after the other. */
 export type Numbers = ArrayLike<number>;
@@ -243,8 +243,8 @@ export interface StoredTraining extends OptimizerState {
   readonly options: TrainOptions;
 }
 
-/** Who holds and changes the weights of a network that is trained. */
-export interface NetworkTrainer extends OptimizerState, WeightHolder {
+/** Who changes the weights of a network that is trained. */
+export interface NetworkTrainer extends OptimizerState {
   /** Reports of all epochs so far. */
   readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */
@@ -269,7 +269,7 @@ export interface TrainerFactory {
   (
     runtime: Runtime,
     model: DescribedModel,
-    weights: Weights,
+    weights: WeightTensors,
     ends: Ends,
     options: TrainOptions,
     seed: number,
