@@ -2,7 +2,7 @@
 // network need not import one, and a bundle that only predicts holds none.
 import { ArgumentError } from "../errors.ts";
 import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
-import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
+import type { Optimizer as OptimizerFormula } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Shape } from "../tensor.ts";
 import {

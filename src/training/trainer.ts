@@ -20,6 +20,7 @@ import type {
   Samples,
   TrainOptions,
 } from "../network/trainer-interface.ts";
+import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions, describe } from "../validate.ts";
 import { type Batch, imageOf, wholeBatch } from "./data.ts";
@@ -31,7 +32,7 @@ import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
 import { TrainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
-import { HYPER, HYPER_NUMBERS } from "./updates.ts";
+import { HYPER } from "./updates.ts";
 import { Variables } from "./variables.ts";
 
 export class Trainer implements NetworkTrainer {
