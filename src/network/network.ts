@@ -20,6 +20,7 @@ import { aFlag, anInteger, checkOptions } from "../validate.ts";
 import { Callable } from "./callable.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
+import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
@@ -36,7 +37,6 @@ import {
   EVALUATE_OPTIONS,
   type EvaluateOptions,
   type Evaluation,
-  type FitOptions,
   type Samples,
   type StoredTraining,
   type TrainOptions,

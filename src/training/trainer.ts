@@ -3,6 +3,7 @@
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
 import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
+import type { FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import { answersOf, countCorrect } from "../network/metrics.ts";
 import type { CheckedSamples } from "../network/samples.ts";
@@ -13,7 +14,6 @@ import type {
   Data,
   Ends,
   EpochReport,
-  FitOptions,
   Metric,
   NetworkTrainer,
   OptimizerState,
@@ -21,6 +21,7 @@ import type {
   TrainOptions,
 } from "../network/trainer-interface.ts";
 import type { WeightTensors } from "../network/weight-tensors.ts";
+import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions, describe } from "../validate.ts";
 import { type Batch, imageOf, wholeBatch } from "./data.ts";
@@ -32,7 +33,7 @@ import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
 import { TrainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
-import { HYPER, HYPER_NUMBERS } from "./updates.ts";
+import { HYPER } from "./updates.ts";
 import { Variables } from "./variables.ts";
 
 export class Trainer implements NetworkTrainer {
