@@ -86,7 +86,7 @@ export class Network<Names extends string[] = any> {
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.#described, batchSize, weights, seed, undefined, this.#weights.read);
+    const build = new Builder(this.#described, batchSize, { weights, seed, read: this.#weights.read });
     this.#weights.begin(build, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();

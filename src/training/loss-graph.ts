@@ -46,7 +46,7 @@ export function lossGraph(
   const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
   const statisticsUpdates: Edge[] = [];
   const layers = trainingLayers(frozen, counter, statisticsUpdates);
-  const build = new Builder(model, batchSize, undefined, 0, layers);
+  const build = new Builder(model, batchSize, { training: layers });
   const { graph, inputs } = build;
   const [scores] = build.outputs;
   const labels = new Edge(target.labelType(scores.shape, perImage));
