@@ -97,6 +97,7 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
+export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
 export type { LossConfig } from "./network/loss-config.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
@@ -104,16 +105,13 @@ export type {
   Batches,
   BatchGradientOptions,
   BatchGradients,
-  BatchReport,
   Data,
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  FitOptions,
   Metric,
   Optimizer,
   Samples,
-  Schedule,
   TrainOptions,
 } from "./network/trainer-interface.ts";
 
@@ -123,14 +121,13 @@ export {
   adagrad,
   adam,
   adamW,
-  cosine,
   type RmsPropOptions,
   rmsprop,
   type SgdOptions,
   sgd,
-  stepDecay,
 } from "./training/optimizers.ts";
 export { resume } from "./training/resume.ts";
+export { cosine, stepDecay } from "./training/schedules.ts";
 
 // Errors
 

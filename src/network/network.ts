@@ -19,6 +19,7 @@ import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
+import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
@@ -34,7 +35,6 @@ import {
   EVALUATE_OPTIONS,
   type EvaluateOptions,
   type Evaluation,
-  type FitOptions,
   type Samples,
   type StoredTraining,
   type TrainOptions,

@@ -4,12 +4,11 @@ import { UnsupportedError } from "../errors.ts";
 import type { Progress } from "../formats/checkpoint.ts";
 import type { Weights } from "../model/schema.ts";
 import { checkOptions } from "../validate.ts";
+import { FIT_OPTIONS, type FitOptions } from "./fit-options.ts";
 import {
   completed,
   type Data,
   type EpochReport,
-  FIT_OPTIONS,
-  type FitOptions,
   type NetworkTrainer,
   type StoredTraining,
   TRAIN_OPTIONS,

@@ -1,5 +1,5 @@
-// Optimizers and schedules. An optimizer carries its trainer along: importing one is what brings training into a bundle.
-import { createTrainer, type Optimizer, type Schedule } from "../network/trainer-interface.ts";
+// Optimizers. An optimizer carries its trainer along: importing one is what brings training into a bundle.
+import { createTrainer, type Optimizer } from "../network/trainer-interface.ts";
 import type { Adagrad, Adam, Optimizer as OptimizerFormula, RmsProp, Sgd } from "../ops/optimizer.ts";
 import { isPlain, refuse } from "../validate.ts";
 import { checkedOptimizer } from "./objective.ts";
@@ -58,18 +58,3 @@ export function optimizerOfKind(plain: unknown): Optimizer {
     );
   return KINDS[kind](options);
 }
-
-/** From `from` to `to` along half a cosine over `steps`, then `to` (Loshchilov and Hutter, 2017), after a linear warm-up. */
-export const cosine =
-  (from: number, steps: number, { to = 0, warmup = 0 } = {}): Schedule =>
-  (step) => {
-    if (step < warmup) return (from * (step + 1)) / warmup;
-    const part = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
-    return to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
-  };
-
-/** `from`, times `factor` after every `every` steps. */
-export const stepDecay =
-  (from: number, every: number, factor = 0.1): Schedule =>
-  (step) =>
-    from * factor ** Math.floor(step / every);

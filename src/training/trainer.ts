@@ -3,6 +3,7 @@
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
 import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
+import type { FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import { answersOf, countCorrect } from "../network/metrics.ts";
 import type { CheckedSamples } from "../network/samples.ts";
@@ -13,7 +14,6 @@ import type {
   Data,
   Ends,
   EpochReport,
-  FitOptions,
   Metric,
   NetworkTrainer,
   OptimizerState,
