@@ -14,7 +14,6 @@ export type {
 } from "./eager/conv.ts";
 export type {
   ArgMaxOptions,
-  LossOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
@@ -72,6 +71,7 @@ export type {
   PerAxis,
   SymbolicTensor,
 } from "./layers/layer.ts";
+export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
 export type {
   GivenWeights,
@@ -114,7 +114,7 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-export type { LossKind } from "./ops/loss.ts";
+
 export {
   type AdadeltaOptions,
   type AdagradOptions,

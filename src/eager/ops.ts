@@ -2,6 +2,7 @@
 import { ShapeError } from "../errors.ts";
 import * as layers from "../layers/index.ts";
 import type { LayerKind } from "../layers/layer.ts";
+import type { LossOptions } from "../layers/loss-options.ts";
 import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { DType, Tensor } from "../tensor.ts";
@@ -26,18 +27,18 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
       };
   methods.loss = function (...args) {
     return runLayer(runtimeOf(this), loss, args, () => {
-      const [x, target] = args as [Tensor, Tensor<DType>];
-      if (target.dtype === "int32") checkClasses(target as Tensor<"int32">, x);
+      const [x, target, { ignoreIndex }] = args as [Tensor, Tensor<DType>, LossOptions];
+      if (target.dtype === "int32") checkClasses(target as Tensor<"int32">, x, ignoreIndex);
     });
   };
   Object.assign(prototype, methods);
 }
 
-/** Throws unless every label is a class of x's last axis: kernels do not check. */
-function checkClasses(target: Tensor<"int32">, { shape }: Tensor): void {
+/** Throws unless every label is a class of x's last axis, or to be ignored: kernels do not check. */
+function checkClasses(target: Tensor<"int32">, { shape }: Tensor, ignoreIndex?: number): void {
   const classes = shape[shape.length - 1];
   const labels = target.data();
-  const i = wrongClass(labels, classes);
+  const i = wrongClass(labels, classes, ignoreIndex);
   if (i >= 0)
     throw new ShapeError(
       `loss: target[${i}] is ${labels[i]} but must be a class from 0 to ${classes - 1}: x has shape [${shape.join(",")}]`,

@@ -5,7 +5,6 @@ import {
   type AnyCheck,
   aList,
   aNumber,
-  aNumberAbove,
   anInteger,
   anObject,
   aWord,
@@ -55,9 +54,6 @@ export const aValue: Check<number> = (value, name, where) => {
 export const aShare: Check<number> = (value, name, where) => {
   if (!(finite(value, name, where) >= 0 && (value as number) <= 1)) refuse(value, name, where, "from 0 to 1");
 };
-
-/** The numbers that losses take. */
-export const LOSS_NUMBERS = { delta: aNumberAbove(0), labelSmoothing: aShare };
 
 /** A size, stride or dilation: an integer for all axes, or a list of one per axis. */
 export const aPerAxis = (min: number): Check<number | readonly number[]> => {
