@@ -1,8 +1,8 @@
 // gradients: any computation on tensors, differentiated in reverse. Single rules are tested elsewhere; here, that what an engine's
 // methods do is recorded as it was done: every method against central differences of the method itself.
 import { describe, expect, it } from "vitest";
-import { Engine } from "../src/engine/engine.ts";
 import { gradients as gradientsOf } from "../src/eager/gradients.ts";
+import { Engine } from "../src/engine/engine.ts";
 import { ArgumentError, DisposedError, ShapeError, UnsupportedError } from "../src/errors.ts";
 import type { Tensor } from "../src/tensor.ts";
 import { builds } from "./harness.ts";

@@ -58,6 +58,8 @@ export class Graph {
   nodes: Node[] = [];
   /** Set where a network is built to be trained. */
   training: Training | undefined;
+  /** Whether weights will have data when the graph is lowered: what is made of them alone need not be made in every run. */
+  constantWeights = false;
   #layer = "";
   #owner = "";
   #where = "";

@@ -61,7 +61,7 @@ export interface Variable {
 }
 
 /** A weight of the model: its shape, what initialises it, and its edge. */
-type Found = Pick<Parameter, "shape" | "init"> & { readonly edge: Edge };
+type Found = Pick<Parameter, "shape" | "init" | "fan"> & { readonly edge: Edge };
 
 /** Turns a description into a graph of ops, and finds or initialises the weights. */
 export class Builder {
@@ -106,6 +106,7 @@ export class Builder {
       throw new UnsupportedError("train: this model has no batch of images, so it cannot be trained");
     this.#kinds = model.kinds;
     this.graph.training = training;
+    this.graph.constantWeights = !training;
     this.#given = given;
     this.#seed = seed;
     if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
@@ -149,18 +150,18 @@ export class Builder {
   /** Weights that a file holds are read from it whenever they are asked for, so that they are not held twice. */
   #all(): Readonly<Record<string, Float32Array>> {
     const all: Record<string, Float32Array> = {};
-    for (const [key, { shape, init }] of this.#found) {
+    for (const key of this.#found.keys()) {
       const given = this.#given?.[key];
       if (isReader(given)) Object.defineProperty(all, key, { get: () => given.read(), enumerable: true });
-      else all[key] = given ? new Float32Array(given) : initialize(init, shape, this.#seed, key);
+      else all[key] = given ? new Float32Array(given) : this.initial(key);
     }
     return all;
   }
 
   /** A weight of that name as it begins where none is given. */
   initial(name: string): Float32Array {
-    const { shape, init } = this.#found.get(name)!;
-    return initialize(init, shape, this.#seed, name);
+    const { shape, init, fan } = this.#found.get(name)!;
+    return initialize(init, shape, this.#seed, name, fan);
   }
 
   #layer(
@@ -198,7 +199,7 @@ export class Builder {
 
   /** The edge of a weight, whose shape and given values are checked. */
   #weight(parameter: Parameter, layer: string, given: SomeWeights | undefined, where: string): Edge {
-    const { name, shape, init, trainable = true } = parameter;
+    const { name, shape, init, fan, trainable = true } = parameter;
     const key = `${layer}.${name}`;
     checkShape(shape, `weight "${name}"`, where);
     this.#bytes += sizeOf(shape) * 4;
@@ -218,7 +219,7 @@ export class Builder {
     }
     const edge = new Edge(float32(shape));
     this.weightShapes[key] = shape;
-    this.#found.set(key, { edge, shape, init });
+    this.#found.set(key, { edge, shape, init, fan });
     if (this.graph.training) this.variables.set(key, { edge, layer, trainable });
     return edge;
   }
