@@ -3,6 +3,7 @@
 // The engine and its tensors
 
 export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./eager/activation.ts";
+export type { MultiHeadAttentionOptions, SqueezeExciteOptions } from "./eager/attention.ts";
 export type {
   ConvOptions,
   ConvTransposeOptions,
@@ -19,12 +20,15 @@ export type {
   RescaleOptions,
 } from "./eager/elementwise.ts";
 export type {
+  AdaptivePoolOptions,
   AvgPoolOptions,
   BatchNormOptions,
   GlobalPoolOptions,
   GroupNormOptions,
   InstanceNormOptions,
+  LayerNormOptions,
   MaxPoolOptions,
+  RmsNormOptions,
 } from "./eager/pool.ts";
 export type {
   BlockOptions,

@@ -7,6 +7,7 @@ import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import type { ActivationOps } from "./activation.ts";
+import type { AttentionOps } from "./attention.ts";
 import type { ConvOps } from "./conv.ts";
 import { col2im, im2col, loss } from "./definitions.ts";
 import type { ElementwiseOps } from "./elementwise.ts";
@@ -15,7 +16,7 @@ import { runLayer } from "./run.ts";
 import type { ShapeOps } from "./shape.ts";
 
 /** The ops that run at once. Every layer has one of the same name, with the same options: `engine.conv2d(x, w, { stride: 2 })`. */
-export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps {}
+export interface EagerOps extends ConvOps, PoolOps, ActivationOps, ElementwiseOps, ShapeOps, AttentionOps {}
 
 /** Puts the ops on a prototype; `runtimeOf` tells whose kernels an object runs on. */
 export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) => Runtime): void {

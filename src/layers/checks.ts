@@ -87,6 +87,11 @@ export const aPadding: Check<Padding> = (value, name, where) => {
     );
 };
 
+/** The padding of a convolution, which over one axis can be causal. */
+export const aConvPadding: Check<Padding | "causal"> = (value, name, where) => {
+  if (value !== "causal") aPadding(value, name, where);
+};
+
 const anyActivation = aWord("softmax", "logSoftmax", ...ACTIVATION_KINDS);
 const activationOptions = anObject<Activation>({
   kind: needed(aWord(...ACTIVATION_KINDS), '"leakyRelu"'),

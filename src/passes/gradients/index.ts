@@ -8,6 +8,7 @@ import { denseGradients } from "./dense.ts";
 import { dropoutGradients } from "./dropout.ts";
 import { elementwiseGradients } from "./elementwise.ts";
 import { im2colGradients } from "./im2col.ts";
+import { layerNormGradients } from "./layer-norm.ts";
 import { lossGradients } from "./loss.ts";
 import { normGradients } from "./norm.ts";
 import { padGradients } from "./pad.ts";
@@ -28,6 +29,7 @@ export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...dropoutGradients,
   ...elementwiseGradients,
   ...im2colGradients,
+  ...layerNormGradients,
   ...lossGradients,
   ...normGradients,
   ...padGradients,
