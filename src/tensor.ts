@@ -54,6 +54,8 @@ export function checkValues(data: unknown, { shape, dtype }: TensorType, where: 
 
 /** Who computes the values of a tensor that an op was recorded for, see eager/trace.ts. */
 export interface Pending {
+  /** @internal Whether it can. */
+  readonly isReadable: boolean;
   /** @internal A block of memory that holds them; throws where they cannot be known yet. */
   compute(tensor: Tensor<DType>, what: string): number;
 }
@@ -181,6 +183,11 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     if (this.disposed)
       throw new DisposedError(`${what}: the tensor [${this.shape.join(",")}] has been disposed`);
     return this.#address;
+  }
+
+  /** @internal Whether its values can be known now. */
+  get isReadable(): boolean {
+    return this.#address !== 0 || (this.#pending?.isReadable ?? false);
   }
 
   /** @internal Whether it is alive, in that engine. */

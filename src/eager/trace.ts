@@ -67,6 +67,10 @@ export class Trace implements Pending {
     this.#unknown = unknown;
   }
 
+  get isReadable(): boolean {
+    return this.#unknown === undefined;
+  }
+
   /** Has it record what `f` calls. */
   during<R>(f: () => R): R {
     const outer = current;
