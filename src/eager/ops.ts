@@ -56,7 +56,8 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
     return runLayer(runtimeOf(this), loss, args, () => {
       const [x, target, { ignoreIndex }] = args as [Tensor, Tensor<DType>, LossOptions];
       // Those of a traced loss are checked where it is given samples.
-      if (target.dtype === "int32" && target.isReadable) checkClasses(target as Tensor<"int32">, x, ignoreIndex);
+      if (target.dtype === "int32" && target.isReadable)
+        checkClasses(target as Tensor<"int32">, x, ignoreIndex);
     });
   };
   for (const [name, create] of Object.entries(CREATORS))
