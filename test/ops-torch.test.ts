@@ -15,7 +15,7 @@ interface Plain {
 interface Case {
   readonly inputs: readonly Plain[];
   readonly y: Plain;
-  readonly dy: readonly number[];
+  readonly dy: Plain;
   readonly gradients: readonly (readonly number[])[];
 }
 
@@ -141,7 +141,7 @@ describe.each(builds())("eager ops are PyTorch's, $name build", ({ engine: runti
     const tensors = inputs.map(({ data, shape, dtype }) => engine.tensor(data, shape, dtype));
     const floats = tensors.filter(({ dtype }) => dtype === "float32") as Tensor[];
     const call = callOf(name);
-    const up = engine.tensor(dy, y.shape);
+    const up = engine.tensor(dy.data, dy.shape);
     const { value, gradients: made } = gradients(() => call(engine, tensors), floats, { dy: up });
     expect(value.shape).toEqual(y.shape);
     expectNear("the result", value.data(), y.data);

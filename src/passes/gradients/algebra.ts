@@ -1,8 +1,8 @@
 // Arithmetic on edges, as gradient rules write it.
 import type { Edge, Graph } from "../../graph/graph.ts";
+import type { Shape } from "../../graph/op.ts";
 import { type Activation, activation } from "../../ops/activation.ts";
 import { type ComparisonKind, compare, type PairKind, pair, where } from "../../ops/arithmetic.ts";
-import type { Shape } from "../../graph/op.ts";
 import { affine, type BinaryKind, binary } from "../../ops/elementwise.ts";
 import { type MapKind, map } from "../../ops/math.ts";
 import { axesOf, type ReduceKind, reduce, reducedShape } from "../../ops/reduce.ts";

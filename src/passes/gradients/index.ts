@@ -1,9 +1,11 @@
 // The table of gradient rules: for every op that can be differentiated, how.
 import type { Op } from "../../graph/op.ts";
 import { activationGradients } from "./activation.ts";
+import { activationGradGradients } from "./activation-grad.ts";
 import { arithmeticGradients } from "./arithmetic.ts";
 import { boxGradients } from "./boxes.ts";
 import { broadcastGradients } from "./broadcast.ts";
+import { combineGradients } from "./combine.ts";
 import { convGradients } from "./conv.ts";
 import { convTransposeGradients } from "./conv-transpose.ts";
 import { denseGradients } from "./dense.ts";
@@ -24,13 +26,16 @@ import { resizeGradients } from "./resize.ts";
 import type { GradientRule } from "./rule.ts";
 import { shapeGradients } from "./shape.ts";
 import { softmaxGradients } from "./softmax.ts";
+import { transposeFilterGradients } from "./transpose-filter.ts";
 
 // biome-ignore lint/suspicious/noExplicitAny: a table holds ops of every parameter type
 export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...activationGradients,
+  ...activationGradGradients,
   ...arithmeticGradients,
   ...boxGradients,
   ...broadcastGradients,
+  ...combineGradients,
   ...convGradients,
   ...convTransposeGradients,
   ...denseGradients,
@@ -50,4 +55,5 @@ export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...resizeGradients,
   ...shapeGradients,
   ...softmaxGradients,
+  ...transposeFilterGradients,
 ]);
