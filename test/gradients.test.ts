@@ -257,10 +257,9 @@ const OTHER = new Set<string>([
   "argMax",
   "scope",
   "leaks",
+  ...["adaptiveAvgPool", "adaptiveMaxPool"],
   // Held to PyTorch in torch-layers.test.ts.
   ...["layerNorm", "rmsNorm", "multiHeadAttention", "squeezeExcite"],
-  ...["adaptiveAvgPool1d", "adaptiveAvgPool2d", "adaptiveAvgPool3d"],
-  ...["adaptiveMaxPool1d", "adaptiveMaxPool2d", "adaptiveMaxPool3d"],
 ]);
 
 /** sum(dy · y) in float64. */
