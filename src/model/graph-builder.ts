@@ -61,7 +61,7 @@ export interface Variable {
 }
 
 /** A weight of the model: its shape, what initialises it, and its edge. */
-type Found = Pick<Parameter, "shape" | "init"> & { readonly edge: Edge };
+type Found = Pick<Parameter, "shape" | "init" | "fan"> & { readonly edge: Edge };
 
 export interface BuildOptions {
   /** Given weights, of which there must be all; the others of a model without any are initialised. */
@@ -92,6 +92,8 @@ export class Builder {
   readonly outputs: Edge[];
   readonly #into: BuildTarget | undefined;
   readonly weightShapes: Record<string, Shape> = {};
+  /** Names of the weights that gradients change. */
+  readonly trainable: string[] = [];
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
@@ -122,6 +124,7 @@ export class Builder {
     this.graph = into?.graph ?? new Graph();
     const before = this.graph.training;
     this.graph.training = training;
+    this.graph.constantWeights = !training && !into;
     this.#given = given;
     this.#seed = seed;
     if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
@@ -166,18 +169,18 @@ export class Builder {
   /** Weights that a file holds are read from it whenever they are asked for, so that they are not held twice. */
   #all(): Readonly<Record<string, Float32Array>> {
     const all: Record<string, Float32Array> = {};
-    for (const [key, { shape, init }] of this.#found) {
+    for (const key of this.#found.keys()) {
       const given = this.#given?.[key];
       if (isReader(given)) Object.defineProperty(all, key, { get: () => given.read(), enumerable: true });
-      else all[key] = given ? new Float32Array(given) : initialize(init, shape, this.#seed, key);
+      else all[key] = given ? new Float32Array(given) : this.initial(key);
     }
     return all;
   }
 
   /** A weight of that name as it begins where none is given. */
   initial(name: string): Float32Array {
-    const { shape, init } = this.#found.get(name)!;
-    return initialize(init, shape, this.#seed, name);
+    const { shape, init, fan } = this.#found.get(name)!;
+    return initialize(init, shape, this.#seed, name, fan);
   }
 
   #layer(
@@ -215,7 +218,7 @@ export class Builder {
 
   /** The edge of a weight, whose shape and given values are checked. */
   #weight(parameter: Parameter, layer: string, given: SomeWeights | undefined, where: string): Edge {
-    const { name, shape, init, trainable = true } = parameter;
+    const { name, shape, init, fan, trainable = true } = parameter;
     const key = `${layer}.${name}`;
     checkShape(shape, `weight "${name}"`, where);
     this.#bytes += sizeOf(shape) * 4;
@@ -235,7 +238,8 @@ export class Builder {
     }
     const edge = this.#into?.weight(key) ?? new Edge(float32(shape));
     this.weightShapes[key] = shape;
-    this.#found.set(key, { edge, shape, init });
+    if (trainable) this.trainable.push(key);
+    this.#found.set(key, { edge, shape, init, fan });
     if (this.graph.training || this.#into) this.variables.set(key, { edge, layer, trainable });
     return edge;
   }
