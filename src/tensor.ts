@@ -175,6 +175,11 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     return this.#address;
   }
 
+  /** @internal Whether its values are not known as yet: an op was recorded for it. */
+  get isPending(): boolean {
+    return this.#address === 0 && this.#pending !== undefined;
+  }
+
   /** @internal Whether it is alive, in that engine. */
   livesIn(runtime: Runtime): boolean {
     return (

@@ -28,10 +28,18 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
   methods.loss = function (...args) {
     return runLayer(runtimeOf(this), loss, args, () => {
       const [x, target, { ignoreIndex }] = args as [Tensor, Tensor<DType>, LossOptions];
-      if (target.dtype === "int32") checkClasses(target as Tensor<"int32">, x, ignoreIndex);
+      if (target.dtype === "int32" && !target.isPending)
+        checkClasses(target as Tensor<"int32">, x, ignoreIndex);
     });
   };
   Object.assign(prototype, methods);
+}
+
+/** The ops of an engine, for who has no more than its kernels. */
+export function opsOf(runtime: Runtime): EagerOps {
+  const ops = {};
+  installOps(ops, () => runtime);
+  return ops as EagerOps;
 }
 
 /** Throws unless every label is a class of x's last axis, or to be ignored: kernels do not check. */

@@ -93,8 +93,7 @@ export class Network<Names extends string[] = any> {
     const { inputs, outputs } = this.#inference;
     this.#ends = {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
-      outputs: outputs.list.length,
-      output: outputs.list[0].imageShape,
+      outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
     this.#training = new Training(this.#weights, (given, from) => {
       this.#refuseChannelsFirst("train");
@@ -192,7 +191,7 @@ export class Network<Names extends string[] = any> {
     checkOptions("evaluate", options, EVALUATE_OPTIONS);
     this.#refuseChannelsFirst("evaluate");
     const loss = options.loss ?? this.#training.options?.loss;
-    const target = new LossTarget(this.#ends, loss, "evaluate");
+    const target = new LossTarget(this.#runtime, this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
     const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
