@@ -110,8 +110,7 @@ export class Network<Names extends string[] = any> extends Callable {
     const { inputs, outputs } = this.#inference;
     this.#ends = {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
-      outputs: outputs.list.length,
-      output: outputs.list[0].imageShape,
+      outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
     this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
     this.#training = new Training(runtime, this.#weights, (given, from) => {
@@ -226,7 +225,7 @@ export class Network<Names extends string[] = any> extends Callable {
     checkOptions("evaluate", options, EVALUATE_OPTIONS);
     this.#refuseChannelsFirst("evaluate");
     const loss = options.loss ?? this.#training.options?.loss;
-    const target = new LossTarget(this.#ends, loss, "evaluate");
+    const target = new LossTarget(this.#runtime, this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
     const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
