@@ -90,6 +90,16 @@ export type {
   WeightReader,
   Weights,
 } from "./model/schema.ts";
+export {
+  type AnyModel,
+  asLayer,
+  type OpenModel,
+  openModel,
+  type Remade,
+  replaceHead,
+  upTo,
+  withOutputs,
+} from "./model/surgery.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks

@@ -235,7 +235,11 @@ const isReader = (weight: ArrayLike<number> | WeightReader | undefined): weight 
 const reading = (read: (name: string) => Float32Array, key: string) => (): Float32Array => read(key);
 
 /** The definition behind a kind's name. */
-function definitionOf(kind: string, kinds: DescribedModel["kinds"], where: string): LayerKind["definition"] {
+export function definitionOf(
+  kind: string,
+  kinds: DescribedModel["kinds"],
+  where: string,
+): LayerKind["definition"] {
   const known = registry as unknown as Record<string, LayerKind>;
   const factory = [known, kinds ?? {}].find((list) => Object.hasOwn(list, kind))?.[kind];
   if (!factory?.definition)
