@@ -77,6 +77,7 @@ export type {
   SymbolicTensor,
 } from "./layers/layer.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
+export type { LoadReport } from "./model/partial.ts";
 export type {
   GivenWeights,
   InputShape,

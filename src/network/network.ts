@@ -4,6 +4,7 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
+import { type LoadReport, sortWeights } from "../model/partial.ts";
 import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
@@ -66,6 +67,7 @@ export class Network<Names extends string[] = any> {
   readonly #training: Training;
   /** The version of the training whose weights the inference holds. */
   #inferenceVersion = 0;
+  #loadReport: LoadReport | undefined;
   #disposed = false;
 
   /** @internal Use `engine.compile`. */
@@ -86,7 +88,11 @@ export class Network<Names extends string[] = any> {
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.#described, batchSize, weights, seed, undefined, this.#weights.read);
+    const own = given.partial && !options.weights ? "missing" : undefined;
+    const partial = options.partial ? "any" : own;
+    const { read } = this.#weights;
+    const build = new Builder(this.#described, batchSize, weights, seed, undefined, read, partial);
+    this.#loadReport = build.report;
     this.#weights.begin(build, build.weightShapes);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
@@ -316,10 +322,25 @@ export class Network<Names extends string[] = any> {
     return writeCheckpoint(this.model, this.#weights.all(), this.#weights.shapes, progress);
   }
 
-  /** Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. Throws FormatError. */
-  load(bytes: Uint8Array | ArrayBuffer): void {
+  /**
+   * Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. With `partial`, takes those whose names
+   * and shapes fit, leaves the others as they are, and tells in `loadReport` which. Throws FormatError.
+   */
+  load(bytes: Uint8Array | ArrayBuffer, options: { partial?: boolean } = {}): void {
     this.#alive("load");
-    this.restore(readCheckpoint(bytes).weights);
+    checkOptions("load", options, { partial: aFlag });
+    const { weights, shapes } = readCheckpoint(bytes);
+    if (!options.partial) this.restore(weights);
+    else {
+      const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
+      this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
+      this.#loadReport = report;
+    }
+  }
+
+  /** What became of the weights where not all had to fit, the last time that was so: by compile or load with `partial`, or a new head. */
+  get loadReport(): LoadReport | undefined {
+    return this.#loadReport;
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
