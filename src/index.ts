@@ -15,7 +15,6 @@ export type {
 } from "./eager/conv.ts";
 export type {
   ArgMaxOptions,
-  LossOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
@@ -76,6 +75,7 @@ export type {
   PerAxis,
   SymbolicTensor,
 } from "./layers/layer.ts";
+export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
 export type { LoadReport } from "./model/partial.ts";
 export type {
@@ -112,6 +112,7 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
+export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
 export type { LossConfig } from "./network/loss-config.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
@@ -119,33 +120,41 @@ export type {
   Batches,
   BatchGradientOptions,
   BatchGradients,
-  BatchReport,
   Data,
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  FitOptions,
   Metric,
   Optimizer,
   Samples,
-  Schedule,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-export type { LossKind } from "./ops/loss.ts";
+
 export {
+  type AdadeltaOptions,
   type AdagradOptions,
+  type AdamaxOptions,
   type AdamOptions,
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamW,
-  cosine,
+  type LambOptions,
+  type LionOptions,
+  lamb,
+  lion,
+  type NadamOptions,
+  nadam,
+  type RadamOptions,
   type RmsPropOptions,
+  radam,
   rmsprop,
   type SgdOptions,
   sgd,
-  stepDecay,
 } from "./training/optimizers.ts";
 export { resume } from "./training/resume.ts";
+export { cosine, stepDecay } from "./training/schedules.ts";
 
 // Errors
 

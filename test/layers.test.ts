@@ -6,6 +6,7 @@ import type { LayerFactory } from "../src/layers/layer.ts";
 import { Network } from "../src/network/network.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { sizeOf, type Tensor } from "../src/tensor.ts";
+import { EAGER_ONLY } from "./eager-names.ts";
 import { builds } from "./harness.ts";
 import { BATCH, exampleOf, factories, type Row, TABLE } from "./layer-rows.ts";
 import { expectClose, expectEqual } from "./tolerance.ts";
@@ -52,7 +53,7 @@ for (const { name, engine } of builds())
 /** Kinds without an eager op: those that out of training return their input, and one whose weight has the name of an option. */
 const NO_OP = ["dropout", "dropPath", "identity", "locallyConnected2d", "spatialDropout"] as const;
 /** Eager ops without a layer. */
-const NO_LAYER: ("loss" | "im2col" | "col2im")[] = ["loss", "im2col", "col2im"];
+const NO_LAYER = EAGER_ONLY;
 /** Eager ops that take weights in front of their options; the others take weights among them. */
 const WEIGHTS_IN_FRONT = /^(conv|depthwiseConv|separableConv|dense|prelu)/;
 /** Options that describe a layer's weights, or its training. */

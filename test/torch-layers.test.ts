@@ -15,7 +15,7 @@ import { Address } from "../src/runtime/address.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
 import { type Shape, sizeOf } from "../src/tensor.ts";
-import { trainingLayers } from "../src/training/training-layers.ts";
+import { trainingLayers } from "../src/model/training-layers.ts";
 import { builds } from "./harness.ts";
 
 interface Case {
@@ -91,7 +91,7 @@ for (const { name, engine } of builds())
         const described = model({ inputs: ends, outputs: factory({ ...config, name: "layer" })(ends) });
         // Weights stay edges, as in training.
         const training = trainingLayers(new Set(), new Edge({ shape: [4], dtype: "int32" }), []);
-        const built = new Builder(described, inputs[0][0], undefined, 0, training);
+        const built = new Builder(described, inputs[0][0], { training });
         const { graph } = built;
         const [out] = built.outputs;
         expect(out.shape).toEqual(shape);

@@ -11,6 +11,11 @@ export interface MaxPoolOptions extends SharedOptions<typeof pools.maxPool2d> {}
 /** stride as size, padding "valid", ceilMode false, countIncludePad false by default. */
 export interface AvgPoolOptions extends SharedOptions<typeof pools.avgPool2d> {}
 
+export interface MaxUnpoolOptions {
+  /** Spatial size of the result, that of what was pooled. */
+  outputSize: readonly number[];
+}
+
 /** keepDims false by default. */
 export interface GlobalPoolOptions extends SharedOptions<typeof pools.globalMaxPool> {}
 
@@ -64,6 +69,13 @@ export interface PoolOps {
   avgPool2d(x: Tensor, options: AvgPoolOptions): Tensor;
   /** The mean of each window: [n, d, h, w, c] to [n, od, oh, ow, c]. */
   avgPool3d(x: Tensor, options: AvgPoolOptions): Tensor;
+  /**
+   * The largest value of each window of x [n, ...spatial, c], and where it lies: its int32 index in x as [n, c, ...spatial], which
+   * maxUnpool takes. One to three spatial axes.
+   */
+  maxPoolWithIndices(x: Tensor, options: MaxPoolOptions): [values: Tensor, indices: Tensor<"int32">];
+  /** The values where their indices say, in [n, ...outputSize, c], and 0 elsewhere. */
+  maxUnpool(x: Tensor, indices: Tensor<"int32">, options: MaxUnpoolOptions): Tensor;
   /** The largest value of each channel: [n, ..., c] to [n, c], or [n, 1, ..., c] with keepDims. */
   globalMaxPool(x: Tensor, options?: GlobalPoolOptions): Tensor;
   /** The mean of each channel: [n, ..., c] to [n, c], or [n, 1, ..., c] with keepDims. */

@@ -1,15 +1,17 @@
 // Checks of what several kinds of layers take as options. The table of a kind holds one for every option, which the compiler asks for.
+import { ShapeError } from "../errors.ts";
 import { ACTIVATION_KINDS, type Activation } from "../ops/activation.ts";
 import type { Padding } from "../ops/window.ts";
+import type { TensorType } from "../tensor.ts";
 import {
   type AnyCheck,
   aList,
   aNumber,
-  aNumberAbove,
   anInteger,
   anObject,
   aWord,
   type Check,
+  describe,
   finite,
   isPlain,
   type Needed,
@@ -56,9 +58,6 @@ export const aShare: Check<number> = (value, name, where) => {
   if (!(finite(value, name, where) >= 0 && (value as number) <= 1)) refuse(value, name, where, "from 0 to 1");
 };
 
-/** The numbers that losses take. */
-export const LOSS_NUMBERS = { delta: aNumberAbove(0), labelSmoothing: aShare };
-
 /** A size, stride or dilation: an integer for all axes, or a list of one per axis. */
 export const aPerAxis = (min: number): Check<number | readonly number[]> => {
   const one = anInteger(min);
@@ -74,6 +73,22 @@ export const aPair: Check<readonly [before: number, after: number]> = (value, na
   if (!Array.isArray(value) || value.length !== 2) refuse(value, name, where, "a pair [before, after]");
   amounts(value, name, where);
 };
+
+type Pairs = readonly (readonly [before: number, after: number])[];
+
+/** A pair for every axis of a tensor, from one for each axis or for each spatial one. */
+export function pairsOf(pairs: Pairs, { shape }: TensorType, where: string): Pairs {
+  const axes = shape.length - 2;
+  const every = pairs.length === axes ? [NO_PAIR, ...pairs, NO_PAIR] : pairs;
+  if (every.length !== shape.length)
+    throw new ShapeError(
+      `${where}: got ${describe(pairs)} but the input has ${axes} spatial axes: ` +
+        `give ${axes} pairs [before, after], or ${shape.length}, one per axis`,
+    );
+  return every;
+}
+
+const NO_PAIR = [0, 0] as const;
 
 const sides = aList<number | readonly [number, number]>((value, name, where) =>
   (Array.isArray(value) ? aPair : amount)(value, name, where),

@@ -37,7 +37,7 @@ export function initialize(
   const variances: Record<string, number> = { glorot: 2 / (fanIn + fanOut), he: 2 / fanIn };
   const [, rule, distribution] = /^(.*)(Uniform|Normal)$/.exec(init)!;
   const deviation = Math.sqrt(variances[rule]);
-  const key = hashName(name) ^ Math.imul(seed | 0, 0x9e3779b1);
+  const key = keyOf(seed, name);
   if (distribution === "Uniform") {
     const limit = deviation * Math.sqrt(3);
     for (let i = 0; i < data.length; i++) data[i] = (2 * uniform(key, i) - 1) * limit;
@@ -46,6 +46,9 @@ export function initialize(
   }
   return data;
 }
+
+/** What numbers depend on besides their index: a seed, and what they are for. */
+export const keyOf = (seed: number, name: string): number => hashName(name) ^ Math.imul(seed | 0, 0x9e3779b1);
 
 /** FNV-1a over the UTF-16 units. */
 function hashName(name: string): number {
@@ -66,12 +69,12 @@ function bits(key: number, i: number): number {
 }
 
 /** Uniform in (0, 1). */
-function uniform(key: number, i: number): number {
+export function uniform(key: number, i: number): number {
   return (bits(key, i) + 0.5) / 2 ** 32;
 }
 
 /** Standard normal by Marsaglia's polar method; rejected pairs draw again from a far part of the counter. */
-function normal(key: number, i: number): number {
+export function normal(key: number, i: number): number {
   for (let attempt = 0; ; attempt++) {
     const u = 2 * uniform(key, 2 * i + attempt * 0x10000001) - 1;
     const v = 2 * uniform(key, 2 * i + 1 + attempt * 0x10000001) - 1;

@@ -64,15 +64,39 @@ export interface Variable {
 /** A weight of the model: its shape, what initialises it, and its edge. */
 type Found = Pick<Parameter, "shape" | "init" | "fan"> & { readonly edge: Edge };
 
+export interface BuildOptions {
+  /** Given weights, of which there must be all unless `partial` is set; a model without any is initialised. */
+  readonly weights?: SomeWeights | undefined;
+  /** Of initialisation. Default 0. */
+  readonly seed?: number;
+  /** Weights stay variables, and layers are built as they are trained. */
+  readonly training?: Training;
+  /** Reads constants made of weights whenever a program packs them. */
+  readonly read?: (name: string) => Float32Array;
+  /** A graph that is written on, edges there for the inputs, and for each weight. */
+  readonly into?: BuildTarget;
+  /** Initialises weights that are not given; with "any" also leaves out given ones that do not fit. */
+  readonly partial?: "missing" | "any" | undefined;
+}
+
+export interface BuildTarget {
+  readonly graph: Graph;
+  readonly inputs: readonly Edge[];
+  weight(name: string): Edge;
+}
+
 /** Turns a description into a graph of ops, and finds or initialises the weights. */
 export class Builder {
   readonly batchSize: number;
   /** Whether axis 0 of inputs and outputs is the batch. */
   readonly batched: boolean;
-  readonly graph = new Graph();
-  readonly inputs: Edge[];
+  readonly graph: Graph;
+  readonly inputs: readonly Edge[];
   readonly outputs: Edge[];
+  readonly #into: BuildTarget | undefined;
   readonly weightShapes: Record<string, Shape> = {};
+  /** Names of the weights that gradients change. */
+  readonly trainable: string[] = [];
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
@@ -87,18 +111,10 @@ export class Builder {
   /** Bytes of all weights found so far. */
   #bytes = 0;
 
-  /**
-   * With `training`, weights stay variables and layers are built as they are trained. With `read`, constants made of weights are read by it
-   * whenever a program packs them. `partial` initialises weights that are not given; "any" also leaves out those that do not fit.
-   */
   constructor(
     model: DescribedModel,
     batchSize: number,
-    given: SomeWeights | undefined,
-    seed: number,
-    training?: Training,
-    read?: (name: string) => Float32Array,
-    partial?: "missing" | "any",
+    { weights: given, seed = 0, training, read, into, partial }: BuildOptions = {},
   ) {
     this.batchSize = batchSize;
     this.batched = model.batch !== false;
@@ -109,17 +125,20 @@ export class Builder {
     if (!this.batched && training)
       throw new UnsupportedError("train: this model has no batch of images, so it cannot be trained");
     this.#kinds = model.kinds;
+    this.#into = into;
+    this.graph = into?.graph ?? new Graph();
+    const before = this.graph.training;
     this.graph.training = training;
-    this.graph.constantWeights = !training;
+    this.graph.constantWeights = !training && !into;
     this.#given = given;
     this.#seed = seed;
     if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
     if (given !== undefined && !isPlain(given))
       refuse(given, "weights", "compile", "an object of arrays by name, such as net.weights");
     const made = new Map<string, readonly Edge[]>();
-    this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }) => {
+    this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }, i) => {
       const all = this.batched ? [batchSize, ...(shape as number[])] : (shape as number[]);
-      const edge = new Edge({ shape: all, dtype });
+      const edge = into?.inputs[i] ?? new Edge({ shape: all, dtype });
       checkShape(all, `input "${name}"${this.batched ? ` with a batch of ${batchSize}` : ""}`, "compile");
       made.set(name, [edge]);
       return edge;
@@ -134,7 +153,8 @@ export class Builder {
       if (partial === "missing") this.#refuseUnfit(this.report);
       if (mismatched.length) this.#given = Object.fromEntries(taken.map((name) => [name, given[name]]));
     } else if (given) this.#refuseUnknown(Object.keys(given).filter((key) => !this.#found.has(key)));
-    if (training) return;
+    this.graph.training = into ? before : training;
+    if (training || into) return;
     for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];
   }
 
@@ -236,10 +256,11 @@ export class Builder {
           `${where}: weight "${key}" has ${length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
         );
     }
-    const edge = new Edge(float32(shape));
+    const edge = this.#into?.weight(key) ?? new Edge(float32(shape));
     this.weightShapes[key] = shape;
+    if (trainable) this.trainable.push(key);
     this.#found.set(key, { edge, shape, init, fan });
-    if (this.graph.training) this.variables.set(key, { edge, layer, trainable });
+    if (this.graph.training || this.#into) this.variables.set(key, { edge, layer, trainable });
     return edge;
   }
 }

@@ -39,11 +39,7 @@ export class Evaluator {
     this.#target = target;
     this.#accuracy = target.measuresAccuracy(perImage, metrics);
     const batch = Math.min(batchSize, images);
-    this.#inference = new Inference(
-      runtime,
-      model,
-      new Builder(model, batch, undefined, 0, undefined, weight),
-    );
+    this.#inference = new Inference(runtime, model, new Builder(model, batch, { read: weight }));
     try {
       const [{ shape }] = this.#inference.outputs.list;
       for (const count of new Set([batch, images % batch || batch]))

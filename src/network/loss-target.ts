@@ -2,8 +2,10 @@
 
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
+import type { LossKind, LossOptions } from "../layers/loss-options.ts";
+import { appendLoss, takesClasses } from "../layers/losses.ts";
 import { show } from "../ops/check.ts";
-import { LOSSES, type LossKind, wrongClass } from "../ops/loss.ts";
+import { wrongClass } from "../ops/loss.ts";
 import { type Shape, sizeOf, type TensorType } from "../tensor.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
 import type { LabelKind } from "./metrics.ts";
@@ -15,21 +17,26 @@ export class LossTarget {
   /** Accepted numbers of y per image: of class indices first, where the loss takes them, then of values. */
   readonly labelSizes: readonly number[];
   readonly classes: number;
-  readonly #params: object;
+  readonly #options: LossOptions;
+  readonly #ignoreIndex: number | undefined;
   readonly #output: Shape;
+  /** Whether labels may be class indices. */
+  readonly #byClass: boolean;
   readonly #sizes: ImageSizes;
 
   constructor({ inputs, outputs, output }: Ends, config: LossConfig | undefined, where: string) {
     aLoss(config, "loss", where);
-    const { kind, ...params } = typeof config === "object" ? config : { kind: config as LossKind };
+    this.#options = typeof config === "object" ? config : { kind: config as LossKind };
+    const { kind, ignoreIndex } = this.#options;
+    this.#ignoreIndex = ignoreIndex;
     if (outputs !== 1)
       throw new ArgumentError(`${where}: the model has ${outputs} outputs but a loss needs exactly one`);
     this.kind = kind;
-    this.#params = params;
     this.#output = output;
     const size = sizeOf(output);
     this.classes = output.at(-1) ?? 1;
-    this.labelSizes = kind === "softmaxCrossEntropy" ? [...new Set([size / this.classes, size])] : [size];
+    this.#byClass = takesClasses(kind) && (kind === "softmaxCrossEntropy" || this.classes > 1);
+    this.labelSizes = this.#byClass ? [...new Set([size / this.classes, size])] : [size];
     this.#sizes = { inputs, labels: this.labelSizes };
   }
 
@@ -38,7 +45,7 @@ export class LossTarget {
     const checked = checkSamples(samples, this.#sizes, what);
     if (this.areClasses(checked.perImage)) {
       const { y } = checked;
-      const i = wrongClass(y, this.classes);
+      const i = wrongClass(y, this.classes, this.#ignoreIndex);
       if (i >= 0)
         throw new ShapeError(
           `${what}: y[${i}] is ${y[i]} but must be a class from 0 to ${this.classes - 1}: the network's output has shape ${show(this.#output)}`,
@@ -49,7 +56,7 @@ export class LossTarget {
 
   /** Whether so many numbers of y per image are class indices. */
   areClasses(perImage: number): boolean {
-    return this.kind === "softmaxCrossEntropy" && perImage === this.labelSizes[0];
+    return this.#byClass && perImage === this.labelSizes[0];
   }
 
   /** Whether accuracy is measured: as asked for, by default where y holds class indices. Throws where the loss has none. */
@@ -64,8 +71,8 @@ export class LossTarget {
   /** How accuracy reads y. Scores of the binary loss are logits: 0 is a probability of one half. */
   labelKind(perImage: number): LabelKind | undefined {
     if (this.kind === "binaryCrossEntropy") return { threshold: 0 };
-    if (this.kind !== "softmaxCrossEntropy") return undefined;
-    return { classes: this.classes, oneHot: !this.areClasses(perImage) };
+    if (this.areClasses(perImage)) return { classes: this.classes, oneHot: false };
+    return this.kind === "softmaxCrossEntropy" ? { classes: this.classes, oneHot: true } : undefined;
   }
 
   /** The type of y for a batch whose scores have this shape. */
@@ -78,6 +85,6 @@ export class LossTarget {
   /** Appends the loss. */
   lossOf(graph: Graph, scores: Edge, labels: Edge): Edge {
     graph.enter("loss", `loss "${this.kind}"`);
-    return graph.op(LOSSES[this.kind], [scores, labels], this.#params);
+    return appendLoss(graph, this.#options, scores, labels, `loss "${this.kind}"`);
   }
 }

@@ -18,11 +18,14 @@ import {
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
+import { Callable } from "./callable.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
+import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
+import { CALL_OPTIONS, type CallOptions, NetworkCalls } from "./net-call.ts";
 import { noise, type Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
 import {
@@ -35,7 +38,6 @@ import {
   EVALUATE_OPTIONS,
   type EvaluateOptions,
   type Evaluation,
-  type FitOptions,
   type Samples,
   type StoredTraining,
   type TrainOptions,
@@ -46,17 +48,32 @@ import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs, Predictions } from "./io-binding.ts";
+export type { CallOptions } from "./net-call.ts";
 
 /** The version of an inference whose weights are no longer the network's. */
-const OUT_OF_DATE = -1;
+const OUT_OF_DATE = Number.NaN;
+
+/**
+ * Called with tensors, `net(x)`, it gives tensors, as `predict` does. Within the function given to `gradients`, or within a loss, the call
+ * is recorded: gradients then go through it, to its inputs and to `net.variables`. Throws ShapeError unless the tensors are whole images,
+ * as many for each input.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
+export interface Network<Names extends string[] = any> {
+  (inputs: Inputs<Tensor>, options?: CallOptions): Predictions<Names, Tensor>;
+  <R extends Tensor | Tensor[]>(inputs: Inputs<Tensor>, options?: CallOptions): R;
+}
 
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor gives functions
 // biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
-export class Network<Names extends string[] = any> {
+export class Network<Names extends string[] = any> extends Callable {
   /** The description, with all shapes resolved. */
   readonly model: Model;
   /** Images per run. */
   readonly batchSize: number;
+  /** What became of weights of which not all had to fit: in `compile` or `load` with `partial`, or with a new head. */
+  loadReport: LoadReport | undefined;
   readonly #runtime: Runtime;
   /** The description with the kinds of layers it brings along. */
   readonly #described: DescribedModel;
@@ -65,9 +82,9 @@ export class Network<Names extends string[] = any> {
   readonly #inference: Inference;
   readonly #ends: Ends;
   readonly #training: Training;
-  /** The version of the training whose weights the inference holds. */
+  readonly #calls: NetworkCalls;
+  /** The version of the weights that the inference holds. */
   #inferenceVersion = 0;
-  #loadReport: LoadReport | undefined;
   #disposed = false;
 
   /** @internal Use `engine.compile`. */
@@ -76,6 +93,7 @@ export class Network<Names extends string[] = any> {
     source: Model<Names> | TrainedModel<Names> | ModelSource,
     options: CompileOptions = {},
   ) {
+    super((inputs: Inputs<Tensor>, options?: CallOptions) => this.#call(inputs, options));
     checkCompileOptions(options);
     runtime.alive("compile");
     const given = resolved(source, options);
@@ -91,9 +109,9 @@ export class Network<Names extends string[] = any> {
     const own = given.partial && !options.weights ? "missing" : undefined;
     const partial = options.partial ? "any" : own;
     const { read } = this.#weights;
-    const build = new Builder(this.#described, batchSize, weights, seed, undefined, read, partial);
-    this.#loadReport = build.report;
-    this.#weights.begin(build, build.weightShapes);
+    const build = new Builder(this.#described, batchSize, { weights, seed, read, partial });
+    this.loadReport = build.report;
+    this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
     const { inputs, outputs } = this.#inference;
@@ -102,7 +120,8 @@ export class Network<Names extends string[] = any> {
       outputs: outputs.list.length,
       output: outputs.list[0].imageShape,
     };
-    this.#training = new Training(this.#weights, (given, from) => {
+    this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
+    this.#training = new Training(runtime, this.#weights, (given, from) => {
       this.#refuseChannelsFirst("train");
       const create = trainerFactoryOf(given.optimizer);
       return create(runtime, this.#described, from, this.#ends, given, seed);
@@ -121,7 +140,7 @@ export class Network<Names extends string[] = any> {
    * changes those; changing a copy's values does not.
    */
   get weights(): Record<string, Float32Array> {
-    if (this.#training.begun) this.#alive("weights");
+    if (this.#weights.areTensors) this.#alive("weights");
     return this.#weights.snapshot((weights) => {
       this.weights = weights;
     });
@@ -132,17 +151,33 @@ export class Network<Names extends string[] = any> {
     this.#setWeights(this.#weights.checked(given, "weights"));
   }
 
+  /**
+   * The weights that gradients change, by name, as tensors: what is written to them is what the network predicts with. From the first use
+   * on the weights lie in linear memory. They belong to the network, which disposes them. For `gradients(f, Object.values(net.variables))`.
+   */
+  get variables(): Record<string, Tensor> {
+    this.#alive("variables");
+    const tensors = this.#weights.asTensors(this.#runtime);
+    return Object.fromEntries(this.#weights.trainable.map((name) => [name, tensors.tensor(name)]));
+  }
+
+  #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
+    this.#alive("net(x)");
+    checkOptions("net(x)", options, CALL_OPTIONS);
+    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
+    return this.#calls.run(list, options) ?? this.predict(given);
+  }
+
   /** All or nothing: where packing them fails, the weights are what they were. */
   #setWeights(weights: Weights): void {
+    const wasCurrent = this.#inferenceVersion === this.#weights.version;
     const undo = this.#weights.replace(weights);
-    const version = this.#inferenceVersion;
-    this.#inferenceVersion = OUT_OF_DATE;
     try {
       this.#current();
     } catch (error) {
       undo();
       // Memory is taken before anything is packed: the inference still holds what it held.
-      if (error instanceof MemoryError) this.#inferenceVersion = version;
+      if (wasCurrent && error instanceof MemoryError) this.#inferenceVersion = this.#weights.version;
       throw error;
     }
   }
@@ -302,6 +337,7 @@ export class Network<Names extends string[] = any> {
     if (!this.disposed) {
       this.#inference.dispose();
       this.#training.dispose();
+      this.#weights.dispose();
     }
     this.#disposed = true;
   }
@@ -330,17 +366,10 @@ export class Network<Names extends string[] = any> {
     this.#alive("load");
     checkOptions("load", options, { partial: aFlag });
     const { weights, shapes } = readCheckpoint(bytes);
-    if (!options.partial) this.restore(weights);
-    else {
-      const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
-      this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
-      this.#loadReport = report;
-    }
-  }
-
-  /** What became of the weights where not all had to fit, the last time that was so: by compile or load with `partial`, or a new head. */
-  get loadReport(): LoadReport | undefined {
-    return this.#loadReport;
+    if (!options.partial) return this.restore(weights);
+    const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
+    this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
+    this.loadReport = report;
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
@@ -348,7 +377,7 @@ export class Network<Names extends string[] = any> {
     const what = training ? "resume" : "load";
     this.#alive(what);
     this.#weights.checkFile(weights, what);
-    if (training) this.#training.restore(training, weights, () => this.#setWeights(weights));
+    if (training) this.#training.restore(training, () => this.#setWeights(weights));
     else this.#setWeights(weights);
   }
 
@@ -361,7 +390,7 @@ export class Network<Names extends string[] = any> {
 
   /** The inference with the weights as they are now. Where packing them fails it stays out of date, and the next use tries again. */
   #current(): Inference {
-    const { version } = this.#training;
+    const { version } = this.#weights;
     if (this.#inferenceVersion !== version) {
       this.#inferenceVersion = OUT_OF_DATE;
       this.#inference.refresh();

@@ -2,17 +2,13 @@
 // network need not import one, and a bundle that only predicts holds none.
 import { ArgumentError } from "../errors.ts";
 import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
-import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
+import type { Optimizer as OptimizerFormula } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Shape } from "../tensor.ts";
 import {
-  aFlag,
-  aFunction,
   aList,
   aNumberAbove,
-  aNumberFrom,
   anInteger,
-  anObject,
   aText,
   aWord,
   type Check,
@@ -21,7 +17,7 @@ import {
   refuse,
 } from "../validate.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
-import type { WeightHolder } from "./weights.ts";
+import type { WeightTensors } from "./weight-tensors.ts";
 
 /** Values in a typed array or a list: of all images, one after the other. */
 export type Numbers = ArrayLike<number>;
@@ -61,21 +57,6 @@ export interface EvaluateOptions {
   batchSize?: number;
 }
 
-/** What is known after a batch. */
-export interface BatchReport {
-  /** Counts from 0, over all calls of fit, unless `initialEpoch` says otherwise. */
-  readonly epoch: number;
-  /** Counts from 0, over all epochs and calls of fit. */
-  readonly step: number;
-  /** Which batch of the epoch, from 0, and how many there are (unknown where batches come one by one). */
-  readonly batch: number;
-  readonly batches: number | undefined;
-  /** Mean loss of the batch, before its step. */
-  readonly loss: number;
-  /** Since the epoch began. */
-  readonly imagesPerSecond: number;
-}
-
 /** What is known after an epoch. */
 export interface EpochReport {
   readonly epoch: number;
@@ -85,44 +66,6 @@ export interface EpochReport {
   readonly validation: Evaluation | undefined;
   readonly imagesPerSecond: number;
   readonly ms: number;
-}
-
-/** Learning rates over steps, which count from 0. */
-export type Schedule = (step: number) => number;
-
-export interface FitOptions {
-  /** How many epochs. Default 1. */
-  epochs?: number;
-  /**
-   * The number of the first epoch, which the order of images depends on. Default: as many as were trained before, also in the training
-   * a checkpoint was saved in.
-   */
-  initialEpoch?: number;
-  /** Images per step; a last batch may be smaller. Default 32; batches of an iterable are taken as they come, and cut where larger than this. */
-  batchSize?: number;
-  /** Measured after each epoch, and watched by `earlyStopping`. */
-  validation?: Samples;
-  /** What is measured besides the loss. Default: accuracy, where y holds class indices. */
-  metrics?: readonly Metric[];
-  /** Whether images come in another order every epoch. Default true. Batches of an iterable come as they are. */
-  shuffle?: boolean;
-  /** Seed of the order and of what dropout drops. Default: that of the fit before, at first of compile. */
-  seed?: number;
-  /** The learning rate of each step, instead of the optimizer's. */
-  schedule?: Schedule;
-  /** Ends when the validation loss (without validation: the loss) has not fallen by more than `minDelta` for `patience` epochs. */
-  earlyStopping?: { readonly patience: number; readonly minDelta?: number };
-  /** Whether a loss that is not finite ends the training with an error that names step and weight. Default false. */
-  stopOnNaN?: boolean;
-  /** Awaited, where it gives a promise. */
-  onBatch?: (report: BatchReport) => unknown;
-  /** Awaited, where it gives a promise. */
-  onEpoch?: (report: EpochReport) => unknown;
-  /**
-   * Ends the training after the current step; `fit` then rejects with the signal's reason, and the weights trained so far are kept, as are
-   * the reports of whole epochs in `net.history`.
-   */
-  signal?: AbortSignal;
 }
 
 export interface BatchGradientOptions {
@@ -179,32 +122,7 @@ export const aSeed: Check<number> = (value, name, where) => {
   if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
 };
 
-const STOPPING = { patience: anInteger(0), minDelta: aNumberFrom(0) } as const;
-const earlyStopping: Check<NonNullable<FitOptions["earlyStopping"]>> = (value, name, where) => {
-  anObject<{ patience: number; minDelta?: number }>(STOPPING)(value, name, where);
-  STOPPING.patience((value as { patience?: unknown }).patience, `${name}.patience`, where);
-};
-const aSignal: Check<AbortSignal> = (value, name, where) => {
-  if (typeof (value as AbortSignal | null)?.throwIfAborted !== "function")
-    refuse(value, name, where, "an AbortSignal");
-};
-const METRICS = aList(aWord("accuracy"));
-
-export const FIT_OPTIONS: Checks<FitOptions> = {
-  epochs: anInteger(1),
-  initialEpoch: anInteger(0),
-  batchSize: anInteger(1),
-  validation: true,
-  metrics: METRICS,
-  shuffle: aFlag,
-  seed: aSeed,
-  schedule: aFunction,
-  earlyStopping,
-  stopOnNaN: aFlag,
-  onBatch: aFunction,
-  onEpoch: aFunction,
-  signal: aSignal,
-};
+export const METRICS: Check<readonly Metric[]> = aList(aWord("accuracy"));
 
 export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
   loss: aLoss,
@@ -243,14 +161,17 @@ export interface StoredTraining extends OptimizerState {
   readonly options: TrainOptions;
 }
 
-/** Who holds and changes the weights of a network that is trained. */
-export interface NetworkTrainer extends OptimizerState, WeightHolder {
+/** Who changes the weights of a network that is trained. */
+export interface NetworkTrainer extends OptimizerState {
   /** Reports of all epochs so far. */
   readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */
   plan(batchSize: number): void;
-  /** Calls `begin` once everything is checked and planned, before the first step: what fails earlier changes nothing. */
-  fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]>;
+  /**
+   * `options` are those of fit-options.ts. Calls `begin` once everything is checked and planned, before the first step: what fails earlier changes
+   * nothing.
+   */
+  fit(data: Data, options: object, begin: () => void): Promise<EpochReport[]>;
   /** One step on exactly these images; their mean loss before it. */
   step(samples: Samples): number;
   /** The gradients of exactly these images; nothing is changed. */
@@ -269,7 +190,7 @@ export interface TrainerFactory {
   (
     runtime: Runtime,
     model: DescribedModel,
-    weights: Weights,
+    weights: WeightTensors,
     ends: Ends,
     options: TrainOptions,
     seed: number,

@@ -1,17 +1,10 @@
 // The loop over epochs and batches: shuffles, steps, measures, and yields to the host's event loop.
 import { ArgumentError, ConvolithError } from "../errors.ts";
 import type { Evaluator } from "../network/evaluate.ts";
+import type { BatchReport, FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import type { CheckedSamples } from "../network/samples.ts";
-import type {
-  Batches,
-  BatchReport,
-  Data,
-  EpochReport,
-  Evaluation,
-  FitOptions,
-  Metric,
-} from "../network/trainer-interface.ts";
+import type { Batches, Data, EpochReport, Evaluation, Metric } from "../network/trainer-interface.ts";
 import { type Batch, cut, mustBeBatches, shuffled, streamOf } from "./data.ts";
 
 /** What the loop asks of a trainer. */

@@ -3,11 +3,11 @@
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Builder } from "../model/graph-builder.ts";
 import type { DescribedModel } from "../model/schema.ts";
+import { trainingLayers } from "../model/training-layers.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { fuseActivation } from "../passes/fuse.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
 import type { Objective } from "./objective.ts";
-import { trainingLayers } from "./training-layers.ts";
 
 /** The block that holds the seed and the step, as dropout reads them: int32. */
 export const COUNTER = " counter";
@@ -46,7 +46,7 @@ export function lossGraph(
   const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
   const statisticsUpdates: Edge[] = [];
   const layers = trainingLayers(frozen, counter, statisticsUpdates);
-  const build = new Builder(model, batchSize, undefined, 0, layers);
+  const build = new Builder(model, batchSize, { training: layers });
   const { graph, inputs } = build;
   const [scores] = build.outputs;
   const labels = new Edge(target.labelType(scores.shape, perImage));

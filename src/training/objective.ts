@@ -6,15 +6,13 @@ import type { Model } from "../model/schema.ts";
 import { LossTarget } from "../network/loss-target.ts";
 import { createTrainer, type Ends, type Optimizer, type TrainOptions } from "../network/trainer-interface.ts";
 import { binary } from "../ops/elementwise.ts";
+import { normLimit, optimize, valueLimit } from "../ops/optimizer.ts";
 import {
   checkOptimizer,
-  normLimit,
   type Optimizer as OptimizerFormula,
-  optimize,
   optimizerState,
   stepNumbers,
-  valueLimit,
-} from "../ops/optimizer.ts";
+} from "../ops/optimizer-formulas.ts";
 import { aNumberFrom, describe } from "../validate.ts";
 
 /** The optimizer without its learning rate and its trainer. */
