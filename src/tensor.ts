@@ -52,6 +52,21 @@ export function checkValues(data: unknown, { shape, dtype }: TensorType, where: 
     if (values[i] !== (values[i] | 0)) refuse(values[i], `data[${i}]`, where, "an integer of 32 bits");
 }
 
+/** Numbers in lists in lists, as deep as a tensor has axes. */
+export type NestedNumbers = number | NestedNumbers[];
+
+/** Values of an axis that are printed at each end, where it is longer than both. */
+const PRINTED = 3;
+
+/** Numbers as text: innermost lists on a line, six significant digits. */
+function textOf(list: NestedNumbers, indent: number): string {
+  if (!Array.isArray(list)) return String(Number(list.toPrecision(6)));
+  const parts = (from: number, to?: number): string[] =>
+    list.slice(from, to).map((part) => textOf(part, indent + 1));
+  const shown = list.length > 2 * PRINTED + 1 ? [...parts(0, PRINTED), "…", ...parts(-PRINTED)] : parts(0);
+  return `[${shown.join(Array.isArray(list[0]) ? `,\n${" ".repeat(indent)}` : ", ")}]`;
+}
+
 /** Who computes the values of a tensor that an op was recorded for, see eager/trace.ts. */
 export interface Pending {
   /** @internal Whether it can. */
@@ -89,6 +104,8 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.dtype = dtype as D;
     this.#pending = pending;
     this.#address = pending ? 0 : runtime.memory.allocate(this.size * 4, what);
+    runtime.scope?.add(this);
+    runtime.tracked?.set(this, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
     Object.freeze(this);
   }
@@ -143,6 +160,36 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.#address = 0;
     this.#pending = undefined;
     this.#attached = undefined;
+    this.runtime.tracked?.delete(this);
+  }
+
+  /** Has it outlive the `engine.scope` that it was made in. Gives the tensor itself. */
+  keep(): this {
+    this.runtime.scope?.delete(this);
+    return this;
+  }
+
+  /** The values as nested lists, a list for each axis; a number where the shape is []. */
+  array(): NestedNumbers {
+    const values = this.data();
+    const listOf = (axis: number, first: number, size: number): NestedNumbers => {
+      if (axis === this.shape.length) return values[first];
+      const step = size / this.shape[axis];
+      return Array.from({ length: this.shape[axis] }, (_, i) => listOf(axis + 1, first + i * step, step));
+    };
+    return listOf(0, 0, this.size);
+  }
+
+  /** Writes shape, type and values to the console, the middle of long axes left out. */
+  print(): void {
+    console.log(String(this));
+  }
+
+  /** Shape, type and values as text, the middle of long axes left out. */
+  toString(): string {
+    const head = `Tensor [${this.shape}] ${this.dtype}`;
+    if (this.disposed) return `${head}, disposed`;
+    return `${head}\n${textOf(this.array(), 1)}`;
   }
 
   /** @internal Calls `free` when the tensor is disposed, unless the whole engine is. */
@@ -154,6 +201,11 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   /** @internal Has `dispose` do nothing until it is let go of. */
   hold(held: boolean): void {
     this.#held = held;
+  }
+
+  /** @internal Whether it belongs to a network, or to an optimizer. */
+  get isHeld(): boolean {
+    return this.#held;
   }
 
   /** @internal Gives its block of memory away, and is disposed. */

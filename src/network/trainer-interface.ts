@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.ts";
 import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
 import type { Optimizer as OptimizerFormula } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Shape } from "../tensor.ts";
+import type { Shape, Tensor } from "../tensor.ts";
 import {
   aList,
   aNumberAbove,
@@ -104,7 +104,25 @@ export const createTrainer: unique symbol = Symbol("convolith.createTrainer");
 export type Optimizer = OptimizerFormula & {
   readonly learningRate: number;
   readonly [createTrainer]: TrainerFactory;
+  /**
+   * One step on weights by their gradients, in place, for loops of one's own: `optimizer.apply(net.variables, gradients)`. What the optimizer
+   * keeps for a weight is freed with the weight. Throws ArgumentError or ShapeError where the two do not fit, and MemoryError, and has
+   * changed nothing then.
+   */
+  readonly apply: (weights: AppliedWeights, gradients: AppliedWeights, options?: ApplyStepOptions) => void;
 };
+
+/** Tensors in a list, or by name. */
+export type AppliedWeights = readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+export interface ApplyStepOptions {
+  /** Of this step, instead of the optimizer's: for a schedule. */
+  learningRate?: number;
+  /** Gradients are scaled down so that the norm of all of them together is at most this. */
+  clipNorm?: number;
+  /** Every gradient is limited to [−clipValue, clipValue], ahead of `clipNorm`. */
+  clipValue?: number;
+}
 
 export interface TrainOptions {
   loss: LossConfig;

@@ -20,7 +20,7 @@ export class WeightTensors implements WeightHolder {
   constructor(runtime: Runtime, weights: Weights, shapes: Readonly<Record<string, Shape>>) {
     try {
       for (const [name, shape] of Object.entries(shapes)) {
-        const tensor = new Tensor(runtime, float32(shape), `train: "${name}"`);
+        const tensor = new Tensor(runtime, float32(shape), `train: "${name}"`).keep();
         this.#tensors.set(name, tensor);
         tensor.hold(true);
         tensor.write(weights[name]);

@@ -5,8 +5,7 @@ import type { Edge, Graph } from "../graph/graph.ts";
 import type { Model } from "../model/schema.ts";
 import { LossTarget } from "../network/loss-target.ts";
 import { createTrainer, type Ends, type Optimizer, type TrainOptions } from "../network/trainer-interface.ts";
-import { binary } from "../ops/elementwise.ts";
-import { normLimit, optimize, valueLimit } from "../ops/optimizer.ts";
+import { optimize } from "../ops/optimizer.ts";
 import {
   checkOptimizer,
   type Optimizer as OptimizerFormula,
@@ -14,9 +13,10 @@ import {
   stepNumbers,
 } from "../ops/optimizer-formulas.ts";
 import { aNumberFrom, describe } from "../validate.ts";
+import { limited } from "./limits.ts";
 
 /** The optimizer without its learning rate and its trainer. */
-function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
+export function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
   return formula as OptimizerFormula;
 }
 
@@ -48,15 +48,7 @@ export class Objective {
 
   /** Appends what keeps gradients within their limits. */
   clip(graph: Graph, gradients: readonly Edge[]): readonly Edge[] {
-    const { clipNorm, clipValue } = this.#options;
-    let limited = gradients;
-    if (clipValue !== undefined)
-      limited = limited.map((edge) => graph.op(valueLimit, [edge], { limit: clipValue }));
-    if (clipNorm !== undefined && limited.length) {
-      const [scale] = graph.apply(normLimit, limited, { limit: clipNorm });
-      limited = limited.map((edge) => graph.op(binary, [edge, scale], { kind: "mul" }));
-    }
-    return limited;
+    return limited(graph, gradients, this.#options);
   }
 
   /** Names of the tensors that the optimizer keeps for a weight. */

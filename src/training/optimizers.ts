@@ -14,6 +14,7 @@ import type {
   Sgd,
 } from "../ops/optimizer-formulas.ts";
 import { isPlain, refuse } from "../validate.ts";
+import { Applier } from "./apply.ts";
 import { checkedOptimizer } from "./objective.ts";
 import { Trainer } from "./trainer.ts";
 
@@ -34,8 +35,20 @@ export interface AdagradOptions extends Omit<Adagrad, "kind">, Rate {}
 export interface AdadeltaOptions extends Omit<Adadelta, "kind">, Rate {}
 
 /** The optimizer of these numbers. Throws where one of them is out of range. */
-export const optimizerOf = (formula: OptimizerFormula & { readonly learningRate: number }): Optimizer =>
-  checkedOptimizer({ ...formula, [createTrainer]: (...args) => new Trainer(...args) });
+export function optimizerOf(formula: OptimizerFormula & { readonly learningRate: number }): Optimizer {
+  let applier: Applier | undefined;
+  const optimizer: Optimizer = {
+    ...formula,
+    [createTrainer]: (...args) => new Trainer(...args),
+    apply(weights, gradients, options) {
+      applier ??= new Applier(optimizer);
+      applier.apply(weights, gradients, options);
+    },
+  };
+  // It is no option: neither what is stored of an optimizer nor what is sent to a worker holds it.
+  Object.defineProperty(optimizer, "apply", { enumerable: false });
+  return checkedOptimizer(optimizer);
+}
 
 /** Stochastic gradient descent. Defaults: learningRate 1e-3, momentum 0, nesterov false, weightDecay 0. */
 export const sgd = (o: SgdOptions = {}): Optimizer => optimizerOf({ learningRate: 1e-3, ...o, kind: "sgd" });
