@@ -77,6 +77,7 @@ export type {
 } from "./layers/layer.ts";
 export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
+export type { LoadReport } from "./model/partial.ts";
 export type {
   GivenWeights,
   InputShape,
@@ -90,6 +91,16 @@ export type {
   WeightReader,
   Weights,
 } from "./model/schema.ts";
+export {
+  type AnyModel,
+  asLayer,
+  type OpenModel,
+  openModel,
+  type Remade,
+  replaceHead,
+  upTo,
+  withOutputs,
+} from "./model/surgery.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks
