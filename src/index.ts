@@ -97,7 +97,15 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
+export type {
+  BatchReport,
+  EarlyStopping,
+  FitOptions,
+  Monitored,
+  Schedule,
+  TrainingCallback,
+  WeightAverage,
+} from "./network/fit-options.ts";
 export type { LossConfig } from "./network/loss-config.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
@@ -115,6 +123,7 @@ export type {
   TrainOptions,
 } from "./network/trainer-interface.ts";
 export type { LossKind } from "./ops/loss.ts";
+export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -139,7 +148,22 @@ export {
   sgd,
 } from "./training/optimizers.ts";
 export { resume } from "./training/resume.ts";
-export { cosine, stepDecay } from "./training/schedules.ts";
+export {
+  byEpoch,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  type LinearWarmupOptions,
+  linearWarmup,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  polynomial,
+  type ReduceOnPlateauOptions,
+  reduceOnPlateau,
+  stepDecay,
+} from "./training/schedules.ts";
 
 // Errors
 

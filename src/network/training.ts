@@ -26,7 +26,7 @@ export class Training {
   #trainer: NetworkTrainer | undefined;
   #options: TrainOptions | undefined;
   #fitting = false;
-  /** What is added to the trainer's steps, so that the version does not change when another trainer takes over the same weights. */
+  /** What is added to the trainer's version, so that the version does not change when another trainer takes over the same weights. */
   #before = 0;
 
   constructor(weights: WeightStore, make: MakeTrainer) {
@@ -36,7 +36,7 @@ export class Training {
 
   /** Changes with every step. */
   get version(): number {
-    return this.#before + (this.#trainer?.steps ?? 0);
+    return this.#before + (this.#trainer?.version ?? 0);
   }
 
   /** Whether a trainer holds the weights. */
@@ -46,6 +46,10 @@ export class Training {
 
   get options(): TrainOptions | undefined {
     return this.#options;
+  }
+
+  get averages(): Record<string, Float32Array> | undefined {
+    return this.#trainer?.averages;
   }
 
   get history(): readonly EpochReport[] {
@@ -94,8 +98,8 @@ export class Training {
   get progress(): Progress {
     if (!this.#trainer)
       throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
-    const { steps, epochs, seed, state } = this.#trainer;
-    return { options: this.#options, steps, epochs, seed, state };
+    const { steps, epochs, batches, seed, state } = this.#trainer;
+    return { options: this.#options, steps, epochs, batches, seed, state };
   }
 
   /** Takes over a training and its weights, all of it or nothing. `setWeights` makes them the network's before, or throws. */
@@ -135,6 +139,6 @@ export class Training {
     this.#trainer?.dispose();
     this.#trainer = trainer;
     this.#options = options;
-    this.#before = version - trainer.steps;
+    this.#before = version - trainer.version;
   }
 }

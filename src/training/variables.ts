@@ -19,6 +19,30 @@ export class Variables {
     this.write(name, data);
   }
 
+  /** Several such blocks, or none where one cannot be held; their names. */
+  addAll(blocks: readonly (readonly [name: string, data: Float32Array])[]): string[] {
+    const added: string[] = [];
+    try {
+      for (const [name, data] of blocks) {
+        this.add(name, data);
+        added.push(name);
+      }
+    } catch (error) {
+      this.remove(added);
+      throw error;
+    }
+    return added;
+  }
+
+  /** Frees blocks that no program uses any more. */
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      const block = this.#blocks.get(name);
+      if (block && !this.#runtime.disposed) this.#runtime.memory.free(block.address);
+      this.#blocks.delete(name);
+    }
+  }
+
   address(name: string): Address {
     return new Address(this.#blocks.get(name)!);
   }
@@ -41,9 +65,13 @@ export class Variables {
     this.#runtime.memory.ints.set(data, this.#blocks.get(name)!.address / 4);
   }
 
+  /** Makes all values 0. */
+  clear(name: string): void {
+    const { address, bytes } = this.#blocks.get(name)!;
+    this.#runtime.memory.floats.fill(0, address / 4, (address + bytes) / 4);
+  }
+
   dispose(): void {
-    if (!this.#runtime.disposed)
-      for (const { address } of this.#blocks.values()) this.#runtime.memory.free(address);
-    this.#blocks.clear();
+    this.remove([...this.#blocks.keys()]);
   }
 }
