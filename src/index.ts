@@ -112,7 +112,15 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
+export type {
+  BatchReport,
+  EarlyStopping,
+  FitOptions,
+  Monitored,
+  Schedule,
+  TrainingCallback,
+  WeightAverage,
+} from "./network/fit-options.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
@@ -130,7 +138,7 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-
+export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -155,7 +163,22 @@ export {
   sgd,
 } from "./training/optimizers.ts";
 export { type ResumeOptions, resume } from "./training/resume.ts";
-export { cosine, stepDecay } from "./training/schedules.ts";
+export {
+  byEpoch,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  type LinearWarmupOptions,
+  linearWarmup,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  polynomial,
+  type ReduceOnPlateauOptions,
+  reduceOnPlateau,
+  stepDecay,
+} from "./training/schedules.ts";
 
 // Errors
 

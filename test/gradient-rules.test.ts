@@ -9,7 +9,7 @@ import { GRADIENTS } from "../src/passes/gradients/index.ts";
  * of one.
  */
 const NONE =
-  /^(argMax|copy|view|concatRest|zeroBorder|equal|combine|optimize|normLimit|valueLimit|updateRunning|convAdd|view|concatRest|transposeFilter|normStatistics|normGradSums|\w*Grad)$/;
+  /^(argMax|copy|view|concatRest|zeroBorder|equal|combine|optimize|blend|normLimit|valueLimit|updateRunning|convAdd|view|concatRest|transposeFilter|normStatistics|normGradSums|\w*Grad)$/;
 /** Ops behind the kinds of layers that only models read from files have: forward only, training through them is refused by name. */
 const IMPORTED = [
   ...["pair", "compare", "where", "stridedSlice", "tile", "expand", "take", "padAxes", "fold", "cumulate"],
