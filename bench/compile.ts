@@ -42,7 +42,7 @@ async function heap(): Promise<{ arrays: number; objects: number }> {
 
 /** A network compiled with weights that nobody else keeps, the milliseconds that took, and the bytes of those weights. */
 function compile(engine: Engine, { model }: Pick<Net, "model">): { net: Network; ms: number; bytes: number } {
-  const { weights } = new Builder(model, 1, undefined, 1);
+  const { weights } = new Builder(model, 1, { seed: 1 });
   const start = performance.now();
   const net = engine.compile(model, { weights });
   const ms = performance.now() - start;

@@ -38,11 +38,11 @@ export function layerTask(row: Row, { x, w, bias } = operandsOf(row)): Task {
   const layer = groups === row.c ? depthwiseConv2d(window) : conv2d({ ...window, filters: row.oc, groups });
   const model = sequential([row.h, row.w, row.c], [layer]);
   const net = { model, weights: { "conv.kernel": w, "conv.bias": bias } };
-  return { name, net, x, flops: flopsOf(new Builder(model, 1, net.weights, 0)) };
+  return { name, net, x, flops: flopsOf(new Builder(model, 1, { weights: net.weights })) };
 }
 
 export function netTask({ name, model }: Pick<Net, "name" | "model">): Task {
-  const build = new Builder(model, 1, undefined, 1);
+  const build = new Builder(model, 1, { seed: 1 });
   const x = noise(sizeOf(build.inputs[0].shape), 1);
   return { name, net: { model, weights: build.weights }, x, flops: flopsOf(build) };
 }

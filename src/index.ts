@@ -3,6 +3,7 @@
 // The engine and its tensors
 
 export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./eager/activation.ts";
+export type { MultiHeadAttentionOptions, SqueezeExciteOptions } from "./eager/attention.ts";
 export type {
   ConvOptions,
   ConvTransposeOptions,
@@ -14,18 +15,20 @@ export type {
 } from "./eager/conv.ts";
 export type {
   ArgMaxOptions,
-  LossOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
 } from "./eager/elementwise.ts";
 export type {
+  AdaptivePoolOptions,
   AvgPoolOptions,
   BatchNormOptions,
   GlobalPoolOptions,
   GroupNormOptions,
   InstanceNormOptions,
+  LayerNormOptions,
   MaxPoolOptions,
+  RmsNormOptions,
 } from "./eager/pool.ts";
 export type {
   BlockOptions,
@@ -72,6 +75,7 @@ export type {
   PerAxis,
   SymbolicTensor,
 } from "./layers/layer.ts";
+export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
 export type {
   GivenWeights,
@@ -97,40 +101,50 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { LossConfig } from "./network/loss-config.ts";
+export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
+export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
+export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
   ApplyOptions,
   Batches,
   BatchGradientOptions,
   BatchGradients,
-  BatchReport,
   Data,
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  FitOptions,
-  Metric,
   Optimizer,
+  Regularizer,
   Samples,
-  Schedule,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-export type { LossKind } from "./ops/loss.ts";
+
 export {
+  type AdadeltaOptions,
   type AdagradOptions,
+  type AdamaxOptions,
   type AdamOptions,
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamW,
-  cosine,
+  type LambOptions,
+  type LionOptions,
+  lamb,
+  lion,
+  type NadamOptions,
+  nadam,
+  type RadamOptions,
   type RmsPropOptions,
+  radam,
   rmsprop,
   type SgdOptions,
   sgd,
-  stepDecay,
 } from "./training/optimizers.ts";
-export { resume } from "./training/resume.ts";
+export { type ResumeOptions, resume } from "./training/resume.ts";
+export { cosine, stepDecay } from "./training/schedules.ts";
 
 // Errors
 

@@ -52,6 +52,29 @@ export function checkValues(data: unknown, { shape, dtype }: TensorType, where: 
     if (values[i] !== (values[i] | 0)) refuse(values[i], `data[${i}]`, where, "an integer of 32 bits");
 }
 
+/** Numbers in lists in lists, as deep as a tensor has axes. */
+export type NestedNumbers = number | NestedNumbers[];
+
+/** Values of an axis that are printed at each end, where it is longer than both. */
+const PRINTED = 3;
+
+/** Numbers as text: innermost lists on a line, six significant digits. */
+function textOf(list: NestedNumbers, indent: number): string {
+  if (!Array.isArray(list)) return String(Number(list.toPrecision(6)));
+  const parts = (from: number, to?: number): string[] =>
+    list.slice(from, to).map((part) => textOf(part, indent + 1));
+  const shown = list.length > 2 * PRINTED + 1 ? [...parts(0, PRINTED), "…", ...parts(-PRINTED)] : parts(0);
+  return `[${shown.join(Array.isArray(list[0]) ? `,\n${" ".repeat(indent)}` : ", ")}]`;
+}
+
+/** Who computes the values of a tensor that an op was recorded for, see eager/trace.ts. */
+export interface Pending {
+  /** @internal Whether it can. */
+  readonly isReadable: boolean;
+  /** @internal A block of memory that holds them; throws where they cannot be known yet. */
+  compute(tensor: Tensor<DType>, what: string): number;
+}
+
 /**
  * Values in an engine's linear memory, dense, row-major, channels last. Tensors are not garbage collected: call
  * `dispose()`, or declare them with `using`. Disposing the engine disposes all of them.
@@ -66,14 +89,23 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   #address: number;
   #typeKey: string | undefined;
   #version = 0;
+  /** Until its values are computed, and until it is disposed. */
+  #pending: Pending | undefined;
+  /** Whether it belongs to a network, which disposes it. */
+  #held = false;
+  /** Freed with it. */
+  #attached: (() => void)[] | undefined;
 
-  /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised. */
-  constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string) {
+  /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised; `pending` computes them when they are read. */
+  constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string, pending?: Pending) {
     this.runtime = runtime;
     this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.size = sizeOf(shape);
     this.dtype = dtype as D;
-    this.#address = runtime.memory.allocate(this.size * 4, what);
+    this.#pending = pending;
+    this.#address = pending ? 0 : runtime.memory.allocate(this.size * 4, what);
+    runtime.scope?.add(this);
+    runtime.tracked?.set(this, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
     Object.freeze(this);
   }
@@ -85,7 +117,7 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   }
 
   get disposed(): boolean {
-    return this.#address === 0 || this.runtime.disposed;
+    return (this.#address === 0 && !this.#pending) || this.runtime.disposed;
   }
 
   /** A copy of the values: Int32Array for int32 tensors, Float32Array otherwise. Throws ArgumentError where they are not of `dtype`. */
@@ -118,9 +150,76 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.#version++;
   }
 
+  /** Frees its memory. What is disposed already stays so; a weight of a network is left alone: the network disposes it. */
   dispose(): void {
-    if (!this.disposed) this.runtime.memory.free(this.#address);
+    if (this.#held) return;
+    if (this.#address && !this.runtime.disposed) {
+      this.runtime.memory.free(this.#address);
+      for (const free of this.#attached ?? []) free();
+    }
     this.#address = 0;
+    this.#pending = undefined;
+    this.#attached = undefined;
+    this.runtime.tracked?.delete(this);
+  }
+
+  /** Has it outlive the `engine.scope` that it was made in. Gives the tensor itself. */
+  keep(): this {
+    this.runtime.scope?.delete(this);
+    return this;
+  }
+
+  /** The values as nested lists, a list for each axis; a number where the shape is []. */
+  array(): NestedNumbers {
+    const values = this.data();
+    const listOf = (axis: number, first: number, size: number): NestedNumbers => {
+      if (axis === this.shape.length) return values[first];
+      const step = size / this.shape[axis];
+      return Array.from({ length: this.shape[axis] }, (_, i) => listOf(axis + 1, first + i * step, step));
+    };
+    return listOf(0, 0, this.size);
+  }
+
+  /** Writes shape, type and values to the console, the middle of long axes left out. */
+  print(): void {
+    console.log(String(this));
+  }
+
+  /** Shape, type and values as text, the middle of long axes left out. */
+  toString(): string {
+    const head = `Tensor [${this.shape}] ${this.dtype}`;
+    if (this.disposed) return `${head}, disposed`;
+    return `${head}\n${textOf(this.array(), 1)}`;
+  }
+
+  /** @internal Calls `free` when the tensor is disposed, unless the whole engine is. */
+  attach(free: () => void): void {
+    this.#attached ??= [];
+    this.#attached.push(free);
+  }
+
+  /** @internal Has `dispose` do nothing until it is let go of. */
+  hold(held: boolean): void {
+    this.#held = held;
+  }
+
+  /** @internal Whether it belongs to a network, or to an optimizer. */
+  get isHeld(): boolean {
+    return this.#held;
+  }
+
+  /** @internal Gives its block of memory away, and is disposed. */
+  release(): number {
+    const address = this.#address;
+    this.#address = 0;
+    return address;
+  }
+
+  /** @internal Its values are those of `from` from now on, which is disposed. */
+  take(from: Tensor<DType>): void {
+    if (this.#address) this.runtime.memory.free(this.#address);
+    this.#address = from.release();
+    this.#pending = undefined;
   }
 
   [Symbol.dispose](): void {
@@ -129,19 +228,30 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
 
   /** @internal Byte address in linear memory. */
   address(what: string): number {
+    if (this.#address === 0 && this.#pending) {
+      this.runtime.alive(what);
+      this.#address = this.#pending.compute(this, what);
+    }
     if (this.disposed)
       throw new DisposedError(`${what}: the tensor [${this.shape.join(",")}] has been disposed`);
     return this.#address;
   }
 
+  /** @internal Whether its values can be known now. */
+  get isReadable(): boolean {
+    return this.#address !== 0 || (this.#pending?.isReadable ?? false);
+  }
+
   /** @internal Whether it is alive, in that engine. */
   livesIn(runtime: Runtime): boolean {
-    return this.#address !== 0 && runtime === this.runtime && !runtime.disposed;
+    return (
+      (this.#address !== 0 || this.#pending !== undefined) && runtime === this.runtime && !runtime.disposed
+    );
   }
 
   /** @internal Throws unless the tensor is alive and lives in that engine. */
   check(runtime: Runtime, what: string): void {
-    this.address(what);
+    if (this.disposed) this.address(what);
     if (runtime !== this.runtime)
       throw new ArgumentError(
         `${what}: the tensor [${this.shape.join(",")}] belongs to another engine; copy it with engine.tensor(t.data(), t.shape)`,

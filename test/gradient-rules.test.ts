@@ -9,7 +9,7 @@ import { GRADIENTS } from "../src/passes/gradients/index.ts";
  * of one.
  */
 const NONE =
-  /^(argMax|compare|copy|view|concatRest|zeroBorder|optimize|normLimit|valueLimit|updateRunning|convAdd|normStatistics|normGradSums|\w*Grad)$/;
+  /^(argMax|blend|compare|copy|view|concatRest|zeroBorder|optimize|normLimit|valueLimit|updateRunning|convAdd|normStatistics|normGradSums|\w*Grad)$/;
 /** Gradients that have a gradient of their own: tested by test/ops-second.test.ts, whole. */
 const SECOND = [
   ...["activationGrad", "preluGrad", "softmaxGrad", "maxPoolGrad", "maxPoolPairsGrad"],
@@ -38,7 +38,7 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
   ],
   "activation-grad": ["activation", "prelu"],
   "softmax-grad": ["softmax", "logSoftmax"],
-  "norm-grad": ["batchNorm", "batchNormTrain", "groupNorm", "instanceNorm"],
+  "norm-grad": ["batchNorm", "batchNormTrain", "groupNorm", "instanceNorm", "layerNorm"],
   dropout: ["dropout"],
   loss: [
     "softmaxCrossEntropy",
@@ -50,7 +50,7 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
   "imported-grad": [
     ...["map", "pair", "take", "gatherKnown", "gather", "gatherND", "gatherElements", "scatterND"],
     ...["scatterElements", "stridedSlice", "tile", "padAxes", "cumulate", "fold", "interpolate"],
-    ...["layerNorm", "triangle", "reverseSequence", "maxUnpool"],
+    ...["triangle", "reverseSequence", "maxUnpool"],
   ],
   "ops-torch": ["cast", "clip", "matmul", "where", "expand", "topK", "maxPoolIndices"],
   // The adjoint of summing: tested by reduce and binary.

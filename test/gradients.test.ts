@@ -255,6 +255,11 @@ const OTHER = new Set<string>([
   "compile",
   "tensor",
   "argMax",
+  "scope",
+  "leaks",
+  ...["adaptiveAvgPool", "adaptiveMaxPool"],
+  // Held to PyTorch in torch-layers.test.ts.
+  ...["layerNorm", "rmsNorm", "multiHeadAttention", "squeezeExcite"],
 ]);
 
 /** sum(dy · y) in float64. */
@@ -367,7 +372,7 @@ describe("gradients", () => {
     const [x, other] = [engine.tensor([1, 2], [1, 2]), engine.tensor([1, 2, 3], [1, 3])];
     const live = engine.memory.live;
     const double = () => engine.mul(x, x);
-    const refuse = (of: () => unknown, wrt: unknown, options: object, error: Error) => {
+    const refuse = (of: () => unknown, wrt: unknown, options: object, error: Error | RegExp) => {
       expect(() => gradientsOf(of as () => Tensor, wrt as Tensor[], options)).toThrow(error);
       expect(engine.memory.live).toBe(live);
     };
@@ -397,12 +402,6 @@ describe("gradients", () => {
       new ShapeError("gradients: dy has shape [1,3] but the output has shape [1,2]"),
     );
     refuse(
-      () => gradientsOf(double, [x]).value,
-      [x],
-      {},
-      new UnsupportedError("gradients: gradients of gradients are not offered"),
-    );
-    refuse(
       () => engine.argMax(engine.mul(x, x)),
       [x],
       {},
@@ -425,9 +424,7 @@ describe("gradients", () => {
       () => engine.loss(x, engine.argMax(engine.mul(x, x)), { kind: "l2" as never }),
       [x],
       {},
-      new ArgumentError(
-        'loss: kind is "l2" but must be "softmaxCrossEntropy", "binaryCrossEntropy", "meanSquaredError", "meanAbsoluteError" or "huber"',
-      ),
+      /loss: kind is "l2" but must be "softmaxCrossEntropy",/,
     );
     const classes = engine.tensor([2], [1], "int32");
     expect(() => engine.loss(x, classes, { kind: "softmaxCrossEntropy" })).toThrow(

@@ -54,7 +54,7 @@ function zeroed({ layers, ...rest }: Model): Model {
 describe("whole nets", () => {
   for (const { name, model, parameters } of nets)
     it(`${name} has as many parameters, and as many multiply-adds, as torchvision's`, () => {
-      const { layers, graph } = new Builder(zeroed(model), 1, undefined, 0);
+      const { layers, graph } = new Builder(zeroed(model), 1);
       const all = layers.reduce((sum, layer) => sum + layer.parameters, 0);
       // Half of a batch norm's weights are running statistics, which torchvision does not count.
       const running = layers.reduce((sum, l) => sum + (l.kind === "batchNorm" ? l.parameters / 2 : 0), 0);
@@ -160,7 +160,7 @@ describe("the names of weights", () => {
 
 describe("options of nets", () => {
   const parameters = (model: Model): number => {
-    const { layers } = new Builder(zeroed(model), 1, undefined, 0);
+    const { layers } = new Builder(zeroed(model), 1);
     return layers.reduce((sum, l) => sum + (l.kind === "batchNorm" ? l.parameters / 2 : l.parameters), 0);
   };
   it("change sizes, widths and classes", () => {
@@ -174,8 +174,7 @@ describe("options of nets", () => {
     expect(parameters(unet({ classes: 1, bilinear: true }))).toBe(17_262_977);
     expect(parameters(vgg16({ inputShape: [448, 224, 3] }))).toBe(138_357_544);
     expect(squeezeNet({ inputShape: [null, null, 3] }).inputs[0].shape).toEqual([null, null, 3]);
-    const map = new Builder(zeroed(unet({ inputShape: [48, 32, 1], classes: 4 })), 1, undefined, 0)
-      .outputs[0];
+    const map = new Builder(zeroed(unet({ inputShape: [48, 32, 1], classes: 4 })), 1).outputs[0];
     expect(map.shape).toEqual([1, 48, 32, 4]);
   });
 

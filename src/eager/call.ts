@@ -18,6 +18,8 @@ export interface CheckedCall {
   readonly weights: readonly Tensor[];
   /** The same for calls that are the same but for the tensors' values and addresses; undefined where that cannot be told. */
   readonly key: string | undefined;
+  /** Simplifies its graph, ahead of what is done to that of every call. */
+  readonly simplify?: (graph: Graph, outputs: readonly Edge[]) => void;
 }
 
 /** Throws unless it is a tensor that is alive and lives in that engine. */

@@ -1,13 +1,13 @@
 // Eager ops that are no layers, defined as layers are: patches and losses.
-import { aCount, aPadding, aPerAxis, LOSS_NUMBERS } from "../layers/checks.ts";
+import { aCount, aPadding, aPerAxis } from "../layers/checks.ts";
 import { type LayerDefinition, spatialAxes } from "../layers/layer.ts";
+import { LOSS_NUMBERS, type LossOptions } from "../layers/loss-options.ts";
+import { appendLoss, checkLossOptions, LOSS_KINDS } from "../layers/losses.ts";
 import { perAxis } from "../ops/check.ts";
 import { col2im as col2imOp, im2col as im2colOp } from "../ops/im2col.ts";
-import { LOSSES, type LossKind } from "../ops/loss.ts";
 import type { TensorType } from "../tensor.ts";
 import { aList, aWord, needed } from "../validate.ts";
 import type { ImageOptions, PatchOptions } from "./conv.ts";
-import type { LossOptions } from "./elementwise.ts";
 
 const define = <C>(kind: string, definition: LayerDefinition<C>) => ({ kind, definition });
 
@@ -41,8 +41,11 @@ export const col2im = define<ImageOptions>("col2im", {
 export const loss = define<LossOptions>("loss", {
   inputs: [2, 2],
   options: {
-    kind: needed(aWord(...(Object.keys(LOSSES) as LossKind[])), '"meanSquaredError"'),
+    kind: needed(aWord(...LOSS_KINDS), '"meanSquaredError"'),
     ...LOSS_NUMBERS,
   },
-  build: (g, { kind, ...params }, inputs) => g.op(LOSSES[kind], inputs, params),
+  build(g, options, [x, target], _, where) {
+    checkLossOptions(options, where);
+    return appendLoss(g, options, x, target, where);
+  },
 });

@@ -1,8 +1,8 @@
 // Types of eager arithmetic with NumPy broadcasting, reductions and losses.
 import type * as layers from "../layers/elementwise.ts";
 import type { SharedOptions } from "../layers/layer.ts";
+import type { LossOptions } from "../layers/loss-options.ts";
 import type * as reductions from "../layers/reduce.ts";
-import type { LossKind } from "../ops/loss.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import type { Operand } from "./math.ts";
 
@@ -20,14 +20,6 @@ export interface ReduceOptions extends Omit<SharedOptions<typeof reductions.redu
 
 /** axis −1, keepDims false by default. */
 export interface ArgMaxOptions extends SharedOptions<typeof reductions.argMax> {}
-
-export interface LossOptions {
-  kind: LossKind;
-  /** huber: where it turns from squares to distances. Default 1. */
-  delta?: number;
-  /** softmaxCrossEntropy: the share of each target that is spread evenly over all classes. Default 0. */
-  labelSmoothing?: number;
-}
 
 /** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ElementwiseOps {
@@ -54,9 +46,9 @@ export interface ElementwiseOps {
   argMin(x: Tensor<DType>, options?: ArgMaxOptions): Tensor<"int32">;
 
   /**
-   * The mean loss of predictions, a tensor of shape []. softmaxCrossEntropy takes logits [n, ..., c] and a target of classes, int32
-   * [n, ...], or of probabilities [n, ..., c]; the other kinds take a target of x's shape, binaryCrossEntropy logits and
-   * probabilities. Throws ShapeError for a class that is not in 0 to c − 1.
+   * The mean loss of predictions, a tensor of shape []. Kinds, their options, targets and which of them take logits: docs/training.md. The
+   * target has the shape of x; where the kind allows it, it may be class indices, int32 [n, ...] for x [n, ..., c]. Throws ShapeError for a
+   * class that is not in 0 to c − 1 nor `ignoreIndex`, ArgumentError for an option that the kind does not take.
    */
   loss(x: Tensor, target: Tensor<DType>, options: LossOptions): Tensor;
 }

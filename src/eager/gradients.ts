@@ -1,28 +1,35 @@
 // Gradients of what eager ops compute: `gradients` of any function of tensors, `conv2dGrad` and its like of one op.
-import { ArgumentError, DisposedError, ShapeError, UnsupportedError } from "../errors.ts";
-import { Edge, Graph } from "../graph/graph.ts";
+import { ArgumentError, DisposedError, ShapeError } from "../errors.ts";
+import type { Edge, Graph } from "../graph/graph.ts";
 import { conv1d, conv2d, conv3d } from "../layers/conv.ts";
 import { dense } from "../layers/dense.ts";
 import type { LayerKind } from "../layers/layer.ts";
 import { show } from "../ops/check.ts";
+import { reshape } from "../ops/shape.ts";
 import { differentiate } from "../passes/differentiate.ts";
+import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, type Tensor } from "../tensor.ts";
-import { aFunction, checkOptions, describe, refuse } from "../validate.ts";
-import { type Call, checkTensor, layerCall } from "./call.ts";
+import { aFunction, checkOptions, describe, isPlain, refuse } from "../validate.ts";
+import { type CheckedCall, checkTensor, layerCall } from "./call.ts";
 import type { ConvOptions, DenseOptions } from "./conv.ts";
-import { edgesIn, placesOf, type Recorder, recorders, runGraph } from "./run.ts";
+import { programsOf } from "./programs.ts";
+import { runCall } from "./run.ts";
+import { Trace, traceOf } from "./trace.ts";
 
 export interface GradientOptions {
   /** The gradient with respect to the value, of its shape. Default: ones. */
   dy?: Tensor;
 }
 
-export interface GradientResult {
+/** Tensors in a list, or by name. */
+type Tensors = readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+export interface GradientResult<W extends Tensors = Tensor[]> {
   /** What the function returned. */
   value: Tensor;
-  /** One per tensor of `wrt`, of its shape. */
-  gradients: Tensor[];
+  /** One per tensor of `wrt`, of its shape: a list, or by name. */
+  gradients: W extends readonly Tensor[] ? Tensor[] : Record<keyof W & string, Tensor>;
 }
 
 /** The gradients with respect to a product's operands. */
@@ -38,38 +45,154 @@ export type ConvGradOptions = Omit<ConvOptions, "activation">;
 export type DenseGradOptions = Omit<DenseOptions, "activation">;
 
 /**
- * Runs `f` and gives the gradients of sum(dy · its result) with respect to the tensors `wrt`, in their order, through every eager op
- * that `f` calls on their engine. Tensors that ops make in `f` are disposed, all but the result, and all of them where anything throws.
+ * Gives what `f` returns and the gradients of sum(dy · that) with respect to the tensors `wrt`, a list of them or an object such as `net.variables`, through every eager op
+ * that `f` calls on their engine, and through networks, `net(x)`. `wrt` may be a function that is asked once `f` has run: for tensors that
+ * `f` makes. The ops of `f` are recorded and run together with the gradients, as one program that is kept for calls that record the same
+ * again; values that `f` reads are computed when it does. Tensors that ops make in `f` are disposed, all but the result, and all of them
+ * where anything throws. Within `f`, `gradients` may be called again: the outer ones then are gradients of gradients.
  * Throws ArgumentError for what is no function or tensor of that engine, ShapeError when the result does not depend on a tensor of
- * `wrt`, UnsupportedError where an op has no gradient (argMax) or calls are nested.
+ * `wrt`, UnsupportedError where an op has no gradient.
  */
-export function gradients(
+export function gradients<W extends Tensors>(
   f: () => Tensor,
-  wrt: readonly Tensor[],
+  wrt: W | (() => W),
   options: GradientOptions = {},
+): GradientResult<W> {
+  aFunction(f, "the function", "gradients");
+  checkOptions("gradients", options, { dy: true });
+  let names: string[] | undefined;
+  /** The list that is asked for; what is no tensors stays as it is. */
+  const listOf = (given: unknown): readonly Tensor[] => {
+    if (isPlain(given)) names = Object.keys(given);
+    return (isPlain(given) ? Object.values(given) : given) as readonly Tensor[];
+  };
+  const list = typeof wrt === "function" ? () => listOf(wrt()) : listOf(wrt);
+  const { value, gradients: made } = gradientsOf(f, list, options);
+  const named = names ? Object.fromEntries(names.map((name, i) => [name, made[i]])) : made;
+  return { value, gradients: named as GradientResult<W>["gradients"] };
+}
+
+function gradientsOf(
+  f: () => Tensor,
+  wrt: readonly Tensor[] | (() => readonly Tensor[]),
+  options: GradientOptions,
 ): GradientResult {
-  const name = "gradients";
-  aFunction(f, "the function", name);
-  checkOptions(name, options, { dy: true });
-  if (!Array.isArray(wrt) || !wrt.length) refuse(wrt, "wrt", name, "a list of tensors, of one at least");
-  mustBeTensor(wrt[0], `${name}: wrt[0]`);
-  const { runtime } = wrt[0];
-  for (let i = 0; i < wrt.length; i++) checkTensor(runtime, wrt[i], `wrt[${i}]`, name);
-  if (recorders.has(runtime)) throw new UnsupportedError(`${name}: gradients of gradients are not offered`);
-  const tape = new Tape();
-  recorders.set(runtime, tape);
-  try {
+  if (typeof wrt !== "function") checkWrt(wrt);
+  const runtime = typeof wrt === "function" ? undefined : wrt[0].runtime;
+  const outer = runtime && traceOf(runtime);
+  if (outer) {
     const value = f();
-    checkTensor(runtime, value, "what the function returns", name);
-    const result = tape.gradients(name, value, wrt, options.dy);
-    tape.dispose(value);
-    return { value, gradients: result };
-  } catch (error) {
-    tape.dispose();
-    throw error;
-  } finally {
-    recorders.delete(runtime);
+    const list = typeof wrt === "function" ? wrt() : wrt;
+    return { value, gradients: recordGradients(outer, runtime, value, list, options.dy) };
   }
+  const trace = new Trace(runtime);
+  try {
+    const value = trace.during(f);
+    const list = typeof wrt === "function" ? wrt() : wrt;
+    if (typeof wrt === "function") checkWrt(list);
+    const made = runTrace(trace, value, list, options.dy);
+    trace.dispose(value);
+    return { value, gradients: made };
+  } catch (error) {
+    trace.dispose();
+    throw error;
+  }
+}
+
+function checkWrt(wrt: unknown): asserts wrt is readonly Tensor[] {
+  if (!Array.isArray(wrt) || !wrt.length)
+    return refuse(wrt, "wrt", "gradients", "a list of tensors, of one at least");
+  mustBeTensor(wrt[0], "gradients: wrt[0]");
+  const { runtime } = wrt[0];
+  for (let i = 0; i < wrt.length; i++) checkTensor(runtime, wrt[i], `wrt[${i}]`, "gradients");
+}
+
+/** Runs what was recorded, and the gradients of `value`, which has its values then. */
+function runTrace(trace: Trace, value: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined): Tensor[] {
+  const name = "gradients";
+  const { runtime } = wrt[0];
+  checkTensor(runtime, value, "what the function returns", name);
+  if (dy) checkUpstream(runtime, dy, value, name);
+  const isMade = trace.made(value);
+  const checked = trace.asCall(
+    [value, ...wrt, ...(dy ? [dy] : [])].filter((tensor) => !trace.made(tensor)),
+    (number) => `gradients of ${number(value)} by ${wrt.map(number)}${dy ? ` from ${number(dy)}` : ""}`,
+    (graph, edgeOf) => {
+      const y = edgeOf(value);
+      return [...(isMade ? [y] : []), ...gradientEdges(graph, y, wrt.map(edgeOf), dy && edgeOf(dy), name)];
+    },
+  );
+  const lost = checked.tensors.find((tensor) => tensor.disposed);
+  if (lost)
+    throw new DisposedError(
+      `${name}: a tensor that was read (shape ${show(lost.shape)}) has been disposed; keep it until the gradients are made`,
+    );
+  const programs = programsOf(runtime);
+  const program = programs.take(GRADIENTS, { ...checked, simplify });
+  try {
+    const outs = program.run(runtime, checked.tensors);
+    if (isMade) value.take(outs.shift()!);
+    return outs;
+  } finally {
+    programs.done(program);
+  }
+}
+
+/** Records the gradients of `value` in the trace that records it. */
+function recordGradients(
+  trace: Trace,
+  runtime: Runtime,
+  value: Tensor,
+  wrt: readonly Tensor[],
+  dy: Tensor | undefined,
+): Tensor[] {
+  const name = "gradients";
+  checkWrt(wrt);
+  checkTensor(runtime, value, "what the function returns", name);
+  if (dy) checkUpstream(runtime, dy, value, name);
+  const call: CheckedCall = {
+    call: (graph, edgeOf) => gradientEdges(graph, edgeOf(value), wrt.map(edgeOf), dy && edgeOf(dy), name),
+    tensors: [value, ...wrt, ...(dy ? [dy] : [])],
+    weights: [],
+    key: dy ? "from dy" : "",
+  };
+  // Its graph is that of the record, so that shapes cannot be inferred from the call alone.
+  return trace.record(GRADIENTS, call, { types: wrt, isList: true }) as Tensor[];
+}
+
+/** What is kept of calls of `gradients`. */
+const GRADIENTS = { kind: "gradients" };
+
+const simplify = (graph: Graph, outputs: readonly Edge[]): void => {
+  graph.prune(outputs);
+  sinkActivationGradient(graph, outputs);
+};
+
+/** Appends the gradients; throws where there is none. `dy` defaults to ones. */
+function gradientEdges(
+  graph: Graph,
+  y: Edge,
+  wrt: readonly Edge[],
+  dy: Edge | undefined,
+  name: string,
+): Edge[] {
+  return differentiate(graph, y, wrt, dy).map((edge, i) => {
+    if (edge) return edge;
+    throw new ShapeError(
+      `${name}: the value does not depend on wrt[${i}] (shape ${show(wrt[i].shape)}) through ops of this engine`,
+    );
+  });
+}
+
+function checkUpstream(
+  runtime: Runtime,
+  dy: Tensor,
+  { shape }: { shape: Tensor["shape"] },
+  name: string,
+): void {
+  checkTensor(runtime, dy, "dy", name);
+  if (show(shape) !== show(dy.shape))
+    throw new ShapeError(`${name}: dy has shape ${show(dy.shape)} but the output has shape ${show(shape)}`);
 }
 
 /** The gradients of conv1d: `dy` has the shape of its result, [n, ow, out]. */
@@ -104,80 +227,41 @@ function productGradients(
   mustBeTensor(x, `${name}: input 0`);
   const { runtime } = x;
   runtime.alive(name);
-  const { call } = layerCall(runtime, name, layer, [x, w, options]);
-  mustBeTensor(dy, `${name}: dy`);
-  // An edge for every operand, even where one tensor is given twice: these are derivatives with respect to operands.
-  const places = new Map<Edge, Tensor>();
-  const graph = new Graph();
-  const y = call(graph, (tensor) => {
-    const edge = new Edge(tensor);
-    places.set(edge, tensor);
-    return edge;
-  }) as Edge;
-  const [dx, dw, dbias] = backward(runtime, name, graph, y, [...places.keys()], dy, places);
+  const product = layerCall(runtime, name, layer, [x, w, options]);
+  checkTensor(runtime, dy, "dy", name);
+  const { bias } = options as { bias?: Tensor };
+  const operands = [x, w, ...(bias ? [bias] : [])];
+  const tensors = [...new Set([...operands, dy])];
+  const checked: CheckedCall = {
+    call(graph, edgeOf) {
+      // An edge for every operand, even where one tensor is given twice: these are derivatives with respect to operands.
+      const seen: Edge[] = [];
+      const y = product.call(graph, (tensor) => {
+        const edge = graph.op(reshape, [edgeOf(tensor)], { shape: tensor.shape });
+        seen.push(edge);
+        return edge;
+      }) as Edge;
+      const upstream = edgeOf(dy);
+      if (show(y.shape) !== show(upstream.shape))
+        throw new ShapeError(
+          `${name}: dy has shape ${show(upstream.shape)} but the output has shape ${show(y.shape)}`,
+        );
+      return gradientEdges(graph, y, seen, upstream, name);
+    },
+    tensors,
+    weights: [],
+    key:
+      product.key &&
+      `${product.key}${dy.typeKey}${operands.map((t) => tensors.indexOf(t))}${tensors.indexOf(dy)}`,
+    simplify,
+  };
+  const [dx, dw, dbias] = runCall(runtime, kindOf(name), checked) as Tensor[];
   return { dx, dw, dbias };
 }
 
-/** Ops that ran on tensors, in the order in which they ran. It owns their results until it is disposed. */
-class Tape implements Recorder {
-  readonly #graph = new Graph();
-  readonly #edges = new Map<Tensor, Edge>();
-  readonly #edgeOf = edgesIn(this.#edges);
-  readonly #made = new Set<Tensor>();
-
-  record(call: Call, outputs: readonly Tensor[]): void {
-    const edges = [call(this.#graph, this.#edgeOf)].flat();
-    outputs.forEach((tensor, i) => {
-      this.#edges.set(tensor, edges[i]);
-      this.#made.add(tensor);
-    });
-  }
-
-  gradients(name: string, value: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined): Tensor[] {
-    const [y, ...edges] = [value, ...wrt].map(this.#edgeOf);
-    return backward(value.runtime, name, this.#graph, y, edges, dy, placesOf(this.#edges));
-  }
-
-  /** Disposes what the ops made, all but one. */
-  dispose(but?: Tensor): void {
-    for (const tensor of this.#made) if (tensor !== but) tensor.dispose();
-  }
-}
-
-/**
- * Differentiates, and runs what the gradients need: edges that have a tensor are read from there, others are computed again.
- * `dy` defaults to ones.
- */
-function backward(
-  runtime: Runtime,
-  name: string,
-  graph: Graph,
-  y: Edge,
-  wrt: readonly Edge[],
-  dy: Tensor | undefined,
-  places: Map<Edge, Tensor>,
-): Tensor[] {
-  let upstream: Edge | undefined;
-  if (dy) {
-    checkTensor(runtime, dy, "dy", name);
-    if (show(y.shape) !== show(dy.shape))
-      throw new ShapeError(
-        `${name}: dy has shape ${show(dy.shape)} but the output has shape ${show(y.shape)}`,
-      );
-    upstream = new Edge(dy);
-    places.set(upstream, dy);
-  }
-  const gradients = differentiate(graph, y, wrt, upstream).map((edge, i) => {
-    if (edge) return edge;
-    throw new ShapeError(
-      `${name}: the value does not depend on wrt[${i}] (shape ${show(wrt[i].shape)}) through ops of this engine`,
-    );
-  });
-  graph.prune(gradients, new Set(places.keys()));
-  for (const edge of graph.nodes.flatMap((node) => node.inputs))
-    if (!edge.node && !edge.data && !places.has(edge))
-      throw new DisposedError(
-        `${name}: a tensor that was read (shape ${show(edge.shape)}) has been disposed; keep it until the gradients are made`,
-      );
-  return runGraph(runtime, name, graph, places, gradients);
+/** What is kept of calls of each of the products' gradients. */
+const KINDS: Record<string, { kind: string }> = {};
+function kindOf(kind: string): { kind: string } {
+  KINDS[kind] ??= { kind };
+  return KINDS[kind];
 }

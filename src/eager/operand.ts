@@ -5,30 +5,14 @@ import { checkWord } from "../ops/boxes.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, Tensor } from "../tensor.ts";
 import { describe } from "../validate.ts";
-import { recorders } from "./run.ts";
+import { afterCalls } from "./trace.ts";
 
-/** A number as a tensor of shape [], and what lets go of it when the call is over. */
-interface OperandTensor {
-  readonly tensor: Tensor<DType>;
-  free(): void;
-}
-
-/**
- * A number as a tensor of shape [] and of a type; `name` opens the message of the ArgumentError for one that the type does not have.
- * While the engine's calls are recorded the recorder owns it, since gradients may read it.
- */
-function asOperand(runtime: Runtime, value: number, dtype: DType, name: string): OperandTensor {
+/** A number as a tensor of shape []; `name` opens the message of the ArgumentError for one that the type does not have. */
+function asOperand(runtime: Runtime, value: number, dtype: DType, name: string): Tensor<DType> {
   checkWord(value, dtype, "the number", name);
   const tensor = new Tensor<DType>(runtime, { shape: [], dtype }, name);
   tensor.write([value]);
-  const recorder = recorders.get(runtime);
-  if (!recorder) return { tensor, free: () => tensor.dispose() };
-  recorder.record(
-    (g) =>
-      dtype === "int32" ? g.integers(Int32Array.of(value), []) : g.constant(Float32Array.of(value), []),
-    [tensor as Tensor],
-  );
-  return { tensor, free: () => {} };
+  return tensor;
 }
 
 /**
@@ -50,16 +34,18 @@ export function withNumbers<T>(
     throw new ArgumentError(
       `${name}: operands are ${describe(args[0])} and ${describe(args[1])} but one of them must be a Tensor`,
     );
-  const made: OperandTensor[] = [];
+  const made: Tensor<DType>[] = [];
   try {
     const tensors = args.map((arg, i) => {
       if (i < first || i >= end || typeof arg !== "number") return arg;
       const operand = asOperand(runtime, arg, other?.dtype ?? "float32", name);
       made.push(operand);
-      return operand.tensor;
+      return operand;
     });
     return run(tensors);
   } finally {
-    for (const operand of made) operand.free();
+    afterCalls(runtime, () => {
+      for (const operand of made) operand.dispose();
+    });
   }
 }

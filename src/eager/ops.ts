@@ -2,10 +2,12 @@
 import { ShapeError } from "../errors.ts";
 import * as layers from "../layers/index.ts";
 import type { LayerKind } from "../layers/layer.ts";
+import type { LossOptions } from "../layers/loss-options.ts";
 import { wrongClass } from "../ops/loss.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { DType, Tensor } from "../tensor.ts";
 import type { ActivationOps } from "./activation.ts";
+import type { AttentionOps } from "./attention.ts";
 import type { ConvOps } from "./conv.ts";
 import { CREATORS, type CreationOps } from "./create.ts";
 import { col2im, im2col, loss } from "./definitions.ts";
@@ -25,6 +27,7 @@ export interface EagerOps
   extends ConvOps,
     PoolOps,
     ActivationOps,
+    AttentionOps,
     ElementwiseOps,
     MathOps,
     ReductionOps,
@@ -51,8 +54,10 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
   }
   methods.loss = function (...args) {
     return runLayer(runtimeOf(this), loss, args, () => {
-      const [x, target] = args as [Tensor, Tensor<DType>];
-      if (target.dtype === "int32") checkClasses(target as Tensor<"int32">, x);
+      const [x, target, { ignoreIndex }] = args as [Tensor, Tensor<DType>, LossOptions];
+      // Those of a traced loss are checked where it is given samples.
+      if (target.dtype === "int32" && target.isReadable)
+        checkClasses(target as Tensor<"int32">, x, ignoreIndex);
     });
   };
   for (const [name, create] of Object.entries(CREATORS))
@@ -64,11 +69,18 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
   Object.assign(prototype, methods);
 }
 
-/** Throws unless every label is a class of x's last axis: kernels do not check. */
-function checkClasses(target: Tensor<"int32">, { shape }: Tensor): void {
+/** The ops of an engine, for who has no more than its kernels. */
+export function opsOf(runtime: Runtime): EagerOps {
+  const ops = {};
+  installOps(ops, () => runtime);
+  return ops as EagerOps;
+}
+
+/** Throws unless every label is a class of x's last axis, or to be ignored: kernels do not check. */
+function checkClasses(target: Tensor<"int32">, { shape }: Tensor, ignoreIndex?: number): void {
   const classes = shape[shape.length - 1];
   const labels = target.data();
-  const i = wrongClass(labels, classes);
+  const i = wrongClass(labels, classes, ignoreIndex);
   if (i >= 0)
     throw new ShapeError(
       `loss: target[${i}] is ${labels[i]} but must be a class from 0 to ${classes - 1}: x has shape [${shape.join(",")}]`,

@@ -31,8 +31,14 @@ export class EagerProgram {
    * Of `constants`, tensors that the call reads, it keeps what is made of their values, such as packed filters; the others may be any
    * of their types in each run. Throws what shape inference throws, and MemoryError.
    */
-  constructor(runtime: Runtime, name: string, { call, tensors }: CheckedCall, constants: readonly Tensor[]) {
+  constructor(
+    runtime: Runtime,
+    name: string,
+    { call, tensors, simplify }: CheckedCall,
+    constants: readonly Tensor[],
+  ) {
     const graph = new Graph();
+    graph.runtime = runtime;
     const valuesOf = (tensor: Tensor) => (): Float32Array => {
       const from = tensor.address(name) / 4;
       return runtime.memory.floats.subarray(from, from + tensor.size);
@@ -47,6 +53,7 @@ export class EagerProgram {
     this.isList = Array.isArray(built);
     this.#name = name;
     const results = [built].flat() as Edge[];
+    simplify?.(graph, results);
     fuse(graph, results);
     const program = new Program(runtime, name);
     this.#program = program;

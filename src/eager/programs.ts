@@ -10,6 +10,9 @@ const MAX_PROGRAMS = 1024;
 /** Bytes of tables and packed weights that they may hold together: VGG-16's take 530 MB. */
 const MAX_BYTES = 640 * 2 ** 20;
 
+/** What is called: a layer's definition, or something else that has one identity. */
+type Kind = Pick<LayerKind, "kind">;
+
 /** The programs of calls that differ in their tensors alone. */
 interface Same {
   /** For any weights: packs them in every run. */
@@ -21,7 +24,7 @@ interface Same {
 /** The programs of one engine. */
 export class EagerPrograms {
   readonly #runtime: Runtime;
-  readonly #calls = new Map<LayerKind, Map<string, Same>>();
+  readonly #calls = new Map<Kind, Map<string, Same>>();
   /** Weights that a call has read, in the state they had: those that come a second time are worth keeping packed. */
   readonly #seen = new WeakMap<Tensor, number>();
   #count = 0;
@@ -35,7 +38,7 @@ export class EagerPrograms {
   }
 
   /** The program of a call, made where there is none, in use until `done` is called. Where a call has no key nothing is kept. */
-  take(layer: LayerKind, checked: CheckedCall): EagerProgram {
+  take(layer: Kind, checked: CheckedCall): EagerProgram {
     const { key, weights } = checked;
     if (key === undefined) return new EagerProgram(this.#runtime, layer.kind, checked, []);
     const same = this.#sameAs(layer, key);
@@ -56,7 +59,7 @@ export class EagerPrograms {
     else program.dispose();
   }
 
-  #sameAs(layer: LayerKind, key: string): Same {
+  #sameAs(layer: Kind, key: string): Same {
     let calls = this.#calls.get(layer);
     if (!calls) {
       calls = new Map();
@@ -71,7 +74,7 @@ export class EagerPrograms {
   }
 
   /** The program that keeps these weights packed; undefined as long as they have not come twice. */
-  #packed(layer: LayerKind, checked: CheckedCall, { packed }: Same): EagerProgram | undefined {
+  #packed(layer: Kind, checked: CheckedCall, { packed }: Same): EagerProgram | undefined {
     const { weights } = checked;
     const [first] = weights;
     const program = packed.get(first);

@@ -215,7 +215,7 @@ function buildOf(model: Model, given: StateDictOptions["shape"]): Builder {
     throw new Error("frozen layers are not trained");
   };
   const frozen = new Set(model.layers.map(({ name }) => name));
-  return new Builder(resolved, 1, undefined, 0, { frozen, batchNorm: unused, dropout: unused });
+  return new Builder(resolved, 1, { training: { frozen, batchNorm: unused, dropout: unused } });
 }
 
 /** PyTorch's names of weights. */

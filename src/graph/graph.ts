@@ -1,5 +1,6 @@
 // A graph of ops: layers write it, passes rewrite it, and it is lowered into a program. It knows no memory and no kernels.
 import { type Constant, valuesOf } from "../runtime/address.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import type { Op, TensorType } from "./op.ts";
 
 /** A tensor between ops: an input, a constant (it has data), or an op's output (it has a node). */
@@ -56,8 +57,14 @@ export interface Training {
 
 export class Graph {
   nodes: Node[] = [];
+  /** Updates in place that are made though no output reads them: running averages, weights. */
+  readonly effects: Edge[] = [];
+  /** The engine it is made for, where it is made for one. */
+  runtime: Runtime | undefined;
   /** Set where a network is built to be trained. */
   training: Training | undefined;
+  /** Whether weights will have data when the graph is lowered: what is made of them alone need not be made in every run. */
+  constantWeights = false;
   #layer = "";
   #owner = "";
   #where = "";
@@ -105,7 +112,7 @@ export class Graph {
 
   /** Removes every node that no output needs. Edges of `given` need not be computed. */
   prune(outputs: readonly Edge[], given: ReadonlySet<Edge> = new Set()): void {
-    const needed = new Set(outputs);
+    const needed = new Set([...outputs, ...this.effects]);
     const kept: Node[] = [];
     // Every edge is made before it is read, so that readers are seen first from the end.
     for (let i = this.nodes.length - 1; i >= 0; i--) {
@@ -125,6 +132,7 @@ export class Graph {
     };
     for (const node of this.nodes) node.inputs.forEach(count);
     outputs.forEach(count);
+    this.effects.forEach(count);
     return uses;
   }
 }

@@ -7,7 +7,6 @@ import {
   type AnyCheck,
   aList,
   aNumber,
-  aNumberAbove,
   anInteger,
   anObject,
   aWord,
@@ -59,9 +58,6 @@ export const aShare: Check<number> = (value, name, where) => {
   if (!(finite(value, name, where) >= 0 && (value as number) <= 1)) refuse(value, name, where, "from 0 to 1");
 };
 
-/** The numbers that losses take. */
-export const LOSS_NUMBERS = { delta: aNumberAbove(0), labelSmoothing: aShare };
-
 /** A size, stride or dilation: an integer for all axes, or a list of one per axis. */
 export const aPerAxis = (min: number): Check<number | readonly number[]> => {
   const one = anInteger(min);
@@ -108,6 +104,11 @@ export const aPadding: Check<Padding> = (value, name, where) => {
       where,
       '"valid", "same", "half", a number, or a list of numbers or [before, after] pairs',
     );
+};
+
+/** The padding of a convolution, which over one axis can be causal. */
+export const aConvPadding: Check<Padding | "causal"> = (value, name, where) => {
+  if (value !== "causal") aPadding(value, name, where);
 };
 
 const anyActivation = aWord("softmax", "logSoftmax", ...ACTIVATION_KINDS);

@@ -16,15 +16,24 @@ export type Initializer =
   | "ones"
   | { readonly constant: number };
 
-/** Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out, as in PyTorch and Keras. */
-export function initialize(init: Initializer, shape: Shape, seed: number, name: string): Float32Array {
+/**
+ * Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out, as in PyTorch and Keras. `fan` is that shape
+ * where the weight has another.
+ */
+export function initialize(
+  init: Initializer,
+  shape: Shape,
+  seed: number,
+  name: string,
+  fan: Shape = shape,
+): Float32Array {
   const data = new Float32Array(sizeOf(shape));
   if (init === "zeros") return data;
   if (init === "ones") return data.fill(1);
   if (typeof init === "object") return data.fill(init.constant);
-  const taps = sizeOf(shape.slice(0, -2));
-  const fanIn = taps * (shape.at(-2) ?? 1);
-  const fanOut = taps * (shape.at(-1) ?? 1);
+  const taps = sizeOf(fan.slice(0, -2));
+  const fanIn = taps * (fan.at(-2) ?? 1);
+  const fanOut = taps * (fan.at(-1) ?? 1);
   const variances: Record<string, number> = { glorot: 2 / (fanIn + fanOut), he: 2 / fanIn };
   const [, rule, distribution] = /^(.*)(Uniform|Normal)$/.exec(init)!;
   const deviation = Math.sqrt(variances[rule]);

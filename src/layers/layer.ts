@@ -12,6 +12,8 @@ export interface Parameter {
   name: string;
   shape: Shape;
   init: Initializer;
+  /** The shape [...taps, in, out] by which it is initialised, where its own is no filter's. Default: its own. */
+  fan?: Shape;
   /** False for what a layer keeps but gradients do not change: running averages. Default true. */
   trainable?: false;
 }

@@ -61,21 +61,45 @@ export interface Variable {
 }
 
 /** A weight of the model: its shape, what initialises it, and its edge. */
-type Found = Pick<Parameter, "shape" | "init"> & { readonly edge: Edge };
+type Found = Pick<Parameter, "shape" | "init" | "fan"> & { readonly edge: Edge };
+
+export interface BuildOptions {
+  /** Given weights, of which there must be all; the others of a model without any are initialised. */
+  readonly weights?: SomeWeights | undefined;
+  /** Of initialisation. Default 0. */
+  readonly seed?: number;
+  /** Weights stay variables, and layers are built as they are trained. */
+  readonly training?: Training;
+  /** Reads constants made of weights whenever a program packs them. */
+  readonly read?: (name: string) => Float32Array;
+  /** A graph that is written on, edges there for the inputs, and for each weight. */
+  readonly into?: BuildTarget;
+}
+
+export interface BuildTarget {
+  readonly graph: Graph;
+  readonly inputs: readonly Edge[];
+  weight(name: string): Edge;
+}
 
 /** Turns a description into a graph of ops, and finds or initialises the weights. */
 export class Builder {
   readonly batchSize: number;
   /** Whether axis 0 of inputs and outputs is the batch. */
   readonly batched: boolean;
-  readonly graph = new Graph();
-  readonly inputs: Edge[];
+  readonly graph: Graph;
+  readonly inputs: readonly Edge[];
   readonly outputs: Edge[];
+  readonly #into: BuildTarget | undefined;
   readonly weightShapes: Record<string, Shape> = {};
+  /** Names of the weights that gradients change. */
+  readonly trainable: string[] = [];
   /** Weights by name, if the network is built to be trained; else they are constants of the graph. */
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
+  /** The outputs of each layer, and each input, by name. */
+  readonly made: ReadonlyMap<string, readonly Edge[]>;
   readonly #found = new Map<string, Found>();
   readonly #given: SomeWeights | undefined;
   readonly #kinds: DescribedModel["kinds"];
@@ -84,17 +108,10 @@ export class Builder {
   /** Bytes of all weights found so far. */
   #bytes = 0;
 
-  /**
-   * With `training`, weights stay variables and layers are built as they are trained. With `read`, constants made of weights are read by it
-   * whenever a program packs them.
-   */
   constructor(
     model: DescribedModel,
     batchSize: number,
-    given: SomeWeights | undefined,
-    seed: number,
-    training?: Training,
-    read?: (name: string) => Float32Array,
+    { weights: given, seed = 0, training, read, into }: BuildOptions = {},
   ) {
     this.batchSize = batchSize;
     this.batched = model.batch !== false;
@@ -105,16 +122,21 @@ export class Builder {
     if (!this.batched && training)
       throw new UnsupportedError("train: this model has no batch of images, so it cannot be trained");
     this.#kinds = model.kinds;
+    this.#into = into;
+    this.graph = into?.graph ?? new Graph();
+    const before = this.graph.training;
     this.graph.training = training;
+    this.graph.constantWeights = !training && !into;
     this.#given = given;
     this.#seed = seed;
     if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
     if (given !== undefined && !isPlain(given))
       refuse(given, "weights", "compile", "an object of arrays by name, such as net.weights");
     const made = new Map<string, readonly Edge[]>();
-    this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }) => {
+    this.made = made;
+    this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }, i) => {
       const all = this.batched ? [batchSize, ...(shape as number[])] : (shape as number[]);
-      const edge = new Edge({ shape: all, dtype });
+      const edge = into?.inputs[i] ?? new Edge({ shape: all, dtype });
       checkShape(all, `input "${name}"${this.batched ? ` with a batch of ${batchSize}` : ""}`, "compile");
       made.set(name, [edge]);
       return edge;
@@ -129,7 +151,8 @@ export class Builder {
           `compile: weights hold ${describe(unknown[0])}, which no layer takes (${unknown.length} such)`,
         );
     }
-    if (training) return;
+    this.graph.training = into ? before : training;
+    if (training || into) return;
     for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];
   }
 
@@ -149,18 +172,23 @@ export class Builder {
   /** Weights that a file holds are read from it whenever they are asked for, so that they are not held twice. */
   #all(): Readonly<Record<string, Float32Array>> {
     const all: Record<string, Float32Array> = {};
-    for (const [key, { shape, init }] of this.#found) {
+    for (const key of this.#found.keys()) {
       const given = this.#given?.[key];
       if (isReader(given)) Object.defineProperty(all, key, { get: () => given.read(), enumerable: true });
-      else all[key] = given ? new Float32Array(given) : initialize(init, shape, this.#seed, key);
+      else all[key] = given ? new Float32Array(given) : this.initial(key);
     }
     return all;
   }
 
+  /** The edges of all weights, by name. */
+  get weightEdges(): [name: string, edge: Edge][] {
+    return [...this.#found].map(([name, { edge }]) => [name, edge]);
+  }
+
   /** A weight of that name as it begins where none is given. */
   initial(name: string): Float32Array {
-    const { shape, init } = this.#found.get(name)!;
-    return initialize(init, shape, this.#seed, name);
+    const { shape, init, fan } = this.#found.get(name)!;
+    return initialize(init, shape, this.#seed, name, fan);
   }
 
   #layer(
@@ -198,7 +226,7 @@ export class Builder {
 
   /** The edge of a weight, whose shape and given values are checked. */
   #weight(parameter: Parameter, layer: string, given: SomeWeights | undefined, where: string): Edge {
-    const { name, shape, init, trainable = true } = parameter;
+    const { name, shape, init, fan, trainable = true } = parameter;
     const key = `${layer}.${name}`;
     checkShape(shape, `weight "${name}"`, where);
     this.#bytes += sizeOf(shape) * 4;
@@ -216,10 +244,11 @@ export class Builder {
           `${where}: weight "${key}" has ${length} values but shape ${show(shape)} holds ${sizeOf(shape)}`,
         );
     }
-    const edge = new Edge(float32(shape));
+    const edge = this.#into?.weight(key) ?? new Edge(float32(shape));
     this.weightShapes[key] = shape;
-    this.#found.set(key, { edge, shape, init });
-    if (this.graph.training) this.variables.set(key, { edge, layer, trainable });
+    if (trainable) this.trainable.push(key);
+    this.#found.set(key, { edge, shape, init, fan });
+    if (this.graph.training || this.#into) this.variables.set(key, { edge, layer, trainable });
     return edge;
   }
 }

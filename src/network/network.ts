@@ -17,11 +17,14 @@ import {
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
+import { Callable } from "./callable.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
+import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
+import { CALL_OPTIONS, type CallOptions, NetworkCalls } from "./net-call.ts";
 import { noise, type Profile } from "./profile.ts";
 import { summaryTable } from "./summary.ts";
 import {
@@ -34,7 +37,6 @@ import {
   EVALUATE_OPTIONS,
   type EvaluateOptions,
   type Evaluation,
-  type FitOptions,
   type Samples,
   type StoredTraining,
   type TrainOptions,
@@ -45,13 +47,26 @@ import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs, Predictions } from "./io-binding.ts";
+export type { CallOptions } from "./net-call.ts";
 
 /** The version of an inference whose weights are no longer the network's. */
-const OUT_OF_DATE = -1;
+const OUT_OF_DATE = Number.NaN;
+
+/**
+ * Called with tensors, `net(x)`, it gives tensors, as `predict` does. Within the function given to `gradients`, or within a loss, the call
+ * is recorded: gradients then go through it, to its inputs and to `net.variables`. Throws ShapeError unless the tensors are whole images,
+ * as many for each input.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
+export interface Network<Names extends string[] = any> {
+  (inputs: Inputs<Tensor>, options?: CallOptions): Predictions<Names, Tensor>;
+  <R extends Tensor | Tensor[]>(inputs: Inputs<Tensor>, options?: CallOptions): R;
+}
 
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor gives functions
 // biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
-export class Network<Names extends string[] = any> {
+export class Network<Names extends string[] = any> extends Callable {
   /** The description, with all shapes resolved. */
   readonly model: Model;
   /** Images per run. */
@@ -64,7 +79,8 @@ export class Network<Names extends string[] = any> {
   readonly #inference: Inference;
   readonly #ends: Ends;
   readonly #training: Training;
-  /** The version of the training whose weights the inference holds. */
+  readonly #calls: NetworkCalls;
+  /** The version of the weights that the inference holds. */
   #inferenceVersion = 0;
   #disposed = false;
 
@@ -74,6 +90,7 @@ export class Network<Names extends string[] = any> {
     source: Model<Names> | TrainedModel<Names> | ModelSource,
     options: CompileOptions = {},
   ) {
+    super((inputs: Inputs<Tensor>, options?: CallOptions) => this.#call(inputs, options));
     checkCompileOptions(options);
     runtime.alive("compile");
     const given = resolved(source, options);
@@ -86,17 +103,17 @@ export class Network<Names extends string[] = any> {
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.#described, batchSize, weights, seed, undefined, this.#weights.read);
-    this.#weights.begin(build, build.weightShapes);
+    const build = new Builder(this.#described, batchSize, { weights, seed, read: this.#weights.read });
+    this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
     this.#weights.settle();
     const { inputs, outputs } = this.#inference;
     this.#ends = {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
-      outputs: outputs.list.length,
-      output: outputs.list[0].imageShape,
+      outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
-    this.#training = new Training(this.#weights, (given, from) => {
+    this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
+    this.#training = new Training(runtime, this.#weights, (given, from) => {
       this.#refuseChannelsFirst("train");
       const create = trainerFactoryOf(given.optimizer);
       return create(runtime, this.#described, from, this.#ends, given, seed);
@@ -115,7 +132,7 @@ export class Network<Names extends string[] = any> {
    * changes those; changing a copy's values does not.
    */
   get weights(): Record<string, Float32Array> {
-    if (this.#training.begun) this.#alive("weights");
+    if (this.#weights.areTensors) this.#alive("weights");
     return this.#weights.snapshot((weights) => {
       this.weights = weights;
     });
@@ -126,17 +143,33 @@ export class Network<Names extends string[] = any> {
     this.#setWeights(this.#weights.checked(given, "weights"));
   }
 
+  /**
+   * The weights that gradients change, by name, as tensors: what is written to them is what the network predicts with. From the first use
+   * on the weights lie in linear memory. They belong to the network, which disposes them. For `gradients(f, Object.values(net.variables))`.
+   */
+  get variables(): Record<string, Tensor> {
+    this.#alive("variables");
+    const tensors = this.#weights.asTensors(this.#runtime);
+    return Object.fromEntries(this.#weights.trainable.map((name) => [name, tensors.tensor(name)]));
+  }
+
+  #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
+    this.#alive("net(x)");
+    checkOptions("net(x)", options, CALL_OPTIONS);
+    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
+    return this.#calls.run(list, options) ?? this.predict(given);
+  }
+
   /** All or nothing: where packing them fails, the weights are what they were. */
   #setWeights(weights: Weights): void {
+    const wasCurrent = this.#inferenceVersion === this.#weights.version;
     const undo = this.#weights.replace(weights);
-    const version = this.#inferenceVersion;
-    this.#inferenceVersion = OUT_OF_DATE;
     try {
       this.#current();
     } catch (error) {
       undo();
       // Memory is taken before anything is packed: the inference still holds what it held.
-      if (error instanceof MemoryError) this.#inferenceVersion = version;
+      if (wasCurrent && error instanceof MemoryError) this.#inferenceVersion = this.#weights.version;
       throw error;
     }
   }
@@ -192,7 +225,7 @@ export class Network<Names extends string[] = any> {
     checkOptions("evaluate", options, EVALUATE_OPTIONS);
     this.#refuseChannelsFirst("evaluate");
     const loss = options.loss ?? this.#training.options?.loss;
-    const target = new LossTarget(this.#ends, loss, "evaluate");
+    const target = new LossTarget(this.#runtime, this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
     const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
@@ -296,6 +329,7 @@ export class Network<Names extends string[] = any> {
     if (!this.disposed) {
       this.#inference.dispose();
       this.#training.dispose();
+      this.#weights.dispose();
     }
     this.#disposed = true;
   }
@@ -327,7 +361,7 @@ export class Network<Names extends string[] = any> {
     const what = training ? "resume" : "load";
     this.#alive(what);
     this.#weights.checkFile(weights, what);
-    if (training) this.#training.restore(training, weights, () => this.#setWeights(weights));
+    if (training) this.#training.restore(training, () => this.#setWeights(weights));
     else this.#setWeights(weights);
   }
 
@@ -340,7 +374,7 @@ export class Network<Names extends string[] = any> {
 
   /** The inference with the weights as they are now. Where packing them fails it stays out of date, and the next use tries again. */
   #current(): Inference {
-    const { version } = this.#training;
+    const { version } = this.#weights;
     if (this.#inferenceVersion !== version) {
       this.#inferenceVersion = OUT_OF_DATE;
       this.#inference.refresh();

@@ -2,35 +2,36 @@
 // network need not import one, and a bundle that only predicts holds none.
 import { ArgumentError } from "../errors.ts";
 import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
-import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
+import type { Optimizer as OptimizerFormula } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Shape } from "../tensor.ts";
+import type { Shape, Tensor } from "../tensor.ts";
 import {
-  aFlag,
-  aFunction,
   aList,
   aNumberAbove,
   aNumberFrom,
   anInteger,
   anObject,
   aText,
-  aWord,
   type Check,
   type Checks,
   describe,
   refuse,
 } from "../validate.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
-import type { WeightHolder } from "./weights.ts";
+import { METRICS, type MetricsOption } from "./metric.ts";
+import type { Numbers } from "./samples.ts";
+import type { WeightTensors } from "./weight-tensors.ts";
 
-/** Values in a typed array or a list: of all images, one after the other. */
-export type Numbers = ArrayLike<number>;
+export type { Numbers } from "./samples.ts";
 
 /** Images, and the labels of each: class indices, or values in the shape of the output. */
 export interface Samples {
   /** One input, or several by name. */
   readonly x: Numbers | Readonly<Record<string, Numbers>>;
-  readonly y: Numbers;
+  /** Of the output, or of several by name where losses are given so. */
+  readonly y: Numbers | Readonly<Record<string, Numbers>>;
+  /** A factor for each image's part of the loss, at least 0. The mean is not divided by their sum. Metrics do not look at it. */
+  readonly weight?: Numbers;
 }
 
 /**
@@ -40,13 +41,15 @@ export interface Samples {
 export type Data = Samples | Batches | (() => Batches);
 export type Batches = AsyncIterable<Samples> | Iterable<Samples>;
 
-export type Metric = "accuracy";
-
 /** Mean loss over some samples, and what else was measured. */
 export interface Evaluation {
   readonly loss: number;
+  /** The loss of each output, where losses are given by output: `loss` is their sum, each times its weight. */
+  readonly losses?: Readonly<Record<string, number>>;
+  /** What was measured, by name; "output.name" where losses are given by output. */
+  readonly metrics: Readonly<Record<string, number>>;
   /**
-   * The part of labels, 0 to 1, that are met: of classes where the highest score is the labelled class's, of 0 or 1 (binary
+   * The metric "accuracy", where it was measured: the part of labels, 0 to 1, that are met: of classes where the highest score is the labelled class's, of 0 or 1 (binary
    * cross-entropy) where the score lies on the label's side of one half.
    */
   readonly accuracy?: number;
@@ -56,24 +59,9 @@ export interface EvaluateOptions {
   /** Default: the loss of the training. */
   loss?: LossConfig;
   /** What is measured besides the loss. Default: accuracy, where y holds class indices. */
-  metrics?: readonly Metric[];
+  metrics?: MetricsOption;
   /** Images per run. Default 64. */
   batchSize?: number;
-}
-
-/** What is known after a batch. */
-export interface BatchReport {
-  /** Counts from 0, over all calls of fit, unless `initialEpoch` says otherwise. */
-  readonly epoch: number;
-  /** Counts from 0, over all epochs and calls of fit. */
-  readonly step: number;
-  /** Which batch of the epoch, from 0, and how many there are (unknown where batches come one by one). */
-  readonly batch: number;
-  readonly batches: number | undefined;
-  /** Mean loss of the batch, before its step. */
-  readonly loss: number;
-  /** Since the epoch began. */
-  readonly imagesPerSecond: number;
 }
 
 /** What is known after an epoch. */
@@ -81,48 +69,13 @@ export interface EpochReport {
   readonly epoch: number;
   /** Mean loss over the epoch's images, each before the step it took part in. */
   readonly loss: number;
-  readonly metrics: Readonly<Partial<Record<Metric, number>>>;
+  /** The loss of each output, where losses are given by output. */
+  readonly losses?: Readonly<Record<string, number>>;
+  /** What was measured over the epoch's images, each before the step it took part in, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
   readonly validation: Evaluation | undefined;
   readonly imagesPerSecond: number;
   readonly ms: number;
-}
-
-/** Learning rates over steps, which count from 0. */
-export type Schedule = (step: number) => number;
-
-export interface FitOptions {
-  /** How many epochs. Default 1. */
-  epochs?: number;
-  /**
-   * The number of the first epoch, which the order of images depends on. Default: as many as were trained before, also in the training
-   * a checkpoint was saved in.
-   */
-  initialEpoch?: number;
-  /** Images per step; a last batch may be smaller. Default 32; batches of an iterable are taken as they come, and cut where larger than this. */
-  batchSize?: number;
-  /** Measured after each epoch, and watched by `earlyStopping`. */
-  validation?: Samples;
-  /** What is measured besides the loss. Default: accuracy, where y holds class indices. */
-  metrics?: readonly Metric[];
-  /** Whether images come in another order every epoch. Default true. Batches of an iterable come as they are. */
-  shuffle?: boolean;
-  /** Seed of the order and of what dropout drops. Default: that of the fit before, at first of compile. */
-  seed?: number;
-  /** The learning rate of each step, instead of the optimizer's. */
-  schedule?: Schedule;
-  /** Ends when the validation loss (without validation: the loss) has not fallen by more than `minDelta` for `patience` epochs. */
-  earlyStopping?: { readonly patience: number; readonly minDelta?: number };
-  /** Whether a loss that is not finite ends the training with an error that names step and weight. Default false. */
-  stopOnNaN?: boolean;
-  /** Awaited, where it gives a promise. */
-  onBatch?: (report: BatchReport) => unknown;
-  /** Awaited, where it gives a promise. */
-  onEpoch?: (report: EpochReport) => unknown;
-  /**
-   * Ends the training after the current step; `fit` then rejects with the signal's reason, and the weights trained so far are kept, as are
-   * the reports of whole epochs in `net.history`.
-   */
-  signal?: AbortSignal;
 }
 
 export interface BatchGradientOptions {
@@ -161,7 +114,35 @@ export const createTrainer: unique symbol = Symbol("convolith.createTrainer");
 export type Optimizer = OptimizerFormula & {
   readonly learningRate: number;
   readonly [createTrainer]: TrainerFactory;
+  /**
+   * One step on weights by their gradients, in place, for loops of one's own: `optimizer.apply(net.variables, gradients)`. What the optimizer
+   * keeps for a weight is freed with the weight. Throws ArgumentError or ShapeError where the two do not fit, and MemoryError, and has
+   * changed nothing then.
+   */
+  readonly apply: (weights: AppliedWeights, gradients: AppliedWeights, options?: ApplyStepOptions) => void;
 };
+
+/** Tensors in a list, or by name. */
+export type AppliedWeights = readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+export interface ApplyStepOptions {
+  /** Of this step, instead of the optimizer's: for a schedule. */
+  learningRate?: number;
+  /** Gradients are scaled down so that the norm of all of them together is at most this. */
+  clipNorm?: number;
+  /** Every gradient is limited to [−clipValue, clipValue], ahead of `clipNorm`. */
+  clipValue?: number;
+}
+
+/** Terms of weights that are added to the loss. */
+export interface Regularizer {
+  /** Times the sum of the absolute values. Default 0. */
+  l1?: number;
+  /** Times the sum of the squares. Default 0. */
+  l2?: number;
+  /** The layers whose kernels count. Default: all that are trained. */
+  layers?: readonly string[];
+}
 
 export interface TrainOptions {
   loss: LossConfig;
@@ -172,38 +153,13 @@ export interface TrainOptions {
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
   clipValue?: number;
+  /** L1 and L2 terms of kernels (not of biases, nor of normalisation), which reports of training count in the loss; `evaluate` does not. */
+  regularize?: Regularizer | readonly Regularizer[];
 }
 
 /** Any seed that is a whole number. */
 export const aSeed: Check<number> = (value, name, where) => {
   if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
-};
-
-const STOPPING = { patience: anInteger(0), minDelta: aNumberFrom(0) } as const;
-const earlyStopping: Check<NonNullable<FitOptions["earlyStopping"]>> = (value, name, where) => {
-  anObject<{ patience: number; minDelta?: number }>(STOPPING)(value, name, where);
-  STOPPING.patience((value as { patience?: unknown }).patience, `${name}.patience`, where);
-};
-const aSignal: Check<AbortSignal> = (value, name, where) => {
-  if (typeof (value as AbortSignal | null)?.throwIfAborted !== "function")
-    refuse(value, name, where, "an AbortSignal");
-};
-const METRICS = aList(aWord("accuracy"));
-
-export const FIT_OPTIONS: Checks<FitOptions> = {
-  epochs: anInteger(1),
-  initialEpoch: anInteger(0),
-  batchSize: anInteger(1),
-  validation: true,
-  metrics: METRICS,
-  shuffle: aFlag,
-  seed: aSeed,
-  schedule: aFunction,
-  earlyStopping,
-  stopOnNaN: aFlag,
-  onBatch: aFunction,
-  onEpoch: aFunction,
-  signal: aSignal,
 };
 
 export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
@@ -212,22 +168,25 @@ export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
   batchSize: anInteger(1),
 };
 
+const aRegularizer = anObject<Regularizer>({ l1: aNumberFrom(0), l2: aNumberFrom(0), layers: aList(aText) });
+const someRegularizers: Check<Regularizer | readonly Regularizer[]> = (value, name, where) =>
+  (Array.isArray(value) ? aList(aRegularizer) : aRegularizer)(value, name, where);
+
 export const TRAIN_OPTIONS: Checks<TrainOptions> = {
   loss: aLoss,
   optimizer: true,
   freeze: aList(aText),
   clipNorm: aNumberAbove(0),
   clipValue: aNumberAbove(0),
+  regularize: someRegularizers,
 };
 
 /** Sizes at the ends of a network. */
 export interface Ends {
   /** Values of one image at each input. */
   readonly inputs: readonly { readonly name: string; readonly size: number }[];
-  /** Number of outputs. */
-  readonly outputs: number;
-  /** Shape of the first output for one image. */
-  readonly output: Shape;
+  /** Shape of one image at each output. */
+  readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
 }
 
 /** How far a training has come: its steps and epochs, its seed, and the tensors the optimizer keeps for the weights, by name. */
@@ -243,14 +202,17 @@ export interface StoredTraining extends OptimizerState {
   readonly options: TrainOptions;
 }
 
-/** Who holds and changes the weights of a network that is trained. */
-export interface NetworkTrainer extends OptimizerState, WeightHolder {
+/** Who changes the weights of a network that is trained. */
+export interface NetworkTrainer extends OptimizerState {
   /** Reports of all epochs so far. */
   readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */
   plan(batchSize: number): void;
-  /** Calls `begin` once everything is checked and planned, before the first step: what fails earlier changes nothing. */
-  fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]>;
+  /**
+   * `options` are those of fit-options.ts. Calls `begin` once everything is checked and planned, before the first step: what fails earlier changes
+   * nothing.
+   */
+  fit(data: Data, options: object, begin: () => void): Promise<EpochReport[]>;
   /** One step on exactly these images; their mean loss before it. */
   step(samples: Samples): number;
   /** The gradients of exactly these images; nothing is changed. */
@@ -269,7 +231,7 @@ export interface TrainerFactory {
   (
     runtime: Runtime,
     model: DescribedModel,
-    weights: Weights,
+    weights: WeightTensors,
     ends: Ends,
     options: TrainOptions,
     seed: number,

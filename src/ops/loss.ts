@@ -12,10 +12,11 @@ export interface CrossEntropyParams {
   labelSmoothing?: number;
 }
 
-/** The index of the first label that is not a class from 0 to classes - 1; -1 if all are. */
-export function wrongClass(labels: ArrayLike<number>, classes: number): number {
+/** The index of the first label that is not a class from 0 to classes - 1, nor to be ignored; -1 if all are. */
+export function wrongClass(labels: ArrayLike<number>, classes: number, ignoreIndex?: number): number {
   for (let i = 0; i < labels.length; i++)
-    if (!(Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < classes)) return i;
+    if (!(Number.isInteger(labels[i]) && labels[i] >= 0 && labels[i] < classes) && labels[i] !== ignoreIndex)
+      return i;
   return -1;
 }
 
@@ -98,15 +99,8 @@ export const huber = elementwise("huber", LOSS_HUBER);
 /** The mean cross-entropy of sigmoid(x) with targets from 0 to 1. */
 export const binaryCrossEntropyWithLogits = elementwise("binaryCrossEntropyWithLogits", LOSS_LOGITS);
 
-export type LossKind =
-  | "softmaxCrossEntropy"
-  | "binaryCrossEntropy"
-  | "meanSquaredError"
-  | "meanAbsoluteError"
-  | "huber";
-
-// biome-ignore lint/suspicious/noExplicitAny: losses take parameters of their own
-export const LOSSES: Readonly<Record<LossKind, Op<any>>> = {
+/** Losses that kernels compute, by name. */
+export const LOSSES = {
   softmaxCrossEntropy,
   binaryCrossEntropy: binaryCrossEntropyWithLogits,
   meanSquaredError,

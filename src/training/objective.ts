@@ -4,21 +4,27 @@ import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import type { Model } from "../model/schema.ts";
 import { LossTarget } from "../network/loss-target.ts";
-import { createTrainer, type Ends, type Optimizer, type TrainOptions } from "../network/trainer-interface.ts";
-import { binary } from "../ops/elementwise.ts";
+import {
+  createTrainer,
+  type Ends,
+  type Optimizer,
+  type Regularizer,
+  type TrainOptions,
+} from "../network/trainer-interface.ts";
+import { optimize } from "../ops/optimizer.ts";
 import {
   checkOptimizer,
-  normLimit,
   type Optimizer as OptimizerFormula,
-  optimize,
   optimizerState,
   stepNumbers,
-  valueLimit,
-} from "../ops/optimizer.ts";
+} from "../ops/optimizer-formulas.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import { aNumberFrom, describe } from "../validate.ts";
+import { limited } from "./limits.ts";
+import { regularizersOf } from "./regularize.ts";
 
 /** The optimizer without its learning rate and its trainer. */
-function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
+export function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
   return formula as OptimizerFormula;
 }
 
@@ -34,10 +40,11 @@ export class Objective {
   readonly learningRate: number;
   readonly optimizer: OptimizerFormula;
   readonly frozen: ReadonlySet<string>;
+  readonly regularizers: readonly Regularizer[];
   readonly #options: TrainOptions;
 
-  constructor(model: Model, ends: Ends, options: TrainOptions) {
-    this.target = new LossTarget(ends, options.loss, "train");
+  constructor(runtime: Runtime, model: Model, ends: Ends, options: TrainOptions) {
+    this.target = new LossTarget(runtime, ends, options.loss, "train");
     const names = new Set(model.layers.map((l) => l.name));
     for (const name of options.freeze ?? [])
       if (!names.has(name))
@@ -45,20 +52,13 @@ export class Objective {
     this.optimizer = formulaOf(checkedOptimizer(options.optimizer));
     this.learningRate = options.optimizer.learningRate;
     this.frozen = new Set(options.freeze);
+    this.regularizers = regularizersOf(model, options);
     this.#options = options;
   }
 
   /** Appends what keeps gradients within their limits. */
   clip(graph: Graph, gradients: readonly Edge[]): readonly Edge[] {
-    const { clipNorm, clipValue } = this.#options;
-    let limited = gradients;
-    if (clipValue !== undefined)
-      limited = limited.map((edge) => graph.op(valueLimit, [edge], { limit: clipValue }));
-    if (clipNorm !== undefined && limited.length) {
-      const [scale] = graph.apply(normLimit, limited, { limit: clipNorm });
-      limited = limited.map((edge) => graph.op(binary, [edge, scale], { kind: "mul" }));
-    }
-    return limited;
+    return limited(graph, gradients, this.#options);
   }
 
   /** Names of the tensors that the optimizer keeps for a weight. */

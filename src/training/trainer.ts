@@ -1,10 +1,12 @@
 // Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
-import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
+import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
+import type { FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
-import { answersOf, countCorrect } from "../network/metrics.ts";
+import type { Measures } from "../network/measures.ts";
+import type { MetricsOption } from "../network/metric.ts";
 import type { CheckedSamples } from "../network/samples.ts";
 import type {
   ApplyOptions,
@@ -13,16 +15,16 @@ import type {
   Data,
   Ends,
   EpochReport,
-  FitOptions,
-  Metric,
   NetworkTrainer,
   OptimizerState,
   Samples,
   TrainOptions,
 } from "../network/trainer-interface.ts";
+import type { WeightTensors } from "../network/weight-tensors.ts";
+import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions, describe } from "../validate.ts";
-import { type Batch, imageOf, wholeBatch } from "./data.ts";
+import { type Batch, imagesOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
 import { APPLY_OPTIONS, checkGiven, GRADIENT_OPTIONS } from "./given.ts";
 import { GradientStep } from "./gradient-step.ts";
@@ -31,7 +33,7 @@ import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
 import { TrainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
-import { HYPER, HYPER_NUMBERS } from "./updates.ts";
+import { HYPER } from "./updates.ts";
 import { Variables } from "./variables.ts";
 
 export class Trainer implements NetworkTrainer {
@@ -44,6 +46,7 @@ export class Trainer implements NetworkTrainer {
   readonly #runtime: Runtime;
   readonly #model: DescribedModel;
   /** Names of the weights, and of the optimizer's state. */
+  readonly #weights: WeightTensors;
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
   readonly #variables: Variables;
@@ -56,7 +59,7 @@ export class Trainer implements NetworkTrainer {
   constructor(
     runtime: Runtime,
     model: DescribedModel,
-    weights: Weights,
+    weights: WeightTensors,
     ends: Ends,
     options: TrainOptions,
     seed: number,
@@ -64,13 +67,14 @@ export class Trainer implements NetworkTrainer {
     this.#runtime = runtime;
     this.#model = model;
     this.seed = seed;
-    this.#objective = new Objective(model, ends, options);
-    this.#weightNames = Object.keys(weights);
+    this.#objective = new Objective(runtime, model, ends, options);
+    this.#weights = weights;
+    this.#weightNames = weights.names;
     this.#stateNames = this.#weightNames.flatMap((name) => this.#objective.statesOf(name));
     const variables = new Variables(runtime);
     const objective = this.#objective;
     this.#variables = variables;
-    const graphOf = (count: number, perImage: number): LossGraph =>
+    const graphOf = (count: number, perImage: readonly number[]): LossGraph =>
       lossGraph(model, count, perImage, objective);
     this.#steps = new ProgramCache(
       (count, perImage) => new TrainStep(runtime, graphOf(count, perImage), variables, objective),
@@ -79,31 +83,23 @@ export class Trainer implements NetworkTrainer {
       (count, perImage) => new GradientStep(runtime, graphOf(count, perImage), variables),
     );
     try {
-      for (const name of this.#weightNames) this.#variables.add(name, weights[name]);
+      for (const name of this.#weightNames) this.#variables.share(name, weights.tensor(name));
       this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
       this.#variables.add(COUNTER, new Float32Array(COUNTER_NUMBERS));
       for (const name of this.#weightNames)
         for (const state of this.#objective.statesOf(name))
-          this.#variables.add(state, new Float32Array(weights[name].length));
+          this.#variables.add(state, new Float32Array(weights.tensor(name).size));
     } catch (error) {
       this.#variables.dispose();
       throw error;
     }
   }
 
-  weight(name: string): Float32Array {
-    return this.#variables.read(name);
-  }
-
-  setWeights(given: Weights): void {
-    for (const [name, data] of Object.entries(given)) this.#variables.write(name, data);
-  }
-
   get state(): Record<string, Float32Array> {
     return Object.fromEntries(this.#stateNames.map((name) => [name, this.#variables.read(name)]));
   }
 
-  plan(counts: number | readonly number[], perImage = this.target.labelSizes[0]): void {
+  plan(counts: number | readonly number[], perImage = this.target.perImage): void {
     this.#steps.plan([counts].flat(), perImage);
   }
 
@@ -136,6 +132,7 @@ export class Trainer implements NetworkTrainer {
     for (const [name, values] of Object.entries(statistics)) this.#variables.write(name, values);
     this.#rate(options.learningRate ?? this.#objective.learningRate);
     this.#updateStep.run(gradients);
+    this.#weights.changed();
     this.steps++;
   }
 
@@ -185,23 +182,31 @@ export class Trainer implements NetworkTrainer {
     this.#rate(learningRate);
     this.#count(this.seed);
     const loss = program.run(batch);
+    this.#weights.changed();
     this.steps++;
     return loss;
   }
 
-  countCorrect(batch: Batch): readonly [number, number] {
-    const { count, samples } = batch;
-    const { y, perImage } = samples;
-    const kind = this.target.labelKind(perImage)!;
-    const labelOf = (i: number): number =>
-      y[imageOf(batch, Math.floor(i / perImage)) * perImage + (i % perImage)];
-    const labels = count * perImage;
-    const scores = this.#steps.get(count, perImage).scores();
-    return [countCorrect(scores, labelOf, labels, kind), answersOf(labels, kind)];
+  losses(batch: Batch): number[] {
+    return this.#steps.get(batch.count, batch.samples.perImage).parts();
   }
 
-  evaluator(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluator {
-    const weight = (name: string): Float32Array => this.weight(name);
+  measure(batch: Batch, loss: number, measures: Measures): void {
+    const { count, samples } = batch;
+    const { labels, perImage } = samples;
+    const step = this.#steps.get(count, perImage);
+    measures.add({
+      images: count,
+      perImage,
+      loss,
+      parts: step.parts(),
+      scores: (i) => step.scores(i),
+      labels: (i) => imagesOf(labels[i], perImage[i], batch),
+    });
+  }
+
+  evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator {
+    const weight = (name: string): Float32Array => this.#weights.weight(name);
     const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
     try {
       evaluator.holdRefresh();
@@ -213,7 +218,7 @@ export class Trainer implements NetworkTrainer {
   }
 
   firstNonFiniteWeight(): string | undefined {
-    return this.#weightNames.find((name) => this.weight(name).some((v) => !Number.isFinite(v)));
+    return this.#weightNames.find((name) => this.#weights.weight(name).some((v) => !Number.isFinite(v)));
   }
 
   /** The numbers of the next update. */

@@ -1,13 +1,13 @@
 // A network whose work is done by workers: the same names as Network, promises instead of values.
 import { DisposedError, UnsupportedError } from "../errors.ts";
 import { asBytes, type FileBytes } from "../formats/bytes.ts";
+import type { FitOptions } from "../network/fit-options.ts";
 import type { Inputs, Outputs, Predictions, Values } from "../network/io-binding.ts";
 import type {
   Data,
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  FitOptions,
   Samples,
   TrainOptions,
 } from "../network/trainer-interface.ts";

@@ -1,12 +1,12 @@
 // What the threads of a worker engine say to each other. Everything is plain data that structured clone copies.
 import type { EngineInfo } from "../engine/engine.ts";
 import type { CompileOptions } from "../network/compile-options.ts";
+import type { FitOptions } from "../network/fit-options.ts";
 import type { Outputs, Values } from "../network/io-binding.ts";
 import type {
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  FitOptions,
   Samples,
   TrainOptions,
 } from "../network/trainer-interface.ts";

@@ -31,7 +31,7 @@ export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): Fil
   const { weights, kinds, batchSize = 1 } = net;
   checkSizes(net.model);
   const model: DescribedModel = { ...net.model, kinds };
-  const source = new Builder(model, batchSize, weights, 0);
+  const source = new Builder(model, batchSize, { weights });
   const { nodes } = source.graph;
   const opset = opsetOf(nodes);
   const graph = new OnnxGraph(model, source, {
@@ -72,7 +72,7 @@ function onlyBatchFollows(source: Builder, model: DescribedModel, weights: Train
   if (!source.batched) return false;
   let larger: Builder;
   try {
-    larger = new Builder(model, source.batchSize + 1, weights, 0, undefined, () => new Float32Array());
+    larger = new Builder(model, source.batchSize + 1, { weights, read: () => new Float32Array() });
   } catch {
     return false; // A layer fits this batch only.
   }
