@@ -364,10 +364,11 @@ export const LOSS_HUBER = 2;
 export const LOSS_LOGITS = 3;
 export const LOSS_POWER = 4;
 
-// Hyper-parameters of a step of an optimizer that the host writes before it, three floats: learning rate, bias corrections.
+// Hyper-parameters of a step of an optimizer that the host writes before it, four floats: learning rate, bias corrections, Nadam's share.
 export const HYPER_RATE = 0;
 export const HYPER_STEP = 1;
 export const HYPER_ROOT = 2;
+export const HYPER_DIRECT = 3;
 
 // Constants of an optimizer, eight floats (optimizer.ts has the formulas).
 export const RULE_DECAY = 0;

@@ -45,7 +45,9 @@ export { norm_grad_channels_f32, norm_grad_f32, norm_grad_sums_f32, norm_grad_ta
 export { norm_statistics_f32, running_average_f32 } from "./norm-grad";
 export { cross_entropy_f32, cross_entropy_grad_f32, loss_f32, loss_grad_f32 } from "./loss";
 export { dropout_f32 } from "./dropout";
-export { adam_f32, norm_limit_f32, rmsprop_f32, sgd_f32 } from "./optimizer";
+export {
+  adadelta_f32, adam_f32, lion_f32, norm_limit_f32, rmsprop_f32, sgd_f32, trust_rate_f32,
+} from "./optimizer";
 export { pack_matrix_f32 } from "./matmul";
 export { layer_norm_f32 } from "./layer-norm";
 export { lrn_f32 } from "./lrn";

@@ -2,8 +2,8 @@
 // `hyper` holds the f32 numbers that change from step to step (HYPER_*), `rule` those that do not (RULE_*).
 // Unit: MAP_BLOCK floats.
 import {
-  HYPER_RATE, HYPER_ROOT, HYPER_STEP, MAP_BLOCK, RULE_DECAY, RULE_EPSILON, RULE_KEEP, RULE_KEEP_SQUARE, RULE_MOMENTUM,
-  RULE_SHRINK, RULE_TAKE, RULE_TAKE_SQUARE,
+  HYPER_DIRECT, HYPER_RATE, HYPER_ROOT, HYPER_STEP, MAP_BLOCK, RULE_DECAY, RULE_EPSILON, RULE_KEEP, RULE_KEEP_SQUARE,
+  RULE_MOMENTUM, RULE_SHRINK, RULE_TAKE, RULE_TAKE_SQUARE,
 } from "./abi";
 import { load_next, madd, splat, store_next } from "./simd";
 
@@ -72,16 +72,19 @@ function sgd(
 }
 
 /**
- * g = grad + decay · w; w -= rate · shrink · w; m = keep · m + take · g; s = keep2 · s + take2 · g²;
- * w -= step · m / (√s · root + epsilon), where step = rate / (1 - keep^t), root = 1 / √(1 - keep2^t).
+ * g = grad + decay · w; m = keep · m + take · g; s = keep2 · s + take2 · g²; r = √s · root + epsilon;
+ * w -= rate · shrink · w + (step · m + direct · g) / r, where step = rate / (1 - keep^t), root = 1 / √(1 - keep2^t). Nadam takes some of
+ * its step from g itself, the others none. With `largest` (AMSGrad) s is its largest value so far in r. Without `square` (Adamax)
+ * r = largest = max(keep2 · largest, |g| + epsilon). `out` is w; elsewhere it takes the change alone, and w stays (LAMB).
  */
 export function adam_f32(
-  w: usize, grad: usize, mean: usize, square: usize, hyper: usize, rule: usize, count: i32, from: i32, to: i32,
+  out: usize, w: usize, grad: usize, mean: usize, square: usize, largest: usize, hyper: usize, rule: usize, count: i32,
+  from: i32, to: i32,
 ): void {
   let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
   let i = <usize>from * MAP_BLOCK << 2;
-  for (; left >= 4; left -= 4, i += 16) adam(true, w, grad, mean, square, i, left, hyper, rule);
-  if (left > 0) adam(false, w, grad, mean, square, i, left, hyper, rule);
+  for (; left >= 4; left -= 4, i += 16) adam(true, out, w, grad, mean, square, largest, i, left, hyper, rule);
+  if (left > 0) adam(false, out, w, grad, mean, square, largest, i, left, hyper, rule);
 }
 
 // Constants are loaded where they are used, an L1 hit each: there are more of them than registers.
@@ -89,19 +92,75 @@ export function adam_f32(
 // @ts-ignore: decorator
 @inline
 function adam(
-  whole: bool, w: usize, grad: usize, mean: usize, square: usize, i: usize, left: i32, hyper: usize, rule: usize,
+  whole: bool, out: usize, w: usize, grad: usize, mean: usize, square: usize, largest: usize, i: usize, left: i32,
+  hyper: usize, rule: usize,
 ): void {
   const value = load_vector(whole, w + i, left);
   const g = madd(value, number(rule, RULE_DECAY), load_vector(whole, grad + i, left));
   const m = madd(load_vector(whole, mean + i, left), number(rule, RULE_KEEP), f32x4.mul(g, number(rule, RULE_TAKE)));
-  const taken = f32x4.mul(f32x4.mul(g, g), number(rule, RULE_TAKE_SQUARE));
-  const s = madd(load_vector(whole, square + i, left), number(rule, RULE_KEEP_SQUARE), taken);
   store_vector(whole, mean + i, flushed(m), left);
-  store_vector(whole, square + i, flushed(s), left);
-  const root = madd(f32x4.sqrt(s), number(hyper, HYPER_ROOT), number(rule, RULE_EPSILON));
+  const keep = number(rule, RULE_KEEP_SQUARE), epsilon = number(rule, RULE_EPSILON);
+  let root: v128;
+  if (square) {
+    const taken = f32x4.mul(f32x4.mul(g, g), number(rule, RULE_TAKE_SQUARE));
+    let s = madd(load_vector(whole, square + i, left), keep, taken);
+    store_vector(whole, square + i, flushed(s), left);
+    if (largest) {
+      s = f32x4.max(s, load_vector(whole, largest + i, left));
+      store_vector(whole, largest + i, flushed(s), left);
+    }
+    root = madd(f32x4.sqrt(s), number(hyper, HYPER_ROOT), epsilon);
+  } else {
+    root = f32x4.max(f32x4.mul(load_vector(whole, largest + i, left), keep), f32x4.add(f32x4.abs(g), epsilon));
+    store_vector(whole, largest + i, flushed(root), left);
+  }
   const shrink = f32x4.mul(number(hyper, HYPER_RATE), number(rule, RULE_SHRINK));
-  const kept = madd(f32x4.neg(shrink), value, value);
-  store_vector(whole, w + i, f32x4.sub(kept, f32x4.div(f32x4.mul(m, number(hyper, HYPER_STEP)), root)), left);
+  const kept = madd(f32x4.neg(shrink), value, out == w ? value : f32x4.splat(0));
+  const steps = madd(g, number(hyper, HYPER_DIRECT), f32x4.mul(m, number(hyper, HYPER_STEP)));
+  store_vector(whole, out + i, f32x4.sub(kept, f32x4.div(steps, root)), left);
+}
+
+/** w -= rate · (shrink · w + sign(keep · m + take · g)); m = keep2 · m + take2 · g, with g = grad + decay · w. */
+export function lion_f32(
+  w: usize, grad: usize, mean: usize, hyper: usize, rule: usize, count: i32, from: i32, to: i32,
+): void {
+  let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (; left > 0; left -= 4, i += 16) {
+    const value = load_next(w + i, left), m = load_next(mean + i, left);
+    const g = madd(value, number(rule, RULE_DECAY), load_next(grad + i, left));
+    const c = madd(m, number(rule, RULE_KEEP), f32x4.mul(g, number(rule, RULE_TAKE)));
+    const kept = madd(m, number(rule, RULE_KEEP_SQUARE), f32x4.mul(g, number(rule, RULE_TAKE_SQUARE)));
+    store_next(mean + i, flushed(kept), left);
+    const rate = number(hyper, HYPER_RATE), zero = f32x4.splat(0), one = f32x4.splat(1);
+    // Neither above nor below 0 keeps what it is: 0, or NaN.
+    let sign = v128.bitselect(one, c, f32x4.gt(c, zero));
+    sign = v128.bitselect(f32x4.neg(one), sign, f32x4.lt(c, zero));
+    const change = madd(value, number(rule, RULE_SHRINK), sign);
+    store_next(w + i, madd(f32x4.neg(rate), change, value), left);
+  }
+}
+
+/**
+ * g = grad + decay · w; s = keep2 · s + take2 · g²; d = g · √(delta + epsilon) / √(s + epsilon); delta = keep2 · delta + take2 · d²;
+ * w -= rate · d.
+ */
+export function adadelta_f32(
+  w: usize, grad: usize, square: usize, delta: usize, hyper: usize, rule: usize, count: i32, from: i32, to: i32,
+): void {
+  let left = min(to * MAP_BLOCK, count) - from * MAP_BLOCK;
+  let i = <usize>from * MAP_BLOCK << 2;
+  for (; left > 0; left -= 4, i += 16) {
+    const value = load_next(w + i, left), before = load_next(delta + i, left);
+    const g = madd(value, number(rule, RULE_DECAY), load_next(grad + i, left));
+    const keep = number(rule, RULE_KEEP_SQUARE), take = number(rule, RULE_TAKE_SQUARE);
+    const epsilon = number(rule, RULE_EPSILON);
+    const s = madd(load_next(square + i, left), keep, f32x4.mul(f32x4.mul(g, g), take));
+    store_next(square + i, flushed(s), left);
+    const d = f32x4.mul(f32x4.div(f32x4.sqrt(f32x4.add(before, epsilon)), f32x4.sqrt(f32x4.add(s, epsilon))), g);
+    store_next(delta + i, flushed(madd(before, keep, f32x4.mul(f32x4.mul(d, d), take))), left);
+    store_next(w + i, madd(f32x4.neg(number(hyper, HYPER_RATE)), d, value), left);
+  }
 }
 
 /**
@@ -151,4 +210,15 @@ export function norm_limit_f32(scale: usize, norm: usize, sum: usize, limit: f32
   // NaN propagates.
   store<f32>(scale, factor >= 1 ? 1 : factor);
   store<f32>(norm, root);
+}
+
+/**
+ * The factor of LAMB's change of a tensor, as the rate of `sgd_f32`: out = -rate · ‖w‖ / ‖change‖, of sums of squares, where the change
+ * was made with that rate; -1 where one of them is 0. One unit.
+ */
+export function trust_rate_f32(out: usize, weights: usize, changes: usize, hyper: usize, from: i32, to: i32): void {
+  if (from >= to) return;
+  const w = sqrt(load<f32>(weights)), change = sqrt(load<f32>(changes));
+  const rate = load<f32>(hyper + (HYPER_RATE << 2));
+  store<f32>(out, w == 0 || change == 0 ? -1 : (-rate * w) / change);
 }

@@ -3,6 +3,7 @@
 // The engine and its tensors
 
 export type { ActivationOptions, AlphaOptions, SoftmaxOptions } from "./eager/activation.ts";
+export type { MultiHeadAttentionOptions, SqueezeExciteOptions } from "./eager/attention.ts";
 export type {
   ConvOptions,
   ConvTransposeOptions,
@@ -19,12 +20,15 @@ export type {
   RescaleOptions,
 } from "./eager/elementwise.ts";
 export type {
+  AdaptivePoolOptions,
   AvgPoolOptions,
   BatchNormOptions,
   GlobalPoolOptions,
   GroupNormOptions,
   InstanceNormOptions,
+  LayerNormOptions,
   MaxPoolOptions,
+  RmsNormOptions,
 } from "./eager/pool.ts";
 export type {
   BlockOptions,
@@ -73,6 +77,7 @@ export type {
 } from "./layers/layer.ts";
 export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
+export type { LoadReport } from "./model/partial.ts";
 export type {
   GivenWeights,
   InputShape,
@@ -86,6 +91,16 @@ export type {
   WeightReader,
   Weights,
 } from "./model/schema.ts";
+export {
+  type AnyModel,
+  asLayer,
+  type OpenModel,
+  openModel,
+  type Remade,
+  replaceHead,
+  upTo,
+  withOutputs,
+} from "./model/surgery.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks
@@ -126,12 +141,24 @@ export type {
 } from "./network/trainer-interface.ts";
 export type { PsnrOptions } from "./network/value-metrics.ts";
 export {
+  type AdadeltaOptions,
   type AdagradOptions,
+  type AdamaxOptions,
   type AdamOptions,
+  adadelta,
   adagrad,
   adam,
+  adamax,
   adamW,
+  type LambOptions,
+  type LionOptions,
+  lamb,
+  lion,
+  type NadamOptions,
+  nadam,
+  type RadamOptions,
   type RmsPropOptions,
+  radam,
   rmsprop,
   type SgdOptions,
   sgd,

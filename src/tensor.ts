@@ -52,8 +52,25 @@ export function checkValues(data: unknown, { shape, dtype }: TensorType, where: 
     if (values[i] !== (values[i] | 0)) refuse(values[i], `data[${i}]`, where, "an integer of 32 bits");
 }
 
+/** Numbers in lists in lists, as deep as a tensor has axes. */
+export type NestedNumbers = number | NestedNumbers[];
+
+/** Values of an axis that are printed at each end, where it is longer than both. */
+const PRINTED = 3;
+
+/** Numbers as text: innermost lists on a line, six significant digits. */
+function textOf(list: NestedNumbers, indent: number): string {
+  if (!Array.isArray(list)) return String(Number(list.toPrecision(6)));
+  const parts = (from: number, to?: number): string[] =>
+    list.slice(from, to).map((part) => textOf(part, indent + 1));
+  const shown = list.length > 2 * PRINTED + 1 ? [...parts(0, PRINTED), "…", ...parts(-PRINTED)] : parts(0);
+  return `[${shown.join(Array.isArray(list[0]) ? `,\n${" ".repeat(indent)}` : ", ")}]`;
+}
+
 /** Who computes the values of a tensor that an op was recorded for, see eager/trace.ts. */
 export interface Pending {
+  /** @internal Whether it can. */
+  readonly isReadable: boolean;
   /** @internal A block of memory that holds them; throws where they cannot be known yet. */
   compute(tensor: Tensor<DType>, what: string): number;
 }
@@ -74,6 +91,8 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   #version = 0;
   /** Until its values are computed, and until it is disposed. */
   #pending: Pending | undefined;
+  /** Whether it belongs to a network, which disposes it. */
+  #held = false;
   /** Freed with it. */
   #attached: (() => void)[] | undefined;
 
@@ -85,6 +104,8 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.dtype = dtype as D;
     this.#pending = pending;
     this.#address = pending ? 0 : runtime.memory.allocate(this.size * 4, what);
+    runtime.scope?.add(this);
+    runtime.tracked?.set(this, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
     Object.freeze(this);
   }
@@ -129,8 +150,9 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.#version++;
   }
 
-  /** Frees its memory. What is disposed already stays so. */
+  /** Frees its memory. What is disposed already stays so; a weight of a network is left alone: the network disposes it. */
   dispose(): void {
+    if (this.#held) return;
     if (this.#address && !this.runtime.disposed) {
       this.runtime.memory.free(this.#address);
       for (const free of this.#attached ?? []) free();
@@ -138,12 +160,52 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     this.#address = 0;
     this.#pending = undefined;
     this.#attached = undefined;
+    this.runtime.tracked?.delete(this);
+  }
+
+  /** Has it outlive the `engine.scope` that it was made in. Gives the tensor itself. */
+  keep(): this {
+    this.runtime.scope?.delete(this);
+    return this;
+  }
+
+  /** The values as nested lists, a list for each axis; a number where the shape is []. */
+  array(): NestedNumbers {
+    const values = this.data();
+    const listOf = (axis: number, first: number, size: number): NestedNumbers => {
+      if (axis === this.shape.length) return values[first];
+      const step = size / this.shape[axis];
+      return Array.from({ length: this.shape[axis] }, (_, i) => listOf(axis + 1, first + i * step, step));
+    };
+    return listOf(0, 0, this.size);
+  }
+
+  /** Writes shape, type and values to the console, the middle of long axes left out. */
+  print(): void {
+    console.log(String(this));
+  }
+
+  /** Shape, type and values as text, the middle of long axes left out. */
+  toString(): string {
+    const head = `Tensor [${this.shape}] ${this.dtype}`;
+    if (this.disposed) return `${head}, disposed`;
+    return `${head}\n${textOf(this.array(), 1)}`;
   }
 
   /** @internal Calls `free` when the tensor is disposed, unless the whole engine is. */
   attach(free: () => void): void {
     this.#attached ??= [];
     this.#attached.push(free);
+  }
+
+  /** @internal Has `dispose` do nothing until it is let go of. */
+  hold(held: boolean): void {
+    this.#held = held;
+  }
+
+  /** @internal Whether it belongs to a network, or to an optimizer. */
+  get isHeld(): boolean {
+    return this.#held;
   }
 
   /** @internal Gives its block of memory away, and is disposed. */
@@ -175,9 +237,9 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     return this.#address;
   }
 
-  /** @internal Whether its values are not known as yet: an op was recorded for it. */
-  get isPending(): boolean {
-    return this.#address === 0 && this.#pending !== undefined;
+  /** @internal Whether its values can be known now. */
+  get isReadable(): boolean {
+    return this.#address !== 0 || (this.#pending?.isReadable ?? false);
   }
 
   /** @internal Whether it is alive, in that engine. */

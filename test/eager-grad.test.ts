@@ -1,7 +1,7 @@
 // conv2dGrad and its like: the gradients of one op on tensors.
 import { describe, expect, it } from "vitest";
-import { Engine } from "../src/engine/engine.ts";
 import { conv1dGrad, conv2dGrad, denseGrad } from "../src/eager/gradients.ts";
+import { Engine } from "../src/engine/engine.ts";
 import { DisposedError, ShapeError } from "../src/errors.ts";
 import { conv } from "../src/ops/conv.ts";
 import { gradientsOf } from "./gradients.ts";

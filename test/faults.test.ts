@@ -1,8 +1,8 @@
 // Memory fails at every allocation, and at every growth, of every public call, on one thread and on two: the call throws a MemoryError,
 // and the engine, its networks and tensors are what they were, to the byte. See docs/guarantees.md.
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { Engine } from "../src/engine/engine.ts";
 import { gradients } from "../src/eager/gradients.ts";
+import { Engine } from "../src/engine/engine.ts";
 import { MemoryError } from "../src/errors.ts";
 import {
   adam,

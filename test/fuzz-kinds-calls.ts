@@ -367,7 +367,7 @@ export const KIND_CALLS: Readonly<Record<string, Generator>> = {
     const shape = shapeOf(r, 1, 5);
     return { inputs: [floats(shape), floats(shape.slice(r.below(shape.length + 1)))], config: {} };
   },
-  layerNorm: (r) => {
+  dynamicLayerNorm: (r) => {
     const shape = shapeOf(r, 1, 5);
     const k = 1 + r.below(shape.length);
     return {

@@ -12,7 +12,7 @@ import {
   softmaxCrossEntropy,
 } from "../src/ops/loss.ts";
 import { batchNorm, groupNorm } from "../src/ops/norm.ts";
-import type { Optimizer } from "../src/ops/optimizer.ts";
+import type { Optimizer } from "../src/ops/optimizer-formulas.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
 import { type GoldenCase, loadGolden, TRAINING_COUNTS, type TrainingCase } from "./golden.ts";
 import { gradientsOf } from "./gradients.ts";

@@ -14,7 +14,7 @@ const NONE =
 const IMPORTED = [
   ...["pair", "compare", "where", "stridedSlice", "tile", "expand", "take", "padAxes", "fold", "cumulate"],
   ...["argExtreme", "hardmax", "gather", "gatherKnown", "gatherND", "gatherElements", "interpolate"],
-  ...["layerNorm", "lrn", "map", "cast", "clip", "matmul", "triangle", "reverseSequence", "nonZero"],
+  ...["lrn", "map", "cast", "clip", "matmul", "triangle", "reverseSequence", "nonZero"],
   ...["maxPoolIndices", "maxUnpool", "gridSample", "roiAlign", "cropAndResize", "scatterND"],
   ...["scatterElements", "oneHot", "nonMaxSuppression", "nonMaxSuppressionTf", "topK"],
 ];
@@ -36,7 +36,7 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
   ],
   "activation-grad": ["activation", "prelu"],
   "softmax-grad": ["softmax", "logSoftmax"],
-  "norm-grad": ["batchNorm", "batchNormTrain", "groupNorm", "instanceNorm"],
+  "norm-grad": ["batchNorm", "batchNormTrain", "groupNorm", "instanceNorm", "layerNorm"],
   dropout: ["dropout"],
   loss: [
     "softmaxCrossEntropy",

@@ -231,8 +231,8 @@ const windows = [
 ];
 
 const norms = [
-  row("layerNorm", { axes: [-1] }, [floats(2, 3, 4), floats(4), floats(4)], { outputs: 3 }),
-  row("layerNorm", { axes: [1, 2], epsilon: 1e-3 }, [floats(2, 3, 4)], { outputs: 3 }),
+  row("dynamicLayerNorm", { axes: [-1] }, [floats(2, 3, 4), floats(4), floats(4)], { outputs: 3 }),
+  row("dynamicLayerNorm", { axes: [1, 2], epsilon: 1e-3 }, [floats(2, 3, 4)], { outputs: 3 }),
   row("lrn", { size: 5, alpha: 0.1, beta: 0.5, bias: 2 }, [map]),
   row("lrn", { size: 3, alpha: 0.3 }, [floats(2, 7, 6)]),
   row("lrn", { size: 3, alpha: 0.3 }, [floats(2, 6)]),

@@ -110,7 +110,7 @@ describe("layers of normalisation", () => {
 
   it("have defaults, and outputs for the statistics", async () => {
     const x = noise([2, 4, 6]);
-    const { outputs } = await runKind(engine, kinds.layerNorm, [x], { axes: [-1] });
+    const { outputs } = await runKind(engine, kinds.dynamicLayerNorm, [x], { axes: [-1] });
     expectWithin(outputs[0].data, normalise(x, 6, 1e-5).y, 1e-5);
     expect(outputs.map(({ shape }) => shape)).toEqual([
       [2, 4, 6],
@@ -125,7 +125,7 @@ describe("layers of normalisation", () => {
 
   it("refuse what they cannot do", async () => {
     const norm = (inputs: Plain[], config: object): Promise<unknown> =>
-      runKind(engine, kinds.layerNorm, inputs, config);
+      runKind(engine, kinds.dynamicLayerNorm, inputs, config);
     const x = noise([2, 4, 6]);
     await expect(norm([x], { axes: [0] })).rejects.toThrow(
       "axes are [0] but must be the last 1 of input [2,4,6]",

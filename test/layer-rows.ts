@@ -6,6 +6,7 @@ import { input, loadModel, model } from "../src/model/build-model.ts";
 import type { Model, Weights } from "../src/model/schema.ts";
 import { sizeOf } from "../src/tensor.ts";
 import * as oracle from "./oracle.ts";
+import * as made from "./oracle-layers.ts";
 
 /** What a kind of layer is held to. Shapes of inputs are without the batch. */
 export interface Row {
@@ -74,6 +75,29 @@ const convolutions = (size: readonly number[]): Row[] => [
       }),
   },
 ];
+
+/** Padding in front alone. */
+const causal: Row = {
+  config: { filters: 3, kernel: 3, dilation: 2, padding: "causal" },
+  inputs: [[7, 4]],
+  weights: { kernel: [3, 4, 3], bias: [3] },
+  want: ([x], w) => oracle.conv([x, w.kernel, w.bias], { ...still(1), dilation: [2], padding: [[4, 0]] }),
+};
+
+/** Equal bins, unequal ones, those that repeat, and more bins than pixels. */
+const adaptive = (max: boolean): Row[] =>
+  (
+    [
+      [5, 3],
+      [3, 4],
+      [1, 1],
+      [7, 6],
+    ] as const
+  ).map((size) => ({
+    config: { size },
+    inputs: [map],
+    want: (x) => made.adaptivePool(x, { size, max }),
+  }));
 
 const depthwise = (size: readonly number[]): Row[] => [
   {
@@ -252,7 +276,7 @@ export const TABLE: Readonly<Record<string, Row | readonly Row[]>> = {
     { inputs: [map], want: (x) => oracle.logSoftmax(x, { axis: -1 }) },
     { config: { axis: 2 }, inputs: [map], want: (x) => oracle.logSoftmax(x, { axis: 2 }) },
   ],
-  conv1d: convolutions([7]),
+  conv1d: [...convolutions([7]), causal],
   conv2d: convolutions([7, 6]),
   conv3d: convolutions([4, 5, 7]),
   depthwiseConv1d: depthwise([7]),
@@ -372,6 +396,95 @@ export const TABLE: Readonly<Record<string, Row | readonly Row[]>> = {
       want: (x) => oracle.resize(x, { size: [8, 4], method: "linear", coordinates: "asymmetric" }),
     },
   ],
+  layerNorm: [
+    {
+      inputs: [map],
+      weights: { gamma: [4], beta: [4] },
+      want: ([x], w) => made.layerNorm([x, w.gamma, w.beta], { axes: [-1], epsilon: 1e-5 }).slice(0, 1),
+    },
+    {
+      config: { axes: [1, 2, -1], epsilon: 0.1 },
+      inputs: [map],
+      weights: { gamma: map, beta: map },
+      want: ([x], w) => made.layerNorm([x, w.gamma, w.beta], { axes: [1, 2, 3], epsilon: 0.1 }).slice(0, 1),
+    },
+  ],
+  rmsNorm: [
+    {
+      inputs: [map],
+      weights: { gamma: [4] },
+      want: ([x], w) => made.rmsNorm([x, w.gamma], { axes: [-1], epsilon: 2 ** -23 }),
+    },
+    {
+      config: { axes: [-2, -1], epsilon: 0.1 },
+      inputs: [map],
+      weights: { gamma: [6, 4] },
+      want: ([x], w) => made.rmsNorm([x, w.gamma], { axes: [2, 3], epsilon: 0.1 }),
+    },
+  ],
+  adaptiveAvgPool: adaptive(false),
+  adaptiveMaxPool: adaptive(true),
+  locallyConnected2d: [
+    {
+      config: { filters: 3, kernel: 2 },
+      inputs: [map],
+      weights: { kernel: [4, 5, 16, 3], bias: [4, 5, 3] },
+      want: ([x], w) =>
+        made.locallyConnected2d([x, w.kernel, w.bias], { size: [2, 2], stride: 1, before: 0 }),
+    },
+    {
+      config: { filters: 2, kernel: [3, 2], stride: 2, padding: 1, bias: false, activation: "relu" },
+      inputs: [map],
+      weights: { kernel: [3, 4, 24, 2] },
+      want: ([x], w) =>
+        oracle.activation(made.locallyConnected2d([x, w.kernel], { size: [3, 2], stride: 2, before: 1 }), {
+          kind: "relu",
+        }),
+    },
+  ],
+  multiHeadAttention: [
+    {
+      config: { heads: 2 },
+      inputs: [map],
+      weights: {
+        ...{ query: [4, 4], queryBias: [4], key: [4, 4], keyBias: [4], value: [4, 4], valueBias: [4] },
+        ...{ output: [4, 4], outputBias: [4] },
+      },
+      want: (x, w) => made.multiHeadAttention(x, w, 2),
+    },
+    {
+      config: { heads: 3, keyDim: 2, valueDim: 1, bias: true, dropout: 0.5 },
+      inputs: [
+        [5, 4],
+        [7, 3],
+        [7, 2],
+      ],
+      weights: {
+        ...{ query: [4, 6], queryBias: [6], key: [3, 6], keyBias: [6], value: [2, 3], valueBias: [3] },
+        ...{ output: [3, 4], outputBias: [4] },
+      },
+      want: (x, w) => made.multiHeadAttention(x, w, 3),
+    },
+  ],
+  squeezeExcite: [
+    {
+      config: { ratio: 2 },
+      inputs: [map],
+      weights: { reduce: [4, 2], reduceBias: [2], expand: [2, 4], expandBias: [4] },
+      want: (x, w) => made.squeezeExcite(x, w),
+    },
+    {
+      inputs: [[3, 4]],
+      weights: { reduce: [4, 1], reduceBias: [1], expand: [1, 4], expandBias: [4] },
+      want: (x, w) => made.squeezeExcite(x, w),
+    },
+  ],
+  spatialDropout: {
+    config: { rate: 0.5 },
+    inputs: [map],
+    want: (x) => oracle.affine(x, { scale: 1, offset: 0 }),
+  },
+  dropPath: { config: { rate: 0.5 }, inputs: [map], want: (x) => oracle.affine(x, { scale: 1, offset: 0 }) },
   flatten: { inputs: [map], want: (x) => oracle.flatten(x) },
   reshape: [
     {

@@ -6,6 +6,7 @@ import type { LayerFactory } from "../src/layers/layer.ts";
 import { Network } from "../src/network/network.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { sizeOf, type Tensor } from "../src/tensor.ts";
+import { EAGER_ONLY } from "./eager-names.ts";
 import { builds } from "./harness.ts";
 import { BATCH, exampleOf, factories, type Row, TABLE } from "./layer-rows.ts";
 import { expectClose, expectEqual } from "./tolerance.ts";
@@ -49,20 +50,24 @@ for (const { name, engine } of builds())
       });
   });
 
-/** Kinds without an eager op: out of training both return their input. */
-const NO_OP = ["dropout", "identity"] as const;
+/** Kinds without an eager op: those that out of training return their input, and one whose weight has the name of an option. */
+const NO_OP = ["dropout", "dropPath", "identity", "locallyConnected2d", "spatialDropout"] as const;
 /** Eager ops without a layer. */
-const NO_LAYER: ("loss" | "im2col" | "col2im")[] = ["loss", "im2col", "col2im"];
+const NO_LAYER = EAGER_ONLY;
 /** Eager ops that take weights in front of their options; the others take weights among them. */
 const WEIGHTS_IN_FRONT = /^(conv|depthwiseConv|separableConv|dense|prelu)/;
 /** Options that describe a layer's weights, or its training. */
 const LAYER_ONLY = new Set([
   ...["filters", "units", "kernel", "multiplier", "bias", "shared", "momentum"],
+  ...["keyDim", "valueDim", "dropout", "ratio"],
   ...["initializer", "kernelInitializer", "biasInitializer"],
   ...["gammaInitializer", "betaInitializer", "meanInitializer", "varianceInitializer"],
 ]);
 const layerOnly = (kind: string, option: string): boolean =>
   LAYER_ONLY.has(option) || (kind === "prelu" && option === "shape");
+
+/** Eager ops that take a list of tensors. */
+const LISTS = new Set(["concat", "multiHeadAttention"]);
 
 type EagerOp = (...args: unknown[]) => Tensor | Tensor[];
 const opOf = (engine: Engine, kind: string): EagerOp =>
@@ -71,7 +76,7 @@ const opOf = (engine: Engine, kind: string): EagerOp =>
 /** The arguments of a kind's eager op before its options. */
 function operandsOf(kind: string, x: readonly Tensor[], weights: readonly Tensor[]): unknown[] {
   const positional = WEIGHTS_IN_FRONT.test(kind) ? weights.slice(0, kind.startsWith("sep") ? 2 : 1) : [];
-  return [...(kind === "concat" ? [x] : x), ...positional];
+  return [...(LISTS.has(kind) ? [x] : x), ...positional];
 }
 
 /** An error that lists exactly these options, in any order. */
@@ -123,7 +128,7 @@ describe("layers and eager ops", () => {
         const before = runtime.memory.use.live;
         for (const row of [TABLE[kind]].flat()) {
           // Eager arithmetic takes two operands.
-          if (row.inputs.length > 2 && kind !== "concat") continue;
+          if (row.inputs.length > 2 && !LISTS.has(kind)) continue;
           const { model, weights, x } = exampleOf(factory, row);
           const net = new Network(runtime, model, { batchSize: BATCH, weights });
           const expected = [net.predict(x.map((t) => t.data)) as Float32Array | Float32Array[]].flat();

@@ -174,8 +174,7 @@ describe("options of nets", () => {
     expect(parameters(unet({ classes: 1, bilinear: true }))).toBe(17_262_977);
     expect(parameters(vgg16({ inputShape: [448, 224, 3] }))).toBe(138_357_544);
     expect(squeezeNet({ inputShape: [null, null, 3] }).inputs[0].shape).toEqual([null, null, 3]);
-    const map = new Builder(zeroed(unet({ inputShape: [48, 32, 1], classes: 4 })), 1)
-      .outputs[0];
+    const map = new Builder(zeroed(unet({ inputShape: [48, 32, 1], classes: 4 })), 1).outputs[0];
     expect(map.shape).toEqual([1, 48, 32, 4]);
   });
 

@@ -3,11 +3,13 @@ import { describe, expect, it } from "vitest";
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { float32, type Op } from "../src/graph/op.ts";
 import { batchNormTrain, updateRunning, updateStatistics } from "../src/ops/batch-norm-train.ts";
+import { layerNorm } from "../src/ops/layer-norm.ts";
 import { batchNorm, groupNorm, instanceNorm } from "../src/ops/norm.ts";
 import { GRADIENTS } from "../src/passes/gradients/index.ts";
 import { gradientsOf, numericGradient } from "./gradients.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import * as oracle from "./oracle.ts";
+import * as layers from "./oracle-layers.ts";
 import * as training from "./oracle-train.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
 
@@ -127,6 +129,43 @@ for (const { name, engine } of builds())
           if (groups === c)
             await check(engine, instanceNorm, oracle.instanceNorm as Oracle, inputs, { epsilon });
         }
+    });
+
+    it("the gradient of layer norm, through its result and its statistics", async () => {
+      for (const [shape, axes] of [
+        [[3, 1], [-1]],
+        [[1, 5], [-1]],
+        [[2, 3, 7], [-1]],
+        [
+          [3, 2, 8],
+          [1, 2],
+        ],
+        [
+          [2, 3, 4],
+          [0, 1, 2],
+        ],
+        [[5, 33], [1]],
+      ] as const) {
+        const own = shape.slice(shape.length - axes.length);
+        const x = noise(shape, 1, 2, 0.5);
+        const kept = shape.map((d, i) => (i < shape.length - axes.length ? d : 1));
+        const dys = [noise(shape, 99), noise(kept, 98), noise(kept, 97)];
+        const affine = [x, noise(own, 2, 0.5, 1), noise(own, 3)];
+        for (const inputs of [affine, [x]])
+          for (const given of [dys, [dys[0]], [undefined, dys[1]], [undefined, undefined, dys[2]]]) {
+            const params = { axes, epsilon };
+            const three = [0, 1, 2].map((i) => given[i]);
+            const grads = await gradientsOf(engine, layerNorm, inputs, params, three);
+            inputs.forEach((_, i) => {
+              expect(grads[i] === undefined).toBe(!given[0] && i > 0);
+              if (!grads[i]) return;
+              const want = numericGradient(layers.layerNorm, inputs, params, three, i);
+              const bound = 2e-5 * (1 + largest(want));
+              if (largest(want) <= bound) expect(largest(grads[i]!)).toBeLessThanOrEqual(bound);
+              else expectWithin(grads[i], want, bound);
+            });
+          }
+      }
     });
 
     it("the gradient of group norm with many pixels is the one of batch norm, picture by picture", async () => {

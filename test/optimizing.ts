@@ -1,7 +1,8 @@
 // Runs steps of an optimizer, whole and cut into pieces.
 
 import { denseValue, float32, type Op, type TensorType, type Value } from "../src/graph/op.ts";
-import { type Optimizer, optimize, optimizerState, stepNumbers } from "../src/ops/optimizer.ts";
+import { optimize } from "../src/ops/optimizer.ts";
+import { HYPER_NUMBERS, type Optimizer, optimizerState, stepNumbers } from "../src/ops/optimizer-formulas.ts";
 import { Address } from "../src/runtime/address.ts";
 import { type Executor, runRange } from "../src/runtime/executor.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
@@ -41,7 +42,7 @@ function once(
   const program = new Program(runtime, "optimizer");
   const type = float32([weights.length]);
   const names = optimizerState(optimizer);
-  const types: TensorType[] = [type, type, ...names.map(() => type), float32([3])];
+  const types: TensorType[] = [type, type, ...names.map(() => type), float32([HYPER_NUMBERS])];
   const op: Op<Optimizer> = optimize;
   op.infer(types, optimizer, "optimizer");
   const values = types.map(({ shape, dtype }): Value => {

@@ -95,7 +95,14 @@ describe("the types of tensors", () => {
 describe("the types of options", () => {
   it("are those of the layer, for its eager op without what makes weights", () => {
     expectTypeOf<keyof ConvOptions>().toEqualTypeOf<
-      "stride" | "dilation" | "padding" | "paddingMode" | "groups" | "activation" | "bias"
+      | "stride"
+      | "dilation"
+      | "padding"
+      | "paddingMode"
+      | "groups"
+      | "weightStandardization"
+      | "activation"
+      | "bias"
     >();
     expectTypeOf<ConvOptions["bias"]>().toEqualTypeOf<Tensor | undefined>();
     expectTypeOf<MaxPoolOptions>().toHaveProperty("size");

@@ -1,15 +1,16 @@
-// PyTorch's CPU build on one thread, where a Python with torch is installed (such as Debian's python3-torch).
-import { execFileSync } from "node:child_process";
+// PyTorch's CPU build, where a Python with torch is installed (such as Debian's python3-torch): a process that trains when it is told to.
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Trainer, TrainTask } from "./train-task.ts";
+import { createInterface } from "node:readline";
+import type { Steps, TrainTask } from "./train-task.ts";
 
 /** The second is where a system keeps its own, when another Python comes first. */
 const PYTHONS = ["python3", "/usr/bin/python3"];
 
 /** The Python that has torch. */
-export function pythonWithTorch(): string | undefined {
+function pythonWithTorch(): string | undefined {
   return PYTHONS.find((python) => {
     try {
       execFileSync(python, ["-c", "import torch"], { stdio: "ignore" });
@@ -20,28 +21,55 @@ export function pythonWithTorch(): string | undefined {
   });
 }
 
-export function pyTorch(python: string, task: TrainTask): Trainer {
-  return (steps) => {
-    const folder = mkdtempSync(join(tmpdir(), "convolith-train-"));
-    const save = (ending: string, data: string | Float32Array) =>
-      writeFileSync(
-        join(folder, `net.${ending}`),
-        typeof data === "string" ? data : new Uint8Array(data.buffer),
-      );
-    try {
-      const { input, layers, learningRate, momentum } = task;
-      const weights = task.weights.map(([name, shape]) => [name, shape]);
-      save(
-        "json",
-        JSON.stringify({ input, layers: layers.map((l) => l.kind), weights, learningRate, momentum }),
-      );
-      save("x", task.x);
-      save("y", task.y);
-      save("w", Float32Array.from(task.weights.flatMap(([, , data]) => Array.from(data))));
-      const text = execFileSync(python, [resolve("bench/peers/train.py"), folder, "net", String(steps)]);
-      return JSON.parse(String(text)) as ReturnType<Trainer>;
-    } finally {
-      rmSync(folder, { recursive: true });
-    }
-  };
+/** train.py in a process. It holds one task at a time. */
+export class PyTorch {
+  readonly #folder = mkdtempSync(join(tmpdir(), "convolith-train-"));
+  readonly #child: ChildProcess;
+  readonly #lines: AsyncIterator<string>;
+
+  /** Undefined where no Python has torch. */
+  static start(): PyTorch | undefined {
+    const python = pythonWithTorch();
+    return python === undefined ? undefined : new PyTorch(python);
+  }
+
+  private constructor(python: string) {
+    this.#child = spawn(python, [resolve("bench/peers/train.py"), this.#folder], {
+      stdio: ["pipe", "pipe", "inherit"],
+    });
+    this.#lines = createInterface({ input: this.#child.stdout! })[Symbol.asyncIterator]();
+  }
+
+  async #ask<T>(command: object): Promise<T> {
+    this.#child.stdin!.write(`${JSON.stringify(command)}\n`);
+    const { value, done } = await this.#lines.next();
+    if (done) throw new Error("train.py has ended");
+    return JSON.parse(value) as T;
+  }
+
+  /** Reads the task with its first weights, and finds the memory format in which it is faster. */
+  async load({ model, loss, optimizer, weights, x, y }: TrainTask): Promise<void> {
+    const save = (ending: string, data: string | Uint8Array) =>
+      writeFileSync(join(this.#folder, `net.${ending}`), data);
+    const lengths = Object.entries(weights).map(([name, { length }]) => [name, length]);
+    save("json", JSON.stringify({ model, loss, optimizer, weights: lengths }));
+    save("x", bytesOf([x]));
+    save("y", bytesOf([y]));
+    save("w", bytesOf(Object.values(weights)));
+    await this.#ask({ load: "net" });
+  }
+
+  steps(steps: number, threads: number): Promise<Steps> {
+    return this.#ask({ steps, threads });
+  }
+
+  dispose(): void {
+    this.#child.kill();
+    rmSync(this.#folder, { recursive: true });
+  }
 }
+
+const bytesOf = (arrays: readonly Float32Array[]): Uint8Array =>
+  Buffer.concat(
+    arrays.map(({ buffer, byteOffset, byteLength }) => Buffer.from(buffer, byteOffset, byteLength)),
+  );

@@ -1,24 +1,55 @@
-// What is trained side by side: a net as a list of layers, its first weights, one batch.
-export interface TrainLayer {
-  kind: "conv" | "convNoBias" | "norm" | "relu" | "pool" | "mean" | "flatten" | "dense";
-  /** Filters of convolutions (3x3, same padding), units of dense layers. */
-  filters: number;
+// What is trained side by side: a net with its first weights, and one batch.
+import type { Model, Network, Optimizer } from "../../src/index.ts";
+
+/** Kinds of losses that train.py knows, too. */
+export type TaskLoss = "softmaxCrossEntropy" | "binaryCrossEntropy";
+
+/** Kinds of optimizers that train.py knows, too, with their options. */
+export type TaskOptimizer =
+  | { readonly kind: "sgd"; readonly learningRate: number; readonly momentum: number }
+  | { readonly kind: "adam"; readonly learningRate: number; readonly beta1: number };
+
+export interface TrainNet {
+  readonly name: string;
+  readonly batchSize: number;
+  readonly model: Model;
+  readonly loss: TaskLoss;
+  readonly optimizer: TaskOptimizer;
+  /** Values of the target of one image: 1 where it is a class. */
+  readonly targets: number;
 }
 
-export interface TrainTask {
-  batchSize: number;
-  /** [h, w, c] */
-  input: readonly number[];
-  layers: readonly TrainLayer[];
+export interface TrainTask extends TrainNet {
   /** By name, in the order of the layers: kernels [kh, kw, in, out] and [in, out], vectors. */
-  weights: readonly (readonly [name: string, shape: readonly number[], data: Float32Array])[];
-  x: Float32Array;
-  /** A class per image. */
-  y: Float32Array;
-  /** Of SGD. */
-  learningRate: number;
-  momentum: number;
+  readonly weights: Network["weights"];
+  readonly x: Float32Array;
+  /** A class per image, or values of 0 and 1. */
+  readonly y: Float32Array;
 }
 
-/** A run of so many steps from the first weights: milliseconds and loss of each. */
-export type Trainer = (steps: number) => { ms: number[]; losses: number[] };
+/** Milliseconds and loss of each of some steps. */
+export interface Steps {
+  readonly ms: readonly number[];
+  readonly losses: readonly number[];
+}
+
+/** Goes on training for so many steps. */
+export type Trainer = (steps: number) => Steps | Promise<Steps>;
+
+/** The functions of the package that make these optimizers. */
+export type Optimizers = Readonly<Record<TaskOptimizer["kind"], (options: never) => Optimizer>>;
+
+export function optimizerOf(lib: Optimizers, { kind, ...options }: TaskOptimizer): Optimizer {
+  return lib[kind](options as never);
+}
+
+/** Steps that are timed one by one. */
+export function timed(steps: number, step: () => number): Steps {
+  const [ms, losses]: [number[], number[]] = [[], []];
+  for (let i = 0; i < steps; i++) {
+    const start = performance.now();
+    losses.push(step());
+    ms.push(performance.now() - start);
+  }
+  return { ms, losses };
+}

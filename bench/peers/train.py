@@ -1,70 +1,174 @@
-# One training step in PyTorch's CPU build, one thread: python3 train.py FOLDER NET prints {"ms": [...], "losses": [...]}.
-# FOLDER holds NET.json (input [h, w, c], kinds of layers, names and shapes of the weights, what SGD takes) and float32 files: NET.x, NET.y (class
-# indices) and NET.w, all weights in order: kernels [kh, kw, in, out], dense [in, out], vectors.
-import json, sys, time
+# Steps of training in PyTorch's CPU build: python3 train.py FOLDER. Reads commands from standard input, a line of JSON each, and answers
+# each by a line. {"load": NAME} reads NAME.json, a model's description with its loss and optimizer, and the float32 files NAME.x, NAME.y
+# and NAME.w, all weights in order. {"steps": n, "threads": t} trains on and gives {"ms": [...], "losses": [...]}.
+import json
+import sys
+import time
+
 import numpy as np
 import torch
-import torch.nn as nn
 import torch.nn.functional as F
 
-torch.set_num_threads(1)
-folder, name, runs = sys.argv[1], sys.argv[2], int(sys.argv[3])
-about = json.load(open(f"{folder}/{name}.json"))
-h, w, c = about["input"]
-x = torch.from_numpy(np.fromfile(f"{folder}/{name}.x", np.float32).reshape(-1, h, w, c)).permute(0, 3, 1, 2)
-x = x.contiguous(memory_format=torch.channels_last)
-y = torch.from_numpy(np.fromfile(f"{folder}/{name}.y", np.float32)).long()
-flat = np.fromfile(f"{folder}/{name}.w", np.float32)
-weights, at = [], 0
-for _, shape in about["weights"]:
-    n = int(np.prod(shape))
-    weights.append(torch.from_numpy(flat[at : at + n].reshape(shape).copy()))
-    at += n
+FORMATS = [torch.channels_last, torch.contiguous_format]
 
 
-class Net(nn.Module):
-    def __init__(self):
-        super().__init__()
-        left = iter(weights)
-        self.steps = []
-        self.held = nn.ParameterList()
-        self.buffers_held = []
-        keep = lambda t: (self.held.append(nn.Parameter(t)), self.held[-1])[1]
-        for kind in about["layers"]:
-            if kind in ("conv", "convNoBias"):
-                k = keep(next(left).permute(3, 2, 0, 1).contiguous(memory_format=torch.channels_last))
-                b = keep(next(left)) if kind == "conv" else None
-                self.steps.append(lambda v, k=k, b=b: F.conv2d(v, k, b, padding=1))
-            elif kind == "norm":
-                g, b, m, s = keep(next(left)), keep(next(left)), next(left), next(left)
-                self.steps.append(lambda v, g=g, b=b, m=m, s=s: F.batch_norm(v, m, s, g, b, True, 0.1, 1e-5))
-            elif kind == "dense":
-                k, b = keep(next(left).t().contiguous()), keep(next(left))
-                self.steps.append(lambda v, k=k, b=b: F.linear(v, k, b))
-            elif kind == "relu":
-                self.steps.append(F.relu)
-            elif kind == "pool":
-                self.steps.append(lambda v: F.max_pool2d(v, 2))
-            elif kind == "mean":
-                self.steps.append(lambda v: v.mean((2, 3)))
-            elif kind == "flatten":  # as channels last lie in memory
-                self.steps.append(lambda v: v.permute(0, 2, 3, 1).flatten(1))
-
-    def forward(self, v):
-        for step in self.steps:
-            v = step(v)
-        return v
+def pair(value):
+    return tuple(value) if isinstance(value, list) else (value, value)
 
 
-net = Net()
-optimizer = torch.optim.SGD(net.parameters(), lr=about["learningRate"], momentum=about["momentum"])
-ms, losses = [], []
-for _ in range(runs):
-    start = time.perf_counter()
-    optimizer.zero_grad()
-    loss = F.cross_entropy(net(x), y)
-    loss.backward()
-    optimizer.step()
-    ms.append((time.perf_counter() - start) * 1000)
-    losses.append(loss.item())
-print(json.dumps({"ms": ms, "losses": losses, "torch": torch.__version__}))
+def activation(config):
+    kind = config if isinstance(config, str) else config["kind"]
+    alpha = 0.01 if isinstance(config, str) else config.get("alpha", 0.01)
+    table = {
+        "relu": lambda v: F.relu(v, inplace=True),
+        "leakyRelu": lambda v: F.leaky_relu(v, alpha, inplace=True),
+        "sigmoid": torch.sigmoid,
+        "tanh": torch.tanh,
+    }
+    return table[kind]
+
+
+class Net:
+    """A model's description with weights: kernels come as [kh, kw, in, out], dense ones as [in, out]."""
+
+    def __init__(self, model, weights, memory):
+        self.model, self.memory, self.parameters, self.calls = model, memory, [], []
+        for layer in model["layers"]:
+            own = {n.rsplit(".", 1)[1]: w for n, w in weights.items() if n.rsplit(".", 1)[0] == layer["name"]}
+            call = getattr(self, layer["kind"])(layer["config"], own)
+            after = layer["config"].get("activation")
+            self.calls.append((layer["name"], layer["inputs"], call, activation(after) if after else None))
+
+    def keep(self, array, transposed=None):
+        tensor = torch.from_numpy(array if transposed is None else array.transpose(transposed).copy())
+        if tensor.dim() == 4:
+            tensor = tensor.contiguous(memory_format=self.memory)
+        self.parameters.append(tensor.requires_grad_())
+        return tensor
+
+    def filter(self, c, w, axes):
+        kh, kw = pair(c["kernel"])
+        kernel = self.keep(w["kernel"].reshape(kh, kw, -1, c["filters"]), axes)
+        bias = self.keep(w["bias"]) if "bias" in w else None
+        stride, padding = pair(c.get("stride", 1)), pair(c.get("padding", 0))
+        return kernel, bias, stride, padding
+
+    def conv2d(self, c, w):
+        k, b, stride, padding = self.filter(c, w, (3, 2, 0, 1))
+        return lambda v: F.conv2d(v, k, b, stride, padding)
+
+    def convTranspose2d(self, c, w):
+        k, b, stride, padding = self.filter(c, w, (2, 3, 0, 1))
+        return lambda v: F.conv_transpose2d(v, k, b, stride, padding)
+
+    def batchNorm(self, c, w):
+        gamma, beta = self.keep(w["gamma"]), self.keep(w["beta"])
+        mean, variance = torch.from_numpy(w["mean"].copy()), torch.from_numpy(w["variance"].copy())
+        return lambda v: F.batch_norm(v, mean, variance, gamma, beta, True, 0.1, 1e-5)
+
+    def dense(self, c, w):
+        k, b = self.keep(w["kernel"].reshape(-1, c["units"]), (1, 0)), self.keep(w["bias"])
+        return lambda v: F.linear(v, k, b)
+
+    def relu(self, c, w):
+        return activation("relu")
+
+    def leakyRelu(self, c, w):
+        return activation({"kind": "leakyRelu", **c})
+
+    def maxPool2d(self, c, w):
+        return lambda v: F.max_pool2d(v, pair(c["size"]))
+
+    def globalAvgPool(self, c, w):
+        return lambda v: v.mean((2, 3))
+
+    def flatten(self, c, w):  # as channels last lie in memory
+        return lambda v: v.permute(0, 2, 3, 1).flatten(1)
+
+    def reshape(self, c, w):
+        _, h, width, channels = c["shape"]
+        return lambda v: v.view(-1, h, width, channels).permute(0, 3, 1, 2).contiguous(memory_format=self.memory)
+
+    def add(self, c, w):
+        return lambda a, b: a + b
+
+    def concat(self, c, w):
+        return lambda *parts: torch.cat(parts, 1)
+
+    def __call__(self, x):
+        values = {self.model["inputs"][0]["name"]: x}
+        for name, reads, call, after in self.calls:
+            y = call(*[values[n] for n in reads])
+            values[name] = after(y) if after else y
+        return values[self.model["outputs"][0]]
+
+
+def optimizer(config, parameters):
+    if config["kind"] == "sgd":
+        return torch.optim.SGD(parameters, lr=config["learningRate"], momentum=config["momentum"])
+    return torch.optim.Adam(parameters, lr=config["learningRate"], betas=(config["beta1"], 0.999))
+
+
+def read_weights(folder, name, listed):
+    flat, at, weights = np.fromfile(f"{folder}/{name}.w", np.float32), 0, {}
+    for key, length in listed:
+        weights[key] = flat[at : at + length]
+        at += length
+    return weights
+
+
+def images(path, shape, memory):
+    x = torch.from_numpy(np.fromfile(path, np.float32).reshape(-1, *shape))
+    return x.permute(0, 3, 1, 2).contiguous(memory_format=memory)
+
+
+class Task:
+    def __init__(self, folder, name, memory):
+        about = json.load(open(f"{folder}/{name}.json"))
+        self.net = Net(about["model"], read_weights(folder, name, about["weights"]), memory)
+        self.x = images(f"{folder}/{name}.x", about["model"]["inputs"][0]["shape"], memory)
+        self.optimizer = optimizer(about["optimizer"], self.net.parameters)
+        y = torch.from_numpy(np.fromfile(f"{folder}/{name}.y", np.float32))
+        if about["loss"] == "softmaxCrossEntropy":
+            classes = y.long()
+            self.loss = lambda scores: F.cross_entropy(scores, classes)
+        else:
+            self.loss = lambda scores: F.binary_cross_entropy_with_logits(scores, y.view_as(scores))
+
+    def step(self):
+        self.optimizer.zero_grad(set_to_none=True)
+        loss = self.loss(self.net(self.x))
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+
+def steps(task, count):
+    ms, losses = [], []
+    for _ in range(count):
+        start = time.perf_counter()
+        losses.append(task.step())
+        ms.append((time.perf_counter() - start) * 1000)
+    return {"ms": ms, "losses": losses}
+
+
+def load(folder, name):
+    """The task in the memory format that is the faster one for it here, from its first weights."""
+    torch.set_num_threads(1)
+    best = min(FORMATS, key=lambda memory: min(steps(Task(folder, name, memory), 2)["ms"]))
+    return Task(folder, name, best), {"format": str(best)}
+
+
+def main():
+    folder, task = sys.argv[1], None
+    for line in sys.stdin:
+        command = json.loads(line)
+        if "load" in command:
+            task, answer = load(folder, command["load"])
+        else:
+            torch.set_num_threads(command["threads"])
+            answer = steps(task, command["steps"])
+        print(json.dumps(answer), flush=True)
+
+
+main()

@@ -37,11 +37,25 @@ function pack(digits) {
 }
 
 /**
+ * One image of every digit, 0 to 9.
+ *
+ * @param {Digits} digits
+ */
+export function oneOfEach({ x, y }) {
+  const ten = new Float32Array(10 * PIXELS);
+  for (let digit = 0; digit < 10; digit++) {
+    const at = y.indexOf(digit) * PIXELS;
+    ten.set(x.subarray(at, at + PIXELS), digit * PIXELS);
+  }
+  return ten;
+}
+
+/**
  * Numbers from 0 to below 1 (mulberry32).
  *
  * @param {number} seed
  */
-function generator(seed) {
+export function generator(seed) {
   let state = seed | 0;
   return () => {
     state = (state + 0x6d2b79f5) | 0;

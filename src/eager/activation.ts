@@ -1,7 +1,7 @@
 // Types of eager activations: one value in, one value out. The result has the shape of x.
 import type * as layers from "../layers/activation.ts";
 import type { SharedOptions } from "../layers/layer.ts";
-import type { Tensor } from "../tensor.ts";
+import type { DType, Tensor } from "../tensor.ts";
 
 export interface ActivationOptions extends SharedOptions<typeof layers.activation> {}
 
@@ -46,9 +46,9 @@ export interface ActivationOps {
   /** exp(x) */
   exp(x: Tensor): Tensor;
   /** |x| */
-  abs(x: Tensor): Tensor;
+  abs<D extends DType>(x: Tensor<D>): Tensor<D>;
   /** −x */
-  neg(x: Tensor): Tensor;
+  neg<D extends DType>(x: Tensor<D>): Tensor<D>;
   /** The square root of x. */
   sqrt(x: Tensor): Tensor;
   /** x for x > 0, alpha * x below. alpha is [c], [1], or another shape that broadcasts to x's. */

@@ -4,6 +4,7 @@ import type { SharedOptions } from "../layers/layer.ts";
 import type { LossOptions } from "../layers/loss-options.ts";
 import type * as reductions from "../layers/reduce.ts";
 import type { DType, Tensor } from "../tensor.ts";
+import type { Operand } from "./math.ts";
 
 /** No activation by default. */
 export interface MergeOptions extends SharedOptions<typeof layers.add> {}
@@ -23,24 +24,26 @@ export interface ArgMaxOptions extends SharedOptions<typeof reductions.argMax> {
 /** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ElementwiseOps {
   /** a + b */
-  add(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
+  add<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** a − b */
-  sub(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
+  sub<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** a * b */
-  mul(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
+  mul<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** a / b */
-  div(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
+  div<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** The smaller value. */
-  min(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
+  min<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** The larger value. */
-  max(a: Tensor, b: Tensor, options?: MergeOptions): Tensor;
+  max<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** x * scale + offset */
   rescale(x: Tensor, options: RescaleOptions): Tensor;
 
   /** Sum, mean, largest or smallest value over some axes. */
   reduce(x: Tensor, options: ReduceOptions): Tensor;
   /** The index of the largest value along an axis, the first of equals. */
-  argMax(x: Tensor, options?: ArgMaxOptions): Tensor<"int32">;
+  argMax(x: Tensor<DType>, options?: ArgMaxOptions): Tensor<"int32">;
+  /** The index of the smallest value along an axis, the first of equals. */
+  argMin(x: Tensor<DType>, options?: ArgMaxOptions): Tensor<"int32">;
 
   /**
    * The mean loss of predictions, a tensor of shape []. Kinds, their options, targets and which of them take logits: docs/training.md. The

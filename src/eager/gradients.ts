@@ -10,7 +10,7 @@ import { differentiate } from "../passes/differentiate.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, type Tensor } from "../tensor.ts";
-import { aFunction, checkOptions, describe, refuse } from "../validate.ts";
+import { aFunction, checkOptions, describe, isPlain, refuse } from "../validate.ts";
 import { type CheckedCall, checkTensor, layerCall } from "./call.ts";
 import type { ConvOptions, DenseOptions } from "./conv.ts";
 import { programsOf } from "./programs.ts";
@@ -22,11 +22,14 @@ export interface GradientOptions {
   dy?: Tensor;
 }
 
-export interface GradientResult {
+/** Tensors in a list, or by name. */
+type Tensors = readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+export interface GradientResult<W extends Tensors = Tensor[]> {
   /** What the function returned. */
   value: Tensor;
-  /** One per tensor of `wrt`, of its shape. */
-  gradients: Tensor[];
+  /** One per tensor of `wrt`, of its shape: a list, or by name. */
+  gradients: W extends readonly Tensor[] ? Tensor[] : Record<keyof W & string, Tensor>;
 }
 
 /** The gradients with respect to a product's operands. */
@@ -42,7 +45,7 @@ export type ConvGradOptions = Omit<ConvOptions, "activation">;
 export type DenseGradOptions = Omit<DenseOptions, "activation">;
 
 /**
- * Gives what `f` returns and the gradients of sum(dy · that) with respect to the tensors `wrt`, in their order, through every eager op
+ * Gives what `f` returns and the gradients of sum(dy · that) with respect to the tensors `wrt`, a list of them or an object such as `net.variables`, through every eager op
  * that `f` calls on their engine, and through networks, `net(x)`. `wrt` may be a function that is asked once `f` has run: for tensors that
  * `f` makes. The ops of `f` are recorded and run together with the gradients, as one program that is kept for calls that record the same
  * again; values that `f` reads are computed when it does. Tensors that ops make in `f` are disposed, all but the result, and all of them
@@ -50,14 +53,30 @@ export type DenseGradOptions = Omit<DenseOptions, "activation">;
  * Throws ArgumentError for what is no function or tensor of that engine, ShapeError when the result does not depend on a tensor of
  * `wrt`, UnsupportedError where an op has no gradient.
  */
-export function gradients(
+export function gradients<W extends Tensors>(
+  f: () => Tensor,
+  wrt: W | (() => W),
+  options: GradientOptions = {},
+): GradientResult<W> {
+  aFunction(f, "the function", "gradients");
+  checkOptions("gradients", options, { dy: true });
+  let names: string[] | undefined;
+  /** The list that is asked for; what is no tensors stays as it is. */
+  const listOf = (given: unknown): readonly Tensor[] => {
+    if (isPlain(given)) names = Object.keys(given);
+    return (isPlain(given) ? Object.values(given) : given) as readonly Tensor[];
+  };
+  const list = typeof wrt === "function" ? () => listOf(wrt()) : listOf(wrt);
+  const { value, gradients: made } = gradientsOf(f, list, options);
+  const named = names ? Object.fromEntries(names.map((name, i) => [name, made[i]])) : made;
+  return { value, gradients: named as GradientResult<W>["gradients"] };
+}
+
+function gradientsOf(
   f: () => Tensor,
   wrt: readonly Tensor[] | (() => readonly Tensor[]),
-  options: GradientOptions = {},
+  options: GradientOptions,
 ): GradientResult {
-  const name = "gradients";
-  aFunction(f, "the function", name);
-  checkOptions(name, options, { dy: true });
   if (typeof wrt !== "function") checkWrt(wrt);
   const runtime = typeof wrt === "function" ? undefined : wrt[0].runtime;
   const outer = runtime && traceOf(runtime);

@@ -56,8 +56,8 @@ export class Trace implements Pending {
   /** Every tensor that was read or made, by the order of appearance: calls on the same numbers are the same. */
   readonly #numbers = new Map<Tensor, number>();
   readonly #read: Tensor[] = [];
-  /** Tensors with values that live as long as the trace. */
-  readonly #kept: Tensor[] = [];
+  /** What is done once the trace has run. */
+  readonly #after: (() => void)[] = [];
   readonly #unknown: string | undefined;
   #key: string | undefined = "";
 
@@ -65,6 +65,10 @@ export class Trace implements Pending {
   constructor(runtime: Runtime | undefined, unknown?: string) {
     this.runtime = runtime;
     this.#unknown = unknown;
+  }
+
+  get isReadable(): boolean {
+    return this.#unknown === undefined;
   }
 
   /** Has it record what `f` calls. */
@@ -89,9 +93,9 @@ export class Trace implements Pending {
     return types.isList ? results : results[0];
   }
 
-  /** A tensor that is disposed with the trace. */
-  keep(tensor: Tensor): void {
-    this.#kept.push(tensor);
+  /** Has something done once the trace has run, or has failed. */
+  afterwards(f: () => void): void {
+    this.#after.push(f);
   }
 
   /**
@@ -160,7 +164,7 @@ export class Trace implements Pending {
   /** Disposes what the calls made, all but one. */
   dispose(but?: Tensor): void {
     for (const { results } of this.#calls) for (const tensor of results) if (tensor !== but) tensor.dispose();
-    for (const tensor of this.#kept) tensor.dispose();
+    for (const f of this.#after) f();
   }
 
   #numberOf(tensor: Tensor): number {
@@ -200,11 +204,11 @@ function typesOf(runtime: Runtime, kind: Kind, { call, key }: CheckedCall): Resu
   return types;
 }
 
-/** Disposes a tensor that a call was given alone: at once, or with the trace that has recorded the call. */
-export function disposeAfterCall(runtime: Runtime, tensor: Tensor): void {
+/** Does something once the calls so far have run: at once, or with the trace that has recorded them. */
+export function afterCalls(runtime: Runtime, f: () => void): void {
   const trace = traceOf(runtime);
-  if (trace) trace.keep(tensor);
-  else tensor.dispose();
+  if (trace) trace.afterwards(f);
+  else f();
 }
 
 /**

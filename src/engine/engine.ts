@@ -1,5 +1,6 @@
 // The engine: tensors, ops that run at once, and `compile` for whole networks.
 import { type EagerOps, installOps } from "../eager/ops.ts";
+import { scoped } from "../eager/scope.ts";
 import { ArgumentError } from "../errors.ts";
 import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import { type CompileOptions, Network } from "../network/network.ts";
@@ -10,6 +11,15 @@ import { oneOf } from "../validate.ts";
 import { BaseEngine, type EngineInfo } from "./base.ts";
 
 export type { EagerOps, EngineInfo };
+
+/** A tensor that is alive. */
+export interface LiveTensor {
+  /** The op or method that made it. */
+  readonly madeBy: string;
+  readonly shape: Shape;
+  readonly dtype: DType;
+  readonly bytes: number;
+}
 
 class EngineClass extends BaseEngine {
   readonly #runtime: Runtime;
@@ -44,6 +54,28 @@ class EngineClass extends BaseEngine {
     const tensor = new Tensor(this.#runtime, { shape, dtype }, "tensor");
     tensor.write(data);
     return tensor;
+  }
+
+  /**
+   * Runs `f` and disposes the tensors that it made, but for those that it returns, also within lists and objects, those it called `keep`
+   * on, and weights of networks. Scopes may lie within scopes. Throws ArgumentError for a function that gives a promise.
+   */
+  scope<T>(f: () => T): T {
+    return scoped(this.#runtime, f);
+  }
+
+  /**
+   * The tensors that are alive, weights of networks left out, with the op or method that made each: what nobody has disposed. Throws
+   * ArgumentError unless the engine was made with `createEngine({ debug: true })`.
+   */
+  leaks(): readonly LiveTensor[] {
+    this.#runtime.alive("leaks");
+    const { tracked } = this.#runtime;
+    if (!tracked)
+      throw new ArgumentError("leaks: tensors are told of only after createEngine({ debug: true })");
+    return [...(tracked as Map<Tensor, string>)].flatMap(([tensor, madeBy]) =>
+      tensor.isHeld ? [] : [{ madeBy, shape: tensor.shape, dtype: tensor.dtype, bytes: tensor.size * 4 }],
+    );
   }
 
   static {

@@ -1,9 +1,9 @@
 // Loads the kernels: probes the host, finds the binary, starts workers. What an engine is made of.
 import { UnsupportedError } from "../errors.ts";
 import { cores, threadWorker, whyNoThreads } from "../runtime/hosts/default.ts";
-import { Runtime } from "../runtime/instance.ts";
+import { Runtime, type RuntimeOptions } from "../runtime/instance.ts";
 import { type LoadedSource, load } from "../runtime/wasm.ts";
-import { anInteger, type Checks, checkOptions } from "../validate.ts";
+import { aFlag, anInteger, type Checks, checkOptions } from "../validate.ts";
 import {
   aUrl,
   DETERMINISTIC,
@@ -25,12 +25,15 @@ export interface EngineOptions extends SourceOptions {
    * carries its code along. Only used with threads.
    */
   worker?: URL | string;
+  /** Whether to note what makes each tensor, for `engine.leaks()`. Default false. */
+  debug?: boolean;
 }
 
 const ENGINE: Checks<EngineOptions> = {
   ...SOURCE_OPTIONS,
   threads: anInteger(1, MAX_THREADS),
   worker: aUrl,
+  debug: aFlag,
 };
 
 /** What an engine is made of: the kernels with a memory of their own, and why they run on fewer threads than were asked for. */
@@ -42,9 +45,9 @@ export interface Loaded {
 /** Loads the kernels, as `createEngine` says. */
 export async function open(options: EngineOptions): Promise<Loaded> {
   checkOptions("createEngine", options, ENGINE);
-  const { build, deterministic = false, threads = 1, worker } = options;
+  const { build, deterministic = false, threads = 1, worker, debug = false } = options;
   return await withSource("createEngine", options, async (source) => {
-    const { runtime, fallback } = await start(source, threads, deterministic, worker);
+    const { runtime, fallback } = await start(source, threads, { deterministic, track: debug }, worker);
     const loaded = runtime.relaxed ? "relaxed" : "simd";
     if (loaded !== (build ?? loaded) || (runtime.relaxed && deterministic)) {
       runtime.dispose();
@@ -62,7 +65,7 @@ let warned = false;
 async function start(
   source: LoadedSource,
   asked: number,
-  deterministic: boolean,
+  options: RuntimeOptions,
   worker: URL | string | undefined,
 ): Promise<Loaded> {
   let fallback = asked > 1 ? whyNoThreads() : undefined;
@@ -75,11 +78,11 @@ async function start(
       const { loadShared, startThreads } = await import("../runtime/thread-pool.ts");
       const instance = await loadShared(source);
       const executor = await startThreads(threads, instance.share!, await threadWorker(worker));
-      return { runtime: new Runtime(instance, { deterministic, executor }), fallback };
+      return { runtime: new Runtime(instance, { ...options, executor }), fallback };
     } catch (error) {
       fallback = (error as Error).message;
     }
   if (fallback && !warned) console.warn(`convolith: one thread instead of ${asked}: ${fallback}`);
   warned ||= fallback !== undefined;
-  return { runtime: new Runtime(await load(source), { deterministic }), fallback };
+  return { runtime: new Runtime(await load(source), options), fallback };
 }

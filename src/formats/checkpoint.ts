@@ -29,6 +29,8 @@ export interface Checkpoint {
   /** Undefined in files that others wrote. */
   readonly model: Model | undefined;
   readonly weights: Weights;
+  /** The shapes of the weights in the file. */
+  readonly shapes: Readonly<Record<string, Shape>>;
   readonly progress: Progress | undefined;
 }
 
@@ -70,11 +72,20 @@ export function readCheckpoint(bytes: unknown): Checkpoint {
   if (model !== undefined) checkModel(model);
   const training = parse(TRAINING);
   const weights: Record<string, Float32Array> = Object.create(null);
+  const shapes: Record<string, Shape> = Object.create(null);
   const state: Record<string, Float32Array> = Object.create(null);
-  for (const [name, { data }] of Object.entries(tensors))
+  for (const [name, { data, shape }] of Object.entries(tensors))
     if (name.startsWith(STATE)) state[name.slice(STATE.length)] = data;
-    else weights[name] = data;
-  return { model, weights, progress: training === undefined ? undefined : progressOf(training, state) };
+    else {
+      weights[name] = data;
+      shapes[name] = shape;
+    }
+  return {
+    model,
+    weights,
+    shapes,
+    progress: training === undefined ? undefined : progressOf(training, state),
+  };
 }
 
 function progressOf(training: unknown, state: Weights): Progress {

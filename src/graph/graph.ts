@@ -63,6 +63,8 @@ export class Graph {
   runtime: Runtime | undefined;
   /** Set where a network is built to be trained. */
   training: Training | undefined;
+  /** Whether weights will have data when the graph is lowered: what is made of them alone need not be made in every run. */
+  constantWeights = false;
   #layer = "";
   #owner = "";
   #where = "";

@@ -1,6 +1,8 @@
 // Checks of what several kinds of layers take as options. The table of a kind holds one for every option, which the compiler asks for.
+import { ShapeError } from "../errors.ts";
 import { ACTIVATION_KINDS, type Activation } from "../ops/activation.ts";
 import type { Padding } from "../ops/window.ts";
+import type { TensorType } from "../tensor.ts";
 import {
   type AnyCheck,
   aList,
@@ -9,6 +11,7 @@ import {
   anObject,
   aWord,
   type Check,
+  describe,
   finite,
   isPlain,
   type Needed,
@@ -71,6 +74,22 @@ export const aPair: Check<readonly [before: number, after: number]> = (value, na
   amounts(value, name, where);
 };
 
+type Pairs = readonly (readonly [before: number, after: number])[];
+
+/** A pair for every axis of a tensor, from one for each axis or for each spatial one. */
+export function pairsOf(pairs: Pairs, { shape }: TensorType, where: string): Pairs {
+  const axes = shape.length - 2;
+  const every = pairs.length === axes ? [NO_PAIR, ...pairs, NO_PAIR] : pairs;
+  if (every.length !== shape.length)
+    throw new ShapeError(
+      `${where}: got ${describe(pairs)} but the input has ${axes} spatial axes: ` +
+        `give ${axes} pairs [before, after], or ${shape.length}, one per axis`,
+    );
+  return every;
+}
+
+const NO_PAIR = [0, 0] as const;
+
 const sides = aList<number | readonly [number, number]>((value, name, where) =>
   (Array.isArray(value) ? aPair : amount)(value, name, where),
 );
@@ -85,6 +104,11 @@ export const aPadding: Check<Padding> = (value, name, where) => {
       where,
       '"valid", "same", "half", a number, or a list of numbers or [before, after] pairs',
     );
+};
+
+/** The padding of a convolution, which over one axis can be causal. */
+export const aConvPadding: Check<Padding | "causal"> = (value, name, where) => {
+  if (value !== "causal") aPadding(value, name, where);
 };
 
 const anyActivation = aWord("softmax", "logSoftmax", ...ACTIVATION_KINDS);

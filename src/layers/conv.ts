@@ -1,5 +1,5 @@
 // Convolution layers: dense, depthwise, separable, transposed, over one to three spatial axes.
-import { ShapeError } from "../errors.ts";
+import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { perAxis } from "../ops/check.ts";
 import { conv } from "../ops/conv.ts";
@@ -7,10 +7,19 @@ import { convTranspose } from "../ops/conv-transpose.ts";
 import type { Padding, PaddingMode } from "../ops/window.ts";
 import type { Shape } from "../tensor.ts";
 import { aFlag, aWord, needed } from "../validate.ts";
-import { aCount, anActivation, anInitializer, aPadding, aPerAxis, layerOnly } from "./checks.ts";
+import {
+  aConvPadding,
+  aCount,
+  anActivation,
+  anInitializer,
+  aPadding,
+  aPerAxis,
+  layerOnly,
+} from "./checks.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import type { Initializer } from "./initializers.ts";
 import { channels, defineLayer, type Named, type Parameter, type PerAxis } from "./layer.ts";
+import { standardized } from "./standardize.ts";
 
 interface ConvBase extends Named {
   /** Window size: one number for all axes, or one per axis. */
@@ -19,8 +28,8 @@ interface ConvBase extends Named {
   stride?: PerAxis;
   /** Distance between the taps. Default 1. */
   dilation?: PerAxis;
-  /** Default "valid". See `Padding`. */
-  padding?: Padding;
+  /** Default "valid". See `Padding`. Over one axis also "causal": in front alone, so that no output sees what comes after it. */
+  padding?: Padding | "causal";
   /** Whether a bias is added. Default true. */
   bias?: boolean;
   /** Applied to the result. Default none. */
@@ -38,6 +47,11 @@ export interface ConvConfig extends ConvBase {
   paddingMode?: PaddingMode;
   /** Channels are divided into this many groups, convolved separately. Default 1. */
   groups?: number;
+  /**
+   * Whether the filter is standardised before it is used: for each output channel to mean 0 and variance 1, (w − mean) /
+   * sqrt(variance + 1e-5). Qiao et al., 2019. Default false.
+   */
+  weightStandardization?: boolean;
 }
 
 export interface DepthwiseConvConfig extends ConvBase {
@@ -52,7 +66,9 @@ export interface SeparableConvConfig extends DepthwiseConvConfig {
   filters: number;
 }
 
-export interface ConvTransposeConfig extends ConvBase {
+export interface ConvTransposeConfig extends Omit<ConvBase, "padding"> {
+  /** Default "valid". See `Padding`. */
+  padding?: Padding;
   /** Output channels. */
   filters: number;
   /** Channels are divided into this many groups, convolved separately. Default 1. */
@@ -68,7 +84,7 @@ const BASE = {
   kernel: layerOnly(needed(aPerAxis(1), "3")),
   stride: aPerAxis(1),
   dilation: aPerAxis(1),
-  padding: aPadding,
+  padding: aConvPadding,
   bias: layerOnly(aFlag),
   activation: anActivation,
   kernelInitializer: layerOnly(anInitializer),
@@ -118,11 +134,28 @@ const operands = (x: Edge, w: Readonly<Record<string, Edge>>): Edge[] =>
 
 type Window = Pick<ConvConfig, "stride" | "dilation" | "padding" | "paddingMode">;
 
-const windowOf = (c: Window, axes: number, where: string) => ({
-  stride: perAxis(c.stride ?? 1, axes, "stride", where, 1),
-  dilation: perAxis(c.dilation ?? 1, axes, "dilation", where, 1),
-  padding: c.padding ?? "valid",
-});
+/** `taps` is the size of the filter's window. */
+function windowOf(c: Window, axes: number, taps: Shape, where: string) {
+  const dilation = perAxis(c.dilation ?? 1, axes, "dilation", where, 1);
+  return {
+    stride: perAxis(c.stride ?? 1, axes, "stride", where, 1),
+    dilation,
+    padding: paddingOf(c.padding, axes, (taps[0] - 1) * dilation[0], where),
+  };
+}
+
+function paddingOf(
+  padding: Window["padding"] = "valid",
+  axes: number,
+  reach: number,
+  where: string,
+): Padding {
+  if (padding !== "causal") return padding;
+  if (axes === 1) return [[reach, 0]];
+  throw new ArgumentError(
+    `${where}: padding is "causal", which is for one spatial axis, but there are ${axes}`,
+  );
+}
 
 function convolve(
   g: Graph,
@@ -133,18 +166,21 @@ function convolve(
   where: string,
 ): Edge {
   const { paddingMode = "zeros" } = c;
-  return g.op(conv, inputs, { ...windowOf(c, axes, where), paddingMode, groups });
+  return g.op(conv, inputs, { ...windowOf(c, axes, inputs[1].shape, where), paddingMode, groups });
 }
 
 const convLayer = (axes: number) =>
   defineLayer<ConvConfig, "filters" | ConvWeightOptions>(`conv${axes}d`, {
-    options: { ...BASE, filters, paddingMode, groups: aCount },
+    options: { ...BASE, filters, paddingMode, groups: aCount, weightStandardization: aFlag },
     axes,
     weights: WEIGHTS,
     operands: 1,
     parameters: (c, [x], where) => grouped(c, axes, x, where),
-    build: (g, c, [x], w, where) =>
-      applyActivation(g, convolve(g, c, axes, c.groups ?? 1, operands(x, w), where), c.activation),
+    build(g, c, [x], w, where) {
+      const kernel = c.weightStandardization ? standardized(g, w.kernel) : w.kernel;
+      const inputs = operands(x, { ...w, kernel });
+      return applyActivation(g, convolve(g, c, axes, c.groups ?? 1, inputs, where), c.activation);
+    },
   });
 
 const depthwiseLayer = (axes: number) =>
@@ -179,14 +215,15 @@ const separableLayer = (axes: number) =>
 
 const transposeLayer = (axes: number) =>
   defineLayer<ConvTransposeConfig, "filters" | ConvWeightOptions>(`convTranspose${axes}d`, {
-    options: { ...BASE, filters, groups: aCount, outputPadding: aPerAxis(0) },
+    options: { ...BASE, padding: aPadding, filters, groups: aCount, outputPadding: aPerAxis(0) },
     axes,
     weights: WEIGHTS,
     operands: 1,
     parameters: (c, [x], where) => grouped(c, axes, x, where),
     build(g, c, [x], w, where) {
       const outputPadding = perAxis(c.outputPadding ?? 0, axes, "outputPadding", where, 0);
-      const params = { ...windowOf(c, axes, where), outputPadding, groups: c.groups ?? 1 };
+      const window = windowOf(c, axes, w.kernel.shape, where);
+      const params = { ...window, outputPadding, groups: c.groups ?? 1 };
       return applyActivation(g, g.op(convTranspose, operands(x, w), params), c.activation);
     },
   });

@@ -1,4 +1,6 @@
 // Layers that combine values one by one.
+import type { Edge, Graph } from "../graph/graph.ts";
+import { pair } from "../ops/arithmetic.ts";
 import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
 import { aNumber, needed } from "../validate.ts";
 import { anActivation, aShare, layerOnly } from "./checks.ts";
@@ -10,13 +12,19 @@ export interface MergeConfig extends Named {
   activation?: ActivationConfig;
 }
 
+/** a ∘ b of floats, or of integers. */
+const combine = (g: Graph, kind: BinaryKind, a: Edge, b: Edge): Edge =>
+  a.dtype === "float32" && b.dtype === "float32"
+    ? g.op(binary, [a, b], { kind })
+    : g.op(pair, [a, b], { op: kind });
+
 /** Folds any number of inputs from the left, with NumPy broadcasting. */
 const fold = (kind: BinaryKind) =>
   defineSimpleLayer<MergeConfig>(kind, {
     options: { activation: anActivation },
     inputs: [2, Number.POSITIVE_INFINITY],
     build(g, c, [first, ...rest]) {
-      const y = rest.reduce((a, b) => g.op(binary, [a, b], { kind }), first);
+      const y = rest.reduce((a, b) => combine(g, kind, a, b), first);
       return applyActivation(g, y, c.activation);
     },
   });

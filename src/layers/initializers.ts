@@ -16,19 +16,28 @@ export type Initializer =
   | "ones"
   | { readonly constant: number };
 
-/** Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out, as in PyTorch and Keras. */
-export function initialize(init: Initializer, shape: Shape, seed: number, name: string): Float32Array {
+/**
+ * Values for a weight of shape [...taps, in, out]: fanIn = taps * in, fanOut = taps * out, as in PyTorch and Keras. `fan` is that shape
+ * where the weight has another.
+ */
+export function initialize(
+  init: Initializer,
+  shape: Shape,
+  seed: number,
+  name: string,
+  fan: Shape = shape,
+): Float32Array {
   const data = new Float32Array(sizeOf(shape));
   if (init === "zeros") return data;
   if (init === "ones") return data.fill(1);
   if (typeof init === "object") return data.fill(init.constant);
-  const taps = sizeOf(shape.slice(0, -2));
-  const fanIn = taps * (shape.at(-2) ?? 1);
-  const fanOut = taps * (shape.at(-1) ?? 1);
+  const taps = sizeOf(fan.slice(0, -2));
+  const fanIn = taps * (fan.at(-2) ?? 1);
+  const fanOut = taps * (fan.at(-1) ?? 1);
   const variances: Record<string, number> = { glorot: 2 / (fanIn + fanOut), he: 2 / fanIn };
   const [, rule, distribution] = /^(.*)(Uniform|Normal)$/.exec(init)!;
   const deviation = Math.sqrt(variances[rule]);
-  const key = hashName(name) ^ Math.imul(seed | 0, 0x9e3779b1);
+  const key = keyOf(seed, name);
   if (distribution === "Uniform") {
     const limit = deviation * Math.sqrt(3);
     for (let i = 0; i < data.length; i++) data[i] = (2 * uniform(key, i) - 1) * limit;
@@ -37,6 +46,9 @@ export function initialize(init: Initializer, shape: Shape, seed: number, name: 
   }
   return data;
 }
+
+/** What numbers depend on besides their index: a seed, and what they are for. */
+export const keyOf = (seed: number, name: string): number => hashName(name) ^ Math.imul(seed | 0, 0x9e3779b1);
 
 /** FNV-1a over the UTF-16 units. */
 function hashName(name: string): number {
@@ -57,12 +69,12 @@ function bits(key: number, i: number): number {
 }
 
 /** Uniform in (0, 1). */
-function uniform(key: number, i: number): number {
+export function uniform(key: number, i: number): number {
   return (bits(key, i) + 0.5) / 2 ** 32;
 }
 
 /** Standard normal by Marsaglia's polar method; rejected pairs draw again from a far part of the counter. */
-function normal(key: number, i: number): number {
+export function normal(key: number, i: number): number {
   for (let attempt = 0; ; attempt++) {
     const u = 2 * uniform(key, 2 * i + attempt * 0x10000001) - 1;
     const v = 2 * uniform(key, 2 * i + 1 + attempt * 0x10000001) - 1;

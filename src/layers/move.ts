@@ -1,23 +1,20 @@
 // Kinds of layers that only imported models have: values moved by known rules. Axis 0 is an axis as any other; negative axes count
 // from the back; floats and int32 alike.
-import { ShapeError } from "../errors.ts";
 import {
   AXIS_PAD_MODES,
   type AxisPadMode,
   expand as expandOp,
-  padAxes as padAxesOp,
   stridedSlice as stridedSliceOp,
   tile as tileOp,
 } from "../ops/boxes.ts";
-import { axisList, show } from "../ops/check.ts";
 import { nonZero as nonZeroOp, reverseSequence as reverseSequenceOp, triangle } from "../ops/move.ts";
-import { isSpatial, type PadMode, pad } from "../ops/pad.ts";
 import { axesOf } from "../ops/reduce.ts";
 import { reshape, slice } from "../ops/shape.ts";
 import type { Shape } from "../tensor.ts";
 import { aFlag, aList, anInteger, aWord, type Check, needed, refuse } from "../validate.ts";
 import { aCount, anAxis, aValue } from "./checks.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
+import { padOnAxes } from "./pad-axes.ts";
 
 export interface StridedSliceConfig extends Named {
   /** The first index taken of every axis, not below 0. */
@@ -94,28 +91,8 @@ export const padAxes = defineLayer<PadAxesConfig>("padAxes", {
     mode: aWord(...AXIS_PAD_MODES),
     value: aValue,
   },
-  build(g, { pads, mode = "constant", value = 0 }, [input], _, where) {
-    let x = input;
-    axisList(pads, x.shape.length, "pads", where);
-    if (pads.some((pair) => pair.some((amount) => amount < 0))) {
-      const cut = pads.map(([before, after]) => [Math.min(before, 0), Math.min(after, 0)] as const);
-      const size = x.shape.map((length, i) => length + cut[i][0] + cut[i][1]);
-      const gone = size.findIndex((length) => length < 1);
-      if (gone >= 0)
-        throw new ShapeError(
-          `${where}: pads[${gone}] is ${show(pads[gone])}, which leaves nothing of axis ${gone} of the input ${show(x.shape)}`,
-        );
-      x = g.op(slice, [x], { begin: cut.map(([before]) => -before), size });
-    }
-    const added = pads.map(([before, after]) => [Math.max(before, 0), Math.max(after, 0)] as const);
-    if (x !== input && added.every(([before, after]) => before + after === 0)) return x;
-    // What `pad` can do, fusion can make part of a convolution.
-    const known = mode === "constant" || mode === "replicate" || mode === "reflect";
-    const short = mode !== "reflect" || added.every((pair, i) => Math.max(...pair) < x.shape[i]);
-    return known && short && x.dtype === "float32" && isSpatial(added)
-      ? g.op(pad, [x], { pads: added, mode: mode as PadMode, value })
-      : g.op(padAxesOp, [x], { pads: added, mode, value });
-  },
+  build: (g, { pads, mode = "constant", value = 0 }, [x], _, where) =>
+    padOnAxes(g, x, { pads, mode, value }, where),
 });
 
 export interface TriluConfig extends Named {

@@ -11,9 +11,9 @@ import {
   split as splitOp,
   transpose as transposeOp,
 } from "../ops/shape.ts";
-import type { Shape, TensorType } from "../tensor.ts";
-import { aList, anInteger, aWord, describe, needed } from "../validate.ts";
-import { aCount, anAxis, aPair, aValue } from "./checks.ts";
+import type { Shape } from "../tensor.ts";
+import { aList, anInteger, aWord, needed } from "../validate.ts";
+import { aCount, anAxis, aPair, aValue, pairsOf } from "./checks.ts";
 import { checkBatch, defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 export type { PadMode };
@@ -129,20 +129,6 @@ export const crop = defineLayer<CropConfig>("crop", {
     return g.op(sliceOp, [x], { begin: pairs.map(([before]) => before), size });
   },
 });
-
-/** A pair for every axis of the tensor. */
-function pairsOf(pairs: AxisPairs, { shape }: TensorType, where: string): AxisPairs {
-  const axes = shape.length - 2;
-  const every = pairs.length === axes ? [NO_PAIR, ...pairs, NO_PAIR] : pairs;
-  if (every.length !== shape.length)
-    throw new ShapeError(
-      `${where}: got ${describe(pairs)} but the input has ${axes} spatial axes: ` +
-        `give ${axes} pairs [before, after], or ${shape.length}, one per axis`,
-    );
-  return every;
-}
-
-const NO_PAIR = [0, 0] as const;
 
 function checkSameBatch(_: unknown, x: Shape, y: Shape, where: string): void {
   checkBatch(x[0] === y[0], where);

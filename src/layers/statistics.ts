@@ -6,7 +6,7 @@ import { aCount, anAxis } from "./checks.ts";
 import { defineLayer, type Named } from "./layer.ts";
 import type { NormConfig } from "./norm.ts";
 
-export interface LayerNormConfig extends NormConfig {
+export interface DynamicLayerNormConfig extends NormConfig {
   /** The axes normalised together, which must be the last ones; negative ones count from the back. */
   axes: readonly number[];
 }
@@ -15,7 +15,7 @@ export interface LayerNormConfig extends NormConfig {
  * [x, gamma?, beta?] to (x − mean) / sqrt(variance + epsilon) · gamma + beta over the last axes, whose shape gamma and beta have. Outputs:
  * the result, the mean, and 1 / sqrt(variance + epsilon).
  */
-export const layerNorm = defineLayer<LayerNormConfig>("layerNorm", {
+export const dynamicLayerNorm = defineLayer<DynamicLayerNormConfig>("dynamicLayerNorm", {
   options: { axes: needed(aList(anAxis), "[-1]"), epsilon: aNumber },
   inputs: [1, 3],
   eager: false,

@@ -4,6 +4,7 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
+import { type LoadReport, sortWeights } from "../model/partial.ts";
 import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
@@ -15,16 +16,17 @@ import {
   type Weights,
 } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
+import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { CompiledModel, withIntermediate } from "./compiled-model.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
 import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
+import { CALL_OPTIONS, type CallOptions, NetworkCalls } from "./net-call.ts";
 import { noise, type Profile } from "./profile.ts";
-import { summaryTable } from "./summary.ts";
 import {
   type ApplyOptions,
   type BatchGradientOptions,
@@ -45,26 +47,42 @@ import { WeightStore } from "./weights.ts";
 
 export type { CompileOptions } from "./compile-options.ts";
 export type { Inputs, Predictions } from "./io-binding.ts";
+export type { CallOptions } from "./net-call.ts";
 
 /** The version of an inference whose weights are no longer the network's. */
-const OUT_OF_DATE = -1;
+const OUT_OF_DATE = Number.NaN;
+
+/**
+ * Called with tensors, `net(x)`, it gives tensors, as `predict` does. Within the function given to `gradients`, or within a loss, the call
+ * is recorded: gradients then go through it, to its inputs and to `net.variables`. Throws ShapeError unless the tensors are whole images,
+ * as many for each input.
+ */
+// biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
+export interface Network<Names extends string[] = any> {
+  (inputs: Inputs<Tensor>, options?: CallOptions): Predictions<Names, Tensor>;
+  <R extends Tensor | Tensor[]>(inputs: Inputs<Tensor>, options?: CallOptions): R;
+}
 
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
+// biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor gives functions
 // biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
-export class Network<Names extends string[] = any> {
+export class Network<Names extends string[] = any> extends CompiledModel {
   /** The description, with all shapes resolved. */
   readonly model: Model;
   /** Images per run. */
   readonly batchSize: number;
+  /** What became of weights of which not all had to fit: in `compile` or `load` with `partial`, or with a new head. */
+  loadReport: LoadReport | undefined;
   readonly #runtime: Runtime;
   /** The description with the kinds of layers it brings along. */
   readonly #described: DescribedModel;
   readonly #options: InferenceOptions;
-  readonly #weights = new WeightStore();
+  readonly #weights: WeightStore;
   readonly #inference: Inference;
   readonly #ends: Ends;
   readonly #training: Training;
-  /** The version of the training whose weights the inference holds. */
+  readonly #calls: NetworkCalls;
+  /** The version of the weights that the inference holds. */
   #inferenceVersion = 0;
   #disposed = false;
 
@@ -73,12 +91,15 @@ export class Network<Names extends string[] = any> {
     runtime: Runtime,
     source: Model<Names> | TrainedModel<Names> | ModelSource,
     options: CompileOptions = {},
+    shared?: WeightStore,
   ) {
+    super((inputs: Inputs<Tensor>, options?: CallOptions) => this.#call(inputs, options));
     checkCompileOptions(options);
     runtime.alive("compile");
     const given = resolved(source, options);
     checkModel(given.model);
     this.#runtime = runtime;
+    this.#weights = shared ?? new WeightStore();
     const { batchSize } = given;
     const { seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
@@ -86,16 +107,23 @@ export class Network<Names extends string[] = any> {
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.#described, batchSize, { weights, seed, read: this.#weights.read });
-    this.#weights.begin(build, build.weightShapes);
+    const own = given.partial && !options.weights ? "missing" : undefined;
+    const partial = options.partial ? "any" : own;
+    const { read } = this.#weights;
+    const build = new Builder(this.#described, batchSize, { weights, seed, read, partial });
+    this.loadReport = build.report;
+    if (!shared) this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
-    this.#weights.settle();
+    if (shared) shared.share();
+    else this.#weights.settle();
+    this.#inferenceVersion = this.#weights.version;
     const { inputs, outputs } = this.#inference;
     this.#ends = {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
       outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
-    this.#training = new Training(this.#weights, (given, from) => {
+    this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
+    this.#training = new Training(runtime, this.#weights, (given, from) => {
       this.#refuseChannelsFirst("train");
       const create = trainerFactoryOf(given.optimizer);
       return create(runtime, this.#described, from, this.#ends, given, seed);
@@ -114,7 +142,7 @@ export class Network<Names extends string[] = any> {
    * changes those; changing a copy's values does not.
    */
   get weights(): Record<string, Float32Array> {
-    if (this.#training.begun) this.#alive("weights");
+    if (this.#weights.areTensors) this.#alive("weights");
     return this.#weights.snapshot((weights) => {
       this.weights = weights;
     });
@@ -125,17 +153,48 @@ export class Network<Names extends string[] = any> {
     this.#setWeights(this.#weights.checked(given, "weights"));
   }
 
+  /**
+   * The weights that gradients change, by name, as tensors: what is written to them is what the network predicts with. From the first use
+   * on the weights lie in linear memory. They belong to the network, which disposes them. For `gradients(f, Object.values(net.variables))`.
+   */
+  get variables(): Record<string, Tensor> {
+    this.#alive("variables");
+    const tensors = this.#weights.asTensors(this.#runtime);
+    return Object.fromEntries(this.#weights.trainable.map((name) => [name, tensors.tensor(name)]));
+  }
+
+  /**
+   * A network that gives what layers of this one give: `net.intermediate(["relu_1", "dense_1"])`, in that order; of a layer with several
+   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later, on its own memory. Throws ArgumentError for
+   * a name that is no layer's.
+   */
+  intermediate<const Layers extends readonly string[]>(
+    layers: Layers,
+  ): Network<{ -readonly [K in keyof Layers]: string } & string[]> {
+    this.#alive("intermediate");
+    const { prefer, channelsFirst } = this.#options;
+    const options = { batchSize: this.batchSize, prefer, layout: channelsFirst ? "nchw" : "nhwc" } as const;
+    const model = withIntermediate(this.#described, layers);
+    return new Network(this.#runtime, model, options, this.#weights) as never;
+  }
+
+  #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
+    this.#alive("net(x)");
+    checkOptions("net(x)", options, CALL_OPTIONS);
+    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
+    return this.#calls.run(list, options) ?? this.predict(given);
+  }
+
   /** All or nothing: where packing them fails, the weights are what they were. */
   #setWeights(weights: Weights): void {
+    const wasCurrent = this.#inferenceVersion === this.#weights.version;
     const undo = this.#weights.replace(weights);
-    const version = this.#inferenceVersion;
-    this.#inferenceVersion = OUT_OF_DATE;
     try {
       this.#current();
     } catch (error) {
       undo();
       // Memory is taken before anything is packed: the inference still holds what it held.
-      if (error instanceof MemoryError) this.#inferenceVersion = version;
+      if (wasCurrent && error instanceof MemoryError) this.#inferenceVersion = this.#weights.version;
       throw error;
     }
   }
@@ -195,40 +254,7 @@ export class Network<Names extends string[] = any> {
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
     const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
-    try {
-      const batches = evaluator.run();
-      for (;;) {
-        const { done, value } = batches.next();
-        if (done) return value;
-      }
-    } finally {
-      evaluator.dispose();
-    }
-  }
-
-  /** Shapes of one image at each input, without batch; all axes where the model has no batch. */
-  get inputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.imageShape]));
-  }
-
-  /** Shapes of one image at each output, without batch; all axes where the model has no batch. */
-  get outputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.imageShape]));
-  }
-
-  /** Multiply-adds of one run, over the whole batch. */
-  get multiplyAdds(): number {
-    return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
-  }
-
-  /** Values of all weights. */
-  get parameters(): number {
-    return Object.values(this.#weights.shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
-  }
-
-  /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
-  get bytes(): { readonly kept: number; readonly run: number } {
-    return this.#inference.bytes;
+    return evaluator.finish();
   }
 
   /**
@@ -265,12 +291,6 @@ export class Network<Names extends string[] = any> {
     inference.run(from, to, images);
   }
 
-  /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
-  summary(): string {
-    const batch = this.model.batch === false ? undefined : this.batchSize;
-    return summaryTable(this.#inference.rows, batch, this.bytes);
-  }
-
   /**
    * Runs the network `runs` times and tells where the time goes: per layer milliseconds, share, GFLOP/s and algorithm, of each
    * call the median. `console.log(String(net.profile()))` prints a table. Default inputs: noise; default 20 runs. Needs a
@@ -290,11 +310,22 @@ export class Network<Names extends string[] = any> {
     return this.#disposed || this.#runtime.disposed;
   }
 
+  /** @internal */
+  protected get inference(): Inference {
+    return this.#inference;
+  }
+
+  /** @internal */
+  protected get weightShapes(): Readonly<Record<string, Shape>> {
+    return this.#weights.shapes;
+  }
+
   /** Frees the network's memory. */
   dispose(): void {
     if (!this.disposed) {
       this.#inference.dispose();
       this.#training.dispose();
+      this.#weights.dispose();
     }
     this.#disposed = true;
   }
@@ -315,10 +346,21 @@ export class Network<Names extends string[] = any> {
     return writeCheckpoint(this.model, this.#weights.all(), this.#weights.shapes, progress);
   }
 
-  /** Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. Throws FormatError. */
-  load(bytes: Uint8Array | ArrayBuffer): void {
+  /**
+   * Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. With `partial`, takes those whose names
+   * and shapes fit, leaves the others as they are, and tells in `loadReport` which. Throws FormatError.
+   */
+  load(bytes: Uint8Array | ArrayBuffer, options: { partial?: boolean } = {}): void {
     this.#alive("load");
-    this.restore(readCheckpoint(bytes).weights);
+    checkOptions("load", options, { partial: aFlag });
+    const { weights, shapes } = readCheckpoint(bytes);
+    if (!options.partial) {
+      this.restore(weights);
+      return;
+    }
+    const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
+    this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
+    this.loadReport = report;
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
@@ -326,7 +368,7 @@ export class Network<Names extends string[] = any> {
     const what = training ? "resume" : "load";
     this.#alive(what);
     this.#weights.checkFile(weights, what);
-    if (training) this.#training.restore(training, weights, () => this.#setWeights(weights));
+    if (training) this.#training.restore(training, () => this.#setWeights(weights));
     else this.#setWeights(weights);
   }
 
@@ -339,7 +381,7 @@ export class Network<Names extends string[] = any> {
 
   /** The inference with the weights as they are now. Where packing them fails it stays out of date, and the next use tries again. */
   #current(): Inference {
-    const { version } = this.#training;
+    const { version } = this.#weights;
     if (this.#inferenceVersion !== version) {
       this.#inferenceVersion = OUT_OF_DATE;
       this.#inference.refresh();

@@ -2,9 +2,9 @@
 // network need not import one, and a bundle that only predicts holds none.
 import { ArgumentError } from "../errors.ts";
 import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
-import type { Optimizer as OptimizerFormula } from "../ops/optimizer.ts";
+import type { Optimizer as OptimizerFormula } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Shape } from "../tensor.ts";
+import type { Shape, Tensor } from "../tensor.ts";
 import {
   aList,
   aNumberAbove,
@@ -20,7 +20,7 @@ import {
 import { aLoss, type LossConfig } from "./loss-config.ts";
 import { METRICS, type MetricsOption } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
-import type { WeightHolder } from "./weights.ts";
+import type { WeightTensors } from "./weight-tensors.ts";
 
 export type { Numbers } from "./samples.ts";
 
@@ -114,7 +114,25 @@ export const createTrainer: unique symbol = Symbol("convolith.createTrainer");
 export type Optimizer = OptimizerFormula & {
   readonly learningRate: number;
   readonly [createTrainer]: TrainerFactory;
+  /**
+   * One step on weights by their gradients, in place, for loops of one's own: `optimizer.apply(net.variables, gradients)`. What the optimizer
+   * keeps for a weight is freed with the weight. Throws ArgumentError or ShapeError where the two do not fit, and MemoryError, and has
+   * changed nothing then.
+   */
+  readonly apply: (weights: AppliedWeights, gradients: AppliedWeights, options?: ApplyStepOptions) => void;
 };
+
+/** Tensors in a list, or by name. */
+export type AppliedWeights = readonly Tensor[] | Readonly<Record<string, Tensor>>;
+
+export interface ApplyStepOptions {
+  /** Of this step, instead of the optimizer's: for a schedule. */
+  learningRate?: number;
+  /** Gradients are scaled down so that the norm of all of them together is at most this. */
+  clipNorm?: number;
+  /** Every gradient is limited to [−clipValue, clipValue], ahead of `clipNorm`. */
+  clipValue?: number;
+}
 
 /** Terms of weights that are added to the loss. */
 export interface Regularizer {
@@ -184,8 +202,8 @@ export interface StoredTraining extends OptimizerState {
   readonly options: TrainOptions;
 }
 
-/** Who holds and changes the weights of a network that is trained. */
-export interface NetworkTrainer extends OptimizerState, WeightHolder {
+/** Who changes the weights of a network that is trained. */
+export interface NetworkTrainer extends OptimizerState {
   /** Reports of all epochs so far. */
   readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */
@@ -213,7 +231,7 @@ export interface TrainerFactory {
   (
     runtime: Runtime,
     model: DescribedModel,
-    weights: Weights,
+    weights: WeightTensors,
     ends: Ends,
     options: TrainOptions,
     seed: number,

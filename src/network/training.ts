@@ -1,8 +1,8 @@
-// The training of a network: the trainer that holds its weights, the options it has, and that one loop runs at a time.
+// The training of a network: the trainer that changes its weights, the options it has, and that one loop runs at a time.
 
 import { UnsupportedError } from "../errors.ts";
 import type { Progress } from "../formats/checkpoint.ts";
-import type { Weights } from "../model/schema.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions } from "../validate.ts";
 import { FIT_OPTIONS, type FitOptions } from "./fit-options.ts";
 import { storableLoss } from "./loss-config.ts";
@@ -16,10 +16,17 @@ import {
   type TrainOptions,
   trainerFactoryOf,
 } from "./trainer-interface.ts";
+import type { WeightTensors } from "./weight-tensors.ts";
 import type { WeightStore } from "./weights.ts";
 
 /** Makes a trainer of some weights. Throws where the options do not fit the network. */
-export type MakeTrainer = (options: TrainOptions, weights: Weights) => NetworkTrainer;
+export type MakeTrainer = (options: TrainOptions, weights: WeightTensors) => NetworkTrainer;
+
+/** A trainer that does not hold the network's weights yet. */
+interface Candidate {
+  readonly trainer: NetworkTrainer;
+  readonly weights: WeightTensors;
+}
 
 /** A number for every function that options have held. */
 const FUNCTIONS = new WeakMap<object, number>();
@@ -39,22 +46,12 @@ export class Training {
   #trainer: NetworkTrainer | undefined;
   #options: TrainOptions | undefined;
   #fitting = false;
-  /** What is added to the trainer's steps, so that the version does not change when another trainer takes over the same weights. */
-  #before = 0;
+  readonly #runtime: Runtime;
 
-  constructor(weights: WeightStore, make: MakeTrainer) {
+  constructor(runtime: Runtime, weights: WeightStore, make: MakeTrainer) {
+    this.#runtime = runtime;
     this.#weights = weights;
     this.#make = make;
-  }
-
-  /** Changes with every step. */
-  get version(): number {
-    return this.#before + (this.#trainer?.steps ?? 0);
-  }
-
-  /** Whether a trainer holds the weights. */
-  get begun(): boolean {
-    return this.#trainer !== undefined;
   }
 
   get options(): TrainOptions | undefined {
@@ -68,9 +65,9 @@ export class Training {
   /** Begins with the options of compile, its first step planned. */
   begin(options: TrainOptions, batchSize: number): void {
     const given = completed(undefined, options);
-    const trainer = this.#newTrainer(given, this.#weights.all());
-    this.#adopt(trainer, given);
-    trainer.plan(batchSize);
+    const made = this.#newTrainer(given);
+    this.#adopt(made, given);
+    made.trainer.plan(batchSize);
   }
 
   /** `alive` throws once the network has been disposed. */
@@ -83,16 +80,17 @@ export class Training {
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
     checkOptions("fit", options, { ...FIT_OPTIONS, ...TRAIN_OPTIONS });
     const given = completed(this.#options, options);
-    const trainer = this.#trainerOf(given) ?? this.#newTrainer(given, this.#weights.all());
+    const before = this.#trainerOf(given);
+    const made = before ? undefined : this.#newTrainer(given);
     this.#fitting = true;
     try {
-      return await trainer.fit(data, options, () => {
+      return await (before ?? made!.trainer).fit(data, options, () => {
         alive();
-        this.#adopt(trainer, given);
+        if (made) this.#adopt(made, given);
       });
     } finally {
       this.#fitting = false;
-      if (trainer !== this.#trainer) trainer.dispose();
+      if (made) this.#dropUnused(made);
     }
   }
 
@@ -112,17 +110,17 @@ export class Training {
     return { options, steps, epochs, seed, state };
   }
 
-  /** Takes over a training and its weights, all of it or nothing. `setWeights` makes them the network's before, or throws. */
-  restore(stored: StoredTraining, weights: Weights, setWeights: () => void): void {
-    const trainer = this.#newTrainer(stored.options, weights);
+  /** Takes over a training and its weights, all of it or nothing. `setWeights` makes them the network's, or throws. */
+  restore(stored: StoredTraining, setWeights: () => void): void {
+    const made = this.#newTrainer(stored.options);
     try {
-      trainer.restore(stored);
+      made.trainer.restore(stored);
       setWeights();
     } catch (error) {
-      trainer.dispose();
+      this.#dropUnused(made);
       throw error;
     }
-    this.#adopt(trainer, stored.options);
+    this.#adopt(made, stored.options);
   }
 
   dispose(): void {
@@ -135,20 +133,31 @@ export class Training {
     return textOf(options) === textOf(this.#options) ? this.#trainer : undefined;
   }
 
-  #newTrainer(options: TrainOptions, weights: Weights): NetworkTrainer {
+  #newTrainer(options: TrainOptions): Candidate {
     if (this.#fitting)
       throw new UnsupportedError("train: this network is being fitted with other options; await that first");
-    return this.#make(options, weights);
+    const weights = this.#weights.tensors(this.#runtime);
+    try {
+      return { trainer: this.#make(options, weights), weights };
+    } catch (error) {
+      this.#weights.dropUnused(weights);
+      throw error;
+    }
   }
 
-  /** The trainer holds the weights from now on, those of now. */
-  #adopt(trainer: NetworkTrainer, options: TrainOptions): void {
+  /** The network's weights are those that the trainer changes from now on. */
+  #adopt({ trainer, weights }: Candidate, options: TrainOptions): void {
     if (trainer === this.#trainer) return;
-    const { version } = this;
-    this.#weights.moveTo(trainer);
+    this.#weights.moveTo(weights);
     this.#trainer?.dispose();
     this.#trainer = trainer;
     this.#options = options;
-    this.#before = version - trainer.steps;
+  }
+
+  /** Disposes a trainer that has not been adopted. */
+  #dropUnused({ trainer, weights }: Candidate): void {
+    if (trainer === this.#trainer) return;
+    trainer.dispose();
+    this.#weights.dropUnused(weights);
   }
 }

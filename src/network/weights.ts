@@ -1,25 +1,33 @@
-// Where the weights of a network are: arrays as they were given, or what its trainer holds in linear memory.
+// Where the weights of a network are: arrays as they were given, or, once they are trained, tensors.
 
 import { FormatError, ShapeError } from "../errors.ts";
 import type { Weights } from "../model/schema.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
 import { asNumbers, describe, refuse } from "../validate.ts";
+import { type WeightHolder, WeightTensors } from "./weight-tensors.ts";
 
-/** Who holds the weights of a network while it is trained. */
-export interface WeightHolder {
-  /** A copy of a weight as it is now. */
-  weight(name: string): Float32Array;
-  /** Changes some weights, whose names and lengths have been checked. Does not fail. */
-  setWeights(weights: Weights): void;
+/** Weights, their shapes, and which of them gradients change. */
+interface WeightSource {
+  readonly weights: Weights;
+  readonly weightShapes: Readonly<Record<string, Shape>>;
+  readonly trainable: readonly string[];
 }
 
 export class WeightStore {
   shapes: Readonly<Record<string, Shape>> = {};
-  #holder: WeightHolder = new Arrays({ weights: {} });
+  /** Names of those that gradients change: all but running averages. */
+  trainable: readonly string[] = [];
+  #holder: Arrays | WeightTensors = new Arrays({ weights: {} });
+  /** Networks that have these weights. */
+  #networks = 1;
+  /** What is added to the holder's version, so that it does not change when another holds the same weights. */
+  #before = 0;
 
-  /** Begins with weights of these shapes, asked for when they are first read; the arrays are the network's own from then on. */
-  begin(source: { readonly weights: Weights }, shapes: Readonly<Record<string, Shape>>): void {
-    this.shapes = shapes;
+  /** Begins with the weights of a model, asked for when they are first read; the arrays are the network's own from then on. */
+  begin(source: WeightSource): void {
+    this.shapes = source.weightShapes;
+    this.trainable = source.trainable;
     this.#holder = new Arrays(source);
   }
 
@@ -28,9 +36,51 @@ export class WeightStore {
     if (this.#holder instanceof Arrays) this.#holder.settle();
   }
 
-  /** From now on another holds the weights. */
-  moveTo(holder: WeightHolder): void {
-    this.#holder = holder;
+  /** Changes with every change of a weight. */
+  get version(): number {
+    return this.#before + this.#holder.version;
+  }
+
+  /** Whether they lie in linear memory, where they are changed in place. */
+  get areTensors(): boolean {
+    return this.#holder instanceof WeightTensors;
+  }
+
+  /** The tensors that hold them, or copies that will once they are given to `moveTo`. Throws MemoryError, and holds nothing then. */
+  tensors(runtime: Runtime): WeightTensors {
+    if (this.#holder instanceof WeightTensors) return this.#holder;
+    return new WeightTensors(runtime, this.#holder.arrays, this.shapes);
+  }
+
+  /** From now on these tensors hold the weights, as they are now. */
+  moveTo(tensors: WeightTensors): void {
+    if (tensors === this.#holder) return;
+    const { version } = this;
+    tensors.setWeights(this.all());
+    this.#holder = tensors;
+    this.#before = version - tensors.version;
+  }
+
+  /** The tensors that hold the weights from now on. */
+  asTensors(runtime: Runtime): WeightTensors {
+    const tensors = this.tensors(runtime);
+    this.moveTo(tensors);
+    return tensors;
+  }
+
+  /** Disposes tensors that were made to hold the weights, unless they do. */
+  dropUnused(tensors: WeightTensors): void {
+    if (tensors !== this.#holder) tensors.dispose();
+  }
+
+  /** Another network has the same weights: `dispose` is called once more. */
+  share(): void {
+    this.#networks++;
+  }
+
+  dispose(): void {
+    this.#networks--;
+    if (!this.#networks && this.#holder instanceof WeightTensors) this.#holder.dispose();
   }
 
   get names(): readonly string[] {
@@ -113,6 +163,7 @@ export class WeightStore {
 
 /** Weights as arrays. A change makes another list: what was read before stays. */
 class Arrays implements WeightHolder {
+  version = 0;
   #source: { readonly weights: Weights } | undefined;
   #arrays: Weights = {};
 
@@ -138,6 +189,7 @@ class Arrays implements WeightHolder {
   setWeights(weights: Weights): void {
     const copies = Object.entries(weights).map(([name, data]) => [name, data.slice()]);
     this.#arrays = { ...this.arrays, ...Object.fromEntries(copies) };
+    this.version++;
   }
 }
 

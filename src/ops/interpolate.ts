@@ -30,6 +30,8 @@ export interface InterpolateParams {
   roi?: readonly (readonly [begin: number, end: number])[] | undefined;
 }
 
+export type { AxisTable };
+
 /** An axis counted from the front, its new size and its table. */
 interface TabledAxis {
   axis: number;
@@ -69,7 +71,7 @@ function checkParams(x: TensorType, p: InterpolateParams, where: string): void {
 }
 
 /** The axes that are not copied as they are. */
-function tablesOf(x: Shape, p: InterpolateParams): TabledAxis[] {
+export function interpolationsOf(x: Shape, p: InterpolateParams): TabledAxis[] {
   const { axes, sizes, scales, roi, ...rest } = p;
   return axes.flatMap((given, i) => {
     const axis = given < 0 ? given + x.length : given;
@@ -104,7 +106,9 @@ export const interpolate: Op<InterpolateParams> = {
   forward(e, [x], [out], p) {
     const shape = [...x.shape];
     // Those that shrink most come first: the others have less to do then.
-    const axes = tablesOf(x.shape, p).sort((a, b) => a.out / x.shape[a.axis] - b.out / x.shape[b.axis]);
+    const axes = interpolationsOf(x.shape, p).sort(
+      (a, b) => a.out / x.shape[a.axis] - b.out / x.shape[b.axis],
+    );
     let from = x.base;
     const pass = (axis: number, size: number, table: AxisTable, last: boolean): void => {
       const [old, inner] = [shape[axis], sizeOf(shape.slice(axis + 1))];
@@ -138,7 +142,7 @@ const LONGEST = 2 ** 16;
 export function asResize({ shape, dtype }: TensorType, p: InterpolateParams): ResizeParams | undefined {
   if (dtype !== "float32" || p.mode === "cubic" || shape.length < 3 || shape.length > 5) return undefined;
   if (p.sizes.some((size) => size > LONGEST)) return undefined;
-  const axes = tablesOf(shape, p);
+  const axes = interpolationsOf(shape, p);
   if (axes.length === 0 || axes.some(({ axis }) => axis === 0 || axis === shape.length - 1)) return undefined;
   const size = shape.slice(1, -1);
   for (const { axis, out } of axes) size[axis - 1] = out;

@@ -7,6 +7,8 @@ import type { Instance, Kernels } from "./wasm.ts";
 export interface RuntimeOptions {
   /** Whether algorithms that regroup sums (Winograd) are left out. Default false. */
   deterministic?: boolean;
+  /** Whether to note which tensors are alive. Default false. */
+  track?: boolean;
   /** Who runs the kernels. Default: the calling thread. */
   executor?: Executor;
 }
@@ -18,8 +20,16 @@ export class Runtime {
   readonly relaxed: boolean;
   readonly deterministic: boolean;
   readonly executor: Executor;
+  /** What is made while a scope is open, which then disposes it. */
+  scope: Set<object> | undefined;
+  /** Every tensor that is alive and what made it, where somebody asked for that. */
+  readonly tracked: Map<object, string> | undefined;
 
-  constructor(instance: Instance, { deterministic = false, executor = singleThread }: RuntimeOptions = {}) {
+  constructor(
+    instance: Instance,
+    { deterministic = false, executor = singleThread, track = false }: RuntimeOptions = {},
+  ) {
+    this.tracked = track ? new Map() : undefined;
     this.#instance = instance;
     this.#memory = new Memory(instance.memory, instance.heapBase, instance.checked);
     this.checked = instance.checked;

@@ -4,13 +4,13 @@ import { ArgumentError } from "../errors.ts";
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Builder } from "../model/graph-builder.ts";
 import type { DescribedModel } from "../model/schema.ts";
+import { trainingLayers } from "../model/training-layers.ts";
 import { modelEdges } from "../network/loss-program.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { fuseActivation } from "../passes/fuse.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
 import type { Objective } from "./objective.ts";
 import { regularized } from "./regularize.ts";
-import { trainingLayers } from "./training-layers.ts";
 
 /** The block that holds the seed and the step, as dropout reads them: int32. */
 export const COUNTER = " counter";

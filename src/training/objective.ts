@@ -11,22 +11,20 @@ import {
   type Regularizer,
   type TrainOptions,
 } from "../network/trainer-interface.ts";
-import { binary } from "../ops/elementwise.ts";
+import { optimize } from "../ops/optimizer.ts";
 import {
   checkOptimizer,
-  normLimit,
   type Optimizer as OptimizerFormula,
-  optimize,
   optimizerState,
   stepNumbers,
-  valueLimit,
-} from "../ops/optimizer.ts";
+} from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { aNumberFrom, describe } from "../validate.ts";
+import { limited } from "./limits.ts";
 import { regularizersOf } from "./regularize.ts";
 
 /** The optimizer without its learning rate and its trainer. */
-function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
+export function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
   return formula as OptimizerFormula;
 }
 
@@ -60,15 +58,7 @@ export class Objective {
 
   /** Appends what keeps gradients within their limits. */
   clip(graph: Graph, gradients: readonly Edge[]): readonly Edge[] {
-    const { clipNorm, clipValue } = this.#options;
-    let limited = gradients;
-    if (clipValue !== undefined)
-      limited = limited.map((edge) => graph.op(valueLimit, [edge], { limit: clipValue }));
-    if (clipNorm !== undefined && limited.length) {
-      const [scale] = graph.apply(normLimit, limited, { limit: clipNorm });
-      limited = limited.map((edge) => graph.op(binary, [edge, scale], { kind: "mul" }));
-    }
-    return limited;
+    return limited(graph, gradients, this.#options);
   }
 
   /** Names of the tensors that the optimizer keeps for a weight. */

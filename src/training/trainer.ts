@@ -1,7 +1,7 @@
 // Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
-import type { DescribedModel, GivenWeights, Weights } from "../model/schema.ts";
+import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
 import type { FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
@@ -20,6 +20,8 @@ import type {
   Samples,
   TrainOptions,
 } from "../network/trainer-interface.ts";
+import type { WeightTensors } from "../network/weight-tensors.ts";
+import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions, describe } from "../validate.ts";
 import { type Batch, imagesOf, wholeBatch } from "./data.ts";
@@ -31,7 +33,7 @@ import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
 import { TrainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
-import { HYPER, HYPER_NUMBERS } from "./updates.ts";
+import { HYPER } from "./updates.ts";
 import { Variables } from "./variables.ts";
 
 export class Trainer implements NetworkTrainer {
@@ -44,6 +46,7 @@ export class Trainer implements NetworkTrainer {
   readonly #runtime: Runtime;
   readonly #model: DescribedModel;
   /** Names of the weights, and of the optimizer's state. */
+  readonly #weights: WeightTensors;
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
   readonly #variables: Variables;
@@ -56,7 +59,7 @@ export class Trainer implements NetworkTrainer {
   constructor(
     runtime: Runtime,
     model: DescribedModel,
-    weights: Weights,
+    weights: WeightTensors,
     ends: Ends,
     options: TrainOptions,
     seed: number,
@@ -65,7 +68,8 @@ export class Trainer implements NetworkTrainer {
     this.#model = model;
     this.seed = seed;
     this.#objective = new Objective(runtime, model, ends, options);
-    this.#weightNames = Object.keys(weights);
+    this.#weights = weights;
+    this.#weightNames = weights.names;
     this.#stateNames = this.#weightNames.flatMap((name) => this.#objective.statesOf(name));
     const variables = new Variables(runtime);
     const objective = this.#objective;
@@ -79,24 +83,16 @@ export class Trainer implements NetworkTrainer {
       (count, perImage) => new GradientStep(runtime, graphOf(count, perImage), variables),
     );
     try {
-      for (const name of this.#weightNames) this.#variables.add(name, weights[name]);
+      for (const name of this.#weightNames) this.#variables.share(name, weights.tensor(name));
       this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
       this.#variables.add(COUNTER, new Float32Array(COUNTER_NUMBERS));
       for (const name of this.#weightNames)
         for (const state of this.#objective.statesOf(name))
-          this.#variables.add(state, new Float32Array(weights[name].length));
+          this.#variables.add(state, new Float32Array(weights.tensor(name).size));
     } catch (error) {
       this.#variables.dispose();
       throw error;
     }
-  }
-
-  weight(name: string): Float32Array {
-    return this.#variables.read(name);
-  }
-
-  setWeights(given: Weights): void {
-    for (const [name, data] of Object.entries(given)) this.#variables.write(name, data);
   }
 
   get state(): Record<string, Float32Array> {
@@ -136,6 +132,7 @@ export class Trainer implements NetworkTrainer {
     for (const [name, values] of Object.entries(statistics)) this.#variables.write(name, values);
     this.#rate(options.learningRate ?? this.#objective.learningRate);
     this.#updateStep.run(gradients);
+    this.#weights.changed();
     this.steps++;
   }
 
@@ -185,6 +182,7 @@ export class Trainer implements NetworkTrainer {
     this.#rate(learningRate);
     this.#count(this.seed);
     const loss = program.run(batch);
+    this.#weights.changed();
     this.steps++;
     return loss;
   }
@@ -208,7 +206,7 @@ export class Trainer implements NetworkTrainer {
   }
 
   evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator {
-    const weight = (name: string): Float32Array => this.weight(name);
+    const weight = (name: string): Float32Array => this.#weights.weight(name);
     const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
     try {
       evaluator.holdRefresh();
@@ -220,7 +218,7 @@ export class Trainer implements NetworkTrainer {
   }
 
   firstNonFiniteWeight(): string | undefined {
-    return this.#weightNames.find((name) => this.weight(name).some((v) => !Number.isFinite(v)));
+    return this.#weightNames.find((name) => this.#weights.weight(name).some((v) => !Number.isFinite(v)));
   }
 
   /** The numbers of the next update. */

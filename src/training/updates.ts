@@ -1,13 +1,13 @@
 // The optimizer's updates of weights by their gradients, as ops of a graph.
 
 import { Edge, type Graph } from "../graph/graph.ts";
+import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import { float32 } from "../tensor.ts";
 import type { Block } from "./loss-graph.ts";
 import type { Objective } from "./objective.ts";
 
 /** The block that holds what the update reads besides weights and state, see `stepNumbers`; and its numbers. */
 export const HYPER = " hyper";
-export const HYPER_NUMBERS = 3;
 
 /**
  * Appends the limits of gradients and the updates. `updates` must be outputs of the graph; `blocks` are the optimizer's state and its

@@ -2,10 +2,12 @@
 
 import { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
+import type { Tensor } from "../tensor.ts";
 
 export class Variables {
   readonly #runtime: Runtime;
   readonly #blocks = new Map<string, Storage>();
+  readonly #own: Storage[] = [];
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -16,7 +18,13 @@ export class Variables {
     const storage = new Storage(data.byteLength, "fixed");
     storage.address = this.#runtime.memory.allocate(data.byteLength, `train: "${name}"`);
     this.#blocks.set(name, storage);
+    this.#own.push(storage);
     this.write(name, data);
+  }
+
+  /** The block of a tensor, which stays its owner. */
+  share(name: string, tensor: Tensor): void {
+    this.#blocks.set(name, tensor.addressFor(this.#runtime, "train").storage);
   }
 
   address(name: string): Address {
@@ -42,8 +50,8 @@ export class Variables {
   }
 
   dispose(): void {
-    if (!this.#runtime.disposed)
-      for (const { address } of this.#blocks.values()) this.#runtime.memory.free(address);
+    if (!this.#runtime.disposed) for (const { address } of this.#own) this.#runtime.memory.free(address);
+    this.#own.length = 0;
     this.#blocks.clear();
   }
 }

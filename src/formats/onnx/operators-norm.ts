@@ -96,7 +96,7 @@ function layerNorm(call: Call): readonly Value[] {
   const axis = call.axis(attributes.int("axis") ?? -1, rank);
   const epsilon = attributes.float("epsilon") ?? 1e-5;
   const axes = upTo(rank).slice(axis);
-  const [y, ...statistics] = w.layer("layerNorm", [x], { axes, epsilon }, { perImage: axis > 0 });
+  const [y, ...statistics] = w.layer("dynamicLayerNorm", [x], { axes, epsilon }, { perImage: axis > 0 });
   const scaled = w.arithmetic("mul", y, call.input(1));
   const offset = call.optional(2);
   const shape = x.shape.map((size, i) => (i < axis ? size : 1));

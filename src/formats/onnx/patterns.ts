@@ -126,7 +126,7 @@ function layerNorm(w: ModelWriter, { inputs: [top, bottom] }: OnnxNode, find: Fi
   const [axes, others] = [find.axes(mean, rank), find.axes(spread, rank)];
   const last = axes?.every((axis, i) => axis === rank - axes.length + i);
   if (!axes?.length || !last || String(axes) !== String(others)) return undefined;
-  return w.layer("layerNorm", [value], { axes, epsilon }, { perImage: axes[0] > 0 })[0];
+  return w.layer("dynamicLayerNorm", [value], { axes, epsilon }, { perImage: axes[0] > 0 })[0];
 }
 
 /** x · (1 + erf(x / sqrt(2))) / 2, halved anywhere. */

@@ -88,7 +88,7 @@ export const activationGrad: Op<Derivative> = {
 };
 
 /** dx of prelu from [dy, x, alpha]: dy above 0, alpha · dy below. */
-const preluGrad: Op<Record<string, never>> = {
+export const preluGrad: Op<Record<string, never>> = {
   name: "preluGrad",
   infer: ([dy]) => [float32(dy.shape)],
   forward(e, [dy, x, alpha], [out]) {

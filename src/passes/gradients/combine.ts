@@ -7,6 +7,7 @@ import { stridedCopy } from "../../ops/strided.ts";
 import type { Address } from "../../runtime/address.ts";
 import { combinesAtOnce, combinesTransposed } from "../../runtime/plan.ts";
 import { combineShape } from "../../runtime/records.ts";
+import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** One entry of a row that is not 0. */
 export type Term = readonly [column: number, weight: number];
@@ -166,3 +167,7 @@ function runsOf({ rows }: SparseMatrix): number[] {
   for (let i = rows.length - 2; i >= 0; i--) if (follows(rows[i], rows[i + 1])) runs[i] += runs[i + 1];
   return runs;
 }
+
+export const combineGradients: readonly GradientEntry[] = [
+  gradientOf(combine, (g, { params: { axes } }, dy) => [g.op(combine, [dy], { axes: axes.map(transposed) })]),
+];

@@ -3,6 +3,7 @@ import type { Edge, Graph } from "../../graph/graph.ts";
 import { conv } from "../../ops/conv.ts";
 import { type ConvParams, convGeometry } from "../../ops/conv-geometry.ts";
 import { convTranspose } from "../../ops/conv-transpose.ts";
+import { slice } from "../../ops/shape.ts";
 import type { Axis } from "../../ops/window.ts";
 import { biasGradient, convFilterGrad } from "./filter-grad.ts";
 import { padGradient } from "./pad.ts";
@@ -16,7 +17,7 @@ function inputGradient(
   w: Edge,
   dy: Edge,
   axes: readonly Axis[],
-  { groups, paddingMode }: ConvParams,
+  { groups, paddingMode }: Pick<ConvParams, "groups" | "paddingMode">,
 ): Edge {
   if (paddingMode === "zeros" || axes.every((a) => a.before === 0 && a.after === 0))
     return transposedConv(g, dy, w, axes, groups);
@@ -40,7 +41,8 @@ function transposedConv(g: Graph, dy: Edge, w: Edge, axes: readonly Axis[], grou
   return g.op(convTranspose, [dy, g.op(transposeFilter, [w], { groups, flip: false })], {
     ...{ stride, dilation, groups },
     padding: axes.map((a) => [a.before, a.after] as const),
-    outputPadding: axes.map((a, i) => (a.before + a.size + a.after - reach[i] - 1) % a.stride),
+    // Pixels behind the last window.
+    outputPadding: axes.map((a, i) => a.before + a.size + a.after - reach[i] - 1 - (a.out - 1) * a.stride),
   });
 }
 
@@ -60,6 +62,27 @@ export const convGradients: readonly GradientEntry[] = [
       () => inputGradient(g, x, w, dy, axes, params),
       () => g.op(convFilterGrad, [x, dy], filterGradParams),
       () => biasGradient(g, dy),
+    ]);
+  }),
+  // dw is linear in x and in dy: with ddw as the filter, dy is what a convolution gives, and x what its gradient does.
+  gradientOf(convFilterGrad, (g, { inputs: [x, dy], params }, ddw, wanted) => {
+    const { stride, dilation, before, paddingMode, groups } = params;
+    const out = dy.shape.slice(1, -1);
+    const axes = x.shape.slice(1, -1).map((size, i) => {
+      const reach = dilation[i] * (params.kernel[i] - 1) + 1;
+      const after = Math.max((out[i] - 1) * stride[i] + reach - before[i] - size, 0);
+      const window = { kernel: params.kernel[i], stride: stride[i], dilation: dilation[i] };
+      return { size, out: out[i], ...window, before: before[i], after };
+    });
+    return whereWanted(wanted, [
+      () => inputGradient(g, x, ddw, dy, axes, { groups, paddingMode }),
+      () => {
+        const padding = axes.map((a) => [a.before, a.after] as const);
+        const y = g.op(conv, [x, ddw], { stride, dilation, padding, paddingMode, groups });
+        // Where a transposed convolution left room for more windows than it has pixels.
+        const more = String(y.shape) !== String(dy.shape);
+        return more ? g.op(slice, [y], { begin: dy.shape.map(() => 0), size: dy.shape }) : y;
+      },
     ]);
   }),
 ];

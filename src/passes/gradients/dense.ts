@@ -7,7 +7,7 @@ import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 import { transposeFilter } from "./transpose-filter.ts";
 
 /** dw [in, out] of x [..., in] and dy [..., out]. */
-const denseFilterGrad: Op<object> = {
+export const denseFilterGrad: Op<object> = {
   name: "denseFilterGrad",
   infer(inputs, _params, where) {
     arity(inputs, 2, 2, where);
@@ -33,4 +33,11 @@ export const denseGradients: readonly GradientEntry[] = [
       () => biasGradient(g, dy),
     ]);
   }),
+  // dw = xᵀ dy is linear in both.
+  gradientOf(denseFilterGrad, (g, { inputs: [x, dy] }, ddw, wanted) =>
+    whereWanted(wanted, [
+      () => g.op(dense, [dy, g.op(transposeFilter, [ddw], { groups: 1, flip: false })], {}),
+      () => g.op(dense, [x, ddw], {}),
+    ]),
+  ),
 ];

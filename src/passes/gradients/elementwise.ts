@@ -6,7 +6,7 @@ import { sumTo } from "./broadcast.ts";
 import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 
 /** The part of the gradient that the first of two gets where the larger one wins: all of it, half where they are equal, or none. */
-const maxShare: Op<Record<string, never>> = {
+export const maxShare: Op<Record<string, never>> = {
   name: "maxShare",
   infer: (inputs, _, where) => binary.infer(inputs, { kind: "max" }, where),
   forward(e, [a, b], [out]) {
@@ -33,4 +33,6 @@ export const elementwiseGradients: readonly GradientEntry[] = [
     return whereWanted(wanted, sides[kind]);
   }),
   gradientOf(affine, (g, { params: { scale } }, dy) => [g.op(affine, [dy], { scale, offset: 0 })]),
+  // It is constant between jumps.
+  gradientOf(maxShare, () => [undefined, undefined]),
 ];

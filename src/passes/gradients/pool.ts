@@ -1,6 +1,9 @@
-// Gradients of pooling.
+// Gradients of pooling, and gradients of these.
+import { UnsupportedError } from "../../errors.ts";
+import type { Edge, Graph } from "../../graph/graph.ts";
 import { float32, type Op, sizeOf } from "../../graph/op.ts";
 import { affine } from "../../ops/elementwise.ts";
+import { gather } from "../../ops/gather.ts";
 import {
   avgPool,
   emitPoolShape,
@@ -11,10 +14,12 @@ import {
   poolAxes,
   undilated,
 } from "../../ops/pool.ts";
+import { maxPoolIndices, maxUnpool } from "../../ops/pool-index.ts";
+import { transpose } from "../../ops/shape.ts";
 import { type Axis, imagesOf } from "../../ops/window.ts";
 import { broadcastTo, reshapeTo } from "./broadcast.ts";
 import { combine, type SparseMatrix, sparseMatrix, transposed } from "./combine.ts";
-import { type GradientEntry, gradientOf } from "./rule.ts";
+import { type GradientEntry, gradientOf, gradientOfOutputs } from "./rule.ts";
 
 /** From [x, dy, y]: every window's gradient goes to its largest value, the first of equals. */
 export const maxPoolGrad: Op<MaxPoolParams> = {
@@ -64,10 +69,47 @@ function averagesOf({ size, out, kernel, stride, before, after }: Axis, countPad
   });
 }
 
+/** What x [n, ...spatial, c] holds at int32 indices that count in it as [n, c, ...spatial]. */
+function valuesAt(g: Graph, x: Edge, indices: Edge): Edge {
+  const last = x.shape.length - 1;
+  const perm = [0, last, ...x.shape.slice(1, -1).map((_, i) => i + 1)];
+  const list = reshapeTo(g, g.op(transpose, [x], { perm }), [sizeOf(x.shape)]);
+  return g.op(gather, [list, indices], { axis: 0, batchDims: 0 });
+}
+
+/** dx of a max pool from that of its result. */
+function maxPoolGradient(g: Graph, x: Edge, y: Edge, dy: Edge, params: MaxPoolParams): Edge {
+  const op = pairRows(poolAxes(x, params)) ? maxPoolPairsGrad : maxPoolGrad;
+  return g.op(op, [x, dy, y], params);
+}
+
+/** The gradient of a max pool's gradient: by dy what dx has at the maxima; by x and y it is constant between jumps. */
+const maxPoolGradGradient = (op: Op<MaxPoolParams>): GradientEntry =>
+  gradientOf(op, (g, { inputs: [x, dy], params }, ddx, [, ofDy]) => {
+    if (!ofDy) return [undefined, undefined, undefined];
+    const [, indices] = g.apply(maxPoolIndices, [x], { ...params, order: 0 });
+    return [undefined, reshapeTo(g, valuesAt(g, ddx, indices), dy.shape), undefined];
+  });
+
 export const poolGradients: readonly GradientEntry[] = [
-  gradientOf(maxPool, (g, { inputs: [x], outputs: [y], params }, dy) => {
-    const op = pairRows(poolAxes(x, params)) ? maxPoolPairsGrad : maxPoolGrad;
-    return [g.op(op, [x, dy, y], params)];
+  gradientOf(maxPool, (g, { inputs: [x], outputs: [y], params }, dy) => [
+    maxPoolGradient(g, x, y, dy, params),
+  ]),
+  maxPoolGradGradient(maxPoolGrad),
+  maxPoolGradGradient(maxPoolPairsGrad),
+  gradientOfOutputs(
+    maxPoolIndices,
+    (g, { inputs: [x], outputs: [y], params: { order, ...params } }, [dy]) => [
+      dy && maxPoolGradient(g, x, y, dy, params),
+    ],
+  ),
+  gradientOf(maxUnpool, (g, { inputs: [x, indices], params: { indexSize }, where }, dy) => {
+    if (x.dtype !== "float32") return [undefined, undefined];
+    if (indexSize && String(indexSize) !== String(dy.shape.slice(1, -1)))
+      throw new UnsupportedError(
+        `${where}: has no gradient where indices count in another size [${indexSize}] than that of the result`,
+      );
+    return [valuesAt(g, dy, indices), undefined];
   }),
   gradientOf(avgPool, (g, { inputs: [x], params }, dy) => {
     const axes = poolAxes(x, undilated(params))

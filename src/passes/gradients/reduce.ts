@@ -7,7 +7,7 @@ import { broadcastTo, reshapeTo } from "./broadcast.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** 1 where a and b are equal, 0 elsewhere, also where one is NaN. */
-const equal: Op<Record<string, never>> = {
+export const equal: Op<Record<string, never>> = {
   name: "equal",
   infer: (inputs, _, where) => binary.infer(inputs, { kind: "sub" }, where),
   forward(e, [a, b], [out]) {
@@ -28,4 +28,6 @@ export const reduceGradients: readonly GradientEntry[] = [
     const each = g.op(binary, [reshapeTo(g, dy, kept), count], { kind: "div" });
     return [g.op(binary, [winners, each], { kind: "mul" })];
   }),
+  // It is constant between jumps.
+  gradientOf(equal, () => [undefined, undefined]),
 ];

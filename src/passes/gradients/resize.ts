@@ -1,6 +1,8 @@
-// The gradient of resizing: the transposed interpolation matrices.
+// The gradients of resizing and of interpolation along any axes: the transposed matrices.
+import { type AxisTable, interpolate, interpolationsOf } from "../../ops/interpolate.ts";
 import { linearIndices, nearestIndices, type ResizeParams, resize } from "../../ops/resize.ts";
-import { combine, isIdentity, type SparseMatrix, sparseMatrix, transposed } from "./combine.ts";
+import { combine, isIdentity, type SparseMatrix, sparseMatrix, type Term, transposed } from "./combine.ts";
+import { combineAxis } from "./combine-axis.ts";
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** The interpolation along an axis as a matrix. */
@@ -25,9 +27,25 @@ function interpolation(
   });
 }
 
+/** A table of interpolation as a matrix. Pixels from outside the image have no terms. */
+function tableMatrix(size: number, out: number, { starts, taps, weights }: AxisTable): SparseMatrix {
+  return sparseMatrix(size, out, (i) =>
+    starts[i] < 0
+      ? []
+      : Array.from({ length: taps }, (_, t): Term => [starts[i] + t, weights ? weights[i * taps + t] : 1]),
+  );
+}
+
 export const resizeGradients: readonly GradientEntry[] = [
   gradientOf(resize, (g, { inputs: [x], params }, dy) => {
     const axes = params.size.map((out, i) => transposed(interpolation(x.shape[i + 1], out, params)));
     return [axes.every(isIdentity) ? dy : g.op(combine, [dy], { axes })];
+  }),
+  gradientOf(interpolate, (g, { inputs: [x], params }, dy) => {
+    if (x.dtype !== "float32") return [undefined];
+    let d = dy;
+    for (const { axis, out, table } of interpolationsOf(x.shape, params))
+      d = combineAxis(g, d, axis, transposed(tableMatrix(x.shape[axis], out, table)));
+    return [d];
   }),
 ];

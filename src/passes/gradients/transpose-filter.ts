@@ -2,6 +2,7 @@
 import { denseStrides, float32, type Op, sizeOf } from "../../graph/op.ts";
 import { arity } from "../../ops/check.ts";
 import { stridedCopy } from "../../ops/strided.ts";
+import { type GradientEntry, gradientOf } from "./rule.ts";
 
 export interface TransposeFilterParams {
   groups: number;
@@ -32,3 +33,8 @@ export const transposeFilter: Op<TransposeFilterParams> = {
     ]);
   },
 };
+
+/** It is its own inverse, and moves values alone: its own adjoint. */
+export const transposeFilterGradients: readonly GradientEntry[] = [
+  gradientOf(transposeFilter, (g, { params }, dy) => [g.op(transposeFilter, [dy], params)]),
+];

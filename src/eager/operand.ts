@@ -1,0 +1,51 @@
+// Numbers as operands of eager ops: each is a tensor of shape [] for the length of a call.
+
+import { ArgumentError } from "../errors.ts";
+import { checkWord } from "../ops/boxes.ts";
+import type { Runtime } from "../runtime/instance.ts";
+import { type DType, Tensor } from "../tensor.ts";
+import { describe } from "../validate.ts";
+import { afterCalls } from "./trace.ts";
+
+/** A number as a tensor of shape []; `name` opens the message of the ArgumentError for one that the type does not have. */
+function asOperand(runtime: Runtime, value: number, dtype: DType, name: string): Tensor<DType> {
+  checkWord(value, dtype, "the number", name);
+  const tensor = new Tensor<DType>(runtime, { shape: [], dtype }, name);
+  tensor.write([value]);
+  return tensor;
+}
+
+/**
+ * Runs a call of an op with a tensor in place of each number among its first `count` arguments, but for the condition of `where`. It
+ * has the type of the other operand, or is float32 where that is a number, too.
+ */
+export function withNumbers<T>(
+  runtime: Runtime,
+  name: string,
+  args: readonly unknown[],
+  run: (args: readonly unknown[]) => T,
+): T {
+  const [first, end] = name === "where" ? [1, 3] : [0, 2];
+  const isNumber = (i: number): boolean => typeof args[i] === "number";
+  if (!isNumber(first) && !isNumber(first + 1)) return run(args);
+  runtime.alive(name);
+  const other = args.slice(first, end).find((arg) => arg instanceof Tensor);
+  if (!other && name !== "where")
+    throw new ArgumentError(
+      `${name}: operands are ${describe(args[0])} and ${describe(args[1])} but one of them must be a Tensor`,
+    );
+  const made: Tensor<DType>[] = [];
+  try {
+    const tensors = args.map((arg, i) => {
+      if (i < first || i >= end || typeof arg !== "number") return arg;
+      const operand = asOperand(runtime, arg, other?.dtype ?? "float32", name);
+      made.push(operand);
+      return operand;
+    });
+    return run(tensors);
+  } finally {
+    afterCalls(runtime, () => {
+      for (const operand of made) operand.dispose();
+    });
+  }
+}

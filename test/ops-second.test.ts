@@ -1,0 +1,202 @@
+// Gradients of gradients, and losses made of them, against PyTorch's: test/fixtures/torch/ops-second.json, made by scripts/torch/ops.py.
+// Graphs are differentiated as they are written, twice.
+import { readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { UnsupportedError } from "../src/errors.ts";
+import { Edge, Graph } from "../src/graph/graph.ts";
+import { Lowering } from "../src/graph/lower.ts";
+import { sizeOf } from "../src/graph/op.ts";
+import { type ActivationKind, activation } from "../src/ops/activation.ts";
+import { pair } from "../src/ops/arithmetic.ts";
+import { conv } from "../src/ops/conv.ts";
+import { dense } from "../src/ops/dense.ts";
+import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
+import { layerNorm } from "../src/ops/layer-norm.ts";
+import { map } from "../src/ops/math.ts";
+import { matmul } from "../src/ops/matmul.ts";
+import { avgPool, maxPool } from "../src/ops/pool.ts";
+import { type ReduceKind, reduce } from "../src/ops/reduce.ts";
+import { flatten } from "../src/ops/shape.ts";
+import { logSoftmax, softmax } from "../src/ops/softmax.ts";
+import { differentiate } from "../src/passes/differentiate.ts";
+import { Address } from "../src/runtime/address.ts";
+import type { Runtime } from "../src/runtime/instance.ts";
+import { Program } from "../src/runtime/program.ts";
+import { builds, write } from "./harness.ts";
+
+interface Plain {
+  readonly shape: readonly number[];
+  readonly data: readonly number[];
+}
+
+interface Case {
+  readonly inputs: readonly Plain[];
+  readonly y: Plain;
+  readonly dy: Plain;
+  /** Of second order: y is the gradient by input 0 of sum(dy · f), and the gradients are those of sum(v · y). */
+  readonly v?: readonly number[];
+  readonly gradients: readonly (readonly number[])[];
+}
+
+const FIXTURES: Readonly<Record<string, Case>> = JSON.parse(
+  readFileSync(new URL("fixtures/torch/ops-second.json", import.meta.url), "utf8"),
+);
+
+type Build = (g: Graph, inputs: readonly Edge[]) => Edge;
+
+const of = (g: Graph, kind: BinaryKind, a: Edge, b: Edge): Edge => g.op(binary, [a, b], { kind });
+const square = (g: Graph, x: Edge): Edge => of(g, "mul", x, x);
+const act =
+  (kind: ActivationKind, alpha?: number): Build =>
+  (g, [x]) =>
+    g.op(activation, [x], { kind, ...(alpha !== undefined && { alpha }) });
+const reduced = (g: Graph, kind: ReduceKind, x: Edge, axes: readonly number[]): Edge =>
+  g.op(reduce, [x], { kind, axes, keepDims: false });
+const root = (g: Graph, x: Edge): Edge => g.op(activation, [x], { kind: "sqrt" });
+const norm = (g: Graph, x: Edge): Edge => root(g, reduced(g, "sum", square(g, x), [1]));
+
+const convOf = (
+  stride: number[],
+  padding: number,
+  options: { groups?: number; dilation?: number[] } = {},
+) => {
+  const params = { dilation: stride.map(() => 1), groups: 1, ...options };
+  return (g: Graph, x: Edge, w: Edge, pads = stride.map(() => padding)): Edge =>
+    g.op(conv, [x, w], { stride, padding: pads, paddingMode: "zeros", ...params });
+};
+const pooled =
+  (size: number, stride: number, ceilMode = false): Build =>
+  (g, [x]) => {
+    const both = { kernel: [size, size], stride: [stride, stride] };
+    return square(g, g.op(maxPool, [x], { ...both, dilation: [1, 1], padding: "valid", ceilMode }));
+  };
+const normalised =
+  (axes: readonly number[]): Build =>
+  (g, inputs) =>
+    g.apply(layerNorm, inputs, { axes, epsilon: 1e-5 })[0];
+
+/** A critic of images, and how far its gradients by them are from length 1. */
+function penalty(g: Graph, [x, w1, b1, w2, w3]: readonly Edge[]): Edge {
+  const step = convOf([2, 2], 1);
+  const leaky = act("leakyRelu", 0.2);
+  const h1 = leaky(g, [of(g, "add", step(g, x, w1), b1)]);
+  const h2 = leaky(g, [step(g, h1, w2)]);
+  const score = g.op(dense, [g.op(flatten, [h2], {}), w3], {});
+  const [dx] = differentiate(g, score, [x]);
+  const length = norm(g, g.op(flatten, [dx!], {}));
+  return reduced(g, "mean", square(g, g.op(affine, [length], { scale: 1, offset: -1 })), [0]);
+}
+
+const BUILDS: Readonly<Record<string, Build>> = {
+  matmul: (g, inputs) => square(g, g.op(matmul, inputs, { transposeA: false, transposeB: false })),
+  dense: (g, inputs) => square(g, g.op(dense, inputs, {})),
+  arithmetic: (g, [a, b, c]) => {
+    const over = of(g, "sub", of(g, "mul", a, b), a);
+    const under = g.op(affine, [of(g, "add", a, c)], { scale: 1, offset: 3 });
+    return of(g, "add", of(g, "div", over, under), b);
+  },
+  relu: (g, x) => square(g, act("relu")(g, x)),
+  leakyRelu: (g, [x, w]) => square(g, act("leakyRelu", 0.2)(g, [of(g, "mul", x, w)])),
+  elu: act("elu", 0.7),
+  softmax: (g, [x]) => g.op(softmax, [x], { axis: -1 }),
+  logSoftmax: (g, [x]) => g.op(logSoftmax, [x], { axis: -1 }),
+  sqrt: (g, [x]) => reduced(g, "mean", root(g, x), [0]),
+  norm: (g, [x]) => norm(g, x),
+  "exp log": (g, [x]) => of(g, "mul", g.op(map, [x], { op: "log" }), act("exp")(g, [x])),
+  pow: (g, inputs) => g.op(pair, inputs, { op: "pow" }),
+  amax: (g, [x]) => square(g, reduced(g, "max", x, [1])),
+  conv1d: (g, [x, w]) => square(g, convOf([2], 1)(g, x, w)),
+  conv2d: (g, [x, w]) => square(g, convOf([2, 1], 0)(g, x, w, [1, 0])),
+  "conv2d groups": (g, [x, w]) => square(g, convOf([1, 1], 0, { groups: 2, dilation: [1, 2] })(g, x, w)),
+  conv3d: (g, [x, w]) => square(g, convOf([1, 1, 1], 0)(g, x, w)),
+  maxPool: pooled(3, 2),
+  "maxPool pairs": pooled(2, 2),
+  avgPool: (g, [x]) => {
+    const both = { kernel: [2, 2], stride: [2, 2] };
+    const params = { ...both, padding: "valid", ceilMode: false, countIncludePad: false } as const;
+    return square(g, g.op(avgPool, [x], params));
+  },
+  layerNorm: normalised([-1]),
+  "layerNorm of two axes": normalised([-2, -1]),
+  "wgan penalty": penalty,
+};
+
+/** The values of some edges of a graph. */
+function valuesOf(
+  runtime: Runtime,
+  graph: Graph,
+  given: readonly (readonly [Edge, Plain])[],
+  wanted: readonly Edge[],
+): Float32Array[] {
+  graph.prune(wanted);
+  const program = new Program(runtime, "second");
+  const lowering = new Lowering(program);
+  for (const [edge] of given) {
+    const base = Address.of(sizeOf(edge.shape) * 4, "run");
+    lowering.place(edge, base);
+    program.input(base);
+  }
+  lowering.write(graph);
+  for (const edge of wanted) program.output(lowering.valueOf(edge).base);
+  program.place();
+  for (const [edge, plain] of given) write(runtime, lowering.valueOf(edge).base, plain);
+  program.run();
+  const results = wanted.map((edge) => {
+    const from = lowering.valueOf(edge).base.value / 4;
+    return runtime.memory.floats.slice(from, from + sizeOf(edge.shape));
+  });
+  program.dispose();
+  return results;
+}
+
+/** Agreement to 1e-5 of the largest value. */
+function expectNear(what: string, got: ArrayLike<number>, wanted: readonly number[]): void {
+  expect([what, got.length]).toEqual([what, wanted.length]);
+  const scale = wanted.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3);
+  wanted.forEach((v, i) => {
+    if (!(Math.abs(got[i] - v) <= 1e-5 * scale))
+      expect.fail(`${what}: element ${i} is ${got[i]} but PyTorch's is ${v}`);
+  });
+}
+
+const edgeOf = ({ shape }: Plain): Edge => new Edge({ shape, dtype: "float32" });
+
+describe.each(builds())("gradients of gradients are PyTorch's, $name build", ({ engine }) => {
+  it.each(Object.keys(FIXTURES))("%s", async (name) => {
+    const { inputs, y, dy, v, gradients } = FIXTURES[name];
+    const build = BUILDS[name] ?? act(name as ActivationKind);
+    const graph = new Graph();
+    graph.enter(name, name);
+    const edges = inputs.map(edgeOf);
+    const up = edgeOf(dy);
+    let result = build(graph, edges);
+    let last = up;
+    const given = [...edges.map((edge, i) => [edge, inputs[i]] as const), [up, dy] as const];
+    if (v) {
+      [result] = differentiate(graph, result, [edges[0]], up) as [Edge];
+      last = edgeOf(y);
+      given.push([last, { shape: y.shape, data: v }]);
+    }
+    const wrt = v ? [...edges, up] : edges;
+    const made = differentiate(graph, result, wrt, last);
+    const values = valuesOf(await engine, graph, given, [
+      result,
+      ...made.filter((edge) => edge !== undefined),
+    ]);
+    expect(result.shape).toEqual(y.shape);
+    expectNear("the result", values.shift()!, y.data);
+    made.forEach((edge, i) => {
+      // What the gradient does not depend on has no gradient.
+      expectNear(`gradient ${i}`, edge ? values.shift()! : gradients[i].map(() => 0), gradients[i]);
+    });
+  });
+});
+
+it("gradients of gradients that there are not are refused by name", () => {
+  const graph = new Graph();
+  graph.enter("mish", 'mish "m"');
+  const x = new Edge({ shape: [3], dtype: "float32" });
+  const [dx] = differentiate(graph, act("mish")(graph, [x]), [x]);
+  expect(() => differentiate(graph, dx!, [x])).toThrow(UnsupportedError);
+  expect(() => differentiate(graph, dx!, [x])).toThrow('mish "m": the gradient of its activation');
+});
