@@ -8,6 +8,7 @@ import * as registry from "../src/layers/index.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
 import { input, model } from "../src/model/build-model.ts";
 import { Builder } from "../src/model/graph-builder.ts";
+import { trainingLayers } from "../src/model/training-layers.ts";
 import { matmul } from "../src/ops/matmul.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
 import { GRADIENTS } from "../src/passes/gradients/index.ts";
@@ -15,7 +16,6 @@ import { Address } from "../src/runtime/address.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
 import { type Shape, sizeOf } from "../src/tensor.ts";
-import { trainingLayers } from "../src/model/training-layers.ts";
 import { builds } from "./harness.ts";
 
 interface Case {

@@ -19,7 +19,8 @@ export interface Resolved {
 /** A graph of another library's operators is described for the sizes it is compiled for; a model is taken as it is. */
 export function resolved(source: Model | TrainedModel | ModelSource, options: ResolveOptions): Resolved {
   const { shape, batchSize = 1 } = options;
-  if (typeof source === "object" && source !== null) {
+  // A network is a function.
+  if ((typeof source === "object" && source !== null) || typeof source === "function") {
     if ("resolve" in source) {
       const given = source.resolve({ shape, batchSize });
       // Without a batch, the images of a run are an axis of the description's own.

@@ -48,6 +48,10 @@ export interface OpenModel {
   node(name: string): SymbolicTensor;
 }
 
+/** Whether a value may be a model; a compiled network is a function. */
+const isSource = (value: unknown): value is AnyModel =>
+  isObject(value) || (typeof value === "function" && "model" in value);
+
 /** A description whose layers are given again on some inputs. */
 class Replay {
   readonly description: Model;
@@ -59,9 +63,9 @@ class Replay {
   readonly #where: string;
 
   constructor(source: AnyModel, options: ResolveOptions, where: string, prefix = "") {
-    if (!isObject(source))
+    if (!isSource(source))
       refuse(source, "model", where, "a model: what sequential, model or a reader gives");
-    const { model, weights, kinds } = resolved(source as AnyModel, options);
+    const { model, weights, kinds } = resolved(source, options);
     checkModel(model);
     this.description = model;
     this.#kinds = kinds;
@@ -191,7 +195,7 @@ function remade<M extends AnyModel>(
     const made = modelWithout(reserved, change(opened(replay), replay)) as Model;
     return replay.description.batch === false ? { ...made, batch: false } : made;
   };
-  if (!isObject(source)) return make(source) as Remade<M>;
+  if (!isSource(source)) return make(source) as Remade<M>;
   const trained = (from: TrainedModel | ResolvedModel): TrainedModel => {
     const made = make(from as TrainedModel);
     const { weights = {}, kinds } = broughtBy(made) ?? {};
@@ -257,7 +261,7 @@ export function withOutputs<M extends AnyModel>(source: M, names: string | reado
     const more = list.map(node).filter((a) => !outputs.some((b) => same(a, b)));
     return { inputs, outputs: [...outputs, ...more] };
   };
-  const own = isObject(source) && "resolve" in source ? (source as unknown as ModelSource).outputs : [];
+  const own = isSource(source) && "resolve" in source ? (source as unknown as ModelSource).outputs : [];
   return remade(source, "withOutputs", change, false, [
     ...own,
     ...list.filter((name) => !own.includes(name)),

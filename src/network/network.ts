@@ -4,7 +4,7 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
-import { type LoadReport, sortWeights } from "../model/partial.ts";
+import type { LoadReport } from "../model/partial.ts";
 import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
@@ -19,7 +19,7 @@ import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
 import { Callable } from "./callable.ts";
-import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { type CompileOptions, checkCompileOptions, weightOptions } from "./compile-options.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
@@ -105,11 +105,8 @@ export class Network<Names extends string[] = any> extends Callable {
     this.model = resolveShapes(given.model, given.shape);
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
-    const weights = options.weights ?? given.weights;
-    const own = given.partial && !options.weights ? "missing" : undefined;
-    const partial = options.partial ? "any" : own;
-    const { read } = this.#weights;
-    const build = new Builder(this.#described, batchSize, { weights, seed, read, partial });
+    const weights = weightOptions(given, options);
+    const build = new Builder(this.#described, batchSize, { ...weights, seed, read: this.#weights.read });
     this.loadReport = build.report;
     this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
@@ -365,11 +362,9 @@ export class Network<Names extends string[] = any> extends Callable {
   load(bytes: Uint8Array | ArrayBuffer, options: { partial?: boolean } = {}): void {
     this.#alive("load");
     checkOptions("load", options, { partial: aFlag });
-    const { weights, shapes } = readCheckpoint(bytes);
-    if (!options.partial) return this.restore(weights);
-    const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
-    this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
-    this.loadReport = report;
+    const file = readCheckpoint(bytes);
+    if (options.partial) this.loadReport = this.#weights.takePart(file, (part) => this.#setWeights(part));
+    else this.restore(file.weights);
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */
