@@ -113,7 +113,8 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 // Training
 
 export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
-export type { LossConfig } from "./network/loss-config.ts";
+export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
+export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type {
   ApplyOptions,
@@ -124,8 +125,8 @@ export type {
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  Metric,
   Optimizer,
+  Regularizer,
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
@@ -153,7 +154,7 @@ export {
   type SgdOptions,
   sgd,
 } from "./training/optimizers.ts";
-export { resume } from "./training/resume.ts";
+export { type ResumeOptions, resume } from "./training/resume.ts";
 export { cosine, stepDecay } from "./training/schedules.ts";
 
 // Errors

@@ -537,7 +537,7 @@ describe("data and weights", () => {
     [
       "a function as loss",
       fitWith(good, { loss: () => 0 }),
-      /fit: loss is a function but must be one of softmaxCrossEntropy/,
+      /loss: what the function returns is 0 but must be a Tensor/,
     ],
     [
       "a loss without kind",
@@ -547,7 +547,7 @@ describe("data and weights", () => {
     [
       "an option of a loss",
       fitWith(good, { loss: { kind: "huber", gamma: 1 } }),
-      /fit: loss: there is no option "gamma"/,
+      /fit: loss "huber" takes no "gamma"/,
     ],
     [
       "a schedule that is a number",

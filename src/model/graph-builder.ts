@@ -101,6 +101,8 @@ export class Builder {
   readonly variables = new Map<string, Variable>();
   /** Layers in order, with what a summary tells about them. */
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
+  /** The outputs of each layer, and each input, by name. */
+  readonly made: ReadonlyMap<string, readonly Edge[]>;
   /** What became of the given weights, where not all must fit. */
   readonly report: LoadReport | undefined;
   readonly #found = new Map<string, Found>();
@@ -136,6 +138,7 @@ export class Builder {
     if (given !== undefined && !isPlain(given))
       refuse(given, "weights", "compile", "an object of arrays by name, such as net.weights");
     const made = new Map<string, readonly Edge[]>();
+    this.made = made;
     this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }, i) => {
       const all = this.batched ? [batchSize, ...(shape as number[])] : (shape as number[]);
       const edge = into?.inputs[i] ?? new Edge({ shape: all, dtype });
@@ -195,6 +198,11 @@ export class Builder {
       else all[key] = given ? new Float32Array(given) : this.initial(key);
     }
     return all;
+  }
+
+  /** The edges of all weights, by name. */
+  get weightEdges(): [name: string, edge: Edge][] {
+    return [...this.#found].map(([name, { edge }]) => [name, edge]);
   }
 
   /** A weight of that name as it begins where none is given. */

@@ -9,7 +9,8 @@ import {
   type Checks,
   refuse,
 } from "../validate.ts";
-import { aSeed, type EpochReport, METRICS, type Metric, type Samples } from "./trainer-interface.ts";
+import { METRICS, type MetricsOption } from "./metric.ts";
+import { aSeed, type EpochReport, type Samples } from "./trainer-interface.ts";
 
 /** What is known after a batch. */
 export interface BatchReport {
@@ -22,6 +23,8 @@ export interface BatchReport {
   readonly batches: number | undefined;
   /** Mean loss of the batch, before its step. */
   readonly loss: number;
+  /** The loss of each output, where losses are given by output. */
+  readonly losses?: Readonly<Record<string, number>>;
   /** Since the epoch began. */
   readonly imagesPerSecond: number;
 }
@@ -42,7 +45,7 @@ export interface FitOptions {
   /** Measured after each epoch, and watched by `earlyStopping`. */
   validation?: Samples;
   /** What is measured besides the loss. Default: accuracy, where y holds class indices. */
-  metrics?: readonly Metric[];
+  metrics?: MetricsOption;
   /** Whether images come in another order every epoch. Default true. Batches of an iterable come as they are. */
   shuffle?: boolean;
   /** Seed of the order and of what dropout drops. Default: that of the fit before, at first of compile. */

@@ -16,10 +16,10 @@ import {
   type Weights,
 } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
+import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
-import { Callable } from "./callable.ts";
 import { type CompileOptions, checkCompileOptions, weightOptions } from "./compile-options.ts";
+import { CompiledModel, withIntermediate } from "./compiled-model.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
@@ -27,7 +27,6 @@ import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
 import { CALL_OPTIONS, type CallOptions, NetworkCalls } from "./net-call.ts";
 import { noise, type Profile } from "./profile.ts";
-import { summaryTable } from "./summary.ts";
 import {
   type ApplyOptions,
   type BatchGradientOptions,
@@ -67,7 +66,7 @@ export interface Network<Names extends string[] = any> {
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor gives functions
 // biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
-export class Network<Names extends string[] = any> extends Callable {
+export class Network<Names extends string[] = any> extends CompiledModel {
   /** The description, with all shapes resolved. */
   readonly model: Model;
   /** Images per run. */
@@ -78,7 +77,7 @@ export class Network<Names extends string[] = any> extends Callable {
   /** The description with the kinds of layers it brings along. */
   readonly #described: DescribedModel;
   readonly #options: InferenceOptions;
-  readonly #weights = new WeightStore();
+  readonly #weights: WeightStore;
   readonly #inference: Inference;
   readonly #ends: Ends;
   readonly #training: Training;
@@ -92,6 +91,7 @@ export class Network<Names extends string[] = any> extends Callable {
     runtime: Runtime,
     source: Model<Names> | TrainedModel<Names> | ModelSource,
     options: CompileOptions = {},
+    shared?: WeightStore,
   ) {
     super((inputs: Inputs<Tensor>, options?: CallOptions) => this.#call(inputs, options));
     checkCompileOptions(options);
@@ -99,6 +99,7 @@ export class Network<Names extends string[] = any> extends Callable {
     const given = resolved(source, options);
     checkModel(given.model);
     this.#runtime = runtime;
+    this.#weights = shared ?? new WeightStore();
     const { batchSize } = given;
     const { seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
@@ -108,14 +109,15 @@ export class Network<Names extends string[] = any> extends Callable {
     const weights = weightOptions(given, options);
     const build = new Builder(this.#described, batchSize, { ...weights, seed, read: this.#weights.read });
     this.loadReport = build.report;
-    this.#weights.begin(build);
+    if (!shared) this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
-    this.#weights.settle();
+    if (shared) shared.share();
+    else this.#weights.settle();
+    this.#inferenceVersion = this.#weights.version;
     const { inputs, outputs } = this.#inference;
     this.#ends = {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
-      outputs: outputs.list.length,
-      output: outputs.list[0].imageShape,
+      outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
     this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
     this.#training = new Training(runtime, this.#weights, (given, from) => {
@@ -156,6 +158,21 @@ export class Network<Names extends string[] = any> extends Callable {
     this.#alive("variables");
     const tensors = this.#weights.asTensors(this.#runtime);
     return Object.fromEntries(this.#weights.trainable.map((name) => [name, tensors.tensor(name)]));
+  }
+
+  /**
+   * A network that gives what layers of this one give: `net.intermediate(["relu_1", "dense_1"])`, in that order; of a layer with several
+   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later, on its own memory. Throws ArgumentError for
+   * a name that is no layer's.
+   */
+  intermediate<const Layers extends readonly string[]>(
+    layers: Layers,
+  ): Network<{ -readonly [K in keyof Layers]: string } & string[]> {
+    this.#alive("intermediate");
+    const { prefer, channelsFirst } = this.#options;
+    const options = { batchSize: this.batchSize, prefer, layout: channelsFirst ? "nchw" : "nhwc" } as const;
+    const model = withIntermediate(this.#described, layers);
+    return new Network(this.#runtime, model, options, this.#weights) as never;
   }
 
   #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
@@ -230,44 +247,11 @@ export class Network<Names extends string[] = any> extends Callable {
     checkOptions("evaluate", options, EVALUATE_OPTIONS);
     this.#refuseChannelsFirst("evaluate");
     const loss = options.loss ?? this.#training.options?.loss;
-    const target = new LossTarget(this.#ends, loss, "evaluate");
+    const target = new LossTarget(this.#runtime, this.#ends, loss, "evaluate");
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
     const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
-    try {
-      const batches = evaluator.run();
-      for (;;) {
-        const { done, value } = batches.next();
-        if (done) return value;
-      }
-    } finally {
-      evaluator.dispose();
-    }
-  }
-
-  /** Shapes of one image at each input, without batch; all axes where the model has no batch. */
-  get inputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.imageShape]));
-  }
-
-  /** Shapes of one image at each output, without batch; all axes where the model has no batch. */
-  get outputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.imageShape]));
-  }
-
-  /** Multiply-adds of one run, over the whole batch. */
-  get multiplyAdds(): number {
-    return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
-  }
-
-  /** Values of all weights. */
-  get parameters(): number {
-    return Object.values(this.#weights.shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
-  }
-
-  /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
-  get bytes(): { readonly kept: number; readonly run: number } {
-    return this.#inference.bytes;
+    return evaluator.finish();
   }
 
   /**
@@ -304,12 +288,6 @@ export class Network<Names extends string[] = any> extends Callable {
     inference.run(from, to, images);
   }
 
-  /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
-  summary(): string {
-    const batch = this.model.batch === false ? undefined : this.batchSize;
-    return summaryTable(this.#inference.rows, batch, this.bytes);
-  }
-
   /**
    * Runs the network `runs` times and tells where the time goes: per layer milliseconds, share, GFLOP/s and algorithm, of each
    * call the median. `console.log(String(net.profile()))` prints a table. Default inputs: noise; default 20 runs. Needs a
@@ -327,6 +305,16 @@ export class Network<Names extends string[] = any> extends Callable {
 
   get disposed(): boolean {
     return this.#disposed || this.#runtime.disposed;
+  }
+
+  /** @internal */
+  protected get inference(): Inference {
+    return this.#inference;
+  }
+
+  /** @internal */
+  protected get weightShapes(): Readonly<Record<string, Shape>> {
+    return this.#weights.shapes;
   }
 
   /** Frees the network's memory. */

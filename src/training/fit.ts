@@ -3,8 +3,10 @@ import { ArgumentError, ConvolithError } from "../errors.ts";
 import type { Evaluator } from "../network/evaluate.ts";
 import type { BatchReport, FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
+import type { Measures } from "../network/measures.ts";
+import type { MetricsOption } from "../network/metric.ts";
 import type { CheckedSamples } from "../network/samples.ts";
-import type { Batches, Data, EpochReport, Evaluation, Metric } from "../network/trainer-interface.ts";
+import type { Batches, Data, EpochReport, Evaluation } from "../network/trainer-interface.ts";
 import { type Batch, cut, mustBeBatches, shuffled, streamOf } from "./data.ts";
 
 /** What the loop asks of a trainer. */
@@ -18,13 +20,15 @@ interface BatchTrainer {
   /** Throws DisposedError where the network has been disposed. */
   alive(): void;
   /** Plans steps on so many images, unless there is a plan; all or none of them. */
-  plan(counts: readonly number[], perImage: number): void;
+  plan(counts: readonly number[], perImage: readonly number[]): void;
   /** One step; the mean loss before it. */
   train(batch: Batch, learningRate?: unknown): number;
-  /** How many answers of the batch, the one trained on last, were right, and how many there are. */
-  countCorrect(batch: Batch): readonly [correct: number, answers: number];
+  /** The loss of each output that has one, of the batch trained on last. */
+  losses(batch: Batch): readonly number[];
+  /** Adds the batch, the one trained on last, to what is measured. */
+  measure(batch: Batch, loss: number, measures: Measures): void;
   /** Measures samples with the weights as they are at the time. */
-  evaluator(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluator;
+  evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator;
   /** The name of the first weight that holds a value that is not finite. */
   firstNonFiniteWeight(): string | undefined;
 }
@@ -70,7 +74,7 @@ export async function trainEpochs(
   const stream = streamOf(data, epochs);
   const all = stream ? undefined : target.check(data, "fit");
   const validation = options.validation && target.check(options.validation, "fit: validation");
-  if (all) target.measuresAccuracy(all.perImage, metrics);
+  if (all) target.measures(all.perImage, metrics);
   options.signal?.throwIfAborted();
   const evaluator = validation && trainer.evaluator(validation, metrics);
   try {
@@ -157,11 +161,12 @@ class Loop {
     const trainer = this.#trainer;
     const { metrics, schedule, signal, stopOnNaN, onBatch } = this.#options;
     const started = performance.now();
-    let [images, lossSum, correct, answers, index] = [0, 0, 0, 0, 0];
+    let [images, index] = [0, 0];
+    let measures: Measures | undefined;
     for await (const batch of batches) {
       signal?.throwIfAborted();
       const { perImage } = batch.samples;
-      const accuracy = trainer.target.measuresAccuracy(perImage, metrics);
+      measures ??= trainer.target.measures(perImage, metrics);
       // All samples at once are planned ahead.
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
       if (!this.#begun) this.#begin();
@@ -170,12 +175,7 @@ class Loop {
       const rate: unknown = schedule?.(trainer.steps);
       const loss = trainer.train(batch, typeof rate === "object" ? await rate : rate);
       if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, epoch, index, loss);
-      if (accuracy) {
-        const [right, of] = trainer.countCorrect(batch);
-        correct += right;
-        answers += of;
-      }
-      lossSum += loss * batch.count;
+      trainer.measure(batch, loss, measures);
       images += batch.count;
       const imagesPerSecond = (images / (performance.now() - started)) * 1000;
       const step = trainer.steps - 1;
@@ -185,6 +185,7 @@ class Loop {
         batch: index,
         batches: this.#batches,
         loss,
+        ...trainer.target.lossesByOutput(trainer.losses(batch)),
         imagesPerSecond,
       };
       await tell(onBatch, report);
@@ -192,13 +193,12 @@ class Loop {
       index++;
       await this.#breathe();
     }
-    if (!images) throw noBatches(epoch, this.#begun);
+    if (!measures) throw noBatches(epoch, this.#begun);
     signal?.throwIfAborted();
     const ms = performance.now() - started;
     return {
       epoch,
-      loss: lossSum / images,
-      metrics: answers ? { accuracy: correct / answers } : {},
+      ...measures.results(),
       validation: await this.#validate(),
       imagesPerSecond: (images / ms) * 1000,
       ms,

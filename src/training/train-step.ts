@@ -10,15 +10,17 @@ import type { Variables } from "./variables.ts";
 
 export class TrainStep {
   readonly #program: BatchProgram;
+  readonly #parts: number;
 
   /** Takes the graph over. Throws MemoryError, and holds nothing then. */
   constructor(runtime: Runtime, built: LossGraph, variables: Variables, objective: Objective) {
-    const { graph, loss, scores } = built;
+    const { graph, loss, parts, scores } = built;
     const { updates, blocks } = appendUpdates(graph, objective, built.trained);
-    simplify(graph, [loss, scores, ...built.statisticsUpdates, ...updates]);
+    simplify(graph, [loss, ...parts, ...scores, ...built.statisticsUpdates, ...updates]);
     this.#program = new BatchProgram(runtime, built, [...built.blocks, ...blocks], variables, {
-      outputs: [scores],
+      outputs: [...parts, ...scores],
     });
+    this.#parts = parts.length;
   }
 
   /** One step on a batch of `batchSize` images; their mean loss before the update. */
@@ -26,9 +28,14 @@ export class TrainStep {
     return this.#program.run(batch);
   }
 
-  /** A copy of the network's output in the last run, before the update. */
-  scores(): Float32Array {
-    return this.#program.output(0);
+  /** The loss of each output that has one, in the last run. */
+  parts(): number[] {
+    return Array.from({ length: this.#parts }, (_, i) => this.#program.output(i)[0]);
+  }
+
+  /** A copy of one of the network's outputs in the last run, before the update. */
+  scores(output: number): Float32Array {
+    return this.#program.output(this.#parts + output);
   }
 
   dispose(): void {

@@ -5,7 +5,8 @@ import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
 import type { FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
-import { answersOf, countCorrect } from "../network/metrics.ts";
+import type { Measures } from "../network/measures.ts";
+import type { MetricsOption } from "../network/metric.ts";
 import type { CheckedSamples } from "../network/samples.ts";
 import type {
   ApplyOptions,
@@ -14,7 +15,6 @@ import type {
   Data,
   Ends,
   EpochReport,
-  Metric,
   NetworkTrainer,
   OptimizerState,
   Samples,
@@ -24,7 +24,7 @@ import type { WeightTensors } from "../network/weight-tensors.ts";
 import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions, describe } from "../validate.ts";
-import { type Batch, imageOf, wholeBatch } from "./data.ts";
+import { type Batch, imagesOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
 import { APPLY_OPTIONS, checkGiven, GRADIENT_OPTIONS } from "./given.ts";
 import { GradientStep } from "./gradient-step.ts";
@@ -67,14 +67,14 @@ export class Trainer implements NetworkTrainer {
     this.#runtime = runtime;
     this.#model = model;
     this.seed = seed;
-    this.#objective = new Objective(model, ends, options);
+    this.#objective = new Objective(runtime, model, ends, options);
     this.#weights = weights;
     this.#weightNames = weights.names;
     this.#stateNames = this.#weightNames.flatMap((name) => this.#objective.statesOf(name));
     const variables = new Variables(runtime);
     const objective = this.#objective;
     this.#variables = variables;
-    const graphOf = (count: number, perImage: number): LossGraph =>
+    const graphOf = (count: number, perImage: readonly number[]): LossGraph =>
       lossGraph(model, count, perImage, objective);
     this.#steps = new ProgramCache(
       (count, perImage) => new TrainStep(runtime, graphOf(count, perImage), variables, objective),
@@ -99,7 +99,7 @@ export class Trainer implements NetworkTrainer {
     return Object.fromEntries(this.#stateNames.map((name) => [name, this.#variables.read(name)]));
   }
 
-  plan(counts: number | readonly number[], perImage = this.target.labelSizes[0]): void {
+  plan(counts: number | readonly number[], perImage = this.target.perImage): void {
     this.#steps.plan([counts].flat(), perImage);
   }
 
@@ -187,18 +187,25 @@ export class Trainer implements NetworkTrainer {
     return loss;
   }
 
-  countCorrect(batch: Batch): readonly [number, number] {
-    const { count, samples } = batch;
-    const { y, perImage } = samples;
-    const kind = this.target.labelKind(perImage)!;
-    const labelOf = (i: number): number =>
-      y[imageOf(batch, Math.floor(i / perImage)) * perImage + (i % perImage)];
-    const labels = count * perImage;
-    const scores = this.#steps.get(count, perImage).scores();
-    return [countCorrect(scores, labelOf, labels, kind), answersOf(labels, kind)];
+  losses(batch: Batch): number[] {
+    return this.#steps.get(batch.count, batch.samples.perImage).parts();
   }
 
-  evaluator(samples: CheckedSamples, metrics: readonly Metric[] | undefined): Evaluator {
+  measure(batch: Batch, loss: number, measures: Measures): void {
+    const { count, samples } = batch;
+    const { labels, perImage } = samples;
+    const step = this.#steps.get(count, perImage);
+    measures.add({
+      images: count,
+      perImage,
+      loss,
+      parts: step.parts(),
+      scores: (i) => step.scores(i),
+      labels: (i) => imagesOf(labels[i], perImage[i], batch),
+    });
+  }
+
+  evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator {
     const weight = (name: string): Float32Array => this.#weights.weight(name);
     const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
     try {

@@ -21,7 +21,7 @@ export interface Updated {
 /** Which weights a training updates. Plans nothing. */
 export function updatedBy(model: DescribedModel, objective: Objective): Updated {
   // Any batch tells; statistics of a batch need two images at least.
-  const { trained, statistics } = lossGraph(model, 2, objective.target.labelSizes[0], objective);
+  const { trained, statistics } = lossGraph(model, 2, objective.target.perImage, objective);
   const shapes = (list: typeof statistics): Record<string, Shape> =>
     Object.fromEntries(list.map(({ name, edge }) => [name, edge.shape]));
   return { gradients: shapes(trained), statistics: shapes(statistics) };
