@@ -77,6 +77,7 @@ export type {
 } from "./layers/layer.ts";
 export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
+export type { LoadReport } from "./model/partial.ts";
 export type {
   GivenWeights,
   InputShape,
@@ -90,6 +91,16 @@ export type {
   WeightReader,
   Weights,
 } from "./model/schema.ts";
+export {
+  type AnyModel,
+  asLayer,
+  type OpenModel,
+  openModel,
+  type Remade,
+  replaceHead,
+  upTo,
+  withOutputs,
+} from "./model/surgery.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks
@@ -101,9 +112,27 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
-export type { LossConfig } from "./network/loss-config.ts";
+export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
+export type {
+  BatchReport,
+  EarlyStopping,
+  FitOptions,
+  Monitored,
+  Schedule,
+  TrainingCallback,
+  WeightAverage,
+} from "./network/fit-options.ts";
+export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
+export {
+  type ClassificationReport,
+  type ClassScores,
+  classificationReport,
+  type MeasureOptions,
+} from "./network/measure.ts";
+export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
+export * as metrics from "./network/metric-list.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
+export type { RankingOptions } from "./network/ranking-metrics.ts";
 export type {
   ApplyOptions,
   Batches,
@@ -113,12 +142,13 @@ export type {
   EpochReport,
   EvaluateOptions,
   Evaluation,
-  Metric,
   Optimizer,
+  Regularizer,
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-
+export type { PsnrOptions } from "./network/value-metrics.ts";
+export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -142,8 +172,23 @@ export {
   type SgdOptions,
   sgd,
 } from "./training/optimizers.ts";
-export { resume } from "./training/resume.ts";
-export { cosine, stepDecay } from "./training/schedules.ts";
+export { type ResumeOptions, resume } from "./training/resume.ts";
+export {
+  byEpoch,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  type LinearWarmupOptions,
+  linearWarmup,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  polynomial,
+  type ReduceOnPlateauOptions,
+  reduceOnPlateau,
+  stepDecay,
+} from "./training/schedules.ts";
 
 // Errors
 

@@ -537,7 +537,7 @@ describe("data and weights", () => {
     [
       "a function as loss",
       fitWith(good, { loss: () => 0 }),
-      /fit: loss is a function but must be one of softmaxCrossEntropy/,
+      /loss: what the function returns is 0 but must be a Tensor/,
     ],
     [
       "a loss without kind",
@@ -547,7 +547,7 @@ describe("data and weights", () => {
     [
       "an option of a loss",
       fitWith(good, { loss: { kind: "huber", gamma: 1 } }),
-      /fit: loss: there is no option "gamma"/,
+      /fit: loss "huber" takes no "gamma"/,
     ],
     [
       "a schedule that is a number",
@@ -557,12 +557,12 @@ describe("data and weights", () => {
     [
       "early stopping without patience",
       fitWith(good, { earlyStopping: {} }),
-      /earlyStopping.patience is undefined/,
+      /fit: earlyStopping: patience is missing: give { patience: 3 }/,
     ],
     [
       "an option of early stopping",
-      fitWith(good, { earlyStopping: { patience: 1, restoreBest: true } }),
-      /fit: earlyStopping: there is no option "restoreBest"; there are patience, minDelta/,
+      fitWith(good, { earlyStopping: { patience: 1, restoreWeights: true } }),
+      /fit: earlyStopping: there is no option "restoreWeights"; there are monitor, mode, patience, minDelta/,
     ],
     [
       "a seed that is no number",

@@ -378,7 +378,7 @@ describe("a training", () => {
       ],
       [good, { ...options, metrics: ["f1"] }, /fit: metrics\[0\] is "f1" but must be "accuracy"/],
       [good, { ...options, schedule: () => Number.NaN }, /fit: the schedule gives NaN for step 0/],
-      [good, { ...options, loss: "hinge" }, /loss is "hinge"/],
+      [good, { ...options, loss: "l3" }, /loss is "l3"/],
       [
         { ...good, x: good.x.subarray(1) },
         options,
@@ -452,7 +452,7 @@ describe("a training", () => {
         '{"options":{"optimizer":{"kind":"adamMax"}},"steps":1,"epochs":0,"seed":0}',
         /optimizer is "adamMax" but must be "sgd", "adam"/,
       ],
-      [metadata["convolith.training"].replace("softmaxCrossEntropy", "hinge"), /loss is "hinge"/],
+      [metadata["convolith.training"].replace("softmaxCrossEntropy", "l3"), /loss is "l3"/],
     ] as const) {
       const broken = writeSafetensors({ tensors, metadata: training(text) });
       expect(() => resume(other, broken)).toThrow(FormatError);

@@ -260,7 +260,7 @@ const EAGER: readonly Row[] = [
   [
     "a loss that is none",
     () => untyped.loss(row, row, { kind: "l2" }),
-    /loss: kind is "l2" but must be "softmaxCrossEntropy", .* or "huber"/,
+    /loss: kind is "l2" but must be "softmaxCrossEntropy", .* or "ssim"/,
   ],
   [
     "a loss without options",

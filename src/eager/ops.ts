@@ -69,6 +69,13 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
   Object.assign(prototype, methods);
 }
 
+/** The ops of an engine, for who has no more than its kernels. */
+export function opsOf(runtime: Runtime): EagerOps {
+  const ops = {};
+  installOps(ops, () => runtime);
+  return ops as EagerOps;
+}
+
 /** Throws unless every label is a class of x's last axis, or to be ignored: kernels do not check. */
 function checkClasses(target: Tensor<"int32">, { shape }: Tensor, ignoreIndex?: number): void {
   const classes = shape[shape.length - 1];

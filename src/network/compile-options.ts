@@ -1,13 +1,20 @@
 // What `engine.compile` takes besides the model, and its checks.
+import type { BuildOptions } from "../model/graph-builder.ts";
+import type { Resolved } from "../model/resolve.ts";
 import type { GivenWeights } from "../model/schema.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
-import { anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
+import { aFlag, anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
 import { aSeed, TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
 
 export interface CompileOptions {
   /** Trained weights, all of them, which are copied. Default: those of the model file, or freshly initialised ones. */
   weights?: GivenWeights;
+  /**
+   * Whether `weights` need not fit: those of other names are left out, as are those of other sizes, and what is missing is initialised.
+   * `net.loadReport` tells which. Default false.
+   */
+  partial?: boolean;
   /** Seed of initialisation, and of training unless `fit` is given one: an integer. Default 0. */
   seed?: number;
   /** Images per run. More images are run in batches, fewer are filled up to one. Default 1. */
@@ -24,6 +31,7 @@ export interface CompileOptions {
 
 const COMPILE_OPTIONS: Checks<CompileOptions> = {
   weights: true,
+  partial: aFlag,
   seed: aSeed,
   batchSize: anInteger(1),
   shape: true,
@@ -35,3 +43,10 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
 /** Throws unless every option is known and has a value it can have. */
 export const checkCompileOptions = (options: CompileOptions): void =>
   checkOptions("compile", options, COMPILE_OPTIONS);
+
+/** The weights to begin with, and whether all must fit: those of the options, else the model's own, of which some may be missing. */
+export function weightOptions(given: Resolved, options: CompileOptions): BuildOptions {
+  if (options.partial) return { weights: options.weights ?? given.weights, partial: "any" };
+  if (options.weights) return { weights: options.weights };
+  return { weights: given.weights, partial: given.partial ? "missing" : undefined };
+}

@@ -1,18 +1,14 @@
 // Mean loss and metrics of a network over samples, a batch at a time, with the weights as they are.
 
-import { Edge, Graph } from "../graph/graph.ts";
-import { Lowering } from "../graph/lower.ts";
 import { Builder } from "../model/graph-builder.ts";
 import type { DescribedModel } from "../model/schema.ts";
-import type { Address } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { Program } from "../runtime/program.ts";
-import { float32, type Shape, sizeOf } from "../tensor.ts";
 import { Inference } from "./inference.ts";
+import { LossProgram, ModelLossProgram } from "./loss-program.ts";
 import type { LossTarget } from "./loss-target.ts";
-import { answersOf, countCorrect } from "./metrics.ts";
-import type { CheckedSamples } from "./samples.ts";
-import type { Evaluation, Metric } from "./trainer-interface.ts";
+import type { MetricsOption } from "./metric.ts";
+import type { CheckedSamples, Numbers } from "./samples.ts";
+import type { Evaluation } from "./trainer-interface.ts";
 
 /** Images per run: enough to use every kernel well, few enough to stay small. */
 export const EVALUATION_BATCH = 64;
@@ -20,10 +16,10 @@ export const EVALUATION_BATCH = 64;
 /** Measures the same samples as often as wanted. Its memory is taken when it is made. */
 export class Evaluator {
   readonly #inference: Inference;
-  readonly #losses = new Map<number, LossProgram>();
+  readonly #losses = new Map<number, LossProgram | ModelLossProgram>();
   readonly #samples: CheckedSamples;
   readonly #target: LossTarget;
-  readonly #accuracy: boolean;
+  readonly #metrics: MetricsOption | undefined;
 
   /** `weight` gives a weight as it is at the time. Throws, and holds nothing then. */
   constructor(
@@ -32,18 +28,32 @@ export class Evaluator {
     weight: (name: string) => Float32Array,
     target: LossTarget,
     samples: CheckedSamples,
-    { metrics, batchSize = EVALUATION_BATCH }: { metrics?: readonly Metric[]; batchSize?: number },
+    { metrics, batchSize = EVALUATION_BATCH }: { metrics?: MetricsOption; batchSize?: number },
   ) {
     const { images, perImage } = samples;
     this.#samples = samples;
     this.#target = target;
-    this.#accuracy = target.measuresAccuracy(perImage, metrics);
+    this.#metrics = metrics;
+    target.measures(perImage, metrics);
     const batch = Math.min(batchSize, images);
     this.#inference = new Inference(runtime, model, new Builder(model, batch, { read: weight }));
     try {
-      const [{ shape }] = this.#inference.outputs.list;
-      for (const count of new Set([batch, images % batch || batch]))
-        this.#losses.set(count, new LossProgram(runtime, target, [count, ...shape.slice(1)], perImage));
+      const shapes = this.#inference.outputs.list.map(({ shape }) => shape);
+      for (const count of new Set([batch, images % batch || batch])) {
+        const outputs = shapes.map((shape) => [count, ...shape.slice(1)]);
+        this.#losses.set(
+          count,
+          target.readsModel
+            ? new ModelLossProgram(
+                runtime,
+                new Builder(model, count, { read: weight }),
+                model,
+                target,
+                perImage,
+              )
+            : new LossProgram(runtime, target, outputs, perImage),
+        );
+      }
     } catch (error) {
       this.dispose();
       throw error;
@@ -53,30 +63,57 @@ export class Evaluator {
   /** Takes the memory that `refresh` needs now. */
   holdRefresh(): void {
     this.#inference.holdRefresh();
+    for (const program of this.#losses.values()) program.holdRefresh();
   }
 
   /** Takes over the weights as they are now. */
   refresh(): void {
     this.#inference.refresh();
+    for (const program of this.#losses.values()) program.refresh();
+  }
+
+  /** Measures all at once, and is disposed. */
+  finish(): Evaluation {
+    try {
+      const batches = this.run();
+      for (;;) {
+        const { done, value } = batches.next();
+        if (done) return value;
+      }
+    } finally {
+      this.dispose();
+    }
   }
 
   /** Measures, and pauses after each batch. */
   *run(): Generator<undefined, Evaluation> {
-    const { inputs, y, images, perImage } = this.#samples;
-    const kind = this.#target.labelKind(perImage);
+    const { inputs, labels, images, perImage } = this.#samples;
+    const measures = this.#target.measures(perImage, this.#metrics);
     const { batchSize, outputs } = this.#inference;
-    const scores = new Float32Array(batchSize * outputs.list[0].size);
-    let [lossSum, correct] = [0, 0];
+    const scores = outputs.list.map(
+      ({ size, integer }) => new (integer ? Int32Array : Float32Array)(batchSize * size),
+    );
     for (let n = 0; n < images; n += batchSize) {
       const count = Math.min(batchSize, images - n);
-      this.#inference.runBatch(inputs, [scores], n, count, 0);
-      const first = n * perImage;
-      lossSum += this.#losses.get(count)!.run(scores, y, first) * count;
-      if (this.#accuracy) correct += countCorrect(scores, (i) => y[first + i], count * perImage, kind!);
+      this.#inference.runBatch(inputs, scores, n, count, 0);
+      const ofBatch = labels.map((values, i) => part(values, n * perImage[i], (n + count) * perImage[i]));
+      const x = inputs.map((values, i) => {
+        const { size } = this.#inference.inputs.list[i];
+        return part(values, n * size, (n + count) * size);
+      });
+      const losses = this.#losses.get(count)!.run(scores, ofBatch, x);
+      measures.add({
+        images: count,
+        perImage,
+        ...losses,
+        scores: (i) => scores[i].subarray(0, count * outputs.list[i].size),
+        labels: (i) => ofBatch[i],
+      });
       yield;
     }
-    const loss = lossSum / images;
-    return this.#accuracy ? { loss, accuracy: correct / answersOf(y.length, kind!) } : { loss };
+    const results = measures.results();
+    const { accuracy } = results.metrics;
+    return accuracy === undefined ? results : { ...results, accuracy };
   }
 
   dispose(): void {
@@ -85,46 +122,8 @@ export class Evaluator {
   }
 }
 
-/** The loss of a batch of scores, by the op that training uses. */
-class LossProgram {
-  readonly #runtime: Runtime;
-  readonly #program: Program;
-  readonly #scores: Address;
-  readonly #labels: Address;
-  readonly #loss: Address;
-  readonly #sizes: { readonly scores: number; readonly labels: number };
-  readonly #integer: boolean;
-
-  constructor(runtime: Runtime, target: LossTarget, shape: Shape, perImage: number) {
-    this.#runtime = runtime;
-    const graph = new Graph();
-    const scores = new Edge(float32(shape));
-    const labels = new Edge(target.labelType(shape, perImage));
-    const loss = target.lossOf(graph, scores, labels);
-    this.#program = new Program(runtime, "evaluate");
-    const lowering = new Lowering(this.#program);
-    [this.#scores, this.#labels] = [scores, labels].map((edge) => lowering.valueOf(edge).base);
-    for (const base of [this.#scores, this.#labels]) this.#program.input(base);
-    lowering.write(graph);
-    this.#loss = lowering.valueOf(loss).base;
-    this.#program.output(this.#loss);
-    this.#program.place();
-    this.#sizes = { scores: sizeOf(shape), labels: sizeOf(labels.shape) };
-    this.#integer = labels.dtype === "int32";
-  }
-
-  /** The mean loss of scores, from the beginning of the array, against labels from index `first` on. */
-  run(scores: Float32Array, y: ArrayLike<number>, first: number): number {
-    const { memory } = this.#runtime;
-    memory.floats.set(scores.subarray(0, this.#sizes.scores), this.#scores.value / 4);
-    const labels = this.#integer ? memory.ints : memory.floats;
-    const to = this.#labels.value / 4;
-    for (let i = 0; i < this.#sizes.labels; i++) labels[to + i] = y[first + i];
-    this.#program.run();
-    return memory.floats[this.#loss.value / 4];
-  }
-
-  dispose(): void {
-    this.#program.dispose();
-  }
-}
+/** Some of the values, without a copy where they can be had so. */
+const part = (values: Numbers, from: number, to: number): Numbers =>
+  ArrayBuffer.isView(values)
+    ? (values as unknown as Float32Array).subarray(from, to)
+    : (values as number[]).slice(from, to);

@@ -8,41 +8,48 @@ import type { Shape, Tensor } from "../tensor.ts";
 import {
   aList,
   aNumberAbove,
+  aNumberFrom,
   anInteger,
+  anObject,
   aText,
-  aWord,
   type Check,
   type Checks,
   describe,
   refuse,
 } from "../validate.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
+import { METRICS, type MetricsOption } from "./metric.ts";
+import type { Numbers } from "./samples.ts";
 import type { WeightTensors } from "./weight-tensors.ts";
 
-/** Values in a typed array or a list: of all images, one after the other. */
-export type Numbers = ArrayLike<number>;
+export type { Numbers } from "./samples.ts";
 
 /** Images, and the labels of each: class indices, or values in the shape of the output. */
 export interface Samples {
   /** One input, or several by name. */
   readonly x: Numbers | Readonly<Record<string, Numbers>>;
-  readonly y: Numbers;
+  /** Of the output, or of several by name where losses are given so. */
+  readonly y: Numbers | Readonly<Record<string, Numbers>>;
+  /** A factor for each image's part of the loss, at least 0. The mean is not divided by their sum. Metrics do not look at it. */
+  readonly weight?: Numbers;
 }
 
 /**
  * All samples at once, or batch after batch: an iterable is read once per epoch, so for several epochs it must be able to begin again, as
- * a generator is not: give the function that makes it.
+ * a generator is not: give the function that makes it, which is called with the number of the epoch.
  */
-export type Data = Samples | Batches | (() => Batches);
+export type Data = Samples | Batches | ((epoch: number) => Batches);
 export type Batches = AsyncIterable<Samples> | Iterable<Samples>;
-
-export type Metric = "accuracy";
 
 /** Mean loss over some samples, and what else was measured. */
 export interface Evaluation {
   readonly loss: number;
+  /** The loss of each output, where losses are given by output: `loss` is their sum, each times its weight. */
+  readonly losses?: Readonly<Record<string, number>>;
+  /** What was measured, by name; "output.name" where losses are given by output. */
+  readonly metrics: Readonly<Record<string, number>>;
   /**
-   * The part of labels, 0 to 1, that are met: of classes where the highest score is the labelled class's, of 0 or 1 (binary
+   * The metric "accuracy", where it was measured: the part of labels, 0 to 1, that are met: of classes where the highest score is the labelled class's, of 0 or 1 (binary
    * cross-entropy) where the score lies on the label's side of one half.
    */
   readonly accuracy?: number;
@@ -52,7 +59,7 @@ export interface EvaluateOptions {
   /** Default: the loss of the training. */
   loss?: LossConfig;
   /** What is measured besides the loss. Default: accuracy, where y holds class indices. */
-  metrics?: readonly Metric[];
+  metrics?: MetricsOption;
   /** Images per run. Default 64. */
   batchSize?: number;
 }
@@ -62,7 +69,10 @@ export interface EpochReport {
   readonly epoch: number;
   /** Mean loss over the epoch's images, each before the step it took part in. */
   readonly loss: number;
-  readonly metrics: Readonly<Partial<Record<Metric, number>>>;
+  /** The loss of each output, where losses are given by output. */
+  readonly losses?: Readonly<Record<string, number>>;
+  /** What was measured over the epoch's images, each before the step it took part in, by name. */
+  readonly metrics: Readonly<Record<string, number>>;
   readonly validation: Evaluation | undefined;
   readonly imagesPerSecond: number;
   readonly ms: number;
@@ -124,6 +134,16 @@ export interface ApplyStepOptions {
   clipValue?: number;
 }
 
+/** Terms of weights that are added to the loss. */
+export interface Regularizer {
+  /** Times the sum of the absolute values. Default 0. */
+  l1?: number;
+  /** Times the sum of the squares. Default 0. */
+  l2?: number;
+  /** The layers whose kernels count. Default: all that are trained. */
+  layers?: readonly string[];
+}
+
 export interface TrainOptions {
   loss: LossConfig;
   optimizer: Optimizer;
@@ -133,6 +153,8 @@ export interface TrainOptions {
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
   clipValue?: number;
+  /** L1 and L2 terms of kernels (not of biases, nor of normalisation), which reports of training count in the loss; `evaluate` does not. */
+  regularize?: Regularizer | readonly Regularizer[];
 }
 
 /** Any seed that is a whole number. */
@@ -140,13 +162,15 @@ export const aSeed: Check<number> = (value, name, where) => {
   if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
 };
 
-export const METRICS: Check<readonly Metric[]> = aList(aWord("accuracy"));
-
 export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
   loss: aLoss,
   metrics: METRICS,
   batchSize: anInteger(1),
 };
+
+const aRegularizer = anObject<Regularizer>({ l1: aNumberFrom(0), l2: aNumberFrom(0), layers: aList(aText) });
+const someRegularizers: Check<Regularizer | readonly Regularizer[]> = (value, name, where) =>
+  (Array.isArray(value) ? aList(aRegularizer) : aRegularizer)(value, name, where);
 
 export const TRAIN_OPTIONS: Checks<TrainOptions> = {
   loss: aLoss,
@@ -154,22 +178,25 @@ export const TRAIN_OPTIONS: Checks<TrainOptions> = {
   freeze: aList(aText),
   clipNorm: aNumberAbove(0),
   clipValue: aNumberAbove(0),
+  regularize: someRegularizers,
 };
 
 /** Sizes at the ends of a network. */
 export interface Ends {
   /** Values of one image at each input. */
   readonly inputs: readonly { readonly name: string; readonly size: number }[];
-  /** Number of outputs. */
-  readonly outputs: number;
-  /** Shape of the first output for one image. */
-  readonly output: Shape;
+  /** Shape of one image at each output. */
+  readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
 }
 
-/** How far a training has come: its steps and epochs, its seed, and the tensors the optimizer keeps for the weights, by name. */
+/**
+ * How far a training has come: its steps, its epochs and the batches of the next one, its seed, and the tensors the optimizer keeps for the
+ * weights, by name.
+ */
 export interface OptimizerState {
   readonly steps: number;
   readonly epochs: number;
+  readonly batches: number;
   readonly seed: number;
   readonly state: Weights;
 }
@@ -181,6 +208,8 @@ export interface StoredTraining extends OptimizerState {
 
 /** Who changes the weights of a network that is trained. */
 export interface NetworkTrainer extends OptimizerState {
+  /** The average of the weights, by name, where the last fit kept one. */
+  readonly averages: Record<string, Float32Array> | undefined;
   /** Reports of all epochs so far. */
   readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */

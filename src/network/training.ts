@@ -5,6 +5,7 @@ import type { Progress } from "../formats/checkpoint.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions } from "../validate.ts";
 import { FIT_OPTIONS, type FitOptions } from "./fit-options.ts";
+import { storableLoss } from "./loss-config.ts";
 import {
   completed,
   type Data,
@@ -27,6 +28,18 @@ interface Candidate {
   readonly weights: WeightTensors;
 }
 
+/** A number for every function that options have held. */
+const FUNCTIONS = new WeakMap<object, number>();
+let functions = 0;
+
+/** Options as text, which is equal for equal options: functions are equal to themselves alone. */
+const textOf = (options: TrainOptions | undefined): string | undefined =>
+  JSON.stringify(options, (_, value) => {
+    if (typeof value !== "function") return value;
+    if (!FUNCTIONS.has(value)) FUNCTIONS.set(value, ++functions);
+    return { function: FUNCTIONS.get(value) };
+  });
+
 export class Training {
   readonly #weights: WeightStore;
   readonly #make: MakeTrainer;
@@ -43,6 +56,10 @@ export class Training {
 
   get options(): TrainOptions | undefined {
     return this.#options;
+  }
+
+  get averages(): Record<string, Float32Array> | undefined {
+    return this.#trainer?.averages;
   }
 
   get history(): readonly EpochReport[] {
@@ -92,8 +109,9 @@ export class Training {
   get progress(): Progress {
     if (!this.#trainer)
       throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
-    const { steps, epochs, seed, state } = this.#trainer;
-    return { options: this.#options, steps, epochs, seed, state };
+    const { steps, epochs, batches, seed, state } = this.#trainer;
+    const options = { ...this.#options, loss: storableLoss(this.#options!.loss) };
+    return { options, steps, epochs, batches, seed, state };
   }
 
   /** Takes over a training and its weights, all of it or nothing. `setWeights` makes them the network's, or throws. */
@@ -116,7 +134,7 @@ export class Training {
   /** The trainer there is, if it has these options. */
   #trainerOf(options: TrainOptions): NetworkTrainer | undefined {
     trainerFactoryOf(options.optimizer);
-    return JSON.stringify(options) === JSON.stringify(this.#options) ? this.#trainer : undefined;
+    return textOf(options) === textOf(this.#options) ? this.#trainer : undefined;
   }
 
   #newTrainer(options: TrainOptions): Candidate {

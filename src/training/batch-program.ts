@@ -27,8 +27,7 @@ export class BatchProgram {
   readonly #program: Program;
   readonly #batchSize: number;
   readonly #inputs: readonly Bound[];
-  readonly #labels: Bound;
-  readonly #integerLabels: boolean;
+  readonly #labels: readonly (Bound & { readonly integer: boolean })[];
   readonly #loss: Address;
   /** Of the host's edges. */
   readonly #inputsBesides: readonly Bound[];
@@ -49,10 +48,10 @@ export class BatchProgram {
     const bound = (edge: Edge): Bound => ({ base: lowering.valueOf(edge).base, size: sizeOf(edge.shape) });
     for (const [edge, name] of blocks) lowering.place(edge, variables.address(name));
     this.#inputs = inputs.map(bound);
-    this.#labels = bound(labels);
-    this.#integerLabels = labels.dtype === "int32";
+    this.#labels = labels.map((edge) => ({ ...bound(edge), integer: edge.dtype === "int32" }));
     this.#inputsBesides = (host.inputs ?? []).map(bound);
-    for (const { base } of [...this.#inputs, this.#labels, ...this.#inputsBesides]) this.#program.input(base);
+    for (const { base } of [...this.#inputs, ...this.#labels, ...this.#inputsBesides])
+      this.#program.input(base);
     lowering.write(graph);
     this.#outputs = host.outputs.map(bound);
     this.#loss = bound(loss).base;
@@ -64,13 +63,14 @@ export class BatchProgram {
   /** Runs on as many images as the graph was built for; `given`: values of the host's inputs. The mean loss. */
   run(batch: Batch, given: readonly ArrayLike<number>[] = []): number {
     const { memory } = this.#runtime;
-    const { inputs, y } = batch.samples;
+    const { inputs, labels } = batch.samples;
     this.#inputs.forEach(({ base, size }, i) => {
       copyImages(memory.floats, base.value / 4, inputs[i], size / this.#batchSize, batch);
     });
-    const { base, size } = this.#labels;
-    const to = this.#integerLabels ? memory.ints : memory.floats;
-    copyImages(to, base.value / 4, y, size / this.#batchSize, batch);
+    this.#labels.forEach(({ base, size, integer }, i) => {
+      const to = integer ? memory.ints : memory.floats;
+      copyImages(to, base.value / 4, labels[i], size / this.#batchSize, batch);
+    });
     this.#inputsBesides.forEach(({ base }, i) => {
       memory.floats.set(given[i], base.value / 4);
     });

@@ -5,7 +5,7 @@ import type { Batches, Data, Numbers, Samples } from "../network/trainer-interfa
 import { describe } from "../validate.ts";
 
 /** What begins the batches of an epoch; undefined where the data are all samples at once. */
-export function streamOf(data: Data, epochs: number): (() => Batches) | undefined {
+export function streamOf(data: Data, epochs: number): ((epoch: number) => Batches) | undefined {
   if (typeof data === "function") return data;
   if (!isIterable(data)) return undefined;
   const once = data as { [Symbol.iterator]?(): unknown; [Symbol.asyncIterator]?(): unknown };
@@ -63,8 +63,12 @@ export interface Batch {
   readonly count: number;
 }
 
-/** The index of the i-th image of a batch among the samples. */
-export const imageOf = ({ order, from }: Batch, i: number): number => (order ? order[from + i] : from + i);
+/** The values of a batch's images one after the other. `size`: values per image. */
+export function imagesOf(values: Numbers, size: number, batch: Batch): Float64Array {
+  const images = new Float64Array(batch.count * size);
+  copyImages(images, 0, values, size, batch);
+  return images;
+}
 
 /** All images of some samples, as they come. */
 export const wholeBatch = (samples: CheckedSamples): Batch => ({
@@ -74,9 +78,9 @@ export const wholeBatch = (samples: CheckedSamples): Batch => ({
   count: samples.images,
 });
 
-/** Copies the values of a batch's images one after the other into linear memory, from index `offset` on. `size`: values per image. */
+/** Copies the values of a batch's images one after the other, from index `offset` on. `size`: values per image. */
 export function copyImages(
-  to: Float32Array | Int32Array,
+  to: Float32Array | Float64Array | Int32Array,
   offset: number,
   values: Numbers,
   size: number,

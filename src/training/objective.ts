@@ -4,7 +4,13 @@ import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import type { Model } from "../model/schema.ts";
 import { LossTarget } from "../network/loss-target.ts";
-import { createTrainer, type Ends, type Optimizer, type TrainOptions } from "../network/trainer-interface.ts";
+import {
+  createTrainer,
+  type Ends,
+  type Optimizer,
+  type Regularizer,
+  type TrainOptions,
+} from "../network/trainer-interface.ts";
 import { optimize } from "../ops/optimizer.ts";
 import {
   checkOptimizer,
@@ -12,8 +18,10 @@ import {
   optimizerState,
   stepNumbers,
 } from "../ops/optimizer-formulas.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import { aNumberFrom, describe } from "../validate.ts";
 import { limited } from "./limits.ts";
+import { regularizersOf } from "./regularize.ts";
 
 /** The optimizer without its learning rate and its trainer. */
 export function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
@@ -32,10 +40,11 @@ export class Objective {
   readonly learningRate: number;
   readonly optimizer: OptimizerFormula;
   readonly frozen: ReadonlySet<string>;
+  readonly regularizers: readonly Regularizer[];
   readonly #options: TrainOptions;
 
-  constructor(model: Model, ends: Ends, options: TrainOptions) {
-    this.target = new LossTarget(ends, options.loss, "train");
+  constructor(runtime: Runtime, model: Model, ends: Ends, options: TrainOptions) {
+    this.target = new LossTarget(runtime, ends, options.loss, "train");
     const names = new Set(model.layers.map((l) => l.name));
     for (const name of options.freeze ?? [])
       if (!names.has(name))
@@ -43,6 +52,7 @@ export class Objective {
     this.optimizer = formulaOf(checkedOptimizer(options.optimizer));
     this.learningRate = options.optimizer.learningRate;
     this.frozen = new Set(options.freeze);
+    this.regularizers = regularizersOf(model, options);
     this.#options = options;
   }
 

@@ -4,17 +4,17 @@
 const MAX_PROGRAMS = 4;
 
 export class ProgramCache<P extends { dispose(): void }> {
-  readonly #make: (count: number, perImage: number) => P;
+  readonly #make: (count: number, perImage: readonly number[]) => P;
   /** The one used last at the end. */
   readonly #programs = new Map<string, P>();
 
-  /** `make` plans the program for batches of `count` images with `perImage` numbers of y for each; it holds nothing where it throws. */
-  constructor(make: (count: number, perImage: number) => P) {
+  /** `make` plans the program for batches of `count` images with so many labels for each; it holds nothing where it throws. */
+  constructor(make: (count: number, perImage: readonly number[]) => P) {
     this.#make = make;
   }
 
   /** Plans all that are missing, or none, before any is let go of. */
-  plan(counts: readonly number[], perImage: number): void {
+  plan(counts: readonly number[], perImage: readonly number[]): void {
     const made: string[] = [];
     try {
       for (const count of counts) {
@@ -30,7 +30,7 @@ export class ProgramCache<P extends { dispose(): void }> {
   }
 
   /** The program, planned where it is missing. */
-  get(count: number, perImage: number): P {
+  get(count: number, perImage: readonly number[]): P {
     const key = keyOf(count, perImage);
     const program = this.#programs.get(key) ?? this.#make(count, perImage);
     this.#programs.delete(key);
@@ -48,4 +48,4 @@ export class ProgramCache<P extends { dispose(): void }> {
   }
 }
 
-const keyOf = (count: number, perImage: number): string => `${count} ${perImage}`;
+const keyOf = (count: number, perImage: readonly number[]): string => `${count} ${perImage}`;

@@ -1,26 +1,38 @@
 // Continues a training from a checkpoint.
 import { ArgumentError, FormatError, ShapeError } from "../errors.ts";
 import { readCheckpoint } from "../formats/checkpoint.ts";
+import { aLoss, holdsCustom, type LossConfig } from "../network/loss-config.ts";
 import type { Network } from "../network/network.ts";
 import { TRAIN_OPTIONS, type TrainOptions } from "../network/trainer-interface.ts";
 import { checkOptions, refuse } from "../validate.ts";
 import { optimizerOf } from "./optimizers.ts";
 
+export interface ResumeOptions {
+  /** The loss, instead of the file's: needed where it is a function, which a file cannot hold. */
+  loss?: LossConfig;
+}
+
 /**
  * Takes over the weights, the training options and the optimizer's state of a file that `net.save({ optimizer: true })` wrote, so that
  * training continues where it was, bit for bit; all or nothing. Throws FormatError where the file is damaged, another network's, or
- * holds no optimizer.
+ * holds no optimizer, ArgumentError where the loss is a function and is not given.
  */
-export function resume(net: Network, bytes: Uint8Array | ArrayBuffer): void {
+export function resume(net: Network, bytes: Uint8Array | ArrayBuffer, given: ResumeOptions = {}): void {
+  checkOptions("resume", given, { loss: aLoss });
   const { weights, progress } = readCheckpoint(bytes);
   if (!progress)
     throw new FormatError("resume: the file holds no optimizer; net.load takes its weights alone");
   const { options, ...counts } = progress;
+  if (given.loss === undefined && holdsCustom((options as Partial<TrainOptions> | null)?.loss))
+    throw new ArgumentError(
+      "resume: the loss of this training is a function, which a file cannot hold; give it again: resume(net, bytes, { loss })",
+    );
   try {
     checkPlain(options);
-    checkOptions("train", options, { ...TRAIN_OPTIONS, optimizer: true });
-    const stored = options as unknown as TrainOptions;
-    const restored = { ...stored, optimizer: optimizerOf(stored.optimizer) };
+    const stored = given.loss === undefined ? options : { ...(options as object), loss: given.loss };
+    checkOptions("train", stored, { ...TRAIN_OPTIONS, optimizer: true });
+    const { optimizer } = stored as TrainOptions;
+    const restored = { ...(stored as TrainOptions), optimizer: optimizerOf(optimizer) };
     net.restore(weights, { ...counts, options: restored });
   } catch (cause) {
     if (cause instanceof ShapeError || cause instanceof ArgumentError)
@@ -31,10 +43,12 @@ export function resume(net: Network, bytes: Uint8Array | ArrayBuffer): void {
   }
 }
 
-/** Options as `save` writes them: words, numbers and flags, alone, in a list, or as the options of an option. */
+/** Options as `save` writes them: words, numbers and flags, and lists and objects of such; a loss by outputs is the deepest. */
 function checkPlain(options: unknown): void {
-  const plain = (value: unknown): boolean => typeof value !== "object" && typeof value !== "function";
+  const plain = (value: unknown, depth: number): boolean =>
+    typeof value === "object"
+      ? value !== null && depth > 0 && Object.values(value).every((item) => plain(item, depth - 1))
+      : typeof value !== "function";
   for (const [name, value] of Object.entries(options ?? {}))
-    if (!plain(value) && (value === null || !Object.values(value).every(plain)))
-      refuse(value, name, "train", "a text, a number, or a list or an object of them");
+    if (!plain(value, 3)) refuse(value, name, "train", "a text, a number, or a list or an object of them");
 }
