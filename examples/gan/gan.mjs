@@ -24,9 +24,9 @@ import { PIXELS, generator as randomNumbers, readDigits, shuffle } from "../mnis
 import { curves, imagesOf, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
 
-const [STEPS, BATCH, NOISE] = [1500, 64, 64];
+const [STEPS, BATCH, NOISE] = [1000, 64, 64];
 /** Steps after which the same noise is drawn again, to watch the generator learn. */
-const DRAWN = [1, 50, 100, 200, 400, 800, STEPS];
+const DRAWN = [1, 50, 100, 200, 400, 600, STEPS];
 const out = new URL("out/", import.meta.url);
 const { train } = readDigits({ seed: 1 });
 
