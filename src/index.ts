@@ -13,12 +13,21 @@ export type {
   PatchOptions,
   SeparableConvOptions,
 } from "./eager/conv.ts";
+export type { RandomIntOptions, RandomNormalOptions, RandomUniformOptions } from "./eager/create.ts";
 export type {
   ArgMaxOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
 } from "./eager/elementwise.ts";
+export type {
+  GatherElementsOptions,
+  GatherOptions,
+  OneHotOptions,
+  ScatterElementsOptions,
+  ScatterOptions,
+} from "./eager/gather.ts";
+export type { CastOptions, ClipOptions, MatMulOptions, Operand } from "./eager/math.ts";
 export type {
   AdaptivePoolOptions,
   AvgPoolOptions,
@@ -28,18 +37,28 @@ export type {
   InstanceNormOptions,
   LayerNormOptions,
   MaxPoolOptions,
+  MaxUnpoolOptions,
   RmsNormOptions,
 } from "./eager/pool.ts";
+export type { CumsumOptions, ReductionOptions, TopKOptions } from "./eager/reduction.ts";
 export type {
   BlockOptions,
+  BroadcastOptions,
   ConcatOptions,
   CropOptions,
+  ExpandDimsOptions,
   PadOptions,
   ReshapeOptions,
   ResizeOptions,
+  ReverseOptions,
   SliceOptions,
   SplitOptions,
+  SqueezeOptions,
+  StackOptions,
+  StridedSliceOptions,
+  TileOptions,
   TransposeOptions,
+  UnstackOptions,
   UpsampleOptions,
 } from "./eager/shape.ts";
 export type { BaseEngine } from "./engine/base.ts";
@@ -77,6 +96,7 @@ export type {
 } from "./layers/layer.ts";
 export type { LossKind, LossNumbers, LossOptions } from "./layers/loss-options.ts";
 export { input, loadModel, model, sequential } from "./model/build-model.ts";
+export type { LoadReport } from "./model/partial.ts";
 export type {
   GivenWeights,
   InputShape,
@@ -90,6 +110,16 @@ export type {
   WeightReader,
   Weights,
 } from "./model/schema.ts";
+export {
+  type AnyModel,
+  asLayer,
+  type OpenModel,
+  openModel,
+  type Remade,
+  replaceHead,
+  upTo,
+  withOutputs,
+} from "./model/surgery.ts";
 export type { Padding, PaddingMode } from "./ops/window.ts";
 
 // Networks
@@ -101,7 +131,15 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
+export type {
+  BatchReport,
+  EarlyStopping,
+  FitOptions,
+  Monitored,
+  Schedule,
+  TrainingCallback,
+  WeightAverage,
+} from "./network/fit-options.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
@@ -119,7 +157,7 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-
+export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -144,7 +182,22 @@ export {
   sgd,
 } from "./training/optimizers.ts";
 export { type ResumeOptions, resume } from "./training/resume.ts";
-export { cosine, stepDecay } from "./training/schedules.ts";
+export {
+  byEpoch,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  type LinearWarmupOptions,
+  linearWarmup,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  polynomial,
+  type ReduceOnPlateauOptions,
+  reduceOnPlateau,
+  stepDecay,
+} from "./training/schedules.ts";
 
 // Errors
 

@@ -2,10 +2,12 @@
 // Graphs are differentiated as they are written, twice.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { gradients } from "../src/eager/gradients.ts";
 import { UnsupportedError } from "../src/errors.ts";
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { Lowering } from "../src/graph/lower.ts";
 import { sizeOf } from "../src/graph/op.ts";
+import { createEngine } from "../src/index.ts";
 import { type ActivationKind, activation } from "../src/ops/activation.ts";
 import { pair } from "../src/ops/arithmetic.ts";
 import { conv } from "../src/ops/conv.ts";
@@ -22,6 +24,7 @@ import { differentiate } from "../src/passes/differentiate.ts";
 import { Address } from "../src/runtime/address.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
+import type { Tensor } from "../src/tensor.ts";
 import { builds, write } from "./harness.ts";
 
 interface Plain {
@@ -190,6 +193,34 @@ describe.each(builds())("gradients of gradients are PyTorch's, $name build", ({ 
       expectNear(`gradient ${i}`, edge ? values.shift()! : gradients[i].map(() => 0), gradients[i]);
     });
   });
+});
+
+/** The same penalty as a user writes it: gradients within gradients. */
+it("a gradient penalty of eager ops is PyTorch's", async () => {
+  const { inputs, y, dy, gradients: wanted } = FIXTURES["wgan penalty"];
+  using e = await createEngine();
+  const tensors = inputs.map(({ data, shape }) => e.tensor(data, shape));
+  const [x, w1, bias, w2, w3] = tensors;
+  const critic = (): Tensor => {
+    const options = { stride: 2, padding: 1 } as const;
+    const h1 = e.leakyRelu(e.conv2d(x, w1, { ...options, bias }), { alpha: 0.2 });
+    const h2 = e.leakyRelu(e.conv2d(h1, w2, options), { alpha: 0.2 });
+    return e.sum(e.dense(e.flatten(h2), w3));
+  };
+  const { value, gradients: made } = gradients(
+    () => {
+      const [dx] = gradients(critic, [x]).gradients;
+      return e.mean(e.square(e.sub(e.norm(e.flatten(dx), { axes: [1] }), 1)));
+    },
+    // Slopes of leakyRelu are constant between jumps: of x and of the bias it does not depend.
+    { w1, w2, w3 },
+    { dy: e.tensor(dy.data, []) },
+  );
+  expectNear("the penalty", value.data(), y.data);
+  expectNear("by w1", made.w1.data(), wanted[1]);
+  expectNear("by w2", made.w2.data(), wanted[3]);
+  expectNear("by w3", made.w3.data(), wanted[4]);
+  expect([...wanted[0], ...wanted[2]].every((v) => v === 0)).toBe(true);
 });
 
 it("gradients of gradients that there are not are refused by name", () => {

@@ -86,8 +86,10 @@ export interface SymbolicTensor {
   readonly inputs: readonly SymbolicTensor[];
   /** Which output of the layer. */
   readonly output: number;
-  /** For inputs: the shape without batch (null: resolved when compiled) and the name. */
+  /** For inputs: the shape without batch (null: resolved when compiled), and what they hold where that is not float32. */
   readonly shape?: readonly (number | null)[];
+  readonly dtype?: "int32";
+  /** The name of an input, or of a call that is to have another name than its layer. */
   readonly name?: string;
   /** The outputs of the same call: `split(...)(x).outputs(3)`. */
   outputs(count: number): SymbolicTensor[];

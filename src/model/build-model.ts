@@ -20,6 +20,7 @@ import {
   needed,
   refuse,
 } from "../validate.ts";
+import { collect } from "./brought.ts";
 import { checkModel, type InputShape, type Model, type ModelLayer } from "./schema.ts";
 
 /**
@@ -84,6 +85,16 @@ export function model<const Outputs extends SomeTensors>(ends: {
   inputs: SomeTensors;
   outputs: Outputs;
 }): Model<NamesOf<Outputs>> {
+  return modelWithout(NO_NAMES, ends);
+}
+
+const NO_NAMES: readonly string[] = [];
+
+/** The same, with names for what has none that differ from the given ones. */
+export function modelWithout<const Outputs extends SomeTensors>(
+  reserved: readonly string[],
+  ends: { inputs: SomeTensors; outputs: Outputs },
+): Model<NamesOf<Outputs>> {
   checkOptions("model", ends, ENDS);
   const inputs = [ends.inputs].flat() as SymbolicTensor[];
   const outputs = [ends.outputs].flat() as SymbolicTensor[];
@@ -94,7 +105,8 @@ export function model<const Outputs extends SomeTensors>(ends: {
       throw new ArgumentError(`model: inputs[${i}] is inputs[${inputs.indexOf(node)}] again`);
   });
   const calls = inOrder(inputs, outputs);
-  const claim = namer([...inputs.map((n) => n.name), ...calls.map((n) => n.layer!.config.name)]);
+  const wishes = calls.map((n) => n.name ?? n.layer!.config.name);
+  const claim = namer([...reserved, ...inputs.map((n) => n.name), ...wishes]);
   const names = new Map<object, string>();
   const reference = (node: SymbolicTensor): string => {
     const name = names.get(callOf(node))!;
@@ -105,14 +117,18 @@ export function model<const Outputs extends SomeTensors>(ends: {
   for (const node of inputs) {
     const name = claim(node.name, "input");
     names.set(callOf(node), name);
-    description.inputs.push({ name, shape: [...node.shape!] });
+    description.inputs.push({
+      name,
+      shape: [...node.shape!],
+      ...(node.dtype && { dtype: node.dtype }),
+    });
   }
   const owners = new Map<Layer, string>();
   for (const node of calls) {
     const layer = node.layer!;
     const shares = owners.get(layer);
     const { name: wanted, ...config } = layer.config as Named & Record<string, unknown>;
-    const name = claim(shares === undefined ? wanted : undefined, layer.kind);
+    const name = claim(node.name ?? (shares === undefined ? wanted : undefined), layer.kind);
     if (shares === undefined) owners.set(layer, name);
     names.set(callOf(node), name);
     const entry: ModelLayer = { name, kind: layer.kind, config, inputs: node.inputs.map(reference) };
@@ -120,6 +136,7 @@ export function model<const Outputs extends SomeTensors>(ends: {
     description.layers.push(entry);
   }
   description.outputs = outputs.map(reference);
+  collect(description, owners);
   return description as Model<NamesOf<Outputs>>;
 }
 

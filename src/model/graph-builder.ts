@@ -8,6 +8,7 @@ import { checkConfig, checkInputs, type LayerKind, type Parameter } from "../lay
 import { checkShape, show } from "../ops/check.ts";
 import { type DType, float32, type Shape, sizeOf } from "../tensor.ts";
 import { asNumbers, describe, isPlain, refuse } from "../validate.ts";
+import { isReader, type LoadReport, sortWeights } from "./partial.ts";
 import type { DescribedModel, InputShape, Model, ModelLayer, WeightReader } from "./schema.ts";
 
 /** What the linear memory of one engine can hold, in bytes. */
@@ -64,7 +65,7 @@ export interface Variable {
 type Found = Pick<Parameter, "shape" | "init" | "fan"> & { readonly edge: Edge };
 
 export interface BuildOptions {
-  /** Given weights, of which there must be all; the others of a model without any are initialised. */
+  /** Given weights, of which there must be all unless `partial` is set; a model without any is initialised. */
   readonly weights?: SomeWeights | undefined;
   /** Of initialisation. Default 0. */
   readonly seed?: number;
@@ -74,6 +75,8 @@ export interface BuildOptions {
   readonly read?: (name: string) => Float32Array;
   /** A graph that is written on, edges there for the inputs, and for each weight. */
   readonly into?: BuildTarget;
+  /** Initialises weights that are not given; with "any" also leaves out given ones that do not fit. */
+  readonly partial?: "missing" | "any" | undefined;
 }
 
 export interface BuildTarget {
@@ -100,8 +103,10 @@ export class Builder {
   readonly layers: { name: string; kind: string; shape: Shape; parameters: number; ops: number }[] = [];
   /** The outputs of each layer, and each input, by name. */
   readonly made: ReadonlyMap<string, readonly Edge[]>;
+  /** What became of the given weights, where not all must fit. */
+  readonly report: LoadReport | undefined;
   readonly #found = new Map<string, Found>();
-  readonly #given: SomeWeights | undefined;
+  #given: SomeWeights | undefined;
   readonly #kinds: DescribedModel["kinds"];
   readonly #seed: number;
   #weights: Readonly<Record<string, Float32Array>> | undefined;
@@ -111,7 +116,7 @@ export class Builder {
   constructor(
     model: DescribedModel,
     batchSize: number,
-    { weights: given, seed = 0, training, read, into }: BuildOptions = {},
+    { weights: given, seed = 0, training, read, into, partial }: BuildOptions = {},
   ) {
     this.batchSize = batchSize;
     this.batched = model.batch !== false;
@@ -142,18 +147,33 @@ export class Builder {
       return edge;
     });
     const edges = new Map<string, Record<string, Edge>>();
-    for (const layer of model.layers) made.set(layer.name, this.#layer(layer, made, edges, given));
+    for (const layer of model.layers)
+      made.set(layer.name, this.#layer(layer, made, edges, partial ? undefined : given));
     this.outputs = model.outputs.map((ref) => find(ref, made, "compile"));
-    if (given) {
-      const unknown = Object.keys(given).filter((key) => !Object.hasOwn(this.weightShapes, key));
-      if (unknown.length)
-        throw new ArgumentError(
-          `compile: weights hold ${describe(unknown[0])}, which no layer takes (${unknown.length} such)`,
-        );
-    }
+    if (given && partial) {
+      this.report = sortWeights(given, this.weightShapes, "compile");
+      const { taken, mismatched } = this.report;
+      if (partial === "missing") this.#refuseUnfit(this.report);
+      if (mismatched.length) this.#given = Object.fromEntries(taken.map((name) => [name, given[name]]));
+    } else if (given) this.#refuseUnknown(Object.keys(given).filter((key) => !this.#found.has(key)));
     this.graph.training = into ? before : training;
     if (training || into) return;
     for (const [key, { edge }] of this.#found) edge.data = read ? reading(read, key) : this.weights[key];
+  }
+
+  #refuseUnknown([first, ...rest]: readonly string[]): void {
+    if (first !== undefined)
+      throw new ArgumentError(
+        `compile: weights hold ${describe(first)}, which no layer takes (${rest.length + 1} such)`,
+      );
+  }
+
+  #refuseUnfit({ unused, mismatched: [first] }: LoadReport): void {
+    this.#refuseUnknown(unused);
+    if (first)
+      throw new ShapeError(
+        `compile: weight ${describe(first.name)} has ${sizeOf(first.given)} values but shape ${show(first.shape)} holds ${sizeOf(first.shape)}`,
+      );
   }
 
   /** Given or initialised when they are first asked for: by then all shapes fit, and linear memory has been taken. */
@@ -173,7 +193,7 @@ export class Builder {
   #all(): Readonly<Record<string, Float32Array>> {
     const all: Record<string, Float32Array> = {};
     for (const key of this.#found.keys()) {
-      const given = this.#given?.[key];
+      const given = this.#given && Object.hasOwn(this.#given, key) ? this.#given[key] : undefined;
       if (isReader(given)) Object.defineProperty(all, key, { get: () => given.read(), enumerable: true });
       else all[key] = given ? new Float32Array(given) : this.initial(key);
     }
@@ -256,14 +276,15 @@ export class Builder {
 /** Weights as a caller gives them, or as they are read from a file. */
 export type SomeWeights = Readonly<Record<string, ArrayLike<number> | WeightReader>>;
 
-const isReader = (weight: ArrayLike<number> | WeightReader | undefined): weight is WeightReader =>
-  typeof (weight as WeightReader | undefined)?.read === "function";
-
 /** A constant that is read when it is needed. A function of its own: a closure in the builder would keep the whole graph. */
 const reading = (read: (name: string) => Float32Array, key: string) => (): Float32Array => read(key);
 
 /** The definition behind a kind's name. */
-function definitionOf(kind: string, kinds: DescribedModel["kinds"], where: string): LayerKind["definition"] {
+export function definitionOf(
+  kind: string,
+  kinds: DescribedModel["kinds"],
+  where: string,
+): LayerKind["definition"] {
   const known = registry as unknown as Record<string, LayerKind>;
   const factory = [known, kinds ?? {}].find((list) => Object.hasOwn(list, kind))?.[kind];
   if (!factory?.definition)

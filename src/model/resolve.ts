@@ -1,6 +1,7 @@
 // What `compile` is given, as a description, its weights, and what is still open.
 
 import type { Shape } from "../tensor.ts";
+import { broughtBy, descriptionOf } from "./brought.ts";
 import type { SomeWeights } from "./graph-builder.ts";
 import type { DescribedModel, Model, ModelSource, ResolveOptions, TrainedModel } from "./schema.ts";
 
@@ -8,6 +9,8 @@ export interface Resolved {
   readonly model: Model;
   readonly weights: SomeWeights | undefined;
   readonly kinds: DescribedModel["kinds"];
+  /** Whether layers may lack weights. */
+  readonly partial: boolean;
   readonly batchSize: number;
   /** Sizes for inputs of the description that leave some open. */
   readonly shape: Shape | Readonly<Record<string, Shape>> | undefined;
@@ -20,9 +23,22 @@ export function resolved(source: Model | TrainedModel | ModelSource, options: Re
     if ("resolve" in source) {
       const given = source.resolve({ shape, batchSize });
       // Without a batch, the images of a run are an axis of the description's own.
-      return { ...given, batchSize: given.model.batch === false ? 1 : batchSize, shape: undefined };
+      return {
+        ...given,
+        partial: given.partial === true,
+        batchSize: given.model.batch === false ? 1 : batchSize,
+        shape: undefined,
+      };
     }
-    if ("model" in source) return { ...source, kinds: source.kinds, batchSize, shape };
+    if ("model" in source) {
+      const { model, weights, kinds, partial = false } = source;
+      return { model, weights, kinds, partial, batchSize, shape };
+    }
+    const brought = broughtBy(source);
+    if (brought) {
+      const { weights, kinds } = brought;
+      return { model: descriptionOf(source), weights, kinds, partial: true, batchSize, shape };
+    }
   }
-  return { model: source as Model, weights: undefined, kinds: undefined, batchSize, shape };
+  return { model: source as Model, weights: undefined, kinds: undefined, partial: false, batchSize, shape };
 }

@@ -61,6 +61,8 @@ export interface TrainedModel<Names extends string[] = string[]> {
   weights: Weights;
   /** Kinds of layers by name that the model has beyond those every engine knows, such as those of `convolith/onnx`. */
   kinds?: Readonly<Record<string, LayerKind>>;
+  /** Whether layers may lack weights, which are initialised then: a trained model with a new head. Default false. */
+  partial?: boolean;
 }
 
 /** A description with the kinds of layers it brings along. */
@@ -73,6 +75,8 @@ export interface ResolvedModel {
   model: Model;
   weights: Readonly<Record<string, WeightReader>>;
   kinds: Readonly<Record<string, LayerKind>>;
+  /** As a trained model's. */
+  partial?: boolean;
 }
 
 /** What of `compile`'s options a description may depend on. */

@@ -2,12 +2,17 @@
 import type { GivenWeights } from "../model/schema.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
-import { anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
+import { aFlag, anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
 import { aSeed, TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
 
 export interface CompileOptions {
   /** Trained weights, all of them, which are copied. Default: those of the model file, or freshly initialised ones. */
   weights?: GivenWeights;
+  /**
+   * Whether `weights` need not fit: those of other names are left out, as are those of other sizes, and what is missing is initialised.
+   * `net.loadReport` tells which. Default false.
+   */
+  partial?: boolean;
   /** Seed of initialisation, and of training unless `fit` is given one: an integer. Default 0. */
   seed?: number;
   /** Images per run. More images are run in batches, fewer are filled up to one. Default 1. */
@@ -24,6 +29,7 @@ export interface CompileOptions {
 
 const COMPILE_OPTIONS: Checks<CompileOptions> = {
   weights: true,
+  partial: aFlag,
   seed: aSeed,
   batchSize: anInteger(1),
   shape: true,

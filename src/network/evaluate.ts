@@ -72,6 +72,19 @@ export class Evaluator {
     for (const program of this.#losses.values()) program.refresh();
   }
 
+  /** Measures all at once, and is disposed. */
+  finish(): Evaluation {
+    try {
+      const batches = this.run();
+      for (;;) {
+        const { done, value } = batches.next();
+        if (done) return value;
+      }
+    } finally {
+      this.dispose();
+    }
+  }
+
   /** Measures, and pauses after each batch. */
   *run(): Generator<undefined, Evaluation> {
     const { inputs, labels, images, perImage } = this.#samples;

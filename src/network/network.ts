@@ -4,6 +4,7 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
+import { type LoadReport, sortWeights } from "../model/partial.ts";
 import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
@@ -15,10 +16,10 @@ import {
   type Weights,
 } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Shape, sizeOf, Tensor } from "../tensor.ts";
+import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
-import { Callable } from "./callable.ts";
 import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { CompiledModel, withIntermediate } from "./compiled-model.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
 import { Inference, type InferenceOptions } from "./inference.ts";
@@ -26,7 +27,6 @@ import type { Inputs, Outputs, Predictions, Values } from "./io-binding.ts";
 import { LossTarget } from "./loss-target.ts";
 import { CALL_OPTIONS, type CallOptions, NetworkCalls } from "./net-call.ts";
 import { noise, type Profile } from "./profile.ts";
-import { summaryTable } from "./summary.ts";
 import {
   type ApplyOptions,
   type BatchGradientOptions,
@@ -66,16 +66,18 @@ export interface Network<Names extends string[] = any> {
 /** A compiled model. `Names` are those of its outputs, as the model's type has them; a plain `Network` may have any. */
 // biome-ignore lint/suspicious/noUnsafeDeclarationMerging: the constructor gives functions
 // biome-ignore lint/suspicious/noExplicitAny: a network with known outputs is one with any
-export class Network<Names extends string[] = any> extends Callable {
+export class Network<Names extends string[] = any> extends CompiledModel {
   /** The description, with all shapes resolved. */
   readonly model: Model;
   /** Images per run. */
   readonly batchSize: number;
+  /** What became of weights of which not all had to fit: in `compile` or `load` with `partial`, or with a new head. */
+  loadReport: LoadReport | undefined;
   readonly #runtime: Runtime;
   /** The description with the kinds of layers it brings along. */
   readonly #described: DescribedModel;
   readonly #options: InferenceOptions;
-  readonly #weights = new WeightStore();
+  readonly #weights: WeightStore;
   readonly #inference: Inference;
   readonly #ends: Ends;
   readonly #training: Training;
@@ -89,6 +91,7 @@ export class Network<Names extends string[] = any> extends Callable {
     runtime: Runtime,
     source: Model<Names> | TrainedModel<Names> | ModelSource,
     options: CompileOptions = {},
+    shared?: WeightStore,
   ) {
     super((inputs: Inputs<Tensor>, options?: CallOptions) => this.#call(inputs, options));
     checkCompileOptions(options);
@@ -96,6 +99,7 @@ export class Network<Names extends string[] = any> extends Callable {
     const given = resolved(source, options);
     checkModel(given.model);
     this.#runtime = runtime;
+    this.#weights = shared ?? new WeightStore();
     const { batchSize } = given;
     const { seed = 0, prefer, layout, train } = options;
     this.batchSize = batchSize;
@@ -103,10 +107,16 @@ export class Network<Names extends string[] = any> extends Callable {
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
     const weights = options.weights ?? given.weights;
-    const build = new Builder(this.#described, batchSize, { weights, seed, read: this.#weights.read });
-    this.#weights.begin(build);
+    const own = given.partial && !options.weights ? "missing" : undefined;
+    const partial = options.partial ? "any" : own;
+    const { read } = this.#weights;
+    const build = new Builder(this.#described, batchSize, { weights, seed, read, partial });
+    this.loadReport = build.report;
+    if (!shared) this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
-    this.#weights.settle();
+    if (shared) shared.share();
+    else this.#weights.settle();
+    this.#inferenceVersion = this.#weights.version;
     const { inputs, outputs } = this.#inference;
     this.#ends = {
       inputs: inputs.list.map(({ name, size }) => ({ name, size })),
@@ -153,6 +163,21 @@ export class Network<Names extends string[] = any> extends Callable {
     return Object.fromEntries(this.#weights.trainable.map((name) => [name, tensors.tensor(name)]));
   }
 
+  /**
+   * A network that gives what layers of this one give: `net.intermediate(["relu_1", "dense_1"])`, in that order; of a layer with several
+   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later, on its own memory. Throws ArgumentError for
+   * a name that is no layer's.
+   */
+  intermediate<const Layers extends readonly string[]>(
+    layers: Layers,
+  ): Network<{ -readonly [K in keyof Layers]: string } & string[]> {
+    this.#alive("intermediate");
+    const { prefer, channelsFirst } = this.#options;
+    const options = { batchSize: this.batchSize, prefer, layout: channelsFirst ? "nchw" : "nhwc" } as const;
+    const model = withIntermediate(this.#described, layers);
+    return new Network(this.#runtime, model, options, this.#weights) as never;
+  }
+
   #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
     this.#alive("net(x)");
     checkOptions("net(x)", options, CALL_OPTIONS);
@@ -182,6 +207,11 @@ export class Network<Names extends string[] = any> extends Callable {
   /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */
   get history(): readonly EpochReport[] {
     return this.#training.history;
+  }
+
+  /** Copies of the averages of the weights that the last `fit({ ema })` kept; undefined without. `net.weights = net.emaWeights!` uses them. */
+  get emaWeights(): Record<string, Float32Array> | undefined {
+    return this.#training.averages;
   }
 
   /**
@@ -229,40 +259,7 @@ export class Network<Names extends string[] = any> extends Callable {
     const checked = target.check(samples, "evaluate");
     const { read } = this.#weights;
     const evaluator = new Evaluator(this.#runtime, this.#described, read, target, checked, options);
-    try {
-      const batches = evaluator.run();
-      for (;;) {
-        const { done, value } = batches.next();
-        if (done) return value;
-      }
-    } finally {
-      evaluator.dispose();
-    }
-  }
-
-  /** Shapes of one image at each input, without batch; all axes where the model has no batch. */
-  get inputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.inputs.list.map((p) => [p.name, p.imageShape]));
-  }
-
-  /** Shapes of one image at each output, without batch; all axes where the model has no batch. */
-  get outputShapes(): Readonly<Record<string, Shape>> {
-    return Object.fromEntries(this.#inference.outputs.list.map((p) => [p.name, p.imageShape]));
-  }
-
-  /** Multiply-adds of one run, over the whole batch. */
-  get multiplyAdds(): number {
-    return this.#inference.rows.reduce((sum, row) => sum + row.multiplyAdds, 0);
-  }
-
-  /** Values of all weights. */
-  get parameters(): number {
-    return Object.values(this.#weights.shapes).reduce((sum, shape) => sum + sizeOf(shape), 0);
-  }
-
-  /** Bytes this network holds in linear memory: weights and tables; activations and scratch. */
-  get bytes(): { readonly kept: number; readonly run: number } {
-    return this.#inference.bytes;
+    return evaluator.finish();
   }
 
   /**
@@ -299,12 +296,6 @@ export class Network<Names extends string[] = any> extends Callable {
     inference.run(from, to, images);
   }
 
-  /** A table of layers: output shape, parameters, multiply-adds, algorithm, bytes. */
-  summary(): string {
-    const batch = this.model.batch === false ? undefined : this.batchSize;
-    return summaryTable(this.#inference.rows, batch, this.bytes);
-  }
-
   /**
    * Runs the network `runs` times and tells where the time goes: per layer milliseconds, share, GFLOP/s and algorithm, of each
    * call the median. `console.log(String(net.profile()))` prints a table. Default inputs: noise; default 20 runs. Needs a
@@ -322,6 +313,16 @@ export class Network<Names extends string[] = any> extends Callable {
 
   get disposed(): boolean {
     return this.#disposed || this.#runtime.disposed;
+  }
+
+  /** @internal */
+  protected get inference(): Inference {
+    return this.#inference;
+  }
+
+  /** @internal */
+  protected get weightShapes(): Readonly<Record<string, Shape>> {
+    return this.#weights.shapes;
   }
 
   /** Frees the network's memory. */
@@ -350,10 +351,21 @@ export class Network<Names extends string[] = any> extends Callable {
     return writeCheckpoint(this.model, this.#weights.all(), this.#weights.shapes, progress);
   }
 
-  /** Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. Throws FormatError. */
-  load(bytes: Uint8Array | ArrayBuffer): void {
+  /**
+   * Loads the weights of a file, all or nothing; an optimizer's state in it is left to `resume`. With `partial`, takes those whose names
+   * and shapes fit, leaves the others as they are, and tells in `loadReport` which. Throws FormatError.
+   */
+  load(bytes: Uint8Array | ArrayBuffer, options: { partial?: boolean } = {}): void {
     this.#alive("load");
-    this.restore(readCheckpoint(bytes).weights);
+    checkOptions("load", options, { partial: aFlag });
+    const { weights, shapes } = readCheckpoint(bytes);
+    if (!options.partial) {
+      this.restore(weights);
+      return;
+    }
+    const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
+    this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
+    this.loadReport = report;
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */

@@ -19,6 +19,8 @@ export class WeightStore {
   /** Names of those that gradients change: all but running averages. */
   trainable: readonly string[] = [];
   #holder: Arrays | WeightTensors = new Arrays({ weights: {} });
+  /** Networks that have these weights. */
+  #networks = 1;
   /** What is added to the holder's version, so that it does not change when another holds the same weights. */
   #before = 0;
 
@@ -71,8 +73,14 @@ export class WeightStore {
     if (tensors !== this.#holder) tensors.dispose();
   }
 
+  /** Another network has the same weights: `dispose` is called once more. */
+  share(): void {
+    this.#networks++;
+  }
+
   dispose(): void {
-    if (this.#holder instanceof WeightTensors) this.#holder.dispose();
+    this.#networks--;
+    if (!this.#networks && this.#holder instanceof WeightTensors) this.#holder.dispose();
   }
 
   get names(): readonly string[] {

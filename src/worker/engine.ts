@@ -2,6 +2,7 @@
 import type { EngineInfo } from "../engine/engine.ts";
 import { DisposedError } from "../errors.ts";
 import { asBytes } from "../formats/bytes.ts";
+import { broughtBy } from "../model/brought.ts";
 import { resolved } from "../model/resolve.ts";
 import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import type { CompileOptions } from "../network/compile-options.ts";
@@ -139,16 +140,20 @@ function sent(model: unknown, options: CompileOptions, parcel: Parcel): Omit<Com
   const bytes = asBytes(model);
   if (bytes) return { source: parcel.numbers(bytes), options };
   if (!isObject(model)) return { source: model, options };
-  if ("resolve" in model) {
-    const { model: described, weights = {}, batchSize } = resolved(model as unknown as ModelSource, options);
+  if ("resolve" in model || broughtBy(model as unknown as Model)) {
+    const given = resolved(model as unknown as ModelSource, options);
+    const { model: described, weights = {}, partial, batchSize } = given;
     const read = Object.entries(weights).map(([name, weight]) => [
       name,
       parcel.numbers("read" in weight ? weight.read() : weight),
     ]);
-    const source = { model: described, weights: Object.fromEntries(read) };
-    return { source, options: { ...options, batchSize, shape: undefined } };
+    const source = { model: described, weights: Object.fromEntries(read), partial };
+    return { source, options: { ...options, batchSize, shape: given.shape } };
   }
   // Kinds of layers are functions; the workers have them.
-  if ("model" in model) return { source: { model: model.model, weights: model.weights }, options };
+  if ("model" in model) {
+    const { model: described, weights, partial } = model;
+    return { source: { model: described, weights, partial }, options };
+  }
   return { source: model, options };
 }
