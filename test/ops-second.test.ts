@@ -21,11 +21,14 @@ import { type ReduceKind, reduce } from "../src/ops/reduce.ts";
 import { flatten } from "../src/ops/shape.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
+import { convFilterGrad } from "../src/passes/gradients/filter-grad.ts";
 import { Address } from "../src/runtime/address.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
 import type { Tensor } from "../src/tensor.ts";
-import { builds, write } from "./harness.ts";
+import { gradientsOf } from "./gradients.ts";
+import { builds, evaluate, write } from "./harness.ts";
+import { Random } from "./random.ts";
 
 interface Plain {
   readonly shape: readonly number[];
@@ -164,7 +167,9 @@ function expectNear(what: string, got: ArrayLike<number>, wanted: readonly numbe
 
 const edgeOf = ({ shape }: Plain): Edge => new Edge({ shape, dtype: "float32" });
 
-describe.each(builds())("gradients of gradients are PyTorch's, $name build", ({ engine }) => {
+const BUILT = builds();
+
+describe.each(BUILT)("gradients of gradients are PyTorch's, $name build", ({ engine }) => {
   it.each(Object.keys(FIXTURES))("%s", async (name) => {
     const { inputs, y, dy, v, gradients } = FIXTURES[name];
     const build = BUILDS[name] ?? act(name as ActivationKind);
@@ -230,4 +235,45 @@ it("gradients of gradients that there are not are refused by name", () => {
   const [dx] = differentiate(graph, act("mish")(graph, [x]), [x]);
   expect(() => differentiate(graph, dx!, [x])).toThrow(UnsupportedError);
   expect(() => differentiate(graph, dx!, [x])).toThrow('mish "m": the gradient of its activation');
+});
+
+/** dw is linear in x and in dy, so that <ddw, dw> is <dx, x> and <ddy, dy>, whatever the window. */
+it("the gradients of filter gradients are their adjoints, with any window", async () => {
+  const [{ engine }] = BUILT;
+  const random = new Random(21);
+  const plain = (...shape: number[]) => ({
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, () => random.next() * 2 - 1),
+  });
+  const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+    Array.from(a, (v, i) => v * b[i]).reduce((sum, v) => sum + v, 0);
+  for (let i = 0; i < 120; i++) {
+    const axes = 1 + random.below(3);
+    const groups = random.pick([1, 1, 2, 4]);
+    const [c, oc] = [groups * (1 + random.below(3)), groups * (1 + random.below(3))];
+    const each = (make: (axis: number) => number): number[] =>
+      Array.from({ length: axes }, (_, a) => make(a));
+    const kernel = each(() => 1 + random.below(3));
+    const stride = each(() => 1 + random.below(3));
+    const dilation = each(() => 1 + random.below(2));
+    const size = each(() => 5 + random.below(4));
+    const before = each(() => random.below(3));
+    const out = each((a) => {
+      const reach = dilation[a] * (kernel[a] - 1) + 1;
+      const least = Math.max(Math.floor((size[a] + before[a] - reach) / stride[a]) + 1, 1);
+      return least + random.below(2);
+    });
+    const paddingMode = random.pick(["zeros", "zeros", "replicate"] as const);
+    const x = plain(2, ...size, c);
+    const dy = plain(2, ...out, oc);
+    const params = { kernel, stride, dilation, before, paddingMode, groups };
+    const [dw] = await evaluate(engine, convFilterGrad, [x, dy], params);
+    const ddw = plain(...dw.shape);
+    const [dx, ddy] = await gradientsOf(engine, convFilterGrad, [x, dy], params, [ddw]);
+    const want = dot(ddw.data, dw.data);
+    const scale = 1e-5 * (1 + Math.sqrt(dot(ddw.data, ddw.data) * dot(dw.data, dw.data)));
+    const what = JSON.stringify({ ...params, size, out, c, oc });
+    expect(Math.abs(dot(x.data, dx!) - want), what).toBeLessThan(scale);
+    expect(Math.abs(dot(dy.data, ddy!) - want), what).toBeLessThan(scale);
+  }
 });
