@@ -131,6 +131,7 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
+export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
 export type {
   BatchReport,
   EarlyStopping,
@@ -141,8 +142,16 @@ export type {
   WeightAverage,
 } from "./network/fit-options.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
+export {
+  type ClassificationReport,
+  type ClassScores,
+  classificationReport,
+  type MeasureOptions,
+} from "./network/measure.ts";
 export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
+export * as metrics from "./network/metric-list.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
+export type { RankingOptions } from "./network/ranking-metrics.ts";
 export type {
   ApplyOptions,
   Batches,
@@ -157,6 +166,7 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
+export type { PsnrOptions } from "./network/value-metrics.ts";
 export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
