@@ -141,6 +141,7 @@ export type {
   TrainingCallback,
   WeightAverage,
 } from "./network/fit-options.ts";
+export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
   type ClassificationReport,
