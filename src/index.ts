@@ -112,7 +112,8 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
+export type { ThresholdOptions } from "./network/accuracy.ts";
+export type { AverageOptions, IoUOptions } from "./network/class-metrics.ts";
 export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
