@@ -114,7 +114,15 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 export type { ThresholdOptions } from "./network/accuracy.ts";
 export type { AverageOptions, IoUOptions } from "./network/class-metrics.ts";
-export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
+export type {
+  BatchReport,
+  EarlyStopping,
+  FitOptions,
+  Monitored,
+  Schedule,
+  TrainingCallback,
+  WeightAverage,
+} from "./network/fit-options.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
   type ClassificationReport,
@@ -141,6 +149,7 @@ export type {
   TrainOptions,
 } from "./network/trainer-interface.ts";
 export type { PsnrOptions } from "./network/value-metrics.ts";
+export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -165,7 +174,22 @@ export {
   sgd,
 } from "./training/optimizers.ts";
 export { type ResumeOptions, resume } from "./training/resume.ts";
-export { cosine, stepDecay } from "./training/schedules.ts";
+export {
+  byEpoch,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  type LinearWarmupOptions,
+  linearWarmup,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  polynomial,
+  type ReduceOnPlateauOptions,
+  reduceOnPlateau,
+  stepDecay,
+} from "./training/schedules.ts";
 
 // Errors
 

@@ -1,4 +1,6 @@
 // What `engine.compile` takes besides the model, and its checks.
+import type { BuildOptions } from "../model/graph-builder.ts";
+import type { Resolved } from "../model/resolve.ts";
 import type { GivenWeights } from "../model/schema.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
@@ -41,3 +43,10 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
 /** Throws unless every option is known and has a value it can have. */
 export const checkCompileOptions = (options: CompileOptions): void =>
   checkOptions("compile", options, COMPILE_OPTIONS);
+
+/** The weights to begin with, and whether all must fit: those of the options, else the model's own, of which some may be missing. */
+export function weightOptions(given: Resolved, options: CompileOptions): BuildOptions {
+  if (options.partial) return { weights: options.weights ?? given.weights, partial: "any" };
+  if (options.weights) return { weights: options.weights };
+  return { weights: given.weights, partial: given.partial ? "missing" : undefined };
+}

@@ -4,7 +4,7 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
-import { type LoadReport, sortWeights } from "../model/partial.ts";
+import type { LoadReport } from "../model/partial.ts";
 import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
@@ -18,7 +18,7 @@ import {
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
-import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { type CompileOptions, checkCompileOptions, weightOptions } from "./compile-options.ts";
 import { CompiledModel, withIntermediate } from "./compiled-model.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
@@ -106,11 +106,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
     this.model = resolveShapes(given.model, given.shape);
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
-    const weights = options.weights ?? given.weights;
-    const own = given.partial && !options.weights ? "missing" : undefined;
-    const partial = options.partial ? "any" : own;
-    const { read } = this.#weights;
-    const build = new Builder(this.#described, batchSize, { weights, seed, read, partial });
+    const weights = weightOptions(given, options);
+    const build = new Builder(this.#described, batchSize, { ...weights, seed, read: this.#weights.read });
     this.loadReport = build.report;
     if (!shared) this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
@@ -207,6 +204,11 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */
   get history(): readonly EpochReport[] {
     return this.#training.history;
+  }
+
+  /** Copies of the averages of the weights that the last `fit({ ema })` kept; undefined without. `net.weights = net.emaWeights!` uses them. */
+  get emaWeights(): Record<string, Float32Array> | undefined {
+    return this.#training.averages;
   }
 
   /**
@@ -353,14 +355,9 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   load(bytes: Uint8Array | ArrayBuffer, options: { partial?: boolean } = {}): void {
     this.#alive("load");
     checkOptions("load", options, { partial: aFlag });
-    const { weights, shapes } = readCheckpoint(bytes);
-    if (!options.partial) {
-      this.restore(weights);
-      return;
-    }
-    const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
-    this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
-    this.loadReport = report;
+    const file = readCheckpoint(bytes);
+    if (options.partial) this.loadReport = this.#weights.takePart(file, (part) => this.#setWeights(part));
+    else this.restore(file.weights);
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */

@@ -1,6 +1,8 @@
 // Where the weights of a network are: arrays as they were given, or, once they are trained, tensors.
 
 import { FormatError, ShapeError } from "../errors.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { type LoadReport, sortWeights } from "../model/partial.ts";
 import type { Weights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
@@ -135,6 +137,16 @@ export class WeightStore {
       throw new FormatError(
         `${what}: the file holds ${describe(unknown)}, which no layer of the network takes`,
       );
+  }
+
+  /** Sets those weights of a file whose names and shapes fit, and tells which. */
+  takePart(
+    { weights, shapes }: Pick<Checkpoint, "weights" | "shapes">,
+    set: (weights: Weights) => void,
+  ): LoadReport {
+    const report = sortWeights(weights, this.shapes, "load", shapes);
+    set(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
+    return report;
   }
 
   /**
