@@ -131,7 +131,8 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
+export type { ThresholdOptions } from "./network/accuracy.ts";
+export type { AverageOptions, IoUOptions } from "./network/class-metrics.ts";
 export type {
   BatchReport,
   EarlyStopping,
