@@ -43,7 +43,12 @@ export class Objective {
   readonly regularizers: readonly Regularizer[];
   readonly #options: TrainOptions;
 
-  constructor(runtime: Runtime, model: Model, ends: Ends, options: TrainOptions) {
+  constructor(
+    readonly runtime: Runtime,
+    model: Model,
+    ends: Ends,
+    options: TrainOptions,
+  ) {
     this.target = new LossTarget(runtime, ends, options.loss, "train");
     const names = new Set(model.layers.map((l) => l.name));
     for (const name of options.freeze ?? [])
