@@ -119,10 +119,27 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { BatchReport, FitOptions, Schedule } from "./network/fit-options.ts";
+export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
+export type {
+  BatchReport,
+  EarlyStopping,
+  FitOptions,
+  Monitored,
+  Schedule,
+  TrainingCallback,
+  WeightAverage,
+} from "./network/fit-options.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
+export {
+  type ClassificationReport,
+  type ClassScores,
+  classificationReport,
+  type MeasureOptions,
+} from "./network/measure.ts";
 export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
+export * as metrics from "./network/metric-list.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
+export type { RankingOptions } from "./network/ranking-metrics.ts";
 export type {
   ApplyOptions,
   Batches,
@@ -137,7 +154,8 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
-
+export type { PsnrOptions } from "./network/value-metrics.ts";
+export { type Curves, curves } from "./training/curves.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -162,7 +180,22 @@ export {
   sgd,
 } from "./training/optimizers.ts";
 export { type ResumeOptions, resume } from "./training/resume.ts";
-export { cosine, stepDecay } from "./training/schedules.ts";
+export {
+  byEpoch,
+  type CosineRestartsOptions,
+  cosine,
+  cosineRestarts,
+  exponentialDecay,
+  type LinearWarmupOptions,
+  linearWarmup,
+  type OneCycleOptions,
+  oneCycle,
+  piecewise,
+  polynomial,
+  type ReduceOnPlateauOptions,
+  reduceOnPlateau,
+  stepDecay,
+} from "./training/schedules.ts";
 
 // Errors
 

@@ -557,12 +557,12 @@ describe("data and weights", () => {
     [
       "early stopping without patience",
       fitWith(good, { earlyStopping: {} }),
-      /earlyStopping.patience is undefined/,
+      /fit: earlyStopping: patience is missing: give { patience: 3 }/,
     ],
     [
       "an option of early stopping",
-      fitWith(good, { earlyStopping: { patience: 1, restoreBest: true } }),
-      /fit: earlyStopping: there is no option "restoreBest"; there are patience, minDelta/,
+      fitWith(good, { earlyStopping: { patience: 1, restoreWeights: true } }),
+      /fit: earlyStopping: there is no option "restoreWeights"; there are monitor, mode, patience, minDelta/,
     ],
     [
       "a seed that is no number",

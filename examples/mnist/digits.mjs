@@ -71,7 +71,7 @@ export function generator(seed) {
  * @param {unknown[]} list
  * @param {() => number} random
  */
-function shuffle(list, random) {
+export function shuffle(list, random) {
   for (let i = list.length - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     [list[i], list[j]] = [list[j], list[i]];

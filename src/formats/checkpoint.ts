@@ -19,6 +19,8 @@ export interface Progress {
   readonly options: unknown;
   readonly steps: number;
   readonly epochs: number;
+  /** Of the next epoch, which are done. */
+  readonly batches: number;
   /** Of the order of images and of dropout. */
   readonly seed: number;
   /** The optimizer's tensors by name. */
@@ -46,8 +48,8 @@ export function writeCheckpoint(
     tensors[STATE + name] = { shape: [data.length], data };
   const metadata: Record<string, string> = { format: "convolith", [MODEL]: JSON.stringify(model) };
   if (progress) {
-    const { options, steps, epochs, seed } = progress;
-    metadata[TRAINING] = JSON.stringify({ options, steps, epochs, seed });
+    const { options, steps, epochs, batches, seed } = progress;
+    metadata[TRAINING] = JSON.stringify({ options, steps, epochs, batches, seed });
   }
   return writeSafetensors({ tensors, metadata });
 }
@@ -93,14 +95,18 @@ function progressOf(training: unknown, state: Weights): Progress {
     throw new FormatError(
       `safetensors: the metadata "${TRAINING}" is ${describe(training)} but must be an object`,
     );
-  const { options, ...counts } = training as Omit<Progress, "state">;
-  for (const name of ["steps", "epochs", "seed"] as const)
+  // Files of the first release do not tell batches.
+  const { options, ...counts } = {
+    ...{ batches: 0 },
+    ...(training as Omit<Progress, "state">),
+  };
+  for (const name of ["steps", "epochs", "batches", "seed"] as const)
     if (!Number.isSafeInteger(counts[name]) || (name !== "seed" && counts[name] < 0))
       throw new FormatError(
         `safetensors: "${name}" of the training is ${describe(counts[name])}, which is no number of ${name}`,
       );
-  const { steps, epochs, seed } = counts;
-  return { options, steps, epochs, seed, state };
+  const { steps, epochs, batches, seed } = counts;
+  return { options, steps, epochs, batches, seed, state };
 }
 
 /**

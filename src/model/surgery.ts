@@ -10,7 +10,7 @@ import {
   symbolicTensor,
 } from "../layers/layer.ts";
 import { arity } from "../ops/check.ts";
-import { aList, aText, checkOptions, describe, integer, isObject, refuse } from "../validate.ts";
+import { aList, aText, checkOptions, describe, integer, isModelLike, refuse } from "../validate.ts";
 import { type Brought, bring, broughtBy, descriptionOf } from "./brought.ts";
 import { modelWithout } from "./build-model.ts";
 import { definitionOf } from "./graph-builder.ts";
@@ -48,10 +48,6 @@ export interface OpenModel {
   node(name: string): SymbolicTensor;
 }
 
-/** Whether a value may be a model; a compiled network is a function. */
-const isSource = (value: unknown): value is AnyModel =>
-  isObject(value) || (typeof value === "function" && "model" in value);
-
 /** A description whose layers are given again on some inputs. */
 class Replay {
   readonly description: Model;
@@ -63,9 +59,9 @@ class Replay {
   readonly #where: string;
 
   constructor(source: AnyModel, options: ResolveOptions, where: string, prefix = "") {
-    if (!isSource(source))
+    if (!isModelLike(source))
       refuse(source, "model", where, "a model: what sequential, model or a reader gives");
-    const { model, weights, kinds } = resolved(source, options);
+    const { model, weights, kinds } = resolved(source as AnyModel, options);
     checkModel(model);
     this.description = model;
     this.#kinds = kinds;
@@ -195,7 +191,7 @@ function remade<M extends AnyModel>(
     const made = modelWithout(reserved, change(opened(replay), replay)) as Model;
     return replay.description.batch === false ? { ...made, batch: false } : made;
   };
-  if (!isSource(source)) return make(source) as Remade<M>;
+  if (!isModelLike(source)) return make(source) as Remade<M>;
   const trained = (from: TrainedModel | ResolvedModel): TrainedModel => {
     const made = make(from as TrainedModel);
     const { weights = {}, kinds: own } = broughtBy(made) ?? {};
@@ -262,7 +258,7 @@ export function withOutputs<M extends AnyModel>(source: M, names: string | reado
     const more = list.map(node).filter((a) => !outputs.some((b) => same(a, b)));
     return { inputs, outputs: [...outputs, ...more] };
   };
-  const own = isSource(source) && "resolve" in source ? (source as unknown as ModelSource).outputs : [];
+  const own = isModelLike(source) && "resolve" in source ? (source as unknown as ModelSource).outputs : [];
   return remade(source, "withOutputs", change, false, [
     ...own,
     ...list.filter((name) => !own.includes(name)),

@@ -1,12 +1,10 @@
 // Classification metrics over scores and labels.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { asNumbers, checkOptions, finite, integer } from "../validate.ts";
-import type { Numbers } from "./trainer-interface.ts";
+import type { Numbers } from "./samples.ts";
 
 /** What labels are: classes, by index or as rows of a value per class; or a yes or no for every score. */
-export type LabelKind =
-  | { readonly classes: number; readonly oneHot: boolean }
-  | { readonly threshold: number };
+type LabelKind = { readonly classes: number; readonly oneHot: boolean } | { readonly threshold: number };
 
 export interface AccuracyOptions {
   /** Number of classes. Needed where labels are rows of a value per class (one-hot). */
@@ -19,7 +17,7 @@ export interface AccuracyOptions {
 const MAX_MATRIX = 5000;
 
 /** How many of the labels the scores meet. `labelOf(i)` gives the i-th label. */
-export function countCorrect(
+function countCorrect(
   scores: Numbers,
   labelOf: (i: number) => number,
   labels: number,
@@ -43,7 +41,7 @@ export function countCorrect(
 }
 
 /** How many answers so many labels are: a row of them is one. */
-export const answersOf = (labels: number, kind: LabelKind): number =>
+const answersOf = (labels: number, kind: LabelKind): number =>
   "classes" in kind && kind.oneHot ? labels / kind.classes : labels;
 
 /** The class with the highest score of row i; of equal ones the first. */

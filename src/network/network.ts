@@ -211,6 +211,11 @@ export class Network<Names extends string[] = any> extends CompiledModel {
     return this.#training.history;
   }
 
+  /** Copies of the averages of the weights that the last `fit({ ema })` kept; undefined without. `net.weights = net.emaWeights!` uses them. */
+  get emaWeights(): Record<string, Float32Array> | undefined {
+    return this.#training.averages;
+  }
+
   /**
    * Trains on `data` for some epochs. Loss and optimizer are given here or to compile; other ones than before start anew. Resolves to
    * a report per epoch. Rejects before the first step, with everything as it was, where options or data do not fit or memory does not

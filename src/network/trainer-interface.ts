@@ -36,9 +36,9 @@ export interface Samples {
 
 /**
  * All samples at once, or batch after batch: an iterable is read once per epoch, so for several epochs it must be able to begin again, as
- * a generator is not: give the function that makes it.
+ * a generator is not: give the function that makes it, which is called with the number of the epoch.
  */
-export type Data = Samples | Batches | (() => Batches);
+export type Data = Samples | Batches | ((epoch: number) => Batches);
 export type Batches = AsyncIterable<Samples> | Iterable<Samples>;
 
 /** Mean loss over some samples, and what else was measured. */
@@ -189,10 +189,14 @@ export interface Ends {
   readonly outputs: readonly { readonly name: string; readonly shape: Shape }[];
 }
 
-/** How far a training has come: its steps and epochs, its seed, and the tensors the optimizer keeps for the weights, by name. */
+/**
+ * How far a training has come: its steps, its epochs and the batches of the next one, its seed, and the tensors the optimizer keeps for the
+ * weights, by name.
+ */
 export interface OptimizerState {
   readonly steps: number;
   readonly epochs: number;
+  readonly batches: number;
   readonly seed: number;
   readonly state: Weights;
 }
@@ -204,6 +208,8 @@ export interface StoredTraining extends OptimizerState {
 
 /** Who changes the weights of a network that is trained. */
 export interface NetworkTrainer extends OptimizerState {
+  /** The average of the weights, by name, where the last fit kept one. */
+  readonly averages: Record<string, Float32Array> | undefined;
   /** Reports of all epochs so far. */
   readonly history: readonly EpochReport[];
   /** Plans steps of so many images ahead of the first. */

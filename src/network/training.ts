@@ -58,6 +58,10 @@ export class Training {
     return this.#options;
   }
 
+  get averages(): Record<string, Float32Array> | undefined {
+    return this.#trainer?.averages;
+  }
+
   get history(): readonly EpochReport[] {
     return this.#trainer?.history ?? [];
   }
@@ -105,9 +109,9 @@ export class Training {
   get progress(): Progress {
     if (!this.#trainer)
       throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
-    const { steps, epochs, seed, state } = this.#trainer;
+    const { steps, epochs, batches, seed, state } = this.#trainer;
     const options = { ...this.#options, loss: storableLoss(this.#options!.loss) };
-    return { options, steps, epochs, seed, state };
+    return { options, steps, epochs, batches, seed, state };
   }
 
   /** Takes over a training and its weights, all of it or nothing. `setWeights` makes them the network's, or throws. */

@@ -5,7 +5,7 @@ import type { Batches, Data, Numbers, Samples } from "../network/trainer-interfa
 import { describe } from "../validate.ts";
 
 /** What begins the batches of an epoch; undefined where the data are all samples at once. */
-export function streamOf(data: Data, epochs: number): (() => Batches) | undefined {
+export function streamOf(data: Data, epochs: number): ((epoch: number) => Batches) | undefined {
   if (typeof data === "function") return data;
   if (!isIterable(data)) return undefined;
   const once = data as { [Symbol.iterator]?(): unknown; [Symbol.asyncIterator]?(): unknown };

@@ -1,28 +1,47 @@
 // The loop over epochs and batches: shuffles, steps, measures, and yields to the host's event loop.
 import { ArgumentError, ConvolithError } from "../errors.ts";
 import type { Evaluator } from "../network/evaluate.ts";
-import type { BatchReport, FitOptions } from "../network/fit-options.ts";
+import type { FitOptions } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import type { Measures } from "../network/measures.ts";
 import type { MetricsOption } from "../network/metric.ts";
 import type { CheckedSamples } from "../network/samples.ts";
-import type { Batches, Data, EpochReport, Evaluation } from "../network/trainer-interface.ts";
-import { type Batch, cut, mustBeBatches, shuffled, streamOf } from "./data.ts";
+import type { Data, EpochReport, Evaluation } from "../network/trainer-interface.ts";
+import { type Batch, cut, shuffled, streamOf } from "./data.ts";
+import { Watch } from "./early-stopping.ts";
+import { listenersOf } from "./listeners.ts";
+import { partOf } from "./sample-parts.ts";
+import { streamed } from "./stream.ts";
 
 /** What the loop asks of a trainer. */
 interface BatchTrainer {
   readonly target: LossTarget;
-  /** Steps taken and epochs finished so far, and the seed of the order of images. */
+  /** Steps taken, epochs finished and batches of the next that are done so far, and the seed of the order of images. */
   readonly steps: number;
   epochs: number;
+  batches: number;
+  /** Batches of the next epoch that a checkpoint has done. */
+  readonly resumedAt: number;
   seed: number;
   readonly history: EpochReport[];
   /** Throws DisposedError where the network has been disposed. */
   alive(): void;
+  /** Makes what gathering gradients and averaging weights need; nothing changes before `begin`. */
+  prepare(options: FitOptions): void;
+  /** Takes what was prepared into use, and lets go of what is not. */
+  begin(options: FitOptions): void;
+  /** Lets go of what was prepared for a fit that has not begun. */
+  release(): void;
   /** Plans steps on so many images, unless there is a plan; all or none of them. */
   plan(counts: readonly number[], perImage: readonly number[]): void;
   /** One step; the mean loss before it. */
-  train(batch: Batch, learningRate?: unknown): number;
+  train(batch: Batch, learningRate: number): number;
+  /** Adds to the gradients of the next step; the mean loss. */
+  gather(batch: Batch): number;
+  /** One step by the gradients gathered. */
+  update(learningRate: number): void;
+  /** The learning rate of the next step: as the schedule gives it, or the optimizer's. Throws ArgumentError unless it is one. */
+  rateOf(scheduled: unknown): number;
   /** The loss of each output that has one, of the batch trained on last. */
   losses(batch: Batch): readonly number[];
   /** Adds the batch, the one trained on last, to what is measured. */
@@ -31,6 +50,10 @@ interface BatchTrainer {
   evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator;
   /** The name of the first weight that holds a value that is not finite. */
   firstNonFiniteWeight(): string | undefined;
+  /** Copies the weights; what it gives brings them back. */
+  keep(): () => void;
+  /** Puts the average in the place of the weights. */
+  applyAverage(): void;
 }
 
 /** Images per step where nothing else is said. */
@@ -56,12 +79,6 @@ const yieldToHost = (): Promise<void> =>
     channel.port2.postMessage(0);
   });
 
-/** Calls the listener, waits for what it gives, and throws where it has disposed of the network. */
-async function tell<R>(listener: ((report: R) => unknown) | undefined, report: R): Promise<void> {
-  const given = listener?.(report) as PromiseLike<unknown> | undefined;
-  if (typeof given?.then === "function") await given;
-}
-
 /** Trains for some epochs; a report for each. `begin` is called once all is checked and planned, before the first step. */
 export async function trainEpochs(
   trainer: BatchTrainer,
@@ -72,36 +89,70 @@ export async function trainEpochs(
   const { epochs = 1, batchSize, metrics, initialEpoch = trainer.epochs, seed = trainer.seed } = options;
   const { target } = trainer;
   const stream = streamOf(data, epochs);
-  const all = stream ? undefined : target.check(data, "fit");
-  const validation = options.validation && target.check(options.validation, "fit: validation");
+  const [all, validation] = split(stream ? undefined : target.check(data, "fit"), options, target);
   if (all) target.measures(all.perImage, metrics);
   options.signal?.throwIfAborted();
   const evaluator = validation && trainer.evaluator(validation, metrics);
   try {
+    trainer.prepare(options);
     if (all) {
       const size = Math.min(batchSize ?? BATCH_SIZE, all.images);
       trainer.plan([size, all.images % size || size], all.perImage);
     }
+    // Those of a checkpoint's epoch that were done before it was saved.
+    let done = initialEpoch === trainer.epochs ? trainer.resumedAt : 0;
     const loop = new Loop(trainer, options, evaluator, all, () => {
       begin();
+      trainer.begin(options);
       trainer.seed = seed;
       trainer.epochs = initialEpoch;
     });
+    const { onEpoch } = listenersOf(options);
+    const watch = options.earlyStopping && new Watch(options.earlyStopping, () => trainer.keep());
     const history: EpochReport[] = [];
     for (let epoch = initialEpoch; epoch < initialEpoch + epochs; epoch++) {
-      const batches = all ? inOrder(all, options, seed, epoch) : streamed(target, stream!(), batchSize);
-      const report = await loop.epoch(epoch, batches);
+      const batches = all ? inOrder(all, options, seed, epoch) : streamed(target, stream!(epoch), options);
+      const report = await loop.epoch(epoch, batches, done);
+      done = 0;
+      trainer.batches = 0;
       trainer.epochs = epoch + 1;
       trainer.history.push(report);
       history.push(report);
-      await tell(options.onEpoch, report);
-      if (loop.isEnough(report)) break;
-      if (epoch + 1 < initialEpoch + epochs) trainer.alive();
+      await onEpoch?.(report);
+      const isLast = epoch + 1 === initialEpoch + epochs;
+      if (watch?.isEnough(report)) break;
+      if (!isLast) trainer.alive();
     }
+    watch?.restore();
+    if (typeof options.ema === "object" && options.ema.apply) trainer.applyAverage();
     return history;
   } finally {
+    trainer.release();
     evaluator?.dispose();
   }
+}
+
+/** The samples trained on, where there are any, and those of the validation. */
+function split(
+  all: CheckedSamples | undefined,
+  { validation, validationSplit }: FitOptions,
+  target: LossTarget,
+): [all: CheckedSamples | undefined, validation: CheckedSamples | undefined] {
+  if (validationSplit === undefined) return [all, validation && target.check(validation, "fit: validation")];
+  if (validation)
+    throw new ArgumentError(
+      "fit: give validation or validationSplit, which takes it from the data, not both",
+    );
+  if (!all)
+    throw new ArgumentError(
+      "fit: validationSplit is of samples given at once, but the data come batch by batch; give validation",
+    );
+  const at = Math.floor(all.images * (1 - validationSplit));
+  if (at < 1 || at >= all.images)
+    throw new ArgumentError(
+      `fit: a validationSplit of ${validationSplit} leaves ${at} of ${all.images} images to train on and ${all.images - at} to validate; both need one at least`,
+    );
+  return [partOf(all, 0, at), partOf(all, at, all.images)];
 }
 
 /** All images once, in the epoch's order. */
@@ -114,23 +165,6 @@ function inOrder(
   return cut(samples, batchSize, shuffle ? shuffled(samples.images, seed, epoch) : undefined);
 }
 
-/** Batches as they come; those of more images than a given batch size are cut into several. */
-async function* streamed(
-  target: LossTarget,
-  batches: Batches,
-  batchSize: number | undefined,
-): AsyncGenerator<Batch> {
-  mustBeBatches(batches);
-  let index = 0;
-  for await (const samples of batches) {
-    const checked = target.check(samples, `fit: batch ${index}`);
-    for (const batch of cut(checked, batchSize ?? checked.images, undefined)) {
-      index++;
-      yield batch;
-    }
-  }
-}
-
 /** One fit: its epochs one by one. */
 class Loop {
   readonly #trainer: BatchTrainer;
@@ -140,9 +174,9 @@ class Loop {
   readonly #begin: () => void;
   #begun = false;
   #lastYield = performance.now();
-  #best = Infinity;
-  #epochsSinceBest = 0;
-
+  /** Of the last step. */
+  #rate: number;
+  readonly #listeners: ReturnType<typeof listenersOf>;
   constructor(
     trainer: BatchTrainer,
     options: FitOptions,
@@ -155,46 +189,61 @@ class Loop {
     this.#evaluator = evaluator;
     this.#batches = all && Math.ceil(all.images / (options.batchSize ?? BATCH_SIZE));
     this.#begin = begin;
+    this.#listeners = listenersOf(options);
+    this.#rate = trainer.rateOf(undefined);
   }
 
-  async epoch(epoch: number, batches: Iterable<Batch> | AsyncIterable<Batch>): Promise<EpochReport> {
+  /** One epoch, without its first `done` batches. */
+  async epoch(
+    epoch: number,
+    batches: Iterable<Batch> | AsyncIterable<Batch>,
+    done: number,
+  ): Promise<EpochReport> {
     const trainer = this.#trainer;
-    const { metrics, schedule, signal, stopOnNaN, onBatch } = this.#options;
+    const { metrics, signal, stopOnNaN, accumulate = 1 } = this.#options;
     const started = performance.now();
-    let [images, index] = [0, 0];
+    let [images, index, gathered] = [0, 0, 0];
     let measures: Measures | undefined;
     for await (const batch of batches) {
       signal?.throwIfAborted();
+      if (index < done) {
+        index++;
+        continue;
+      }
       const { perImage } = batch.samples;
       measures ??= trainer.target.measures(perImage, metrics);
       // All samples at once are planned ahead.
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
       if (!this.#begun) this.#begin();
       this.#begun = true;
-      // Another thread's schedule gives a promise.
-      const rate: unknown = schedule?.(trainer.steps);
-      const loss = trainer.train(batch, typeof rate === "object" ? await rate : rate);
-      if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, epoch, index, loss);
+      const { steps: step } = trainer;
+      const updated = ++gathered === accumulate;
+      let loss: number;
+      if (accumulate === 1) loss = trainer.train(batch, await this.#nextRate());
+      else {
+        loss = trainer.gather(batch);
+        if (updated) trainer.update(await this.#nextRate());
+      }
+      if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, step, epoch, index, loss);
       trainer.measure(batch, loss, measures);
       images += batch.count;
-      const imagesPerSecond = (images / (performance.now() - started)) * 1000;
-      const step = trainer.steps - 1;
-      const report: BatchReport = {
-        epoch,
-        step,
-        batch: index,
-        batches: this.#batches,
-        loss,
-        ...trainer.target.lossesByOutput(trainer.losses(batch)),
-        imagesPerSecond,
-      };
-      await tell(onBatch, report);
-      trainer.alive();
       index++;
+      if (updated) [gathered, trainer.batches] = [0, index];
+      await this.#listeners.onBatch?.({
+        ...{ epoch, step, updated, batch: index - 1, batches: this.#batches },
+        ...{ loss, learningRate: this.#rate },
+        ...trainer.target.lossesByOutput(trainer.losses(batch)),
+        imagesPerSecond: (images / (performance.now() - started)) * 1000,
+      });
+      trainer.alive();
       await this.#breathe();
     }
     if (!measures) throw noBatches(epoch, this.#begun);
     signal?.throwIfAborted();
+    if (!this.#begun) this.#begin();
+    this.#begun = true;
+    // What is left over is a step of fewer batches.
+    if (gathered) trainer.update(await this.#nextRate());
     const ms = performance.now() - started;
     return {
       epoch,
@@ -205,14 +254,12 @@ class Loop {
     };
   }
 
-  /** Whether the watched loss has not fallen for as long as early stopping waits. */
-  isEnough({ loss, validation }: EpochReport): boolean {
-    const { earlyStopping } = this.#options;
-    const watched = validation?.loss ?? loss;
-    if (watched < this.#best - (earlyStopping?.minDelta ?? 0))
-      [this.#best, this.#epochsSinceBest] = [watched, 0];
-    else this.#epochsSinceBest++;
-    return earlyStopping !== undefined && this.#epochsSinceBest >= earlyStopping.patience;
+  /** Another thread's schedule gives a promise. */
+  async #nextRate(): Promise<number> {
+    const { schedule } = this.#options;
+    const rate: unknown = schedule?.(this.#trainer.steps);
+    this.#rate = this.#trainer.rateOf(typeof rate === "object" ? await rate : rate);
+    return this.#rate;
   }
 
   async #validate(): Promise<Evaluation | undefined> {
@@ -241,10 +288,16 @@ const noBatches = (epoch: number, begun: boolean): ArgumentError =>
       : "fit: the data gave no batch: the iterable is empty, or used up",
   );
 
-function notFinite(trainer: BatchTrainer, epoch: number, batch: number, loss: number): ConvolithError {
+function notFinite(
+  trainer: BatchTrainer,
+  step: number,
+  epoch: number,
+  batch: number,
+  loss: number,
+): ConvolithError {
   const weight = trainer.firstNonFiniteWeight();
   const named = weight === undefined ? "" : `; "${weight}" is the first weight that is not finite`;
   return new ConvolithError(
-    `fit: the loss of step ${trainer.steps - 1} (epoch ${epoch}, batch ${batch}) is ${loss}${named}; a smaller learning rate or clipNorm may help`,
+    `fit: the loss of step ${step} (epoch ${epoch}, batch ${batch}) is ${loss}${named}; a smaller learning rate or clipNorm may help`,
   );
 }

@@ -1,5 +1,6 @@
 // The graph of a training: forward pass, loss, and the gradients with respect to all weights that are not frozen.
 
+import { ArgumentError } from "../errors.ts";
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Builder } from "../model/graph-builder.ts";
 import type { DescribedModel } from "../model/schema.ts";
@@ -71,6 +72,8 @@ export function lossGraph(
     const gradient = gradients[i];
     return gradient ? [{ name, edge, gradient }] : [];
   });
+  if (wanted.length && !trained.length)
+    throw new ArgumentError("train: the loss does not depend on any weight that is trained");
   const running = new Set(statisticsUpdates.map((update) => update.node!.inputs[0]));
   return {
     ...{ graph, batchSize, inputs, labels, loss, parts, scores, trained, statisticsUpdates },

@@ -1,5 +1,33 @@
-// Learning rate schedules: functions from the step, counted from 0, to the learning rate.
-import type { Schedule } from "../network/fit-options.ts";
+// Learning rate schedules: functions from the step, counted from 0, to the learning rate, with PyTorch's formulas.
+import { ArgumentError } from "../errors.ts";
+import { MONITORED, type Monitored, type Schedule } from "../network/fit-options.ts";
+import {
+  aFlag,
+  aNumberFrom,
+  anInteger,
+  aWord,
+  type Check,
+  type Checks,
+  checkOptions,
+  describe,
+  finite,
+  refuse,
+} from "../validate.ts";
+import { Monitor } from "./monitor.ts";
+
+/** A rate for every step, or another schedule. */
+type Rates = number | Schedule;
+
+const aRate = aNumberFrom(0);
+const aCount: Check<number> = (value, name, where) => {
+  if (!(finite(value, name, where) > 0)) refuse(value, name, where, "above 0");
+};
+const aShare: Check<number> = (value, name, where) => {
+  if (!(finite(value, name, where) >= 0 && (value as number) <= 1)) refuse(value, name, where, "from 0 to 1");
+};
+
+/** Half a cosine: 1 at part 0, 0 at part 1. */
+const halfCosine = (part: number): number => (1 + Math.cos(Math.PI * part)) / 2;
 
 /** From `from` to `to` along half a cosine over `steps`, then `to` (Loshchilov and Hutter, 2017), after a linear warm-up. */
 export const cosine =
@@ -7,7 +35,7 @@ export const cosine =
   (step) => {
     if (step < warmup) return (from * (step + 1)) / warmup;
     const part = Math.min(1, (step - warmup) / Math.max(1, steps - warmup));
-    return to + ((from - to) * (1 + Math.cos(Math.PI * part))) / 2;
+    return to + (from - to) * halfCosine(part);
   };
 
 /** `from`, times `factor` after every `every` steps. */
@@ -15,3 +43,218 @@ export const stepDecay =
   (from: number, every: number, factor = 0.1): Schedule =>
   (step) =>
     from * factor ** Math.floor(step / every);
+
+export interface CosineRestartsOptions {
+  /** How many times longer each period is than the one before, at least 1. Default 1. */
+  factor?: number;
+  /** The rate at the end of a period. Default 0. */
+  to?: number;
+}
+
+/** From `from` to `to` along half a cosine over `steps`, and again: PyTorch's CosineAnnealingWarmRestarts. */
+export function cosineRestarts(from: number, steps: number, options: CosineRestartsOptions = {}): Schedule {
+  aRate(from, "from", "cosineRestarts");
+  aCount(steps, "steps", "cosineRestarts");
+  checkOptions("cosineRestarts", options, { factor: aNumberFrom(1), to: aRate });
+  const { factor = 1, to = 0 } = options;
+  return (step) => {
+    let [begin, period] = [0, steps];
+    // Growing periods are few; equal ones are skipped at once.
+    if (factor === 1) begin = Math.floor(step / period) * period;
+    else
+      while (step >= begin + period) {
+        begin += period;
+        period *= factor;
+      }
+    return to + (from - to) * halfCosine((step - begin) / period);
+  };
+}
+
+export interface OneCycleOptions {
+  /** The part of the steps in which the rate rises. Default 0.3. */
+  pctStart?: number;
+  /** Along half a cosine or a line. Default "cos". */
+  annealStrategy?: "cos" | "linear";
+  /** The first rate is `max` divided by this. Default 25. */
+  divFactor?: number;
+  /** The last rate is the first divided by this. Default 1e4. */
+  finalDivFactor?: number;
+  /** Falls to the first rate as fast as it rose, and then to the last, rather than to the last at once. Default false. */
+  threePhase?: boolean;
+}
+
+const ONE_CYCLE: Checks<OneCycleOptions> = {
+  pctStart: aShare,
+  annealStrategy: aWord("cos", "linear"),
+  divFactor: aCount,
+  finalDivFactor: aCount,
+  threePhase: aFlag,
+};
+
+/** Up to `max` and down to next to nothing over `steps` (Smith and Topin, 2018): PyTorch's OneCycleLR, of the rate alone. */
+export function oneCycle(max: number, steps: number, options: OneCycleOptions = {}): Schedule {
+  aRate(max, "max", "oneCycle");
+  anInteger(1)(steps, "steps", "oneCycle");
+  checkOptions("oneCycle", options, ONE_CYCLE);
+  const { pctStart = 0.3, annealStrategy = "cos", divFactor = 25 } = options;
+  const { finalDivFactor = 1e4, threePhase = false } = options;
+  const first = max / divFactor;
+  const last = first / finalDivFactor;
+  const top = pctStart * steps - 1;
+  const phases = threePhase
+    ? ([
+        [top, first, max],
+        [2 * top, max, first],
+        [steps - 1, first, last],
+      ] as const)
+    : ([
+        [top, first, max],
+        [steps - 1, max, last],
+      ] as const);
+  return (step) => {
+    let begin = 0;
+    for (const [end, from, to] of phases) {
+      if (step <= end) {
+        const part = end > begin ? (step - begin) / (end - begin) : 1;
+        return annealStrategy === "cos" ? to + (from - to) * halfCosine(part) : from + (to - from) * part;
+      }
+      begin = end;
+    }
+    return last;
+  };
+}
+
+export interface LinearWarmupOptions {
+  /** What the rate is multiplied by in the first step. Default 1/3. */
+  startFactor?: number;
+  /** And from step `steps` on. Default 1. */
+  endFactor?: number;
+}
+
+/**
+ * Multiplies a rate by a factor that grows from `startFactor` to `endFactor` over `steps`: PyTorch's LinearLR. A schedule given for the
+ * rate begins when the warm-up ends, as in PyTorch's SequentialLR.
+ */
+export function linearWarmup(rate: Rates, steps: number, options: LinearWarmupOptions = {}): Schedule {
+  const base = asSchedule(rate, "linearWarmup");
+  anInteger(0)(steps, "steps", "linearWarmup");
+  checkOptions("linearWarmup", options, { startFactor: aRate, endFactor: aRate });
+  const { startFactor = 1 / 3, endFactor = 1 } = options;
+  return listening(base, (step) => {
+    const part = Math.min(1, step / Math.max(1, steps));
+    const factor = step < steps ? startFactor + (endFactor - startFactor) * part : endFactor;
+    return factor * base(Math.max(0, step - steps));
+  });
+}
+
+/** `from`, times `gamma` after every step: PyTorch's ExponentialLR. */
+export function exponentialDecay(from: number, gamma: number): Schedule {
+  aRate(from, "from", "exponentialDecay");
+  aRate(gamma, "gamma", "exponentialDecay");
+  return (step) => from * gamma ** step;
+}
+
+/** From `from` to `to` over `steps`, as (1 - step / steps) ** power: PyTorch's PolynomialLR. Defaults: power 1, to 0. */
+export function polynomial(
+  from: number,
+  steps: number,
+  options: { power?: number; to?: number } = {},
+): Schedule {
+  aRate(from, "from", "polynomial");
+  aCount(steps, "steps", "polynomial");
+  checkOptions("polynomial", options, { power: aCount, to: aRate });
+  const { power = 1, to = 0 } = options;
+  return (step) => to + (from - to) * (1 - Math.min(1, step / steps)) ** power;
+}
+
+/** `rates[0]`, from step `boundaries[0]` on `rates[1]`, and so on: one rate more than there are boundaries, which rise. */
+export function piecewise(boundaries: readonly number[], rates: readonly number[]): Schedule {
+  for (const [name, list] of Object.entries({ boundaries, rates })) {
+    if (!Array.isArray(list)) refuse(list, name, "piecewise", "a list of numbers");
+    for (const [i, value] of list.entries()) aRate(value, `${name}[${i}]`, "piecewise");
+  }
+  if (rates.length !== boundaries.length + 1)
+    throw new ArgumentError(
+      `piecewise: there are ${rates.length} rates for ${boundaries.length} boundaries but must be ${boundaries.length + 1}`,
+    );
+  if (boundaries.some((at, i) => i > 0 && at <= boundaries[i - 1]))
+    refuse(boundaries, "boundaries", "piecewise", "in rising order");
+  return (step) => rates[boundaries.filter((at) => step >= at).length];
+}
+
+export interface ReduceOnPlateauOptions extends Monitored {
+  /** What the rate is multiplied by. Default 0.1. */
+  factor?: number;
+  /** Epochs without improvement that are borne: the rate falls after one more. Default 10. */
+  patience?: number;
+  /** By how much a value must be better to count, of the best one or absolutely. Defaults 1e-4 and "rel". */
+  threshold?: number;
+  thresholdMode?: "rel" | "abs";
+  /** Epochs after a fall in which none are counted. Default 0. */
+  cooldown?: number;
+  /** The rate does not fall below it. Default 0. */
+  minRate?: number;
+}
+
+const PLATEAU: Checks<ReduceOnPlateauOptions> = {
+  ...MONITORED,
+  factor: aShare,
+  patience: anInteger(0),
+  threshold: aRate,
+  thresholdMode: aWord("rel", "abs"),
+  cooldown: anInteger(0),
+  minRate: aRate,
+};
+
+/** A fall of the rate that is smaller is none. */
+const LEAST_FALL = 1e-8;
+
+/**
+ * `from`, times `factor` whenever the value watched has not improved for more than `patience` epochs: PyTorch's ReduceLROnPlateau. It
+ * remembers: make a new one for each training. After `resume`, `for (const report of reports) schedule.onEpoch(report)` brings it
+ * up to date.
+ */
+export function reduceOnPlateau(
+  from: number,
+  options: ReduceOnPlateauOptions = {},
+): Schedule & Required<Pick<Schedule, "onEpoch">> {
+  aRate(from, "from", "reduceOnPlateau");
+  checkOptions("reduceOnPlateau", options, PLATEAU);
+  const { factor = 0.1, patience = 10, threshold = 1e-4, thresholdMode = "rel" } = options;
+  const { cooldown = 0, minRate = 0 } = options;
+  const monitor = new Monitor(options, "reduceOnPlateau");
+  let [rate, bad, cooling] = [from, 0, 0];
+  const margin = (best: number): number => (thresholdMode === "rel" ? Math.abs(best) : 1) * threshold;
+  return Object.assign((): number => rate, {
+    onEpoch(report: Parameters<NonNullable<Schedule["onEpoch"]>>[0]): void {
+      bad = monitor.improves(report, margin) ? 0 : bad + 1;
+      if (cooling > 0) {
+        cooling--;
+        bad = 0;
+      }
+      if (bad <= patience) return;
+      const lower = Math.max(rate * factor, minRate);
+      if (rate - lower > LEAST_FALL) rate = lower;
+      [cooling, bad] = [cooldown, 0];
+    },
+  });
+}
+
+/** A schedule of epochs, for `stepsPerEpoch` steps each. */
+export function byEpoch(schedule: Schedule, stepsPerEpoch: number): Schedule {
+  const base = asSchedule(schedule, "byEpoch");
+  anInteger(1)(stepsPerEpoch, "stepsPerEpoch", "byEpoch");
+  return listening(base, (step) => base(Math.floor(step / stepsPerEpoch)));
+}
+
+function asSchedule(rate: Rates, where: string): Schedule {
+  if (typeof rate === "function") return rate;
+  if (typeof rate !== "number")
+    throw new ArgumentError(`${where}: the rate is ${describe(rate)} but must be a number or a schedule`);
+  aRate(rate, "the rate", where);
+  return () => rate;
+}
+
+/** A schedule made of another, which hears what that one would. */
+const listening = (base: Schedule, schedule: (step: number) => number): Schedule =>
+  base.onEpoch ? Object.assign(schedule, { onEpoch: base.onEpoch.bind(base) }) : schedule;

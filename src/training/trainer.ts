@@ -3,7 +3,7 @@
 import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
 import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
-import type { FitOptions } from "../network/fit-options.ts";
+import type { FitOptions, WeightAverage } from "../network/fit-options.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import type { Measures } from "../network/measures.ts";
 import type { MetricsOption } from "../network/metric.ts";
@@ -24,14 +24,17 @@ import type { WeightTensors } from "../network/weight-tensors.ts";
 import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions, describe } from "../validate.ts";
+import { Accumulation } from "./accumulation.ts";
+import { AveragedWeights, averageOf } from "./averaged-weights.ts";
 import { type Batch, imagesOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
 import { APPLY_OPTIONS, checkGiven, GRADIENT_OPTIONS } from "./given.ts";
 import { GradientStep } from "./gradient-step.ts";
 import { COUNTER, COUNTER_NUMBERS, type LossGraph, lossGraph } from "./loss-graph.ts";
+import type { MeasuredStep } from "./measured-step.ts";
 import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
-import { TrainStep } from "./train-step.ts";
+import { trainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
 import { HYPER } from "./updates.ts";
 import { Variables } from "./variables.ts";
@@ -39,7 +42,10 @@ import { Variables } from "./variables.ts";
 export class Trainer implements NetworkTrainer {
   steps = 0;
   epochs = 0;
+  batches = 0;
   seed: number;
+  /** How many batches of its first epoch the next fit leaves out: those before a checkpoint. */
+  resumedAt = 0;
   readonly history: EpochReport[] = [];
   readonly #objective: Objective;
   #disposed = false;
@@ -50,11 +56,19 @@ export class Trainer implements NetworkTrainer {
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
   readonly #variables: Variables;
-  readonly #steps: ProgramCache<TrainStep>;
+  readonly #steps: ProgramCache<MeasuredStep>;
   readonly #gradientSteps: ProgramCache<GradientStep>;
   /** What `apply` changes, and its program: found and planned when it is first called. */
   #updated: Updated | undefined;
   #updateStep: UpdateStep | undefined;
+  readonly #graphOf: (count: number, perImage: readonly number[]) => LossGraph;
+  /** What fits that accumulate or average use; and the average of one that is about to begin. */
+  #accumulation: Accumulation | undefined;
+  #average: AveragedWeights | undefined;
+  #prepared: AveragedWeights | undefined;
+  /** What was made for a fit that has not begun. */
+  #unused: (Accumulation | AveragedWeights)[] = [];
+  #gathers = false;
 
   constructor(
     runtime: Runtime,
@@ -76,8 +90,9 @@ export class Trainer implements NetworkTrainer {
     this.#variables = variables;
     const graphOf = (count: number, perImage: readonly number[]): LossGraph =>
       lossGraph(model, count, perImage, objective);
-    this.#steps = new ProgramCache(
-      (count, perImage) => new TrainStep(runtime, graphOf(count, perImage), variables, objective),
+    this.#graphOf = graphOf;
+    this.#steps = new ProgramCache((count, perImage) =>
+      trainStep(runtime, graphOf(count, perImage), variables, objective),
     );
     this.#gradientSteps = new ProgramCache(
       (count, perImage) => new GradientStep(runtime, graphOf(count, perImage), variables),
@@ -96,11 +111,18 @@ export class Trainer implements NetworkTrainer {
   }
 
   get state(): Record<string, Float32Array> {
-    return Object.fromEntries(this.#stateNames.map((name) => [name, this.#variables.read(name)]));
+    const averages = this.#average ? this.#weightNames.map(averageOf) : [];
+    return Object.fromEntries(
+      [...this.#stateNames, ...averages].map((name) => [name, this.#variables.read(name)]),
+    );
+  }
+
+  get averages(): Record<string, Float32Array> | undefined {
+    return this.#average?.all();
   }
 
   plan(counts: number | readonly number[], perImage = this.target.perImage): void {
-    this.#steps.plan([counts].flat(), perImage);
+    (this.#gathers ? this.#accumulation! : this.#steps).plan([counts].flat(), perImage);
   }
 
   fit(data: Data, options: FitOptions, begin: () => void): Promise<EpochReport[]> {
@@ -109,8 +131,8 @@ export class Trainer implements NetworkTrainer {
 
   step(samples: Samples): number {
     const batch = wholeBatch(this.target.check(samples, "trainStep"));
-    this.plan([batch.count], batch.samples.perImage);
-    return this.train(batch);
+    this.#steps.plan([batch.count], batch.samples.perImage);
+    return this.train(batch, this.#objective.learningRate);
   }
 
   gradients(samples: Samples, options: BatchGradientOptions): BatchGradients {
@@ -132,14 +154,16 @@ export class Trainer implements NetworkTrainer {
     for (const [name, values] of Object.entries(statistics)) this.#variables.write(name, values);
     this.#rate(options.learningRate ?? this.#objective.learningRate);
     this.#updateStep.run(gradients);
-    this.#weights.changed();
-    this.steps++;
+    this.#stepped();
   }
 
-  restore({ state, steps, epochs, seed }: OptimizerState): void {
-    for (const name of this.#stateNames) {
+  restore({ state, steps, epochs, batches, seed }: OptimizerState): void {
+    const averaged = this.#weightNames.some((name) => Object.hasOwn(state, averageOf(name)));
+    const stored = this.#stateNames.map((name) => [name, name] as const);
+    if (averaged) stored.push(...this.#weightNames.map((name) => [averageOf(name), name] as const));
+    for (const [name, alike] of stored) {
       const length = Object.hasOwn(state, name) ? state[name].length : undefined;
-      const wanted = this.#variables.bytes(name) / 4;
+      const wanted = this.#variables.bytes(alike) / 4;
       if (length === undefined)
         throw new FormatError(
           `resume: the file holds no "${name}": its optimizer's state is another optimizer's or another network's`,
@@ -147,9 +171,12 @@ export class Trainer implements NetworkTrainer {
       if (length !== wanted)
         throw new FormatError(`resume: "${name}" has ${length} values but must have ${wanted}`);
     }
-    for (const name of this.#stateNames) this.#variables.write(name, state[name]);
+    if (averaged) this.#average ??= new AveragedWeights(this.#runtime, this.#weightNames, this.#variables);
+    for (const [name] of stored) this.#variables.write(name, state[name]);
     this.steps = steps;
     this.epochs = epochs;
+    this.batches = batches;
+    this.resumedAt = batches;
     this.seed = seed;
   }
 
@@ -158,6 +185,8 @@ export class Trainer implements NetworkTrainer {
     this.#steps.dispose();
     this.#gradientSteps.dispose();
     this.#updateStep?.dispose();
+    this.#accumulation?.dispose();
+    this.#average?.dispose();
     this.#variables.dispose();
   }
 
@@ -172,31 +201,101 @@ export class Trainer implements NetworkTrainer {
       throw new DisposedError("fit: the network was disposed while it was being trained");
   }
 
-  train(batch: Batch, learningRate: unknown = this.#objective.learningRate): number {
-    this.alive();
-    if (!(typeof learningRate === "number" && Number.isFinite(learningRate) && learningRate >= 0))
+  prepare({ accumulate = 1, ema }: FitOptions): void {
+    const [runtime, variables] = [this.#runtime, this.#variables];
+    this.#gathers = accumulate > 1;
+    if (this.#gathers && !this.#accumulation) {
+      this.#updated ??= updatedBy(this.#model, this.#objective);
+      const parts = [runtime, this.#updated, this.#graphOf, variables, this.#objective] as const;
+      this.#accumulation = new Accumulation(...parts);
+      this.#unused.push(this.#accumulation);
+    }
+    this.#prepared = ema === undefined ? undefined : this.#average;
+    if (ema !== undefined && !this.#prepared) {
+      this.#prepared = new AveragedWeights(runtime, this.#weightNames, variables);
+      this.#unused.push(this.#prepared);
+    }
+  }
+
+  begin({ ema }: FitOptions): void {
+    this.#unused = [];
+    if (!this.#gathers) this.#dropAccumulation();
+    this.#accumulation?.clear();
+    if (this.#average !== this.#prepared) this.#average?.dispose();
+    this.#average = this.#prepared;
+    if (this.#average) this.#average.options = averageOptions(ema!);
+    this.batches = this.resumedAt;
+    this.resumedAt = 0;
+  }
+
+  release(): void {
+    this.#gathers = false;
+    for (const part of this.#unused)
+      if (part === this.#accumulation) this.#dropAccumulation();
+      else part.dispose();
+    this.#unused = [];
+  }
+
+  #dropAccumulation(): void {
+    this.#accumulation?.dispose();
+    this.#accumulation = undefined;
+  }
+
+  rateOf(scheduled: unknown): number {
+    const rate = scheduled === undefined ? this.#objective.learningRate : scheduled;
+    if (!(typeof rate === "number" && Number.isFinite(rate) && rate >= 0))
       throw new ArgumentError(
-        `fit: the schedule gives ${describe(learningRate)} for step ${this.steps} but must give a number of at least 0`,
+        `fit: the schedule gives ${describe(rate)} for step ${this.steps} but must give a number of at least 0`,
       );
+    return rate;
+  }
+
+  gather(batch: Batch): number {
+    this.alive();
+    this.#count(this.seed);
+    return this.#accumulation!.gather(batch);
+  }
+
+  update(learningRate: number): void {
+    this.alive();
+    this.#rate(learningRate);
+    this.#accumulation!.update();
+    this.#stepped();
+  }
+
+  keep(): () => void {
+    const weights = this.#weightNames.map((name) => [name, this.#weights.weight(name)] as const);
+    const averages = this.averages;
+    return () => {
+      for (const [name, data] of weights) this.#variables.write(name, data);
+      for (const [name, data] of Object.entries(averages ?? {})) this.#average!.write(name, data);
+      this.#weights.changed();
+    };
+  }
+
+  applyAverage(): void {
+    this.#weights.setWeights(this.averages!);
+  }
+
+  train(batch: Batch, learningRate: number): number {
+    this.alive();
     const program = this.#steps.get(batch.count, batch.samples.perImage);
     this.#rate(learningRate);
     this.#count(this.seed);
     const loss = program.run(batch);
-    this.#weights.changed();
-    this.steps++;
+    this.#stepped();
     return loss;
   }
 
   losses(batch: Batch): number[] {
-    return this.#steps.get(batch.count, batch.samples.perImage).parts();
+    return this.#ranOn(batch).parts();
   }
 
   measure(batch: Batch, loss: number, measures: Measures): void {
-    const { count, samples } = batch;
-    const { labels, perImage } = samples;
-    const step = this.#steps.get(count, perImage);
+    const { labels, perImage } = batch.samples;
+    const step = this.#ranOn(batch);
     measures.add({
-      images: count,
+      images: batch.count,
       perImage,
       loss,
       parts: step.parts(),
@@ -205,8 +304,13 @@ export class Trainer implements NetworkTrainer {
     });
   }
 
+  /** The step on batches of that size, which was made last. */
+  #ranOn({ count, samples }: Batch): MeasuredStep {
+    return (this.#gathers ? this.#accumulation! : this.#steps).get(count, samples.perImage);
+  }
+
   evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator {
-    const weight = (name: string): Float32Array => this.#weights.weight(name);
+    const weight = (name: string): Float32Array => (this.#average ?? this.#variables).read(name);
     const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
     try {
       evaluator.holdRefresh();
@@ -226,8 +330,17 @@ export class Trainer implements NetworkTrainer {
     this.#variables.write(HYPER, this.#objective.hyperAt(this.steps + 1, learningRate));
   }
 
-  /** What dropout reads before the next step. */
+  /** What dropout reads before the next step, other numbers for each batch that is gathered. */
   #count(seed: number): void {
-    this.#variables.writeInts(COUNTER, [seed, 0, this.steps, 0]);
+    this.#variables.writeInts(COUNTER, [seed, 0, this.steps, this.#accumulation?.batches ?? 0]);
+  }
+
+  #stepped(): void {
+    this.#weights.changed();
+    this.steps++;
+    this.#average?.step(this.steps);
   }
 }
+
+const averageOptions = (ema: number | WeightAverage): WeightAverage =>
+  typeof ema === "number" ? { decay: ema } : ema;

@@ -1,4 +1,5 @@
-// An optimizer's update by gradients that the host gives, as a program of its own: gradients of several processes, averaged.
+// An optimizer's update as a program of its own, by gradients that the host gives (those of several processes, averaged) or that were
+// gathered from several batches.
 
 import { Edge, Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
@@ -32,8 +33,14 @@ export class UpdateStep {
   readonly #program: Program;
   readonly #gradients: readonly (readonly [name: string, base: Address])[];
 
-  /** Throws MemoryError, and holds nothing then. */
-  constructor(runtime: Runtime, { gradients }: Updated, variables: Variables, objective: Objective) {
+  /** With `blockOf`, gradients lie in the blocks it names. Throws MemoryError, and holds nothing then. */
+  constructor(
+    runtime: Runtime,
+    { gradients }: Updated,
+    variables: Variables,
+    objective: Objective,
+    blockOf?: (weight: string) => string,
+  ) {
     this.#runtime = runtime;
     const graph = new Graph();
     const weights = Object.entries(gradients).map(([name, shape]) => {
@@ -46,14 +53,17 @@ export class UpdateStep {
     const lowering = new Lowering(this.#program);
     for (const { name, edge } of weights) lowering.place(edge, variables.address(name));
     for (const [edge, name] of blocks) lowering.place(edge, variables.address(name));
-    this.#gradients = weights.map(({ name, gradient }) => [name, lowering.valueOf(gradient).base]);
+    if (blockOf)
+      for (const { name, gradient } of weights) lowering.place(gradient, variables.address(blockOf(name)));
+    const given = blockOf ? [] : weights;
+    this.#gradients = given.map(({ name, gradient }) => [name, lowering.valueOf(gradient).base]);
     for (const [, base] of this.#gradients) this.#program.input(base);
     lowering.write(graph);
     this.#program.place();
   }
 
-  /** One update. Names and lengths have been checked. */
-  run(gradients: GivenWeights): void {
+  /** One update. Names and lengths have been checked; none are given where gradients lie in blocks. */
+  run(gradients: GivenWeights = {}): void {
     const { floats } = this.#runtime.memory;
     for (const [name, base] of this.#gradients) floats.set(gradients[name], base.value / 4);
     this.#program.run();

@@ -7,7 +7,8 @@ import type { Tensor } from "../tensor.ts";
 export class Variables {
   readonly #runtime: Runtime;
   readonly #blocks = new Map<string, Storage>();
-  readonly #own: Storage[] = [];
+  /** Names of those that a tensor owns. */
+  readonly #shared = new Set<string>();
 
   constructor(runtime: Runtime) {
     this.#runtime = runtime;
@@ -18,13 +19,38 @@ export class Variables {
     const storage = new Storage(data.byteLength, "fixed");
     storage.address = this.#runtime.memory.allocate(data.byteLength, `train: "${name}"`);
     this.#blocks.set(name, storage);
-    this.#own.push(storage);
     this.write(name, data);
   }
 
   /** The block of a tensor, which stays its owner. */
   share(name: string, tensor: Tensor): void {
     this.#blocks.set(name, tensor.addressFor(this.#runtime, "train").storage);
+    this.#shared.add(name);
+  }
+
+  /** Several such blocks, or none where one cannot be held; their names. */
+  addAll(blocks: readonly (readonly [name: string, data: Float32Array])[]): string[] {
+    const added: string[] = [];
+    try {
+      for (const [name, data] of blocks) {
+        this.add(name, data);
+        added.push(name);
+      }
+    } catch (error) {
+      this.remove(added);
+      throw error;
+    }
+    return added;
+  }
+
+  /** Frees blocks that no program uses any more. */
+  remove(names: readonly string[]): void {
+    for (const name of names) {
+      const block = this.#blocks.get(name);
+      if (block && !this.#shared.has(name) && !this.#runtime.disposed)
+        this.#runtime.memory.free(block.address);
+      this.#blocks.delete(name);
+    }
   }
 
   address(name: string): Address {
@@ -49,9 +75,13 @@ export class Variables {
     this.#runtime.memory.ints.set(data, this.#blocks.get(name)!.address / 4);
   }
 
+  /** Makes all values 0. */
+  clear(name: string): void {
+    const { address, bytes } = this.#blocks.get(name)!;
+    this.#runtime.memory.floats.fill(0, address / 4, (address + bytes) / 4);
+  }
+
   dispose(): void {
-    if (!this.#runtime.disposed) for (const { address } of this.#own) this.#runtime.memory.free(address);
-    this.#own.length = 0;
-    this.#blocks.clear();
+    this.remove([...this.#blocks.keys()]);
   }
 }

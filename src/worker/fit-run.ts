@@ -9,13 +9,13 @@ export type Callbacks = Partial<Record<Callback, (argument: never) => unknown>>;
 
 export class FitRun {
   readonly callbacks: Callbacks;
-  readonly #begin: (() => Batches) | undefined;
+  readonly #begin: ((epoch: number) => Batches) | undefined;
   readonly #move: boolean;
   #batches: Iterator<Samples> | AsyncIterator<Samples> | undefined;
   /** What was thrown in this thread: the caller gets it as it is, rather than what came back from the worker. */
   thrown: { readonly error: unknown } | undefined;
 
-  constructor(callbacks: Callbacks, begin: (() => Batches) | undefined, move: boolean) {
+  constructor(callbacks: Callbacks, begin: ((epoch: number) => Batches) | undefined, move: boolean) {
     this.callbacks = callbacks;
     this.#begin = begin;
     this.#move = move;
@@ -28,9 +28,9 @@ export class FitRun {
     });
   }
 
-  begin(): Promise<void> {
+  begin(epoch: number): Promise<void> {
     return this.#guard(async () => {
-      const batches: unknown = this.#begin!();
+      const batches: unknown = this.#begin!(epoch);
       mustBeBatches(batches);
       const iterable = batches as Partial<AsyncIterable<Samples> & Iterable<Samples>>;
       this.#batches = iterable[Symbol.asyncIterator]?.() ?? iterable[Symbol.iterator]!();
@@ -73,7 +73,7 @@ export class FitRun {
 /** Answers the calls of trainings by their numbers. */
 export const fitHandlers = (runs: ReadonlyMap<number, FitRun>): Handlers<HostCalls> => ({
   callback: ({ fit, name, argument }) => runs.get(fit)!.callback(name, argument),
-  begin: ({ fit }) => runs.get(fit)!.begin(),
+  begin: ({ fit, epoch }) => runs.get(fit)!.begin(epoch),
   next: ({ fit }) => runs.get(fit)!.next(),
   end: ({ fit }) => runs.get(fit)!.end(),
 });

@@ -1,7 +1,7 @@
 // A network whose work is done by workers: the same names as Network, promises instead of values.
 import { DisposedError, UnsupportedError } from "../errors.ts";
 import { asBytes, type FileBytes } from "../formats/bytes.ts";
-import type { FitOptions } from "../network/fit-options.ts";
+import { FIT_OPTIONS, type FitOptions } from "../network/fit-options.ts";
 import type { Inputs, Outputs, Predictions, Values } from "../network/io-binding.ts";
 import type {
   Data,
@@ -13,6 +13,7 @@ import type {
 } from "../network/trainer-interface.ts";
 import type { Shape } from "../tensor.ts";
 import { streamOf } from "../training/data.ts";
+import { listenersOf } from "../training/listeners.ts";
 import { aFlag, aFunction, type Check, checkOptions, isPlain, refuse } from "../validate.ts";
 import { type Callbacks, FitRun } from "./fit-run.ts";
 import { checkedInputs } from "./inputs.ts";
@@ -57,6 +58,7 @@ const CALLER = {
   onBatch: aFunction,
   onEpoch: aFunction,
   schedule: aFunction,
+  callbacks: FIT_OPTIONS.callbacks,
 };
 const CALLBACKS: readonly Callback[] = ["onBatch", "onEpoch", "schedule"];
 
@@ -170,9 +172,10 @@ export class WorkerNetwork<Names extends string[] = any> {
   async fit(data: Data, options: WorkerFitOptions = {}): Promise<EpochReport[]> {
     this.#alive("fit");
     if (!isPlain(options)) checkOptions("fit", options, {});
-    const { signal, transfer, onBatch, onEpoch, schedule, ...rest } = options;
-    const callbacks: Callbacks = { onBatch, onEpoch, schedule };
-    checkOptions("fit", { signal, transfer, ...callbacks }, CALLER);
+    const { signal, transfer, onBatch, onEpoch, schedule, callbacks: others, ...rest } = options;
+    const own = { onBatch, onEpoch, schedule, callbacks: others };
+    checkOptions("fit", { signal, transfer, ...own }, CALLER);
+    const callbacks: Callbacks = { ...listenersOf(own), schedule };
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
     const begin = streamOf(data, rest.epochs ?? 1);

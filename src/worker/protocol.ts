@@ -59,7 +59,7 @@ export interface Fit extends OfNet {
   /** Undefined where batches are pulled one by one. */
   readonly samples: Samples | undefined;
   readonly callbacks: readonly Callback[];
-  readonly options: Omit<FitOptions & Partial<TrainOptions>, Callback | "signal">;
+  readonly options: Omit<FitOptions & Partial<TrainOptions>, Callback | "callbacks" | "signal">;
 }
 
 export type NamedWeights = Readonly<Record<string, Float32Array>>;
@@ -87,7 +87,7 @@ export interface HostCalls {
   /** What a callback of the caller gives, once it has been awaited. */
   callback: Call<{ readonly fit: number; readonly name: Callback; readonly argument: unknown }, unknown>;
   /** Begins the batches of an epoch. */
-  begin: Call<{ readonly fit: number }, void>;
+  begin: Call<{ readonly fit: number; readonly epoch: number }, void>;
   /** The next batch; undefined after the last. */
   next: Call<{ readonly fit: number }, { readonly samples: Samples } | undefined>;
   /** No more batches of this epoch are wanted. */

@@ -50,7 +50,7 @@ export function serve(peer: Peer): void {
       fits.set(fit, controller);
       try {
         const options = { ...fitOptions(host, given), signal: controller.signal };
-        return await netOf(net, "fit").fit(samples ?? (() => pulled(host, fit)), options);
+        return await netOf(net, "fit").fit(samples ?? ((epoch) => pulled(host, fit, epoch)), options);
       } finally {
         fits.delete(fit);
       }
@@ -127,8 +127,8 @@ function fitOptions(host: Host, { fit, callbacks, options }: Fit): FitOptions & 
 }
 
 /** The batches of an epoch, one by one. The next is asked for before one is trained on: the other thread makes it meanwhile. */
-async function* pulled(host: Host, fit: number): AsyncGenerator<Samples> & Batches {
-  await host.call("begin", { fit });
+async function* pulled(host: Host, fit: number, epoch: number): AsyncGenerator<Samples> & Batches {
+  await host.call("begin", { fit, epoch });
   const ask = (): Promise<HostCalls["next"]["gives"]> => {
     const next = host.call("next", { fit });
     // Heard when its turn comes, if it does.

@@ -1,0 +1,39 @@
+// The reports of a training as curves: an array for each value.
+import type { EpochReport } from "../network/trainer-interface.ts";
+import { describe, refuse } from "../validate.ts";
+import { numbersOf } from "./monitor.ts";
+
+/** Values by name, each with a number for every epoch. Names of the validation's begin with "val": `valLoss`. */
+export interface Curves {
+  epoch: number[];
+  loss: number[];
+  [name: string]: number[];
+}
+
+/**
+ * What `fit` resolves to, or `net.history`, as arrays: `{ epoch, loss, accuracy, valLoss, valAccuracy, ... }`, NaN in epochs where a value
+ * was not measured.
+ */
+export function curves(history: readonly EpochReport[]): Curves {
+  if (!Array.isArray(history))
+    refuse(history, "history", "curves", "the list of reports that fit resolves to");
+  const result: Curves = { epoch: [], loss: [] };
+  for (const [i, report] of history.entries()) {
+    if (typeof report !== "object" || report === null)
+      refuse(report, `history[${i}]`, "curves", `a report of an epoch, not ${describe(report)}`);
+    const { epoch, loss, metrics, validation } = report as EpochReport;
+    const measured = { epoch, loss, ...numbersOf(metrics) };
+    const validated = Object.entries(numbersOf(validation)).map(
+      ([name, value]) => [`val${name[0].toUpperCase()}${name.slice(1)}`, value] as const,
+    );
+    for (const [name, value] of [...Object.entries(measured), ...validated]) {
+      if (!Object.hasOwn(result, name))
+        Object.defineProperty(result, name, { value: [], ...{ enumerable: true, writable: true } });
+      const curve = result[name];
+      while (curve.length < i) curve.push(Number.NaN);
+      curve.push(value);
+    }
+  }
+  for (const curve of Object.values(result)) while (curve.length < history.length) curve.push(Number.NaN);
+  return result;
+}
