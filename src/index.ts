@@ -83,6 +83,13 @@ export {
 
 // Models and layers
 
+export {
+  type CustomLayer,
+  type CustomLayerDefinition,
+  type CustomOption,
+  type CustomWeight,
+  defineLayer,
+} from "./eager/custom-layer.ts";
 export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type {

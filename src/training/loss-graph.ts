@@ -51,11 +51,11 @@ export function lossGraph(
   perImage: readonly number[],
   objective: Objective,
 ): LossGraph {
-  const { frozen, target, regularizers } = objective;
+  const { runtime, frozen, target, regularizers } = objective;
   const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
   const statisticsUpdates: Edge[] = [];
   const layers = trainingLayers(frozen, counter, statisticsUpdates);
-  const build = new Builder(model, batchSize, { training: layers });
+  const build = new Builder(model, batchSize, { training: layers, runtime });
   const { graph, inputs, outputs: scores } = build;
   const labels = target.labelEdges(scores, perImage);
   const { loss: ofOutputs, parts } = target.append(graph, scores, labels, modelEdges(build, model));
