@@ -83,6 +83,13 @@ export {
 
 // Models and layers
 
+export {
+  type CustomLayer,
+  type CustomLayerDefinition,
+  type CustomOption,
+  type CustomWeight,
+  defineLayer,
+} from "./eager/custom-layer.ts";
 export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type {
@@ -131,7 +138,8 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
+export type { ThresholdOptions } from "./network/accuracy.ts";
+export type { AverageOptions, IoUOptions } from "./network/class-metrics.ts";
 export type {
   BatchReport,
   EarlyStopping,
@@ -141,6 +149,7 @@ export type {
   TrainingCallback,
   WeightAverage,
 } from "./network/fit-options.ts";
+export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
   type ClassificationReport,

@@ -37,7 +37,8 @@ export function resolved(source: Model | TrainedModel | ModelSource, options: Re
     }
     const brought = broughtBy(source);
     if (brought) {
-      const { weights, kinds } = brought;
+      const { kinds } = brought;
+      const weights = Object.keys(brought.weights).length ? brought.weights : undefined;
       return { model: descriptionOf(source), weights, kinds, partial: true, batchSize, shape };
     }
   }

@@ -65,7 +65,7 @@ class Replay {
     checkModel(model);
     this.description = model;
     this.#kinds = kinds;
-    this.#brought = weights && { weights, kinds };
+    this.#brought = weights || kinds ? { weights: weights ?? {}, kinds } : undefined;
     this.#prefix = prefix;
     this.#where = where;
   }
@@ -194,11 +194,12 @@ function remade<M extends AnyModel>(
   if (!isModelLike(source)) return make(source) as Remade<M>;
   const trained = (from: TrainedModel | ResolvedModel): TrainedModel => {
     const made = make(from as TrainedModel);
-    const { weights = {}, kinds } = broughtBy(made) ?? {};
+    const { weights = {}, kinds: own } = broughtBy(made) ?? {};
+    const kinds = { ...from.kinds, ...own };
     return {
       model: descriptionOf(made),
       weights: weights as TrainedModel["weights"],
-      ...(kinds && Object.keys(kinds).length > 0 && { kinds }),
+      ...(Object.keys(kinds).length > 0 && { kinds }),
       ...((partial || from.partial) && { partial: true }),
     };
   };

@@ -2,6 +2,7 @@
 import type { BuildOptions } from "../model/graph-builder.ts";
 import type { Resolved } from "../model/resolve.ts";
 import type { GivenWeights } from "../model/schema.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
 import { aFlag, anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
@@ -31,8 +32,8 @@ export interface CompileOptions {
 
 const COMPILE_OPTIONS: Checks<CompileOptions> = {
   weights: true,
-  partial: aFlag,
   seed: aSeed,
+  partial: aFlag,
   batchSize: anInteger(1),
   shape: true,
   prefer: aWord("speed", "memory"),
@@ -45,8 +46,8 @@ export const checkCompileOptions = (options: CompileOptions): void =>
   checkOptions("compile", options, COMPILE_OPTIONS);
 
 /** The weights to begin with, and whether all must fit: those of the options, else the model's own, of which some may be missing. */
-export function weightOptions(given: Resolved, options: CompileOptions): BuildOptions {
-  if (options.partial) return { weights: options.weights ?? given.weights, partial: "any" };
-  if (options.weights) return { weights: options.weights };
-  return { weights: given.weights, partial: given.partial ? "missing" : undefined };
+export function buildOptions(given: Resolved, options: CompileOptions, runtime: Runtime): BuildOptions {
+  if (options.partial) return { weights: options.weights ?? given.weights, partial: "any", runtime };
+  if (options.weights) return { weights: options.weights, runtime };
+  return { weights: given.weights, partial: given.partial ? "missing" : undefined, runtime };
 }

@@ -18,7 +18,7 @@ import {
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
-import { type CompileOptions, checkCompileOptions, weightOptions } from "./compile-options.ts";
+import { buildOptions, type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { CompiledModel, withIntermediate } from "./compiled-model.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
@@ -106,8 +106,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
     this.model = resolveShapes(given.model, given.shape);
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
-    const weights = weightOptions(given, options);
-    const build = new Builder(this.#described, batchSize, { ...weights, seed, read: this.#weights.read });
+    const own = buildOptions(given, options, runtime);
+    const build = new Builder(this.#described, batchSize, { ...own, seed, read: this.#weights.read });
     this.loadReport = build.report;
     if (!shared) this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
@@ -120,7 +120,7 @@ export class Network<Names extends string[] = any> extends CompiledModel {
       outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
     this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
-    this.#training = new Training(runtime, this.#weights, (given, from) => {
+    this.#training = new Training(runtime, this.model, this.#weights, (given, from) => {
       this.#refuseChannelsFirst("train");
       const create = trainerFactoryOf(given.optimizer);
       return create(runtime, this.#described, from, this.#ends, given, seed);
@@ -162,8 +162,7 @@ export class Network<Names extends string[] = any> extends CompiledModel {
 
   /**
    * A network that gives what layers of this one give: `net.intermediate(["relu_1", "dense_1"])`, in that order; of a layer with several
-   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later, on its own memory. Throws ArgumentError for
-   * a name that is no layer's.
+   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later. Throws ArgumentError for other names.
    */
   intermediate<const Layers extends readonly string[]>(
     layers: Layers,
@@ -178,7 +177,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
     this.#alive("net(x)");
     checkOptions("net(x)", options, CALL_OPTIONS);
-    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
+    // A copy: a call that is recorded keeps it, and the next one is put in order in the same list.
+    const list = [...this.#inference.inputs.order<Tensor>(given, "net(x)")];
     return this.#calls.run(list, options) ?? this.predict(given);
   }
 
@@ -199,6 +199,11 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   /** @internal The kinds of layers that the model brings along, if it was read from a file: for `toOnnx`. */
   get kinds(): DescribedModel["kinds"] {
     return this.#described.kinds;
+  }
+
+  /** @internal What it runs on: `toOnnx` traces layers of one's own there. */
+  get engine(): Runtime {
+    return this.#runtime;
   }
 
   /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */

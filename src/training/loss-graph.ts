@@ -42,8 +42,8 @@ export interface LossGraph {
 }
 
 /**
- * `perImage`: numbers of each of the labels per image, which tell class indices from values. Throws ShapeError, FormatError or UnsupportedError (an op
- * without gradient).
+ * `perImage`: numbers of each of the labels per image, which tell class indices from values. Throws ShapeError, FormatError,
+ * UnsupportedError (an op without gradient), or ArgumentError (a loss that depends on no weight).
  */
 export function lossGraph(
   model: DescribedModel,
@@ -51,11 +51,11 @@ export function lossGraph(
   perImage: readonly number[],
   objective: Objective,
 ): LossGraph {
-  const { frozen, target, regularizers } = objective;
+  const { runtime, frozen, target, regularizers } = objective;
   const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
   const statisticsUpdates: Edge[] = [];
   const layers = trainingLayers(frozen, counter, statisticsUpdates);
-  const build = new Builder(model, batchSize, { training: layers });
+  const build = new Builder(model, batchSize, { training: layers, runtime });
   const { graph, inputs, outputs: scores } = build;
   const labels = target.labelEdges(scores, perImage);
   const { loss: ofOutputs, parts } = target.append(graph, scores, labels, modelEdges(build, model));
