@@ -139,7 +139,16 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
+export { type CheckpointOptions, checkpoint } from "./training/checkpoints.ts";
+export { type CsvLogOptions, csvLog } from "./training/csv-log.ts";
 export { type Curves, curves } from "./training/curves.ts";
+export {
+  type CutmixOptions,
+  cutmix,
+  type MixedBatches,
+  type MixupOptions,
+  mixup,
+} from "./training/mix.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -163,7 +172,7 @@ export {
   type SgdOptions,
   sgd,
 } from "./training/optimizers.ts";
-export { type ResumeOptions, resume } from "./training/resume.ts";
+export { type Resumed, type ResumeOptions, resume } from "./training/resume.ts";
 export {
   byEpoch,
   type CosineRestartsOptions,
@@ -180,6 +189,7 @@ export {
   reduceOnPlateau,
   stepDecay,
 } from "./training/schedules.ts";
+export { type TensorBoardOptions, tensorBoard } from "./training/tensor-board.ts";
 
 // Errors
 
