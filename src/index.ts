@@ -13,12 +13,21 @@ export type {
   PatchOptions,
   SeparableConvOptions,
 } from "./eager/conv.ts";
+export type { RandomIntOptions, RandomNormalOptions, RandomUniformOptions } from "./eager/create.ts";
 export type {
   ArgMaxOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
 } from "./eager/elementwise.ts";
+export type {
+  GatherElementsOptions,
+  GatherOptions,
+  OneHotOptions,
+  ScatterElementsOptions,
+  ScatterOptions,
+} from "./eager/gather.ts";
+export type { CastOptions, ClipOptions, MatMulOptions, Operand } from "./eager/math.ts";
 export type {
   AdaptivePoolOptions,
   AvgPoolOptions,
@@ -28,18 +37,28 @@ export type {
   InstanceNormOptions,
   LayerNormOptions,
   MaxPoolOptions,
+  MaxUnpoolOptions,
   RmsNormOptions,
 } from "./eager/pool.ts";
+export type { CumsumOptions, ReductionOptions, TopKOptions } from "./eager/reduction.ts";
 export type {
   BlockOptions,
+  BroadcastOptions,
   ConcatOptions,
   CropOptions,
+  ExpandDimsOptions,
   PadOptions,
   ReshapeOptions,
   ResizeOptions,
+  ReverseOptions,
   SliceOptions,
   SplitOptions,
+  SqueezeOptions,
+  StackOptions,
+  StridedSliceOptions,
+  TileOptions,
   TransposeOptions,
+  UnstackOptions,
   UpsampleOptions,
 } from "./eager/shape.ts";
 export type { BaseEngine } from "./engine/base.ts";
@@ -64,6 +83,13 @@ export {
 
 // Models and layers
 
+export {
+  type CustomLayer,
+  type CustomLayerDefinition,
+  type CustomOption,
+  type CustomWeight,
+  defineLayer,
+} from "./eager/custom-layer.ts";
 export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type {
@@ -112,6 +138,8 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
+export type { ThresholdOptions } from "./network/accuracy.ts";
+export type { AverageOptions, IoUOptions } from "./network/class-metrics.ts";
 export type {
   BatchReport,
   EarlyStopping,
@@ -123,8 +151,16 @@ export type {
 } from "./network/fit-options.ts";
 export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
+export {
+  type ClassificationReport,
+  type ClassScores,
+  classificationReport,
+  type MeasureOptions,
+} from "./network/measure.ts";
 export type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./network/metric.ts";
+export * as metrics from "./network/metric-list.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
+export type { RankingOptions } from "./network/ranking-metrics.ts";
 export type {
   ApplyOptions,
   Batches,
@@ -139,6 +175,7 @@ export type {
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";
+export type { PsnrOptions } from "./network/value-metrics.ts";
 export { type CheckpointOptions, checkpoint } from "./training/checkpoints.ts";
 export { type CsvLogOptions, csvLog } from "./training/csv-log.ts";
 export { type Curves, curves } from "./training/curves.ts";

@@ -35,6 +35,10 @@ export type Json = Readonly<Record<string, unknown>>;
 export const isObject = (value: unknown): value is Json =>
   typeof value === "object" && value !== null && !Array.isArray(value);
 
+/** Whether it may be a model: an object, or a compiled network, which is a function with a model. */
+export const isModelLike = (value: unknown): value is object =>
+  isObject(value) || (typeof value === "function" && "model" in value);
+
 /** Whether it is an object as `{}` and JSON.parse make them: instances of classes and lists are not. */
 export function isPlain(value: unknown): value is object {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return false;

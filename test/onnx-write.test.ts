@@ -27,12 +27,12 @@ vi.mock("../src/formats/onnx/translations.ts", async (original) => {
 });
 
 /** Layers that ONNX has no equivalent for. A new kind of layer must be written, or be named here. */
-const UNSUPPORTED: readonly string[] = [];
+const UNSUPPORTED: readonly string[] = ["locallyConnected2d"];
 
 /** ONNX's ops of opset 17 that the writer may use. */
 const OPS = new Set(
   `Abs Add ArgMax AveragePool BatchNormalization Cast Clip Concat Conv ConvTranspose DepthToSpace Div Elu Erf Exp Flatten
-  Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity InstanceNormalization LeakyRelu LogSoftmax MatMul Max
+  Gemm GlobalAveragePool GlobalMaxPool HardSigmoid HardSwish Identity InstanceNormalization LayerNormalization LeakyRelu LogSoftmax MatMul Max
   MaxPool Min Mul Neg PRelu Pad ReduceMax ReduceMean ReduceMin ReduceSum Relu Reshape Resize Selu Shape Sigmoid Slice Softmax
   Softplus Softsign SpaceToDepth Split Sqrt Sub Tanh Transpose`.split(/\s+/),
 );

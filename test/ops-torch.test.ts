@@ -28,7 +28,7 @@ type Tensors = any[];
 type Call = (e: Engine, t: Tensors) => Tensor;
 
 const minus = [-1];
-/** What is called, where it is not the op of the case's name on the case's inputs. */
+/** What is called (the ops behind: cast, expand, maxPoolIndices, ...), where it is not the op of the case's name on the case's inputs. */
 const CALLS: Readonly<Record<string, Call>> = {
   clip: (e, [x]) => e.clip(x, { min: -1, max: 1.5 }),
   "clip min": (e, [x]) => e.clip(x, { min: 0 }),

@@ -14,6 +14,8 @@ import {
   flatten,
   globalAvgPool,
   groupNorm,
+  layerNorm,
+  locallyConnected2d,
   prelu,
   relu,
   reshape,
@@ -282,5 +284,37 @@ describe("loadStateDict", () => {
       FormatError,
       open,
     );
+  });
+
+  it("turns standardised filters as others, and refuses weights whose axes PyTorch orders otherwise", () => {
+    const standard = sequential(
+      [2, 2, 3],
+      [
+        conv2d({ name: "c", filters: 2, kernel: 1, bias: false, weightStandardization: true }),
+        layerNorm({ name: "n" }),
+        flatten(),
+        dense({ name: "fc", units: 1, bias: false }),
+      ],
+    );
+    const { weights } = loadStateDict(standard, {
+      "c.weight": { shape: [2, 3, 1, 1], data: [1, 2, 3, 4, 5, 6] },
+      "n.weight": { shape: [2], data: [1, 2] },
+      "n.bias": { shape: [2], data: [3, 4] },
+      "fc.weight": { shape: [1, 8], data: [1, 2, 3, 4, 5, 6, 7, 8] },
+    });
+    expect([...weights["c.kernel"]]).toEqual([1, 4, 2, 5, 3, 6]);
+    expect([...weights["n.gamma"], ...weights["n.beta"]]).toEqual([1, 2, 3, 4]);
+    expect([...weights["fc.kernel"]]).toEqual([1, 5, 2, 6, 3, 7, 4, 8]);
+    for (const layer of [
+      layerNorm({ name: "n", axes: [1, 2, 3] }),
+      locallyConnected2d({ name: "n", filters: 2, kernel: 1 }),
+    ])
+      refuses(
+        {},
+        `${layer.kind} "n": its weight`,
+        { strict: false },
+        UnsupportedError,
+        sequential([2, 2, 3], [layer]),
+      );
   });
 });

@@ -5,17 +5,17 @@ import { Edge, type Graph } from "../src/graph/graph.ts";
 import { Lowering } from "../src/graph/lower.ts";
 import { float32 } from "../src/graph/op.ts";
 import * as registry from "../src/layers/index.ts";
-import type { LayerFactory } from "../src/layers/layer.ts";
-import { input, model } from "../src/model/build-model.ts";
+import type { Layer, LayerFactory } from "../src/layers/layer.ts";
+import { input, model, sequential } from "../src/model/build-model.ts";
 import { Builder } from "../src/model/graph-builder.ts";
 import { trainingLayers } from "../src/model/training-layers.ts";
-import { matmul } from "../src/ops/matmul.ts";
+import { Network } from "../src/network/network.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
-import { GRADIENTS } from "../src/passes/gradients/index.ts";
 import { Address } from "../src/runtime/address.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
 import { type Shape, sizeOf } from "../src/tensor.ts";
+import { adam } from "../src/training/optimizers.ts";
 import { builds } from "./harness.ts";
 
 interface Case {
@@ -31,10 +31,9 @@ interface Case {
   dw: Record<string, number[]>;
 }
 
-const all: readonly Case[] = JSON.parse(
+const cases: readonly Case[] = JSON.parse(
   readFileSync(new URL("fixtures/torch/layers.json", import.meta.url), "utf8"),
 );
-const cases = all.filter(({ kind }) => GRADIENTS.has(matmul) || !/^(multiHead|locally)/.test(kind));
 
 /** `values` of the script. */
 const values = (shape: Shape, seed: number, scale = 0.5): Float32Array =>
@@ -119,3 +118,102 @@ for (const { name, engine } of builds())
       },
     );
   });
+
+describe("layers in training", () => {
+  const [{ engine }] = builds();
+  const x = values([8, 6, 6, 4], 3);
+  const y = Int32Array.from({ length: 8 }, (_, i) => i % 3);
+  const options = {
+    ...({ loss: "softmaxCrossEntropy", batchSize: 4 } as const),
+    optimizer: adam({ learningRate: 0.02 }),
+  };
+
+  it("learn together, predict what they have learned, and are saved", async () => {
+    const runtime = await engine;
+    const before = runtime.memory.use.live;
+    const described = sequential(
+      [6, 6, 4],
+      [
+        registry.conv2d({ filters: 8, kernel: 3, weightStandardization: true, name: "standard" }),
+        registry.layerNorm({ axes: [-3, -2, -1] }),
+        registry.relu(),
+        registry.squeezeExcite({ ratio: 4 }),
+        registry.spatialDropout({ rate: 0.1 }),
+        registry.multiHeadAttention({ heads: 2, dropout: 0.1 }),
+        registry.rmsNorm(),
+        registry.adaptiveAvgPool({ size: 3 }),
+        registry.dropPath({ rate: 0.1 }),
+        registry.locallyConnected2d({ filters: 4, kernel: 2 }),
+        registry.flatten(),
+        registry.dense({ units: 3 }),
+      ],
+    );
+    const net = new Network(runtime, described, { seed: 1, batchSize: 8 });
+    const [{ loss: first }] = await net.fit({ x, y }, { ...options, seed: 2, epochs: 1 });
+    const standard = net.weights["standard.kernel"];
+    const reports = await net.fit({ x, y }, { ...options, seed: 2, epochs: 25 });
+    expect(reports.at(-1)!.loss).toBeLessThan(0.5 * first);
+    // Out of training nothing is dropped; the filter is standardised when it is packed, again after each training.
+    const scores = net.predict(x) as Float32Array;
+    expect(net.weights["standard.kernel"]).not.toEqual(standard);
+    expect(net.predict(x)).toEqual(scores);
+    const again = new Network(runtime, described, { batchSize: 8 });
+    again.load(net.save());
+    expect(again.predict(x)).toEqual(scores);
+    const { loss, accuracy } = net.evaluate({ x, y });
+    expect(accuracy).toBeGreaterThanOrEqual(0.5);
+    // What is computed in every step of training is what is packed for predicting, where nothing is dropped.
+    const frozen = ["spatialDropout_1", "multiHeadAttention_1", "dropPath_1"];
+    const still = new Network(runtime, described, {
+      weights: net.weights,
+      train: { ...options, freeze: frozen, batchSize: 8 },
+    });
+    expect(still.gradients({ x, y }).loss).toBeCloseTo(loss, 5);
+    still.dispose();
+    again.dispose();
+    net.dispose();
+    expect(runtime.memory.use.live).toBe(before);
+  });
+
+  it("spatialDropout drops channels and dropPath images, and both scale the rest", async () => {
+    const runtime = await engine;
+    const shape = [64, 3, 2, 8];
+    const dropped = (layer: Layer): number[][] => {
+      const end = input(shape.slice(1));
+      const state = new Edge({ shape: [4], dtype: "int32" });
+      const training = trainingLayers(new Set(), state, []);
+      const built = new Builder(model({ inputs: end, outputs: layer(end) }), shape[0], { training });
+      const [out] = built.outputs;
+      const ones = new Float32Array(sizeOf(shape)).fill(1);
+      const runs = [1, 2].map((step) => {
+        const given = [
+          [built.inputs[0], ones],
+          [state, new Float32Array(new Int32Array([7, 0, step, 0]).buffer)],
+        ] as const;
+        return run(runtime, built.graph, given, [out])[0];
+      });
+      expect(runs[0]).not.toEqual(runs[1]);
+      // [images, channels] of the values of all pixels.
+      return Array.from({ length: shape[0] * 8 }, (_, i) => {
+        const [image, channel] = [Math.floor(i / 8), i % 8];
+        return Array.from({ length: 6 }, (_, pixel) => runs[0][(image * 6 + pixel) * 8 + channel]);
+      });
+    };
+    for (const [layer, group] of [
+      [registry.spatialDropout({ rate: 0.25 }), 1],
+      [registry.dropPath({ rate: 0.25 }), 8],
+    ] as const) {
+      const maps = dropped(layer);
+      const of = (list: readonly number[][]): number[] => [...new Set(list.flat())];
+      for (let i = 0; i < maps.length; i += group) expect(of(maps.slice(i, i + group))).toHaveLength(1);
+      expect(of(maps).sort()).toEqual([0, Math.fround(1 / 0.75)]);
+      const share = maps.filter(([first]) => first === 0).length / maps.length;
+      expect(Math.abs(share - 0.25)).toBeLessThan(group === 1 ? 0.06 : 0.17);
+      // Different images lose different channels.
+      if (group === 1)
+        expect(
+          new Set(Array.from({ length: 64 }, (_, n) => String(maps.slice(n * 8, n * 8 + 8)))).size,
+        ).toBeGreaterThan(10);
+    }
+  });
+});

@@ -116,6 +116,7 @@ case("focal", "focal", b, hard, focal)
 case("focal, gamma 1.5, no alpha", "focal", b, hard, lambda a, y: focal(a, y, -1, 1.5), gamma=1.5, alpha=-1)
 case("focal of classes", "focal", px, pt, focal_classes)
 case("focal of classes, weights", "focal", px, ignored, lambda a, y: focal_classes(a, y, 3, W4), gamma=3, classWeights=w4, ignoreIndex=-100)
+case("focal of classes, gamma 1.5", "focal", x, t, lambda a, y: focal_classes(a, y, 1.5), gamma=1.5)
 case("focal, gamma 0", "focal", x, t, lambda a, y: F.cross_entropy(a, y), gamma=0)
 
 # Between values.
@@ -190,8 +191,98 @@ i1, i2 = torch.rand(1, 2, 12, 11), torch.rand(1, 2, 12, 11)
 case("ssim", "ssim", i1, i2 * 0.5 + i1 * 0.5, ssim)
 case("ssim, small window", "ssim", i1[:, :, :7, :8] * 9, i2[:, :, :7, :8] * 9, lambda a, y: ssim(a, y, 5, 1.0, 9.0), window=5, sigma=1, range=9)
 
+# Metrics by their definitions, in NumPy; as scikit-learn's functions of the same names where it has them.
+def ranks(a):
+    """Ranks from 1, those of equal values averaged."""
+    return np.array([((a < v).sum() + 1 + (a <= v).sum()) / 2 for v in a])
+
+
+def auc(score, label):
+    positive = label > 0.5
+    n1, n0 = positive.sum(), (~positive).sum()
+    return (ranks(score)[positive].sum() - n1 * (n1 + 1) / 2) / (n1 * n0)
+
+
+def average_precision(score, label):
+    total, before = 0.0, 0.0
+    for threshold in sorted(set(score), reverse=True):
+        chosen = score >= threshold
+        recall = label[chosen].sum() / label.sum()
+        total += (recall - before) * label[chosen].mean()
+        before = recall
+    return total
+
+
+def shares(predicted, label, positive):
+    tp = ((predicted == positive) & (label == positive)).sum()
+    fp, fn = ((predicted == positive) & (label != positive)).sum(), ((predicted != positive) & (label == positive)).sum()
+    over = lambda a, b: a / b if b else 0.0
+    return {"precision": over(tp, tp + fp), "recall": over(tp, tp + fn), "f1": over(2 * tp, 2 * tp + fp + fn), "iou": over(tp, tp + fp + fn), "support": int(tp + fn), "any": int(tp + fp + fn)}
+
+
+def by_class(name, predicted, label, classes, average):
+    rows = [shares(predicted, label, c) for c in classes]
+    rows = [row for row in rows if row["any"]]
+    weights = [row["support"] if average == "weighted" else 1 for row in rows]
+    return float(np.average([row[name] for row in rows], weights=weights))
+
+
+scores = np.round(np.random.randn(40, 5), 1).astype(np.float32)
+labels = np.random.randint(0, 4, 40)
+predicted = scores.argmax(1)
+e = np.exp(scores.astype(np.float64))
+p = e / e.sum(1, keepdims=True)
+k = lambda n: float(np.mean([(scores[i] > scores[i, labels[i]]).sum() < n for i in range(40)]))
+metrics = [
+    {
+        "targets": "indices", "classes": 5, "scores": rounded(scores), "labels": labels.tolist(),
+        "values": {
+            "accuracy": float((predicted == labels).mean()), "top2": k(2),
+            **{f"{name} {average}": by_class(name, predicted, labels, range(5), average) for name in ["precision", "recall", "f1"] for average in ["macro", "weighted"]},
+            "f1 micro": float((predicted == labels).mean()),
+            "precision of 2": float(shares(predicted, labels, 2)["precision"]),
+            "meanIoU": by_class("iou", predicted, labels, range(5), "macro"),
+            "meanIoU of 1 and 3": by_class("iou", predicted, labels, [1, 3], "macro"),
+            "auc": float(np.mean([auc(p[:, c], labels == c) for c in range(4)])),
+            "averagePrecision": float(np.mean([average_precision(p[:, c], (labels == c).astype(float)) for c in range(4)])),
+        },
+    }
+]
+scores = np.round(np.random.randn(30, 3), 1).astype(np.float32)
+labels = (np.random.rand(30, 3) + 0.2 * scores > 0.6).astype(float)
+flat, truth = (scores > 0.25).reshape(-1), labels.reshape(-1)
+channels = lambda f: float(np.mean([f(scores[:, c], labels[:, c]) for c in range(3)]))
+share = lambda name: lambda s, t: shares((s > 0.25).astype(int), t, 1)[name]
+metrics.append(
+    {
+        "targets": "binary", "classes": 3, "threshold": 0.25, "scores": rounded(scores), "labels": [int(v) for v in truth],
+        "values": {
+            "accuracy": float((flat == truth).mean()),
+            **{f"{name} micro": float(shares(flat.astype(int), truth, 1)[name]) for name in ["precision", "recall", "f1"]},
+            **{f"{name} macro": channels(share(name)) for name in ["precision", "recall", "f1"]},
+            "meanIoU": float(np.mean([shares(flat.astype(int), truth, c)["iou"] for c in [0, 1]])),
+            "auc": channels(auc), "auc micro": float(auc(scores.reshape(-1), truth)),
+            "averagePrecision": channels(average_precision),
+        },
+    }
+)
+scores = np.random.randn(12, 4).astype(np.float32)
+labels = (scores * 0.7 + np.random.randn(12, 4) * 0.3 + 5).astype(np.float32)
+d = scores.astype(np.float64) - labels
+spread = ((labels - labels.astype(np.float64).mean(0)) ** 2).sum(0)
+metrics.append(
+    {
+        "targets": "values", "classes": 4, "scores": rounded(scores), "labels": rounded(labels),
+        "values": {
+            "mae": float(np.abs(d).mean()), "mse": float((d**2).mean()), "rmse": float(np.sqrt((d**2).mean())),
+            "r2": float((1 - (d**2).sum(0) / spread).mean()),
+            "psnr": float((10 * np.log10(255**2 / (d**2).reshape(3, 16).mean(1))).mean()),
+        },
+    }
+)
+
 os.makedirs("test/fixtures/torch", exist_ok=True)
 with open("test/fixtures/torch/loss.json", "w") as file:
     lines = lambda rows: "[\n" + ",\n".join(json.dumps(row, separators=(",", ":")) for row in rows) + "\n]"
-    file.write(f'{{"tensors": {lines(tensors)},\n"cases": {lines(cases)}}}\n')
+    file.write(f'{{"tensors": {lines(tensors)},\n"cases": {lines(cases)},\n"metrics": {lines(metrics)}}}\n')
 print(len(cases), "cases,", os.path.getsize("test/fixtures/torch/loss.json"), "bytes")

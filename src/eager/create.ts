@@ -12,6 +12,7 @@ import {
   checkOptions,
   finite,
   integer,
+  needed,
   oneOf,
   refuse,
 } from "../validate.ts";
@@ -183,7 +184,14 @@ export const CREATORS: Creators = {
     ),
   randomInt: (runtime, shape: Shape, options: RandomIntOptions = {} as RandomIntOptions) =>
     random(
-      ...([runtime, "randomInt", shape, options, { min: anAxis, max: aValue }, "int32"] as const),
+      ...([
+        runtime,
+        "randomInt",
+        shape,
+        options,
+        { min: anAxis, max: needed(aValue, "10") },
+        "int32",
+      ] as const),
       ({ min = 0, max }) => {
         checkWord(min, "int32", "min", "randomInt");
         // One more than the largest integer there is may be left out.

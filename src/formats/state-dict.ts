@@ -239,12 +239,19 @@ function partOf({ kind, name }: ModelLayer, weight: string): string {
   return kind.startsWith("separable") && weight === "bias" ? "pointwise.bias" : PARTS[weight];
 }
 
+/** Kinds whose weights of several axes are no filters. */
+const NO_FILTER = /^(layerNorm|rmsNorm|locallyConnected2d)$/;
+
 const range = (from: number, count: number): number[] => Array.from({ length: count }, (_, i) => from + i);
 
 const channelsFirst = (shape: Shape): number[] => [shape[shape.length - 1], ...shape.slice(0, -1)];
 
 /** How PyTorch has a weight of that shape. `into` and `out` are what features were flattened from, or will be unflattened to. */
 function axesOf(layer: ModelLayer, weight: string, shape: Shape, into?: Shape, out?: Shape): Axes {
+  if (NO_FILTER.test(layer.kind) && shape.length > 1)
+    throw new UnsupportedError(
+      `${WHERE}: ${layer.kind} "${layer.name}": its weight ${describe(weight)} of shape [${shape}] has no order of axes in PyTorch`,
+    );
   const spatial = shape.slice(0, -2);
   const n = spatial.length;
   const [inputs, outputs] = shape.slice(-2);

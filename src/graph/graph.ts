@@ -68,6 +68,7 @@ export class Graph {
   #layer = "";
   #owner = "";
   #where = "";
+  #isNested = false;
 
   /** The training, unless the layer being built is frozen. */
   get activeTraining(): Training | undefined {
@@ -76,9 +77,21 @@ export class Graph {
 
   /** The ops that follow belong to this layer, whose weights may be those of another, its owner. */
   enter(layer: string, where: string, owner = layer): void {
+    if (this.#isNested) return;
     this.#layer = layer;
     this.#owner = owner;
     this.#where = where;
+  }
+
+  /** What `f` appends belongs to the layer entered before, whatever it enters. */
+  nested<R>(f: () => R): R {
+    const outer = this.#isNested;
+    this.#isNested = true;
+    try {
+      return f();
+    } finally {
+      this.#isNested = outer;
+    }
   }
 
   /** Appends an op; its shapes are inferred, which throws where they do not fit. */

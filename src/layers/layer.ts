@@ -31,6 +31,8 @@ interface DefinitionParts<C> {
   readonly eagerDefaults?: readonly string[];
   /** False where there is no eager op. */
   readonly eager?: false;
+  /** True for a kind of a caller's own. */
+  readonly custom?: true;
   /** Throws where a layer, of x to y, must not do what its eager op may: images of a batch are independent of each other. */
   checkLayer?(config: C, x: Shape, y: Shape, where: string): void;
   /** The weights it makes for inputs of these shapes (batch first). */
@@ -77,6 +79,8 @@ export interface Layer {
   (...inputs: readonly (SymbolicTensor | readonly SymbolicTensor[])[]): SymbolicTensor;
   readonly kind: string;
   readonly config: Readonly<Named>;
+  /** Its kind, where that is one which engines do not know by name. */
+  readonly custom?: LayerKind;
 }
 
 /** A value of a model that is being described: an input, or one output of a call of a layer. It has no data. */

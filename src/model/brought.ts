@@ -37,7 +37,9 @@ export function collect(model: Model, layers: ReadonlyMap<Layer, string>): void 
   const kinds: Record<string, LayerKind> = {};
   let any = false;
   for (const [layer, name] of layers) {
-    const brought = LAYERS.get(layer);
+    const { custom } = layer;
+    const own = custom && { weights: {}, kinds: { [custom.kind]: custom } };
+    const brought: Brought | undefined = LAYERS.get(layer) ?? own;
     if (!brought) continue;
     any = true;
     for (const [weight, values] of Object.entries(brought.weights)) weights[`${name}.${weight}`] = values;

@@ -75,6 +75,8 @@ export interface BuildOptions {
   readonly read?: (name: string) => Float32Array;
   /** A graph that is written on, edges there for the inputs, and for each weight. */
   readonly into?: BuildTarget;
+  /** The engine that it is built for: layers of one's own need it. */
+  readonly runtime?: Graph["runtime"];
   /** Initialises weights that are not given; with "any" also leaves out given ones that do not fit. */
   readonly partial?: "missing" | "any" | undefined;
 }
@@ -116,7 +118,7 @@ export class Builder {
   constructor(
     model: DescribedModel,
     batchSize: number,
-    { weights: given, seed = 0, training, read, into, partial }: BuildOptions = {},
+    { weights: given, seed = 0, training, read, into, partial, runtime }: BuildOptions = {},
   ) {
     this.batchSize = batchSize;
     this.batched = model.batch !== false;
@@ -129,6 +131,7 @@ export class Builder {
     this.#kinds = model.kinds;
     this.#into = into;
     this.graph = into?.graph ?? new Graph();
+    this.graph.runtime ??= runtime;
     const before = this.graph.training;
     this.graph.training = training;
     this.graph.constantWeights = !training && !into;
@@ -289,7 +292,7 @@ export function definitionOf(
   const factory = [known, kinds ?? {}].find((list) => Object.hasOwn(list, kind))?.[kind];
   if (!factory?.definition)
     throw new FormatError(
-      `${where}: there is no layer kind "${kind}"; a model that was read from ONNX or TensorFlow.js and saved needs { kinds: importedKinds } of convolith/onnx`,
+      `${where}: there is no layer kind "${kind}"; a model that was read from ONNX or TensorFlow.js and saved needs { kinds: importedKinds } of convolith/onnx, one with layers of your own { kinds: { ${/^\w+$/.test(kind) ? kind : "..."} } }`,
     );
   return factory.definition;
 }

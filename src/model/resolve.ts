@@ -1,6 +1,7 @@
 // What `compile` is given, as a description, its weights, and what is still open.
 
 import type { Shape } from "../tensor.ts";
+import { isModelLike } from "../validate.ts";
 import { broughtBy, descriptionOf } from "./brought.ts";
 import type { SomeWeights } from "./graph-builder.ts";
 import type { DescribedModel, Model, ModelSource, ResolveOptions, TrainedModel } from "./schema.ts";
@@ -19,7 +20,7 @@ export interface Resolved {
 /** A graph of another library's operators is described for the sizes it is compiled for; a model is taken as it is. */
 export function resolved(source: Model | TrainedModel | ModelSource, options: ResolveOptions): Resolved {
   const { shape, batchSize = 1 } = options;
-  if (typeof source === "object" && source !== null) {
+  if (isModelLike(source)) {
     if ("resolve" in source) {
       const given = source.resolve({ shape, batchSize });
       // Without a batch, the images of a run are an axis of the description's own.
@@ -36,7 +37,8 @@ export function resolved(source: Model | TrainedModel | ModelSource, options: Re
     }
     const brought = broughtBy(source);
     if (brought) {
-      const { weights, kinds } = brought;
+      const { kinds } = brought;
+      const weights = Object.keys(brought.weights).length ? brought.weights : undefined;
       return { model: descriptionOf(source), weights, kinds, partial: true, batchSize, shape };
     }
   }

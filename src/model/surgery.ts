@@ -10,7 +10,7 @@ import {
   symbolicTensor,
 } from "../layers/layer.ts";
 import { arity } from "../ops/check.ts";
-import { aList, aText, checkOptions, describe, integer, isObject, refuse } from "../validate.ts";
+import { aList, aText, checkOptions, describe, integer, isModelLike, refuse } from "../validate.ts";
 import { type Brought, bring, broughtBy, descriptionOf } from "./brought.ts";
 import { modelWithout } from "./build-model.ts";
 import { definitionOf } from "./graph-builder.ts";
@@ -59,13 +59,13 @@ class Replay {
   readonly #where: string;
 
   constructor(source: AnyModel, options: ResolveOptions, where: string, prefix = "") {
-    if (!isObject(source))
+    if (!isModelLike(source))
       refuse(source, "model", where, "a model: what sequential, model or a reader gives");
     const { model, weights, kinds } = resolved(source as AnyModel, options);
     checkModel(model);
     this.description = model;
     this.#kinds = kinds;
-    this.#brought = weights && { weights, kinds };
+    this.#brought = weights || kinds ? { weights: weights ?? {}, kinds } : undefined;
     this.#prefix = prefix;
     this.#where = where;
   }
@@ -191,14 +191,15 @@ function remade<M extends AnyModel>(
     const made = modelWithout(reserved, change(opened(replay), replay)) as Model;
     return replay.description.batch === false ? { ...made, batch: false } : made;
   };
-  if (!isObject(source)) return make(source) as Remade<M>;
+  if (!isModelLike(source)) return make(source) as Remade<M>;
   const trained = (from: TrainedModel | ResolvedModel): TrainedModel => {
     const made = make(from as TrainedModel);
-    const { weights = {}, kinds } = broughtBy(made) ?? {};
+    const { weights = {}, kinds: own } = broughtBy(made) ?? {};
+    const kinds = { ...from.kinds, ...own };
     return {
       model: descriptionOf(made),
       weights: weights as TrainedModel["weights"],
-      ...(kinds && Object.keys(kinds).length > 0 && { kinds }),
+      ...(Object.keys(kinds).length > 0 && { kinds }),
       ...((partial || from.partial) && { partial: true }),
     };
   };
@@ -257,7 +258,7 @@ export function withOutputs<M extends AnyModel>(source: M, names: string | reado
     const more = list.map(node).filter((a) => !outputs.some((b) => same(a, b)));
     return { inputs, outputs: [...outputs, ...more] };
   };
-  const own = isObject(source) && "resolve" in source ? (source as unknown as ModelSource).outputs : [];
+  const own = isModelLike(source) && "resolve" in source ? (source as unknown as ModelSource).outputs : [];
   return remade(source, "withOutputs", change, false, [
     ...own,
     ...list.filter((name) => !own.includes(name)),

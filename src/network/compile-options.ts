@@ -1,5 +1,8 @@
 // What `engine.compile` takes besides the model, and its checks.
+import type { BuildOptions } from "../model/graph-builder.ts";
+import type { Resolved } from "../model/resolve.ts";
 import type { GivenWeights } from "../model/schema.ts";
+import type { Runtime } from "../runtime/instance.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
 import { aFlag, anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
@@ -29,8 +32,8 @@ export interface CompileOptions {
 
 const COMPILE_OPTIONS: Checks<CompileOptions> = {
   weights: true,
-  partial: aFlag,
   seed: aSeed,
+  partial: aFlag,
   batchSize: anInteger(1),
   shape: true,
   prefer: aWord("speed", "memory"),
@@ -41,3 +44,10 @@ const COMPILE_OPTIONS: Checks<CompileOptions> = {
 /** Throws unless every option is known and has a value it can have. */
 export const checkCompileOptions = (options: CompileOptions): void =>
   checkOptions("compile", options, COMPILE_OPTIONS);
+
+/** The weights to begin with, and whether all must fit: those of the options, else the model's own, of which some may be missing. */
+export function buildOptions(given: Resolved, options: CompileOptions, runtime: Runtime): BuildOptions {
+  if (options.partial) return { weights: options.weights ?? given.weights, partial: "any", runtime };
+  if (options.weights) return { weights: options.weights, runtime };
+  return { weights: given.weights, partial: given.partial ? "missing" : undefined, runtime };
+}

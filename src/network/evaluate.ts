@@ -36,7 +36,7 @@ export class Evaluator {
     this.#metrics = metrics;
     target.measures(perImage, metrics);
     const batch = Math.min(batchSize, images);
-    this.#inference = new Inference(runtime, model, new Builder(model, batch, { read: weight }));
+    this.#inference = new Inference(runtime, model, new Builder(model, batch, { read: weight, runtime }));
     try {
       const shapes = this.#inference.outputs.list.map(({ shape }) => shape);
       for (const count of new Set([batch, images % batch || batch])) {
@@ -46,7 +46,7 @@ export class Evaluator {
           target.readsModel
             ? new ModelLossProgram(
                 runtime,
-                new Builder(model, count, { read: weight }),
+                new Builder(model, count, { read: weight, runtime }),
                 model,
                 target,
                 perImage,

@@ -3,12 +3,12 @@ import type { EagerOps } from "../eager/ops.ts";
 import { ArgumentError } from "../errors.ts";
 import { LOSS_NUMBERS, type LossKind, type LossNumbers, type LossOptions } from "../layers/loss-options.ts";
 import { checkLossOptions, LOSS_KINDS } from "../layers/losses.ts";
-import type { DType, Tensor } from "../tensor.ts";
+import type { Tensor } from "../tensor.ts";
 import { aNumberFrom, type Check, checkOptions, describe, isPlain, refuse } from "../validate.ts";
 
 /** What a loss may read besides an output and its target: tensors by name, each of a whole batch. */
 export interface LossModel {
-  readonly inputs: Readonly<Record<string, Tensor<DType>>>;
+  readonly inputs: Readonly<Record<string, Tensor>>;
   /** The first output of each layer. */
   readonly layers: Readonly<Record<string, Tensor>>;
   /** By the names of `net.weights`. */

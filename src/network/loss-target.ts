@@ -12,7 +12,7 @@ import { float32, type Shape, sizeOf, type TensorType } from "../tensor.ts";
 import { appendCustomLoss, type ModelEdges, readsModel } from "./custom-loss.ts";
 import { isByOutput, type LossConfig, type LossPart, lossPart } from "./loss-config.ts";
 import { type MeasuredOutput, Measures } from "./measures.ts";
-import type { MetricsOption, TargetKind } from "./metric.ts";
+import type { MetricBatch, MetricsOption } from "./metric.ts";
 import { type CheckedSamples, checkSamples, type ImageSizes, type Numbers } from "./samples.ts";
 import type { Ends } from "./trainer-interface.ts";
 
@@ -53,13 +53,13 @@ class OutputLoss {
   }
 
   /** How metrics read so many numbers of y per image, and from where on a score means 1. */
-  targetKind = (perImage: number): { kind: TargetKind; threshold: number } => {
+  targetKind = (perImage: number): Pick<MetricBatch, "targets" | "threshold"> => {
     const { kind, activation } = this.part.named ?? {};
     const threshold = activation === "linear" ? 0.5 : 0;
-    if (this.areClasses(perImage)) return { kind: "indices", threshold };
+    if (this.areClasses(perImage)) return { targets: "indices", threshold };
     if (kind && BINARY.includes(kind))
-      return { kind: activation === "softmax" ? "rows" : "binary", threshold };
-    return { kind: kind && ROWS.includes(kind) ? "rows" : "values", threshold };
+      return { targets: activation === "softmax" ? "rows" : "binary", threshold };
+    return { targets: kind && ROWS.includes(kind) ? "rows" : "values", threshold };
   };
 
   /** The type of y for a batch whose scores have this shape. */
@@ -195,6 +195,7 @@ export class LossTarget {
   /** Appends the loss of the network's outputs against `labelEdges`. */
   append(graph: Graph, outputs: readonly Edge[], labels: readonly Edge[], model?: ModelEdges): LossEdges {
     const weights = labels[this.parts.length] as Edge | undefined;
+    graph.runtime = this.#runtime;
     const parts = this.parts.map((part, i) =>
       part.append(this.#runtime, graph, outputs[part.index], labels[i], weights, model),
     );

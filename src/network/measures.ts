@@ -2,14 +2,8 @@
 import { ArgumentError } from "../errors.ts";
 import type { LossKind } from "../layers/loss-options.ts";
 import { isPlain } from "../validate.ts";
-import {
-  type AnyMetric,
-  accuracyMetric,
-  type Metric,
-  type MetricBatch,
-  type MetricsOption,
-  type TargetKind,
-} from "./metric.ts";
+import { accuracy } from "./accuracy.ts";
+import type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 
 /** An output that has a loss, and how its targets are read. */
@@ -18,7 +12,7 @@ export interface MeasuredOutput {
   /** Which of the network's outputs. */
   readonly index: number;
   readonly shape: MetricBatch["shape"];
-  readonly kind: TargetKind;
+  readonly targets: TargetKind;
   readonly threshold: number;
   readonly lossKind: LossKind | undefined;
   readonly ignoreIndex: number | undefined;
@@ -43,6 +37,10 @@ export interface MeasuredBatch {
   scores(output: number): Numbers;
   labels(part: number): Numbers;
 }
+
+const batchOf = ({ shape, targets, threshold, ignoreIndex, lossKind }: MeasuredOutput) => ({
+  ...{ shape, targets, threshold, ignoreIndex, lossKind },
+});
 
 export class Measures {
   readonly #outputsOf: (perImage: readonly number[]) => readonly MeasuredOutput[];
@@ -76,17 +74,14 @@ export class Measures {
       if (!outputs.some((output) => output.name === name))
         throw new ArgumentError(`metrics name "${name}", which is no output with a loss; there are ${names}`);
     const listOf = (output: MeasuredOutput): readonly AnyMetric[] => {
-      if (!metrics) return output.kind === "indices" ? ["accuracy"] : [];
+      if (!metrics) return output.targets === "indices" ? ["accuracy"] : [];
       if (!isPlain(metrics)) return metrics as readonly AnyMetric[];
       return Object.hasOwn(metrics, output.name) ? (metrics as Record<string, AnyMetric[]>)[output.name] : [];
     };
     this.#running = outputs.flatMap((output, part) =>
       listOf(output).map((given): Running => {
-        const metric = given === "accuracy" ? accuracyMetric : given;
-        if (given === "accuracy" && output.kind === "values")
-          throw new ArgumentError(
-            `metrics: "accuracy" is of classes, but the loss${output.lossKind ? ` "${output.lossKind}"` : ""} is of values`,
-          );
+        const metric = given === "accuracy" ? accuracy() : given;
+        metric.check?.(batchOf(output));
         const key = byOutput ? `${output.name}.${metric.name}` : metric.name;
         return { key, metric, part, state: metric.start() };
       }),
@@ -108,9 +103,9 @@ export class Measures {
     // Not all batches of a stream need have labels of one kind.
     const outputs = this.#running.length ? this.#outputsOf(perImage) : [];
     for (const running of this.#running) {
-      const { index, shape, kind, threshold, ignoreIndex } = outputs[running.part];
-      const batch: MetricBatch = { images, shape, targets: kind, threshold, ignoreIndex };
-      running.state = running.metric.update(running.state, scores(index), labels(running.part), batch);
+      const output = outputs[running.part];
+      const batch: MetricBatch = { images, ...batchOf(output) };
+      running.state = running.metric.update(running.state, scores(output.index), labels(running.part), batch);
     }
   }
 

@@ -1,5 +1,6 @@
 // What a metric is: a fold over batches of scores and targets, with a state.
 import { ArgumentError } from "../errors.ts";
+import type { LossKind } from "../layers/loss-options.ts";
 import type { Shape } from "../tensor.ts";
 import { aList, type Check, describe, isObject, isPlain } from "../validate.ts";
 import type { Numbers } from "./samples.ts";
@@ -19,7 +20,9 @@ export interface MetricBatch {
   /** Scores above it mean 1: 0 for logits, 0.5 for probabilities. */
   readonly threshold: number;
   /** The class index of targets that do not count. */
-  readonly ignoreIndex: number | undefined;
+  readonly ignoreIndex?: number | undefined;
+  /** The kind of the loss, if it is built in. */
+  readonly lossKind?: LossKind | undefined;
 }
 
 /** Measures scores against targets, batch after batch. A plain object; `S` is its state. */
@@ -36,6 +39,8 @@ export interface Metric<S = any> {
   update(state: S, scores: Numbers, targets: Numbers, batch: MetricBatch): S;
   /** The number to report. */
   result(state: S): number;
+  /** Throws where it cannot measure such targets: asked before anything else happens. */
+  check?(batch: Omit<MetricBatch, "images">): void;
 }
 
 /** A metric, or the name of one: `"accuracy"`. */
@@ -56,28 +61,6 @@ const aMetric: Check<AnyMetric> = (value, name, where) => {
 export const METRICS: Check<MetricsOption> = (value, name, where) => {
   if (!isPlain(value)) return aList(aMetric)(value, name, where);
   for (const [output, list] of Object.entries(value)) aList(aMetric)(list, `${name}.${output}`, where);
-};
-
-/** The part of answers, 0 to 1, that are right. */
-export const accuracyMetric: Metric<{ correct: number; answers: number }> = {
-  name: "accuracy",
-  start: () => ({ correct: 0, answers: 0 }),
-  update({ correct, answers }, scores, targets, { shape, targets: kind, threshold, ignoreIndex }) {
-    if (kind === "binary") {
-      for (let i = 0; i < targets.length; i++) if (scores[i] > threshold === targets[i] > 0.5) correct++;
-      return { correct, answers: answers + targets.length };
-    }
-    const classes = shape.at(-1) ?? 1;
-    const rows = scores.length / classes;
-    for (let i = 0; i < rows; i++) {
-      const label = kind === "indices" ? targets[i] : highestOf(targets, classes, i);
-      if (kind === "indices" && label === ignoreIndex) continue;
-      if (highestOf(scores, classes, i) === label) correct++;
-      answers++;
-    }
-    return { correct, answers };
-  },
-  result: ({ correct, answers }) => correct / answers,
 };
 
 /** The class with the highest score of row i; of equal ones the first. */

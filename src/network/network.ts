@@ -4,7 +4,7 @@ import { DisposedError, MemoryError, UnsupportedError } from "../errors.ts";
 import type { FileBytes } from "../formats/bytes.ts";
 import { readCheckpoint, writeCheckpoint } from "../formats/checkpoint.ts";
 import { Builder, resolveShapes } from "../model/graph-builder.ts";
-import { type LoadReport, sortWeights } from "../model/partial.ts";
+import type { LoadReport } from "../model/partial.ts";
 import { resolved } from "../model/resolve.ts";
 import {
   checkModel,
@@ -18,7 +18,7 @@ import {
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, Tensor } from "../tensor.ts";
 import { aFlag, anInteger, checkOptions } from "../validate.ts";
-import { type CompileOptions, checkCompileOptions } from "./compile-options.ts";
+import { buildOptions, type CompileOptions, checkCompileOptions } from "./compile-options.ts";
 import { CompiledModel, withIntermediate } from "./compiled-model.ts";
 import { Evaluator } from "./evaluate.ts";
 import type { FitOptions } from "./fit-options.ts";
@@ -106,11 +106,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
     this.model = resolveShapes(given.model, given.shape);
     this.#described = given.kinds ? { ...this.model, kinds: given.kinds } : this.model;
     this.#options = { prefer, channelsFirst: layout === "nchw" };
-    const weights = options.weights ?? given.weights;
-    const own = given.partial && !options.weights ? "missing" : undefined;
-    const partial = options.partial ? "any" : own;
-    const { read } = this.#weights;
-    const build = new Builder(this.#described, batchSize, { weights, seed, read, partial });
+    const own = buildOptions(given, options, runtime);
+    const build = new Builder(this.#described, batchSize, { ...own, seed, read: this.#weights.read });
     this.loadReport = build.report;
     if (!shared) this.#weights.begin(build);
     this.#inference = new Inference(runtime, this.model, build, this.#options);
@@ -180,7 +177,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
     this.#alive("net(x)");
     checkOptions("net(x)", options, CALL_OPTIONS);
-    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
+    // A copy: a call that is recorded keeps it, and the next one is put in order in the same list.
+    const list = [...this.#inference.inputs.order<Tensor>(given, "net(x)")];
     return this.#calls.run(list, options) ?? this.predict(given);
   }
 
@@ -201,6 +199,11 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   /** @internal The kinds of layers that the model brings along, if it was read from a file: for `toOnnx`. */
   get kinds(): DescribedModel["kinds"] {
     return this.#described.kinds;
+  }
+
+  /** @internal What it runs on: `toOnnx` traces layers of one's own there. */
+  get engine(): Runtime {
+    return this.#runtime;
   }
 
   /** Reports of all epochs that the optimizer was trained for; a new optimizer begins anew. */
@@ -357,14 +360,9 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   load(bytes: Uint8Array | ArrayBuffer, options: { partial?: boolean } = {}): void {
     this.#alive("load");
     checkOptions("load", options, { partial: aFlag });
-    const { weights, shapes } = readCheckpoint(bytes);
-    if (!options.partial) {
-      this.restore(weights);
-      return;
-    }
-    const report = sortWeights(weights, this.#weights.shapes, "load", shapes);
-    this.#setWeights(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
-    this.loadReport = report;
+    const file = readCheckpoint(bytes);
+    if (options.partial) this.loadReport = this.#weights.takePart(file, (part) => this.#setWeights(part));
+    else this.restore(file.weights);
   }
 
   /** @internal Takes weights out of a file, with `training` also its options and the optimizer's state, all or nothing: for `load`, `resume`. */

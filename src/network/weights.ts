@@ -1,6 +1,8 @@
 // Where the weights of a network are: arrays as they were given, or, once they are trained, tensors.
 
 import { FormatError, ShapeError } from "../errors.ts";
+import type { Checkpoint } from "../formats/checkpoint.ts";
+import { type LoadReport, sortWeights } from "../model/partial.ts";
 import type { Weights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
@@ -87,17 +89,18 @@ export class WeightStore {
     return Object.keys(this.shapes);
   }
 
-  /** A weight as it is now, to be read only. */
-  read = (name: string): Float32Array => this.#holder.weight(name);
+  /** A weight as it is now, to be read only, and at once: it may be a view of linear memory. */
+  read = (name: string): Float32Array =>
+    this.#holder instanceof WeightTensors ? this.#holder.view(name) : this.#holder.weight(name);
 
   /** All of them, to be read only. */
   all(): Record<string, Float32Array> {
-    return recordOf(this.names, this.read);
+    return recordOf(this.names, (name) => this.#holder.weight(name));
   }
 
   /** Changes some weights; what it gives undoes it. Names and lengths have been checked. */
   replace(weights: Weights): () => void {
-    const before = recordOf(Object.keys(weights), this.read);
+    const before = recordOf(Object.keys(weights), (name) => this.#holder.weight(name));
     this.#holder.setWeights(weights);
     return () => this.#holder.setWeights(before);
   }
@@ -135,6 +138,16 @@ export class WeightStore {
       throw new FormatError(
         `${what}: the file holds ${describe(unknown)}, which no layer of the network takes`,
       );
+  }
+
+  /** Sets those weights of a file whose names and shapes fit, and tells which. */
+  takePart(
+    { weights, shapes }: Pick<Checkpoint, "weights" | "shapes">,
+    set: (weights: Weights) => void,
+  ): LoadReport {
+    const report = sortWeights(weights, this.shapes, "load", shapes);
+    set(Object.fromEntries(report.taken.map((name) => [name, weights[name]])));
+    return report;
   }
 
   /**

@@ -1,5 +1,6 @@
 // The graph of a training: forward pass, loss, and the gradients with respect to all weights that are not frozen.
 
+import { ArgumentError } from "../errors.ts";
 import { Edge, type Graph } from "../graph/graph.ts";
 import { Builder } from "../model/graph-builder.ts";
 import type { DescribedModel } from "../model/schema.ts";
@@ -41,8 +42,8 @@ export interface LossGraph {
 }
 
 /**
- * `perImage`: numbers of each of the labels per image, which tell class indices from values. Throws ShapeError, FormatError or UnsupportedError (an op
- * without gradient).
+ * `perImage`: numbers of each of the labels per image, which tell class indices from values. Throws ShapeError, FormatError,
+ * UnsupportedError (an op without gradient), or ArgumentError (a loss that depends on no weight).
  */
 export function lossGraph(
   model: DescribedModel,
@@ -50,11 +51,11 @@ export function lossGraph(
   perImage: readonly number[],
   objective: Objective,
 ): LossGraph {
-  const { frozen, target, regularizers } = objective;
+  const { runtime, frozen, target, regularizers } = objective;
   const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
   const statisticsUpdates: Edge[] = [];
   const layers = trainingLayers(frozen, counter, statisticsUpdates);
-  const build = new Builder(model, batchSize, { training: layers });
+  const build = new Builder(model, batchSize, { training: layers, runtime });
   const { graph, inputs, outputs: scores } = build;
   const labels = target.labelEdges(scores, perImage);
   const { loss: ofOutputs, parts } = target.append(graph, scores, labels, modelEdges(build, model));
@@ -71,6 +72,8 @@ export function lossGraph(
     const gradient = gradients[i];
     return gradient ? [{ name, edge, gradient }] : [];
   });
+  if (wanted.length && !trained.length)
+    throw new ArgumentError("train: the loss does not depend on any weight that is trained");
   const running = new Set(statisticsUpdates.map((update) => update.node!.inputs[0]));
   return {
     ...{ graph, batchSize, inputs, labels, loss, parts, scores, trained, statisticsUpdates },

@@ -46,7 +46,13 @@ export class Objective {
   readonly #options: TrainOptions;
 
   /** `weights`: the names of the model's. */
-  constructor(runtime: Runtime, model: Model, weights: readonly string[], ends: Ends, options: TrainOptions) {
+  constructor(
+    readonly runtime: Runtime,
+    model: Model,
+    weights: readonly string[],
+    ends: Ends,
+    options: TrainOptions,
+  ) {
     this.target = new LossTarget(runtime, ends, options.loss, "train");
     const { freeze = [] } = options;
     const layers = model.layers.map(({ name }) => name);

@@ -7,7 +7,7 @@ import { resolved } from "../model/resolve.ts";
 import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import type { CompileOptions } from "../network/compile-options.ts";
 import type { HostWorker } from "../runtime/thread-pool.ts";
-import { anObject, checkOptions, isObject } from "../validate.ts";
+import { anObject, checkOptions, isModelLike, isObject, type Json } from "../validate.ts";
 import { type FitRun, fitHandlers } from "./fit-run.ts";
 import { MICRO_BATCH, type MicroBatchOptions } from "./micro-batch.ts";
 import { type Shared, WorkerNetwork, type WorkerTrainOptions } from "./network.ts";
@@ -139,7 +139,7 @@ const passed = (options: object): Record<string, true> =>
 function sent(model: unknown, options: CompileOptions, parcel: Parcel): Omit<Compilation, "net"> {
   const bytes = asBytes(model);
   if (bytes) return { source: parcel.numbers(bytes), options };
-  if (!isObject(model)) return { source: model, options };
+  if (!isModelLike(model)) return { source: model, options };
   if ("resolve" in model || broughtBy(model as unknown as Model)) {
     const given = resolved(model as unknown as ModelSource, options);
     const { model: described, weights = {}, partial, batchSize } = given;
@@ -152,7 +152,7 @@ function sent(model: unknown, options: CompileOptions, parcel: Parcel): Omit<Com
   }
   // Kinds of layers are functions; the workers have them.
   if ("model" in model) {
-    const { model: described, weights, partial } = model;
+    const { model: described, weights, partial } = model as Json;
     return { source: { model: described, weights, partial }, options };
   }
   return { source: model, options };

@@ -1,7 +1,7 @@
 // Networks as ONNX files: https://onnx.ai/onnx/operators.
 
 import { ShapeError, UnsupportedError } from "../../errors.ts";
-import type { Edge } from "../../graph/graph.ts";
+import type { Edge, Graph } from "../../graph/graph.ts";
 import { Builder } from "../../model/graph-builder.ts";
 import type { DescribedModel, Model, TrainedModel } from "../../model/schema.ts";
 import type { FileBytes } from "../bytes.ts";
@@ -27,17 +27,19 @@ import { translationOf } from "./translations.ts";
  * @throws ShapeError for a model that leaves sizes open, and for weights that do not fit it.
  * @throws UnsupportedError for a layer that ONNX has no equivalent for, which is named, and for files of more than 2 GiB.
  */
-export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): FileBytes {
-  const { weights, kinds, batchSize = 1 } = net;
+export function toOnnx(
+  net: TrainedModel & { readonly batchSize?: number /** @internal */; readonly engine?: Graph["runtime"] },
+): FileBytes {
+  const { weights, kinds, batchSize = 1, engine: runtime } = net;
   checkSizes(net.model);
   const model: DescribedModel = { ...net.model, kinds };
-  const source = new Builder(model, batchSize, { weights });
+  const source = new Builder(model, batchSize, { weights, runtime });
   const { nodes } = source.graph;
   const opset = opsetOf(nodes);
   const graph = new OnnxGraph(model, source, {
     weightNames: new Map(Object.entries(source.weights).map(([name, data]) => [data, name])),
-    batch: onlyBatchFollows(source, model, weights) ? "N" : undefined,
-    ends: kinds || !source.batched ? "last" : "first",
+    batch: onlyBatchFollows(source, model, weights, runtime) ? "N" : undefined,
+    ends: areImported(kinds) || !source.batched ? "last" : "first",
     opset,
   });
   for (const node of nodes) {
@@ -52,6 +54,10 @@ export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): Fil
     );
   return bytes;
 }
+
+/** Whether kinds of layers are those of models that were read from files. */
+const areImported = (kinds: DescribedModel["kinds"]): boolean =>
+  kinds !== undefined && Object.values(kinds).some(({ definition }) => !definition.custom);
 
 function checkSizes(model: Model): void {
   for (const { name, shape } of model.inputs) {
@@ -68,11 +74,16 @@ function checkSizes(model: Model): void {
  * Whether the first axis of every value, and no other axis, has the size of the batch: found by building the graph for one image
  * more and comparing shapes.
  */
-function onlyBatchFollows(source: Builder, model: DescribedModel, weights: TrainedModel["weights"]): boolean {
+function onlyBatchFollows(
+  source: Builder,
+  model: DescribedModel,
+  weights: TrainedModel["weights"],
+  runtime: Graph["runtime"],
+): boolean {
   if (!source.batched) return false;
   let larger: Builder;
   try {
-    larger = new Builder(model, source.batchSize + 1, { weights, read: () => new Float32Array() });
+    larger = new Builder(model, source.batchSize + 1, { weights, runtime, read: () => new Float32Array() });
   } catch {
     return false; // A layer fits this batch only.
   }
