@@ -178,7 +178,16 @@ export type {
   TrainOptions,
 } from "./network/trainer-interface.ts";
 export type { PsnrOptions } from "./network/value-metrics.ts";
+export { type CheckpointOptions, checkpoint } from "./training/checkpoints.ts";
+export { type CsvLogOptions, csvLog } from "./training/csv-log.ts";
 export { type Curves, curves } from "./training/curves.ts";
+export {
+  type CutmixOptions,
+  cutmix,
+  type MixedBatches,
+  type MixupOptions,
+  mixup,
+} from "./training/mix.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -202,7 +211,7 @@ export {
   type SgdOptions,
   sgd,
 } from "./training/optimizers.ts";
-export { type ResumeOptions, resume } from "./training/resume.ts";
+export { type Resumed, type ResumeOptions, resume } from "./training/resume.ts";
 export {
   byEpoch,
   type CosineRestartsOptions,
@@ -219,6 +228,7 @@ export {
   reduceOnPlateau,
   stepDecay,
 } from "./training/schedules.ts";
+export { type TensorBoardOptions, tensorBoard } from "./training/tensor-board.ts";
 
 // Errors
 
