@@ -13,12 +13,21 @@ export type {
   PatchOptions,
   SeparableConvOptions,
 } from "./eager/conv.ts";
+export type { RandomIntOptions, RandomNormalOptions, RandomUniformOptions } from "./eager/create.ts";
 export type {
   ArgMaxOptions,
   MergeOptions,
   ReduceOptions,
   RescaleOptions,
 } from "./eager/elementwise.ts";
+export type {
+  GatherElementsOptions,
+  GatherOptions,
+  OneHotOptions,
+  ScatterElementsOptions,
+  ScatterOptions,
+} from "./eager/gather.ts";
+export type { CastOptions, ClipOptions, MatMulOptions, Operand } from "./eager/math.ts";
 export type {
   AdaptivePoolOptions,
   AvgPoolOptions,
@@ -28,18 +37,28 @@ export type {
   InstanceNormOptions,
   LayerNormOptions,
   MaxPoolOptions,
+  MaxUnpoolOptions,
   RmsNormOptions,
 } from "./eager/pool.ts";
+export type { CumsumOptions, ReductionOptions, TopKOptions } from "./eager/reduction.ts";
 export type {
   BlockOptions,
+  BroadcastOptions,
   ConcatOptions,
   CropOptions,
+  ExpandDimsOptions,
   PadOptions,
   ReshapeOptions,
   ResizeOptions,
+  ReverseOptions,
   SliceOptions,
   SplitOptions,
+  SqueezeOptions,
+  StackOptions,
+  StridedSliceOptions,
+  TileOptions,
   TransposeOptions,
+  UnstackOptions,
   UpsampleOptions,
 } from "./eager/shape.ts";
 export type { BaseEngine } from "./engine/base.ts";
@@ -119,7 +138,8 @@ export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
 
-export type { AverageOptions, IoUOptions, ThresholdOptions } from "./network/class-metrics.ts";
+export type { ThresholdOptions } from "./network/accuracy.ts";
+export type { AverageOptions, IoUOptions } from "./network/class-metrics.ts";
 export type {
   BatchReport,
   EarlyStopping,
@@ -129,6 +149,7 @@ export type {
   TrainingCallback,
   WeightAverage,
 } from "./network/fit-options.ts";
+export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
   type ClassificationReport,

@@ -124,6 +124,23 @@ describe("a loss of one's own", () => {
     expect(after.evaluate(samples(), { loss: decay }).loss).toBeCloseTo(history[2].validation!.loss, 5);
   });
 
+  test("compares what another network sees, whose weights stay as they are", async () => {
+    using teacher = engine.compile(sequential([3], [dense({ units: 5, activation: "relu" })]), { seed: 3 });
+    const { weights } = teacher;
+    const perceptual: CustomLoss = (output, target, e) =>
+      e.loss(teacher(output), teacher(target), { kind: "meanSquaredError" });
+    using net = engine.compile(mlp, { seed: 1 });
+    const optimizer = adam({ learningRate: 0.02 });
+    const history = await net.fit(samples(), { loss: perceptual, optimizer, epochs: 20, batchSize: 8 });
+    expect(history[19].loss).toBeLessThan(history[0].loss * 0.5);
+    expect(largest(teacher.weights, weights)).toBe(0);
+    const [seen, wanted] = [net.predict(samples().x as Float32Array), samples().y as Float32Array].map((v) =>
+      teacher.predict(v),
+    );
+    const squared = seen.reduce((sum, v, i) => sum + (v - wanted[i]) ** 2, 0) / seen.length;
+    expect(net.evaluate(samples()).loss).toBeCloseTo(squared, 5);
+  });
+
   test("the same function goes on, another starts anew", async () => {
     using net = engine.compile(mlp, { seed: 1 });
     const options = { loss: squares, optimizer: adam(), shuffle: false };

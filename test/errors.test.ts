@@ -80,7 +80,7 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     "an option of compile",
     () => engine.compile(sequential([4], []), { seeds: 1 } as never),
     ArgumentError,
-    /compile: there is no option "seeds"; there are weights, seed/,
+    /compile: there is no option "seeds"; there are weights, partial, seed/,
   ],
   [
     "an option of training",

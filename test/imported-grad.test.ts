@@ -10,6 +10,7 @@ import { cumulate, fold } from "../src/ops/fold.ts";
 import { gather, gatherElements, gatherKnown, gatherND } from "../src/ops/gather.ts";
 import { type InterpolateParams, interpolate } from "../src/ops/interpolate.ts";
 import { layerNorm } from "../src/ops/layer-norm.ts";
+import { lrn } from "../src/ops/lrn.ts";
 import { type MapParams, map } from "../src/ops/math.ts";
 import { reverseSequence, triangle } from "../src/ops/move.ts";
 import { maxUnpool } from "../src/ops/pool-index.ts";
@@ -139,7 +140,9 @@ const FUNCTIONS: { readonly [op: string]: (x: number) => number } = {
   swish: (x) => x / (1 + Math.exp(-P * x)),
 };
 
-describe.each(builds())("gradients of imported ops, $name build", ({ engine }) => {
+const BUILT = builds();
+
+describe.each(BUILT)("gradients of imported ops, $name build", ({ engine }) => {
   it.each(LINEAR.map((row) => [row[0].name, row] as const))("the adjoint of %s", async (_, row) => {
     const [op, inputs, params, by] = row as readonly [Op<unknown>, readonly Plain[], object, number[]];
     const [y] = await evaluate(engine, op, inputs, params);
@@ -208,6 +211,29 @@ describe.each(builds())("gradients of imported ops, $name build", ({ engine }) =
       });
     }
   });
+});
+
+it("of lrn with any window", async () => {
+  for (const size of [1, 2, 3, 9]) {
+    const x = floats(2, 3, 7);
+    const params = { size, alpha: 0.9, beta: 0.75, bias: 1.5 };
+    const f = ([{ data }]: readonly { shape: readonly number[]; data: Float64Array }[]) => [
+      {
+        shape: x.shape,
+        data: data.map((v, i) => {
+          const row = data.subarray(i - (i % 7), i - (i % 7) + 7);
+          const first = (i % 7) - Math.floor((size - 1) / 2);
+          const taps = row.slice(Math.max(first, 0), Math.min(first + size, 7));
+          return v / (1.5 + (0.9 / size) * taps.reduce((sum, t) => sum + t * t, 0)) ** 0.75;
+        }),
+      },
+    ];
+    const dys = [floats(2, 3, 7)];
+    const [dx] = await gradientsOf(BUILT[0].engine, lrn, [x], params, dys);
+    numericGradient(f, [x], params, dys, 0).forEach((v, i) => {
+      expect(Math.abs(dx![i] - v)).toBeLessThan(1e-5);
+    });
+  }
 });
 
 describe("gradients of imported ops", () => {

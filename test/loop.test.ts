@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import {
   adam,
+  adamW,
+  add,
   batchNorm,
   createEngine,
   curves,
@@ -10,14 +12,20 @@ import {
   dropout,
   type EpochReport,
   type FitOptions,
+  input,
+  model as modelOf,
   type Network,
+  type ParameterGroup,
   reduceOnPlateau,
   relu,
   resume,
   type Samples,
   sequential,
   sgd,
+  type TrainOptions,
 } from "../src/index.ts";
+import { selected } from "../src/network/layer-selection.ts";
+import { weightRules } from "../src/training/groups.ts";
 import { expectWithin } from "./tolerance.ts";
 
 const engine = await createEngine();
@@ -265,6 +273,119 @@ describe("accumulated gradients", () => {
     expect(live()).toBeGreaterThan(before);
     await net.fit(data(8), train);
     expect(live()).toBe(before);
+  });
+});
+
+describe("parameter groups", () => {
+  it("are PyTorch's: learning rates and weight decays of their own", async () => {
+    const groups: ParameterGroup[] = [
+      { layers: "a", learningRate: 0.1 },
+      { layers: ["b"], weightDecay: 0.5 },
+      { layers: (name) => name === "c", learningRate: 2, weightDecay: 0 },
+    ];
+    const options = { loss, optimizer: adamW({ learningRate: 0.05, weightDecay: 0.1 }), groups } as const;
+    using net = fresh();
+    await net.fit(steps, options);
+    expectWeights(net.weights, torch.groups.weights);
+    // A factor is of the schedule's rate, too.
+    using scheduled = fresh();
+    await scheduled.fit(steps, { ...options, optimizer: adamW({ weightDecay: 0.1 }), schedule: () => 0.05 });
+    expect(bits(scheduled)).toBe(bits(net));
+    // In two halves, and from a checkpoint in between.
+    using halves = fresh();
+    await halves.fit(steps.slice(0, 5), options);
+    using resumed = fresh();
+    resume(resumed, halves.save({ optimizer: true }));
+    for (const step of steps.slice(5)) resumed.apply(resumed.gradients(step).gradients);
+    expectWeights(resumed.weights, torch.groups.weights);
+    // The same groups continue, others begin again.
+    const before = net.history.length;
+    await net.fit(steps, { ...options, groups: [...groups] });
+    expect(net.history.length).toBe(before + 1);
+    await net.fit(steps, { ...options, groups: groups.slice(1) });
+    expect(net.history.length).toBe(1);
+  });
+
+  it("may be of weights, and the first that names one counts", async () => {
+    const groups: ParameterGroup[] = [
+      { weights: "*.bias", learningRate: 0 },
+      { layers: "*", learningRate: 1 },
+      { weights: "a.kernel", learningRate: 0 },
+    ];
+    using net = fresh();
+    const before = net.weights;
+    await net.fit(steps, { ...train, groups });
+    for (const [name, values] of Object.entries(net.weights))
+      expect(String(values) === String(before[name]), name).toBe(name.endsWith(".bias"));
+  });
+
+  it("by depth are PyTorch's", async () => {
+    using net = fresh();
+    await net.fit(steps, {
+      ...{ loss, optimizer: sgd({ learningRate: 0.05, momentum: 0.9 }), layerDecay: 0.5 },
+    });
+    expectWeights(net.weights, torch.layerDecay.weights);
+    // Both ways to an addition are as deep as the longer; normalisation is as deep as what it normalises.
+    const x = input([4]);
+    const a = dense({ units: 4, name: "a" })(x);
+    const b = dense({ units: 4, name: "b" })(batchNorm({ name: "n" })(a));
+    const out = dense({ units: 3, name: "out.x" })(add()(dense({ units: 4, name: "short" })(x), b));
+    const rules = weightRules(
+      modelOf({ inputs: x, outputs: out }),
+      ["a.kernel", "n.gamma", "b.kernel", "short.bias", "out.x.kernel"],
+      { layerDecay: 0.5, groups: [{ layers: "b", learningRate: 3 }] } as unknown as TrainOptions,
+    );
+    expect([...rules.values()].map(({ factor }) => factor)).toEqual([0.25, 0.25, 1.5, 0.25, 1]);
+  });
+
+  it("refuse what is no selection, and change nothing", async () => {
+    using net = fresh();
+    const before = [bits(net), live()];
+    for (const [options, message] of [
+      [{ freeze: "d*" }, 'train: freeze names "d*", which is no layer of the model'],
+      [{ freeze: () => false }, "freeze is a function that is true for no layer of the model"],
+      [{ freeze: 5 }, "freeze is 5 but must be a name, a list of names, or a function of the name"],
+      [{ freeze: ["a", 5] }, "freeze[1] is 5 but must be a text"],
+      [{ groups: [{ layers: "__proto__" }] }, 'groups[0].layers names "__proto__", which is no layer'],
+      [{ groups: [{ weights: ["a.kernel", "a.x"] }] }, 'groups[0].weights names "a.x", which is no weight'],
+      [{ groups: [{ learningRate: -1 }] }, "learningRate is -1 but must be a number of at least 0"],
+      [{ groups: [{ rate: 1 }] }, 'there is no option "rate"; there are layers, weights, learningRate'],
+      [{ groups: { layers: "a" } }, "must be a list"],
+      [{ layerDecay: 0 }, "layerDecay is 0 but must be above 0, to 1"],
+    ] as const)
+      await expect(net.fit(steps, { ...train, ...(options as object) })).rejects.toThrow(message);
+    expect([bits(net), live()]).toEqual(before);
+  });
+
+  it("freeze takes patterns and functions", async () => {
+    for (const freeze of [["a", "b"], "[ab]", (name: string) => name < "c", ["a*", "*b*"]]) {
+      using net = fresh();
+      const { weights } = net;
+      const fitted = net.fit(steps, { ...train, freeze });
+      if (freeze === "[ab]") await expect(fitted).rejects.toThrow('freeze names "[ab]"');
+      else {
+        await fitted;
+        const changed = Object.keys(weights).filter(
+          (name) => String(weights[name]) !== String(net.weights[name]),
+        );
+        expect(changed).toEqual(["c.kernel", "c.bias"]);
+      }
+    }
+  });
+});
+
+describe("patterns", () => {
+  it("match any text for each star", () => {
+    const names = ["conv_1", "conv_1.conv_2", "head", "ab", "aba", "a"];
+    const of = (pattern: string): string[] => selected(pattern, names, "freeze", "layer");
+    expect(of("conv*")).toEqual(["conv_1", "conv_1.conv_2"]);
+    expect(of("*_2")).toEqual(["conv_1.conv_2"]);
+    expect(of("c*1*2")).toEqual(["conv_1.conv_2"]);
+    expect(of("a*a")).toEqual(["aba"]);
+    expect(of("*")).toEqual(names);
+    expect(of("**b**")).toEqual(["ab", "aba"]);
+    expect(() => of("ab*ba")).toThrow("no layer");
+    expect(() => of("")).toThrow("no layer");
   });
 });
 

@@ -73,6 +73,18 @@ describe("net(x)", () => {
     free(x, y, got.value, ...got.gradients);
   });
 
+  it("is called several times in one record, each time on its own input", () => {
+    const net = engine.compile(sequential([2], [dense({ units: 1, bias: false })]), {
+      weights: { "dense_1.kernel": [1, 10] },
+    });
+    const [a, b] = [engine.tensor([1, 2], [1, 2]), engine.tensor([5, -3], [1, 2])];
+    const { value, gradients: made } = gradients(() => engine.sub(net(a), net(b)), net.variables);
+    expect([...value.data()]).toEqual([21 - (5 - 30)]);
+    expect([...made["dense_1.kernel"].data()]).toEqual([1 - 5, 2 + 3]);
+    free(a, b, value, ...Object.values(made));
+    net.dispose();
+  });
+
   it("updates running averages in training, once, and predicts with them afterwards", () => {
     const make = () =>
       engine.compile(small(), {

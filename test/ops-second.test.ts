@@ -2,10 +2,12 @@
 // Graphs are differentiated as they are written, twice.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { gradients } from "../src/eager/gradients.ts";
 import { UnsupportedError } from "../src/errors.ts";
 import { Edge, Graph } from "../src/graph/graph.ts";
 import { Lowering } from "../src/graph/lower.ts";
 import { sizeOf } from "../src/graph/op.ts";
+import { createEngine } from "../src/index.ts";
 import { type ActivationKind, activation } from "../src/ops/activation.ts";
 import { pair } from "../src/ops/arithmetic.ts";
 import { conv } from "../src/ops/conv.ts";
@@ -19,10 +21,14 @@ import { type ReduceKind, reduce } from "../src/ops/reduce.ts";
 import { flatten } from "../src/ops/shape.ts";
 import { logSoftmax, softmax } from "../src/ops/softmax.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
+import { convFilterGrad } from "../src/passes/gradients/filter-grad.ts";
 import { Address } from "../src/runtime/address.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { Program } from "../src/runtime/program.ts";
-import { builds, write } from "./harness.ts";
+import type { Tensor } from "../src/tensor.ts";
+import { gradientsOf } from "./gradients.ts";
+import { builds, evaluate, write } from "./harness.ts";
+import { Random } from "./random.ts";
 
 interface Plain {
   readonly shape: readonly number[];
@@ -161,7 +167,9 @@ function expectNear(what: string, got: ArrayLike<number>, wanted: readonly numbe
 
 const edgeOf = ({ shape }: Plain): Edge => new Edge({ shape, dtype: "float32" });
 
-describe.each(builds())("gradients of gradients are PyTorch's, $name build", ({ engine }) => {
+const BUILT = builds();
+
+describe.each(BUILT)("gradients of gradients are PyTorch's, $name build", ({ engine }) => {
   it.each(Object.keys(FIXTURES))("%s", async (name) => {
     const { inputs, y, dy, v, gradients } = FIXTURES[name];
     const build = BUILDS[name] ?? act(name as ActivationKind);
@@ -192,6 +200,34 @@ describe.each(builds())("gradients of gradients are PyTorch's, $name build", ({ 
   });
 });
 
+/** The same penalty as a user writes it: gradients within gradients. */
+it("a gradient penalty of eager ops is PyTorch's", async () => {
+  const { inputs, y, dy, gradients: wanted } = FIXTURES["wgan penalty"];
+  using e = await createEngine();
+  const tensors = inputs.map(({ data, shape }) => e.tensor(data, shape));
+  const [x, w1, bias, w2, w3] = tensors;
+  const critic = (): Tensor => {
+    const options = { stride: 2, padding: 1 } as const;
+    const h1 = e.leakyRelu(e.conv2d(x, w1, { ...options, bias }), { alpha: 0.2 });
+    const h2 = e.leakyRelu(e.conv2d(h1, w2, options), { alpha: 0.2 });
+    return e.sum(e.dense(e.flatten(h2), w3));
+  };
+  const { value, gradients: made } = gradients(
+    () => {
+      const [dx] = gradients(critic, [x]).gradients;
+      return e.mean(e.square(e.sub(e.norm(e.flatten(dx), { axes: [1] }), 1)));
+    },
+    // Slopes of leakyRelu are constant between jumps: of x and of the bias it does not depend.
+    { w1, w2, w3 },
+    { dy: e.tensor(dy.data, []) },
+  );
+  expectNear("the penalty", value.data(), y.data);
+  expectNear("by w1", made.w1.data(), wanted[1]);
+  expectNear("by w2", made.w2.data(), wanted[3]);
+  expectNear("by w3", made.w3.data(), wanted[4]);
+  expect([...wanted[0], ...wanted[2]].every((v) => v === 0)).toBe(true);
+});
+
 it("gradients of gradients that there are not are refused by name", () => {
   const graph = new Graph();
   graph.enter("mish", 'mish "m"');
@@ -199,4 +235,45 @@ it("gradients of gradients that there are not are refused by name", () => {
   const [dx] = differentiate(graph, act("mish")(graph, [x]), [x]);
   expect(() => differentiate(graph, dx!, [x])).toThrow(UnsupportedError);
   expect(() => differentiate(graph, dx!, [x])).toThrow('mish "m": the gradient of its activation');
+});
+
+/** dw is linear in x and in dy, so that <ddw, dw> is <dx, x> and <ddy, dy>, whatever the window. */
+it("the gradients of filter gradients are their adjoints, with any window", async () => {
+  const [{ engine }] = BUILT;
+  const random = new Random(21);
+  const plain = (...shape: number[]) => ({
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, () => random.next() * 2 - 1),
+  });
+  const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
+    Array.from(a, (v, i) => v * b[i]).reduce((sum, v) => sum + v, 0);
+  for (let i = 0; i < 120; i++) {
+    const axes = 1 + random.below(3);
+    const groups = random.pick([1, 1, 2, 4]);
+    const [c, oc] = [groups * (1 + random.below(3)), groups * (1 + random.below(3))];
+    const each = (make: (axis: number) => number): number[] =>
+      Array.from({ length: axes }, (_, a) => make(a));
+    const kernel = each(() => 1 + random.below(3));
+    const stride = each(() => 1 + random.below(3));
+    const dilation = each(() => 1 + random.below(2));
+    const size = each(() => 5 + random.below(4));
+    const before = each(() => random.below(3));
+    const out = each((a) => {
+      const reach = dilation[a] * (kernel[a] - 1) + 1;
+      const least = Math.max(Math.floor((size[a] + before[a] - reach) / stride[a]) + 1, 1);
+      return least + random.below(2);
+    });
+    const paddingMode = random.pick(["zeros", "zeros", "replicate"] as const);
+    const x = plain(2, ...size, c);
+    const dy = plain(2, ...out, oc);
+    const params = { kernel, stride, dilation, before, paddingMode, groups };
+    const [dw] = await evaluate(engine, convFilterGrad, [x, dy], params);
+    const ddw = plain(...dw.shape);
+    const [dx, ddy] = await gradientsOf(engine, convFilterGrad, [x, dy], params, [ddw]);
+    const want = dot(ddw.data, dw.data);
+    const scale = 1e-5 * (1 + Math.sqrt(dot(ddw.data, ddw.data) * dot(dw.data, dw.data)));
+    const what = JSON.stringify({ ...params, size, out, c, oc });
+    expect(Math.abs(dot(x.data, dx!) - want), what).toBeLessThan(scale);
+    expect(Math.abs(dot(dy.data, ddy!) - want), what).toBeLessThan(scale);
+  }
 });

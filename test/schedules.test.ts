@@ -75,7 +75,7 @@ describe("schedules", () => {
     // Where there is a validation it is what counts.
     const validated = scores.map((accuracy) => ({
       ...reportOf(1, { accuracy: 0.5 }),
-      validation: { loss: 1, metrics: { accuracy }, accuracy },
+      validation: { loss: 1, accuracy, metrics: { accuracy } },
     }));
     const again = reduceOnPlateau(0.1, { monitor: "accuracy", patience: 1, threshold: 0.01 });
     expectWithin(plateau(again, validated), torch.reduceOnPlateauMax, 1e-9);

@@ -115,6 +115,25 @@ describe("fit in a worker", () => {
     await planned.dispose();
   });
 
+  it("takes losses by output and weights of images, and refuses functions, which cannot be sent", async () => {
+    const [name] = Object.keys(near.outputShapes);
+    const data = { x, y: { [name]: y }, weight: Array.from(y, (label) => label + 0.5) };
+    const options = { ...training, loss: { [name]: "focal" }, batchSize: 8, epochs: 2 } as const;
+    expect(plain(await far.fit(data, options))).toEqual(plain(await near.fit(data, options)));
+    await sameWeights();
+    expect(await far.evaluate(data)).toEqual(near.evaluate(data));
+    const own = { ...training, loss: () => 0 as never };
+    expect(await failure(() => far.fit(samples, own))).toMatchObject({
+      name: "ArgumentError",
+      message: expect.stringMatching(/^fit: loss is a function, which cannot be sent to a worker/),
+    });
+    const metrics = [{ name: "mine", start: () => 0, update: () => 0, result: () => 0 }];
+    expect(await failure(() => far.evaluate(samples, { loss: training.loss, metrics }))).toMatchObject({
+      name: "ArgumentError",
+      message: expect.stringMatching(/^evaluate: metrics is .*, which cannot be sent to a worker/),
+    });
+  });
+
   it("awaits callbacks, which may use the network, and asks schedules step by step", async () => {
     const events: string[] = [];
     const expected: string[] = [];

@@ -309,8 +309,8 @@ describe("errors", () => {
         /^fit: x is a Tensor of shape .*, which cannot be sent/,
       ],
       [
-        () => net.fit(samples, { loss: "softmaxCrossEntropy", optimizer: { kind: "lion" } as never }),
-        /optimizer is \{"kind":"lion"\} but must be one such as adam\(\)/,
+        () => net.fit(samples, { loss: "softmaxCrossEntropy", optimizer: { kind: "lars" } as never }),
+        /optimizer is \{"kind":"lars"\} but must be one such as adam\(\)/,
       ],
       [() => net.fit(5 as never, { loss: "softmaxCrossEntropy", optimizer: adam() }), /the data is 5/],
       [() => net.evaluate(samples, { batchSize: (() => {}) as never }), /^evaluate: batchSize is a function/],

@@ -48,14 +48,17 @@ export class PyTorch {
   }
 
   /** Reads the task with its first weights, and finds the memory format in which it is faster. */
-  async load({ model, loss, optimizer, weights, x, y }: TrainTask): Promise<void> {
+  async load({ x, y, criticWeights = {}, ...task }: TrainTask): Promise<void> {
     const save = (ending: string, data: string | Uint8Array) =>
       writeFileSync(join(this.#folder, `net.${ending}`), data);
-    const lengths = Object.entries(weights).map(([name, { length }]) => [name, length]);
-    save("json", JSON.stringify({ model, loss, optimizer, weights: lengths }));
+    const [weights, ofCritic] = [task.weights, criticWeights].map((all) =>
+      Object.entries(all).map(([name, { length }]) => [name, length]),
+    );
+    const { model, loss, optimizer, critic } = task;
+    save("json", JSON.stringify({ model, loss, optimizer, critic, weights, criticWeights: ofCritic }));
     save("x", bytesOf([x]));
     save("y", bytesOf([y]));
-    save("w", bytesOf(Object.values(weights)));
+    save("w", bytesOf([task.weights, criticWeights].flatMap((all) => Object.values(all))));
     await this.#ask({ load: "net" });
   }
 

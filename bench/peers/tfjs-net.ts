@@ -45,7 +45,7 @@ export function lower(
   tf: Library,
   { model, weights }: TrainedModel,
 ): { steps: Step[]; input: Edge; output: Edge } | undefined {
-  const { graph, inputs, outputs } = new Builder(model, 1, weights, 0);
+  const { graph, inputs, outputs } = new Builder(model, 1, { weights });
   const uses = graph.uses(outputs);
   const taken = new Set<Node>();
   const steps: Step[] = [];

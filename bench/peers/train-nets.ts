@@ -8,8 +8,11 @@ import {
   dense,
   flatten,
   globalAvgPool,
+  leakyRelu,
   maxPool2d,
   relu,
+  reshape,
+  sigmoid,
 } from "../../src/layers/index.ts";
 import type { SymbolicTensor } from "../../src/layers/layer.ts";
 import { input, model, sequential } from "../../src/model/build-model.ts";
@@ -73,6 +76,30 @@ function unet(): Model {
   return model({ inputs: image, outputs: conv2d({ filters: 1, kernel: 1 })(x) });
 }
 
+const TWICE = { kernel: 4, stride: 2, padding: 1 } as const;
+
+/** 64 numbers to an image of 28 x 28. */
+const generator = (): Model =>
+  sequential(
+    [64],
+    [
+      ...[dense({ units: 7 * 7 * 64 }), batchNorm(), relu(), reshape({ shape: [0, 7, 7, 64] })],
+      ...[convTranspose2d({ filters: 32, ...TWICE, bias: false }), batchNorm(), relu()],
+      ...[convTranspose2d({ filters: 1, ...TWICE }), sigmoid()],
+    ],
+  );
+
+/** An image of 28 x 28 to a logit. */
+const critic = (): Model =>
+  sequential(
+    [28, 28, 1],
+    [
+      ...[conv2d({ filters: 32, ...TWICE }), leakyRelu({ alpha: 0.2 })],
+      ...[conv2d({ filters: 64, ...TWICE }), leakyRelu({ alpha: 0.2 })],
+      ...[flatten(), dense({ units: 1 })],
+    ],
+  );
+
 const SGD = { kind: "sgd", learningRate: 0.01, momentum: 0.9 } as const;
 const classifier = { loss: "softmaxCrossEntropy", optimizer: SGD, targets: 1 } as const;
 
@@ -82,6 +109,16 @@ export const trainNets: readonly TrainNet[] = [
   { name: "ResNet-18 on 32², batch 16", batchSize: 16, model: resnet18(), ...classifier },
   {
     ...{ name: "U-Net on 64², batch 8", batchSize: 8, model: unet(), targets: 64 * 64 },
-    ...{ loss: "binaryCrossEntropy", optimizer: { kind: "adam", learningRate: 1e-3, beta1: 0.9 } },
+    ...{ loss: "dice", optimizer: { kind: "adam", learningRate: 1e-3, beta1: 0.9 } },
+  },
+  {
+    ...{
+      name: "GAN on 28², batch 64",
+      batchSize: 64,
+      model: generator(),
+      critic: critic(),
+      targets: 28 * 28,
+    },
+    ...{ loss: "gan", optimizer: { kind: "adam", learningRate: 2e-4, beta1: 0.5 } },
   },
 ];

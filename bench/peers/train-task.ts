@@ -2,7 +2,7 @@
 import type { Model, Network, Optimizer } from "../../src/index.ts";
 
 /** Kinds of losses that train.py knows, too. */
-export type TaskLoss = "softmaxCrossEntropy" | "binaryCrossEntropy";
+export type TaskLoss = "softmaxCrossEntropy" | "dice" | "gan";
 
 /** Kinds of optimizers that train.py knows, too, with their options. */
 export type TaskOptimizer =
@@ -17,13 +17,16 @@ export interface TrainNet {
   readonly optimizer: TaskOptimizer;
   /** Values of the target of one image: 1 where it is a class. */
   readonly targets: number;
+  /** Of a GAN: what judges the images that the model makes. */
+  readonly critic?: Model;
 }
 
 export interface TrainTask extends TrainNet {
   /** By name, in the order of the layers: kernels [kh, kw, in, out] and [in, out], vectors. */
   readonly weights: Network["weights"];
+  readonly criticWeights?: Network["weights"];
   readonly x: Float32Array;
-  /** A class per image, or values of 0 and 1. */
+  /** A class per image, values of 0 and 1, or the images that a GAN learns from. */
   readonly y: Float32Array;
 }
 

@@ -1,6 +1,6 @@
 # Steps of training in PyTorch's CPU build: python3 train.py FOLDER. Reads commands from standard input, a line of JSON each, and answers
-# each by a line. {"load": NAME} reads NAME.json, a model's description with its loss and optimizer, and the float32 files NAME.x, NAME.y
-# and NAME.w, all weights in order. {"steps": n, "threads": t} trains on and gives {"ms": [...], "losses": [...]}.
+# each by a line. {"load": NAME} reads NAME.json, a model's description with its loss and optimizer (and the critic's, of a GAN), and the
+# float32 files NAME.x, NAME.y and NAME.w, all weights in order. {"steps": n, "threads": t} trains on and gives {"ms": [...], "losses": [...]}.
 import json
 import sys
 import time
@@ -76,6 +76,9 @@ class Net:
     def leakyRelu(self, c, w):
         return activation({"kind": "leakyRelu", **c})
 
+    def sigmoid(self, c, w):
+        return torch.sigmoid
+
     def maxPool2d(self, c, w):
         return lambda v: F.max_pool2d(v, pair(c["size"]))
 
@@ -109,31 +112,40 @@ def optimizer(config, parameters):
     return torch.optim.Adam(parameters, lr=config["learningRate"], betas=(config["beta1"], 0.999))
 
 
-def read_weights(folder, name, listed):
-    flat, at, weights = np.fromfile(f"{folder}/{name}.w", np.float32), 0, {}
-    for key, length in listed:
-        weights[key] = flat[at : at + length]
-        at += length
-    return weights
+def read_weights(folder, name, *lists):
+    flat, at, all_weights = np.fromfile(f"{folder}/{name}.w", np.float32), 0, []
+    for listed in lists:
+        weights = {}
+        for key, length in listed:
+            weights[key] = flat[at : at + length]
+            at += length
+        all_weights.append(weights)
+    return all_weights
 
 
-def images(path, shape, memory):
+def inputs(path, shape, memory):
     x = torch.from_numpy(np.fromfile(path, np.float32).reshape(-1, *shape))
-    return x.permute(0, 3, 1, 2).contiguous(memory_format=memory)
+    return x.permute(0, 3, 1, 2).contiguous(memory_format=memory) if len(shape) == 3 else x
+
+
+def dice(scores, y):
+    """1 - (2 sum(p t) + 1) / (sum(p) + sum(t) + 1) over the batch, of logits."""
+    p = torch.sigmoid(scores)
+    return 1 - (2 * (p * y).sum() + 1) / (p.sum() + y.sum() + 1)
 
 
 class Task:
-    def __init__(self, folder, name, memory):
-        about = json.load(open(f"{folder}/{name}.json"))
-        self.net = Net(about["model"], read_weights(folder, name, about["weights"]), memory)
-        self.x = images(f"{folder}/{name}.x", about["model"]["inputs"][0]["shape"], memory)
+    def __init__(self, folder, name, about, memory):
+        (weights,) = read_weights(folder, name, about["weights"])
+        self.net = Net(about["model"], weights, memory)
+        self.x = inputs(f"{folder}/{name}.x", about["model"]["inputs"][0]["shape"], memory)
         self.optimizer = optimizer(about["optimizer"], self.net.parameters)
         y = torch.from_numpy(np.fromfile(f"{folder}/{name}.y", np.float32))
         if about["loss"] == "softmaxCrossEntropy":
             classes = y.long()
             self.loss = lambda scores: F.cross_entropy(scores, classes)
         else:
-            self.loss = lambda scores: F.binary_cross_entropy_with_logits(scores, y.view_as(scores))
+            self.loss = lambda scores: dice(scores, y.view_as(scores))
 
     def step(self):
         self.optimizer.zero_grad(set_to_none=True)
@@ -141,6 +153,34 @@ class Task:
         loss.backward()
         self.optimizer.step()
         return loss.item()
+
+
+class Gan:
+    def __init__(self, folder, name, about, memory):
+        weights = read_weights(folder, name, about["weights"], about["criticWeights"])
+        models = [about["model"], about["critic"]]
+        self.generator, self.critic = [Net(m, w, memory) for m, w in zip(models, weights)]
+        self.noise, self.images = [
+            inputs(f"{folder}/{name}.{ending}", model["inputs"][0]["shape"], memory)
+            for ending, model in zip("xy", models)
+        ]
+        self.optimizers = [optimizer(about["optimizer"], net.parameters) for net in (self.critic, self.generator)]
+        self.real = torch.ones(len(self.images), 1)
+        self.fake = torch.zeros(len(self.images), 1)
+
+    def step(self):
+        score = F.binary_cross_entropy_with_logits
+        of_critic, of_generator = self.optimizers
+        drawn = self.generator(self.noise)
+        of_critic.zero_grad(set_to_none=True)
+        a = score(self.critic(self.images), self.real) + score(self.critic(drawn.detach()), self.fake)
+        a.backward()
+        of_critic.step()
+        of_generator.zero_grad(set_to_none=True)
+        b = score(self.critic(drawn), self.real)
+        b.backward()
+        of_generator.step()
+        return a.item() + b.item()
 
 
 def steps(task, count):
@@ -155,8 +195,10 @@ def steps(task, count):
 def load(folder, name):
     """The task in the memory format that is the faster one for it here, from its first weights."""
     torch.set_num_threads(1)
-    best = min(FORMATS, key=lambda memory: min(steps(Task(folder, name, memory), 2)["ms"]))
-    return Task(folder, name, best), {"format": str(best)}
+    about = json.load(open(f"{folder}/{name}.json"))
+    make = lambda memory: (Gan if about["loss"] == "gan" else Task)(folder, name, about, memory)
+    best = min(FORMATS, key=lambda memory: min(steps(make(memory), 2)["ms"]))
+    return make(best), {"format": str(best)}
 
 
 def main():

@@ -1,7 +1,7 @@
 // A step of training: this engine beside PyTorch's CPU build (left out where there is none), on one thread and on several, and beside
 // ConvNetJS where it has the layers. All begin with the same weights and data, and must agree on the losses of the first steps.
 //   npm run bench -- train [part of a name]
-import type { Engine } from "../../src/index.ts";
+import type { Engine, Network } from "../../src/index.ts";
 import { load, MANY_THREADS } from "../ours.ts";
 import { describeHost } from "../roof.ts";
 import { noise } from "../rows.ts";
@@ -10,6 +10,7 @@ import { named } from "../task.ts";
 import { convNetJs, same, trains } from "./convnetjs.ts";
 import { installPeers } from "./install.ts";
 import { PyTorch } from "./pytorch.ts";
+import { ganSteps } from "./train-gan.ts";
 import { trainNets } from "./train-nets.ts";
 import { optimizerOf, type Trainer, type TrainNet, type TrainTask, timed } from "./train-task.ts";
 
@@ -50,33 +51,61 @@ async function takeTurns<Name extends string>(trainers: Readonly<Record<Name, Tr
   return { losses, ms: Object.fromEntries(names.map((name) => [name, median(times[name])])) };
 }
 
+/** A step of the task on an engine. */
+interface Contestant {
+  readonly network: Network;
+  readonly critic: Network | undefined;
+  step(): number;
+  dispose(): void;
+}
+
+/** The net, compiled to be trained on what the task says. */
+function contestant(
+  lib: Library,
+  engine: Engine,
+  net: TrainNet,
+  data: Pick<TrainTask, "x" | "y">,
+): Contestant {
+  const { loss, batchSize } = net;
+  if (loss !== "gan") {
+    const train = { loss, optimizer: optimizerOf(lib, net.optimizer), batchSize };
+    const network = engine.compile(net.model, { seed: 1, train });
+    return {
+      ...{ network, critic: undefined },
+      step: () => network.trainStep(data),
+      dispose: () => network.dispose(),
+    };
+  }
+  const [network, critic] = [net.model, net.critic!].map((model) => engine.compile(model, { seed: 1 }));
+  const steps = ganSteps(lib, engine, network, critic, { ...net, ...data, weights: network.weights });
+  return {
+    ...{ network, critic, step: steps.step },
+    dispose() {
+      for (const held of [steps, network, critic]) held.dispose();
+    },
+  };
+}
+
 async function measure(
   net: TrainNet,
   lib: Library,
   engines: readonly Engine[],
   torch: PyTorch | undefined,
 ): Promise<Measured> {
-  const { name, batchSize, model, loss, targets } = net;
-  const networks = engines.map((engine) =>
-    engine.compile(model, {
-      seed: 1,
-      train: { loss, optimizer: optimizerOf(lib, net.optimizer), batchSize },
-    }),
-  );
-  const [single, many] = networks;
+  const { name, batchSize, model, targets } = net;
   const size = (model.inputs[0].shape as number[]).reduce((a, b) => a * b, batchSize);
+  const data = { x: noise(size, 1), y: targetsOf(batchSize, targets) };
+  const [single, many] = engines.map((engine) => contestant(lib, engine, net, data));
+  const criticWeights = single.critic?.weights;
   const task: TrainTask = {
-    ...net,
-    weights: single.weights,
-    x: noise(size, 1),
-    y: targetsOf(batchSize, targets),
+    ...{ ...net, ...data, weights: single.network.weights },
+    ...(criticWeights && { criticWeights }),
   };
-  const { x, y } = task;
   await torch?.load(task);
   const { losses, ms } = await takeTurns({
-    ours: (steps) => timed(steps, () => single.trainStep({ x, y })),
+    ours: (steps) => timed(steps, single.step),
     ...(torch && { torch: (steps: number) => torch.steps(steps, 1) }),
-    oursMany: (steps) => timed(steps, () => many.trainStep({ x, y })),
+    oursMany: (steps) => timed(steps, many.step),
     ...(torch && { torchMany: (steps: number) => torch.steps(steps, engines[1].info.threads) }),
   } as Record<string, Trainer>);
   const wrong: string[] = [];
@@ -88,13 +117,13 @@ async function measure(
   compare("PyTorch", losses.torch);
   let note = "";
   if (trains(net)) {
-    const long = single.multiplyAdds * batchSize > LONG;
+    const long = single.network.multiplyAdds * batchSize > LONG;
     const plain = await (long ? convNetJs(task, 1, PART) : convNetJs(task, FIRST));
     if (same(model) && !long) compare("ConvNetJS", plain.losses);
     if (!same(model)) note = " *";
     ms.convNetJs = median(plain.ms);
   }
-  for (const network of networks) network.dispose();
+  for (const held of [single, many]) held.dispose();
   return { name, ms, note, wrong };
 }
 

@@ -2,8 +2,8 @@
 //
 // A segmentation net answers for every pixel. On its way down it halves the map three times, so that a pixel of the smallest map has
 // seen most of the picture; on its way up it doubles it again, and at every size it reads what the way down had there, so that edges stay
-// sharp. A ninth of the pixels are ink: a net that finds none would be right for eight ninths of them. Dice counts what
-// mask and answer have in common, and does not care how much ground there is.
+// sharp. One pixel of twelve is ink: a net that finds none would be right for the other eleven. The Dice loss asks how much mask and
+// answer have in common, whatever there is of ground.
 import {
   adam,
   batchNorm,
@@ -23,7 +23,7 @@ import { curves, imagesOf, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
 import { makeScenes, SIDE } from "./scenes.mjs";
 
-const [EPOCHS, BATCH, SCENES] = [8, 8, 1500];
+const [EPOCHS, BATCH, SCENES] = [8, 8, 1200];
 const out = new URL("out/", import.meta.url);
 const digits = readDigits({ seed: 1 });
 const train = makeScenes(digits.train, { count: SCENES, seed: 1 });
@@ -71,7 +71,7 @@ const begun = performance.now();
 await net.fit(train, {
   epochs: EPOCHS,
   batchSize: BATCH,
-  loss: "binaryCrossEntropy",
+  loss: { kind: "dice", perImage: true },
   optimizer: adam(),
   schedule: cosine(5e-3, EPOCHS * Math.ceil(SCENES / BATCH), { warmup: 20 }),
   onBatch: ({ batch, imagesPerSecond }) => bar.show(batch + 1, `${Math.round(imagesPerSecond)} images/s`),

@@ -116,6 +116,7 @@ case("focal", "focal", b, hard, focal)
 case("focal, gamma 1.5, no alpha", "focal", b, hard, lambda a, y: focal(a, y, -1, 1.5), gamma=1.5, alpha=-1)
 case("focal of classes", "focal", px, pt, focal_classes)
 case("focal of classes, weights", "focal", px, ignored, lambda a, y: focal_classes(a, y, 3, W4), gamma=3, classWeights=w4, ignoreIndex=-100)
+case("focal of classes, gamma 1.5", "focal", x, t, lambda a, y: focal_classes(a, y, 1.5), gamma=1.5)
 case("focal, gamma 0", "focal", x, t, lambda a, y: F.cross_entropy(a, y), gamma=0)
 
 # Between values.

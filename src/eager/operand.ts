@@ -3,15 +3,22 @@
 import { ArgumentError } from "../errors.ts";
 import { checkWord } from "../ops/boxes.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, Tensor } from "../tensor.ts";
+import { type DType, Tensor, type TensorType } from "../tensor.ts";
 import { describe } from "../validate.ts";
 import { afterCalls } from "./trace.ts";
+
+/** The type of a scalar of each element type. */
+const SCALARS: Readonly<Record<DType, TensorType>> = {
+  float32: { shape: Object.freeze([]), dtype: "float32" },
+  int32: { shape: Object.freeze([]), dtype: "int32" },
+};
 
 /** A number as a tensor of shape []; `name` opens the message of the ArgumentError for one that the type does not have. */
 function asOperand(runtime: Runtime, value: number, dtype: DType, name: string): Tensor<DType> {
   checkWord(value, dtype, "the number", name);
-  const tensor = new Tensor<DType>(runtime, { shape: [], dtype }, name);
-  tensor.write([value]);
+  const tensor = new Tensor<DType>(runtime, SCALARS[dtype], name);
+  const { memory } = runtime;
+  (dtype === "int32" ? memory.ints : memory.floats)[tensor.address(name) / 4] = value;
   return tensor;
 }
 

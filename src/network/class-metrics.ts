@@ -1,15 +1,14 @@
 // Metrics of classes: how often the predicted class, or the predicted yes or no, is the target's.
 import { ArgumentError } from "../errors.ts";
-import { aList, aNumber, anInteger, aWord, checkOptions } from "../validate.ts";
+import { aList, anInteger, aWord, checkOptions } from "../validate.ts";
+import { eachAnswer, isBinary, needsClasses, THRESHOLD, type ThresholdOptions } from "./accuracy.ts";
 import { highestOf, type Metric, type MetricBatch } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 
-export interface ThresholdOptions {
-  /** Scores above it mean 1, where targets are 0 or 1. Default: 0 for losses that take logits, 0.5 for probabilities. */
-  threshold?: number;
-}
-
-/** Of several classes or channels: `macro`, the mean over those that occur; `micro`, of all together; `weighted`, the mean by how often targets are each. */
+/**
+ * Of several classes or channels: `macro`, the mean over those that occur; `micro`, of all together; `weighted`, the mean by how often
+ * targets are each.
+ */
 export interface AverageOptions extends ThresholdOptions {
   /** Default: macro, and micro where targets are 0 or 1. */
   average?: "macro" | "micro" | "weighted";
@@ -17,61 +16,7 @@ export interface AverageOptions extends ThresholdOptions {
   positive?: number;
 }
 
-const THRESHOLD = { threshold: aNumber };
 const AVERAGE = { ...THRESHOLD, average: aWord("macro", "micro", "weighted"), positive: anInteger(0) };
-
-/** Throws unless targets are classes, or 0 and 1. */
-export const needsClasses =
-  (name: string, threshold?: number): NonNullable<Metric["check"]> =>
-  ({ targets, lossKind }) => {
-    if (targets === "values" && threshold === undefined)
-      throw new ArgumentError(
-        `metrics: "${name}" is of classes, but the loss${lossKind ? ` "${lossKind}"` : ""} is of values; give the metric { threshold } where they are 0 and 1`,
-      );
-  };
-
-/** Whether targets are read as 0 or 1 for every score. */
-export const isBinary = ({ targets }: Pick<MetricBatch, "targets">): boolean =>
-  targets === "binary" || targets === "values";
-
-/** Calls `row` with the target's class and the index of each answer that counts. */
-export function eachAnswer(
-  scores: Numbers,
-  targets: Numbers,
-  { shape, targets: kind, ignoreIndex }: Omit<MetricBatch, "images">,
-  row: (label: number, i: number, classes: number) => void,
-): void {
-  const classes = shape.at(-1) ?? 1;
-  const rows = scores.length / classes;
-  for (let i = 0; i < rows; i++) {
-    const label = kind === "indices" ? targets[i] : highestOf(targets, classes, i);
-    if (kind !== "indices" || label !== ignoreIndex) row(label, i, classes);
-  }
-}
-
-/** The part of answers, 0 to 1, that are right. */
-export function accuracy(options: ThresholdOptions = {}): Metric<{ correct: number; answers: number }> {
-  checkOptions("accuracy", options, THRESHOLD);
-  return {
-    name: "accuracy",
-    check: needsClasses("accuracy", options.threshold),
-    start: () => ({ correct: 0, answers: 0 }),
-    update(state, scores, targets, batch) {
-      const { threshold = batch.threshold } = options;
-      if (isBinary(batch)) {
-        for (let i = 0; i < targets.length; i++)
-          if (scores[i] > threshold === targets[i] > 0.5) state.correct++;
-        state.answers += targets.length;
-      } else
-        eachAnswer(scores, targets, batch, (label, i, classes) => {
-          if (highestOf(scores, classes, i) === label) state.correct++;
-          state.answers++;
-        });
-      return state;
-    },
-    result: ({ correct, answers }) => correct / answers,
-  };
-}
 
 /** The part of answers whose class has one of the k highest scores: fewer than k are higher than its own. Default of k 5. */
 export function topK(k = 5): Metric<{ correct: number; answers: number }> {

@@ -72,7 +72,6 @@ export class LossProgram {
 
   constructor(runtime: Runtime, target: LossTarget, outputs: readonly Shape[], perImage: readonly number[]) {
     const graph = new Graph();
-    graph.runtime = runtime;
     const edges = outputs.map((shape) => new Edge(float32(shape)));
     const labels = target.labelEdges(edges, perImage);
     const scores = target.parts.map(({ index }) => edges[index]);
@@ -110,7 +109,6 @@ export class ModelLossProgram {
     perImage: readonly number[],
   ) {
     const { graph, inputs, outputs } = build;
-    graph.runtime = runtime;
     const labels = target.labelEdges(outputs, perImage);
     const losses = target.append(graph, outputs, labels, modelEdges(build, model));
     this.#losses = new Losses(runtime, graph, [...inputs, ...labels], losses);

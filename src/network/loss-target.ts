@@ -195,6 +195,7 @@ export class LossTarget {
   /** Appends the loss of the network's outputs against `labelEdges`. */
   append(graph: Graph, outputs: readonly Edge[], labels: readonly Edge[], model?: ModelEdges): LossEdges {
     const weights = labels[this.parts.length] as Edge | undefined;
+    graph.runtime = this.#runtime;
     const parts = this.parts.map((part, i) =>
       part.append(this.#runtime, graph, outputs[part.index], labels[i], weights, model),
     );

@@ -2,7 +2,7 @@
 import { ArgumentError } from "../errors.ts";
 import type { LossKind } from "../layers/loss-options.ts";
 import { isPlain } from "../validate.ts";
-import { accuracy } from "./class-metrics.ts";
+import { accuracy } from "./accuracy.ts";
 import type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 

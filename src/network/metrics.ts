@@ -1,10 +1,12 @@
 // Classification metrics over scores and labels.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { asNumbers, checkOptions, finite, integer } from "../validate.ts";
+import { accuracy as accuracyMetric } from "./accuracy.ts";
+import { highestOf, type MetricBatch } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 
-/** What labels are: classes, by index or as rows of a value per class; or a yes or no for every score. */
-type LabelKind = { readonly classes: number; readonly oneHot: boolean } | { readonly threshold: number };
+/** How labels are read, and how many scores make an answer. */
+type Reading = Pick<MetricBatch, "targets" | "threshold" | "shape">;
 
 export interface AccuracyOptions {
   /** Number of classes. Needed where labels are rows of a value per class (one-hot). */
@@ -16,41 +18,6 @@ export interface AccuracyOptions {
 /** Classes of a confusion matrix, whose size is their square: 200 MB. */
 const MAX_MATRIX = 5000;
 
-/** How many of the labels the scores meet. `labelOf(i)` gives the i-th label. */
-function countCorrect(
-  scores: Numbers,
-  labelOf: (i: number) => number,
-  labels: number,
-  kind: LabelKind,
-): number {
-  let correct = 0;
-  if ("threshold" in kind) {
-    for (let i = 0; i < labels; i++) if (scores[i] > kind.threshold === labelOf(i) > 0.5) correct++;
-    return correct;
-  }
-  const { classes, oneHot } = kind;
-  const rows = oneHot ? labels / classes : labels;
-  for (let i = 0; i < rows; i++) {
-    let label = oneHot ? 0 : labelOf(i);
-    if (oneHot)
-      for (let c = 1; c < classes; c++)
-        if (labelOf(i * classes + c) > labelOf(i * classes + label)) label = c;
-    if (predictedClass(scores, classes, i) === label) correct++;
-  }
-  return correct;
-}
-
-/** How many answers so many labels are: a row of them is one. */
-const answersOf = (labels: number, kind: LabelKind): number =>
-  "classes" in kind && kind.oneHot ? labels / kind.classes : labels;
-
-/** The class with the highest score of row i; of equal ones the first. */
-function predictedClass(scores: Numbers, classes: number, i: number): number {
-  let highest = 0;
-  for (let c = 1; c < classes; c++) if (scores[i * classes + c] > scores[i * classes + highest]) highest = c;
-  return highest;
-}
-
 /**
  * The part of answers, 0 to 1, that are right: where the highest of the scores [..., classes] is the labelled class's, or, with
  * `threshold`, where a score lies on its label's side. Labels are class indices [...], rows [..., classes] with `classes`, or 0 or 1 for
@@ -58,12 +25,12 @@ function predictedClass(scores: Numbers, classes: number, i: number): number {
  */
 export function accuracy(scores: Numbers, labels: Numbers, options: AccuracyOptions = {}): number {
   checkOptions("accuracy", options, { classes: true, threshold: true });
-  const kind = labelKindOf(checkNumbers(scores, labels, "accuracy"), options);
-  const [given, all] = [labels.length, answersOf(labels.length, kind)];
-  return countCorrect(scores, (i) => labels[i], given, kind) / all;
+  const reading = readingOf(checkNumbers(scores, labels, "accuracy"), options);
+  const metric = accuracyMetric();
+  return metric.result(metric.update(metric.start(), scores, labels, { images: labels.length, ...reading }));
 }
 
-function labelKindOf([scores, labels]: readonly [Numbers, Numbers], options: AccuracyOptions): LabelKind {
+function readingOf([scores, labels]: readonly [Numbers, Numbers], options: AccuracyOptions): Reading {
   const { classes, threshold } = options;
   if (threshold !== undefined) {
     finite(threshold, "threshold", "accuracy");
@@ -76,7 +43,7 @@ function labelKindOf([scores, labels]: readonly [Numbers, Numbers], options: Acc
     for (let i = 0; i < labels.length; i++)
       if (labels[i] !== 0 && labels[i] !== 1)
         throw new ArgumentError(`accuracy: labels[${i}] is ${labels[i]} but with a threshold must be 0 or 1`);
-    return { threshold };
+    return { targets: "binary", threshold, shape: [1] };
   }
   if (classes !== undefined) {
     integer(classes, "classes", "accuracy", 2);
@@ -84,7 +51,7 @@ function labelKindOf([scores, labels]: readonly [Numbers, Numbers], options: Acc
       throw new ShapeError(
         `accuracy: ${scores.length} scores are not a whole number of rows of ${classes} classes`,
       );
-    if (labels.length === scores.length) return { classes, oneHot: true };
+    if (labels.length === scores.length) return { targets: "rows", threshold: 0, shape: [classes] };
     if (labels.length * classes !== scores.length)
       throw new ShapeError(
         `accuracy: ${labels.length} labels for ${scores.length} scores of ${classes} classes, but there must be ${scores.length / classes} classes or ${scores.length} values`,
@@ -93,7 +60,7 @@ function labelKindOf([scores, labels]: readonly [Numbers, Numbers], options: Acc
     throw new ArgumentError(
       `accuracy: ${labels.length} labels for as many scores: give { classes } where labels are rows of a value per class (one-hot), { threshold } where they are 0 or 1 for every score`,
     );
-  return { classes: classesOf(scores, labels, "accuracy"), oneHot: false };
+  return { targets: "indices", threshold: 0, shape: [classesOf(scores, labels, "accuracy")] };
 }
 
 /** The part of answers, 0 to 1, whose labelled class is among the k highest of the scores [n, classes] (fewer than k are higher than its own). */
@@ -121,7 +88,7 @@ export function confusionMatrix(scores: Numbers, labels: Numbers): number[][] {
   if (classes > MAX_MATRIX)
     throw new ArgumentError(`confusionMatrix: ${classes} classes, but it takes at most ${MAX_MATRIX}`);
   const matrix = Array.from({ length: classes }, () => new Array<number>(classes).fill(0));
-  for (let i = 0; i < labels.length; i++) matrix[labels[i]][predictedClass(scores, classes, i)]++;
+  for (let i = 0; i < labels.length; i++) matrix[labels[i]][highestOf(scores, classes, i)]++;
   return matrix;
 }
 

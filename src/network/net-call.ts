@@ -66,6 +66,8 @@ export class NetworkCalls {
     { training, seed = this.#seed }: CallOptions,
   ): Tensor | Tensor[] | undefined {
     const runtime = this.#runtime;
+    // The list is the caller's, which reuses it for the next call; what is recorded reads it later.
+    const inputs = [...tensors];
     tensors.forEach((tensor, i) => {
       checkTensor(runtime, tensor, `input ${i}`, "net(x)");
     });
@@ -75,7 +77,7 @@ export class NetworkCalls {
     try {
       counter?.write(Int32Array.of(seed, 0, this.#trained, 0));
       const weights = this.#weights.asTensors(runtime);
-      const results = runCall(runtime, this.#kind, callOn(this.#model, tensors, weights, counter));
+      const results = runCall(runtime, this.#kind, callOn(this.#model, inputs, weights, counter));
       if (counter) {
         this.#trained++;
         // Running averages have been updated.

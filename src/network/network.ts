@@ -120,7 +120,7 @@ export class Network<Names extends string[] = any> extends CompiledModel {
       outputs: outputs.list.map(({ name, imageShape }) => ({ name, shape: imageShape })),
     };
     this.#calls = new NetworkCalls(runtime, this.#described, inputs.list, this.#weights, seed);
-    this.#training = new Training(runtime, this.#weights, (given, from) => {
+    this.#training = new Training(runtime, this.model, this.#weights, (given, from) => {
       this.#refuseChannelsFirst("train");
       const create = trainerFactoryOf(given.optimizer);
       return create(runtime, this.#described, from, this.#ends, given, seed);
@@ -162,8 +162,7 @@ export class Network<Names extends string[] = any> extends CompiledModel {
 
   /**
    * A network that gives what layers of this one give: `net.intermediate(["relu_1", "dense_1"])`, in that order; of a layer with several
-   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later, on its own memory. Throws ArgumentError for
-   * a name that is no layer's.
+   * outputs "split_1:2" is the third. It has the same weights, also when they are trained later. Throws ArgumentError for other names.
    */
   intermediate<const Layers extends readonly string[]>(
     layers: Layers,
@@ -178,7 +177,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
     this.#alive("net(x)");
     checkOptions("net(x)", options, CALL_OPTIONS);
-    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
+    // A copy: a call that is recorded keeps it, and the next one is put in order in the same list.
+    const list = [...this.#inference.inputs.order<Tensor>(given, "net(x)")];
     return this.#calls.run(list, options) ?? this.predict(given);
   }
 

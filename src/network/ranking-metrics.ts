@@ -1,6 +1,6 @@
 // Metrics of how scores rank what is so before what is not: the area under the ROC curve, and average precision.
 import { aWord, checkOptions } from "../validate.ts";
-import { eachAnswer, isBinary } from "./class-metrics.ts";
+import { eachAnswer, isBinary } from "./accuracy.ts";
 import type { Metric } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 

@@ -17,6 +17,7 @@ import {
   describe,
   refuse,
 } from "../validate.ts";
+import { aSelection, type ParameterGroup, type Selection } from "./layer-selection.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
 import { METRICS, type MetricsOption } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
@@ -147,8 +148,18 @@ export interface Regularizer {
 export interface TrainOptions {
   loss: LossConfig;
   optimizer: Optimizer;
-  /** Names of layers whose weights stay as they are; their batch norms use the running averages. */
-  freeze?: readonly string[];
+  /**
+   * Layers whose weights stay as they are, by names, in which "*" stands for any text, or by a function of the name; their batch norms use
+   * the running averages.
+   */
+  freeze?: Selection;
+  /** Weights with a learning rate or weight decay of their own. A weight belongs to the first group that names it. */
+  groups?: readonly ParameterGroup[];
+  /**
+   * What the learning rate of a layer is multiplied by for each layer with weights between it and the deepest, above 0 to 1: the further
+   * from the output, the slower. Normalisation counts as part of the layer before it.
+   */
+  layerDecay?: number;
   /** BatchGradients are scaled down so that the norm of all of them together is at most this. */
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
@@ -175,7 +186,16 @@ const someRegularizers: Check<Regularizer | readonly Regularizer[]> = (value, na
 export const TRAIN_OPTIONS: Checks<TrainOptions> = {
   loss: aLoss,
   optimizer: true,
-  freeze: aList(aText),
+  freeze: aSelection,
+  groups: aList(
+    anObject<ParameterGroup>({
+      ...{ layers: aSelection, weights: aSelection },
+      ...{ learningRate: aNumberFrom(0), weightDecay: aNumberFrom(0) },
+    }),
+  ),
+  layerDecay: (value, name, where) => {
+    if (!(typeof value === "number" && value > 0 && value <= 1)) refuse(value, name, where, "above 0, to 1");
+  },
   clipNorm: aNumberAbove(0),
   clipValue: aNumberAbove(0),
   regularize: someRegularizers,

@@ -2,9 +2,11 @@
 
 import { UnsupportedError } from "../errors.ts";
 import type { Progress } from "../formats/checkpoint.ts";
+import type { Model } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { checkOptions } from "../validate.ts";
 import { FIT_OPTIONS, type FitOptions } from "./fit-options.ts";
+import { withNames } from "./layer-selection.ts";
 import { storableLoss } from "./loss-config.ts";
 import {
   completed,
@@ -41,6 +43,7 @@ const textOf = (options: TrainOptions | undefined): string | undefined =>
   });
 
 export class Training {
+  readonly #layers: readonly string[];
   readonly #weights: WeightStore;
   readonly #make: MakeTrainer;
   #trainer: NetworkTrainer | undefined;
@@ -48,8 +51,9 @@ export class Training {
   #fitting = false;
   readonly #runtime: Runtime;
 
-  constructor(runtime: Runtime, weights: WeightStore, make: MakeTrainer) {
+  constructor(runtime: Runtime, model: Model, weights: WeightStore, make: MakeTrainer) {
     this.#runtime = runtime;
+    this.#layers = model.layers.map(({ name }) => name);
     this.#weights = weights;
     this.#make = make;
   }
@@ -68,7 +72,7 @@ export class Training {
 
   /** Begins with the options of compile, its first step planned. */
   begin(options: TrainOptions, batchSize: number): void {
-    const given = completed(undefined, options);
+    const given = this.#completed(undefined, options);
     const made = this.#newTrainer(given);
     this.#adopt(made, given);
     made.trainer.plan(batchSize);
@@ -83,7 +87,7 @@ export class Training {
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
     checkOptions("fit", options, { ...FIT_OPTIONS, ...TRAIN_OPTIONS });
-    const given = completed(this.#options, options);
+    const given = this.#completed(this.#options, options);
     const before = this.#trainerOf(given);
     const made = before ? undefined : this.#newTrainer(given);
     this.#fitting = true;
@@ -129,6 +133,11 @@ export class Training {
 
   dispose(): void {
     this.#trainer?.dispose();
+  }
+
+  /** The options of training, by names alone. */
+  #completed(before: TrainOptions | undefined, given: Partial<TrainOptions>): TrainOptions {
+    return withNames(completed(before, given), this.#layers, this.#weights.names);
   }
 
   /** The trainer there is, if it has these options. */

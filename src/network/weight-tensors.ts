@@ -55,6 +55,13 @@ export class WeightTensors implements WeightHolder {
     return this.tensor(name).data();
   }
 
+  /** Where the values lie, until linear memory grows. */
+  view(name: string): Float32Array {
+    const tensor = this.tensor(name);
+    const first = tensor.address("weights") / 4;
+    return tensor.runtime.memory.floats.subarray(first, first + tensor.size);
+  }
+
   setWeights(weights: Weights): void {
     for (const [name, data] of Object.entries(weights)) this.tensor(name).write(data);
   }

@@ -89,17 +89,18 @@ export class WeightStore {
     return Object.keys(this.shapes);
   }
 
-  /** A weight as it is now, to be read only. */
-  read = (name: string): Float32Array => this.#holder.weight(name);
+  /** A weight as it is now, to be read only, and at once: it may be a view of linear memory. */
+  read = (name: string): Float32Array =>
+    this.#holder instanceof WeightTensors ? this.#holder.view(name) : this.#holder.weight(name);
 
   /** All of them, to be read only. */
   all(): Record<string, Float32Array> {
-    return recordOf(this.names, this.read);
+    return recordOf(this.names, (name) => this.#holder.weight(name));
   }
 
   /** Changes some weights; what it gives undoes it. Names and lengths have been checked. */
   replace(weights: Weights): () => void {
-    const before = recordOf(Object.keys(weights), this.read);
+    const before = recordOf(Object.keys(weights), (name) => this.#holder.weight(name));
     this.#holder.setWeights(weights);
     return () => this.#holder.setWeights(before);
   }

@@ -1,6 +1,7 @@
 // Rewrites a graph into one that computes the same with fewer passes over memory.
 
 import { Edge, floatsOf, type Graph, type Node } from "../graph/graph.ts";
+import { sizeOf } from "../graph/op.ts";
 import { type Activation, activation } from "../ops/activation.ts";
 import { accumulates, conv, convAdd } from "../ops/conv.ts";
 import { type ConvParams, convGeometry } from "../ops/conv-geometry.ts";
@@ -76,9 +77,16 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
       const squares = valuesOf(variance);
       return Float64Array.from(valuesOf(gamma), (g, i) => g / Math.sqrt(squares[i] + epsilon));
     };
+    const into = (to: Float32Array): void => {
+      const [scale, values] = [scales(), valuesOf(w)];
+      const c = scale.length;
+      for (let i = 0; i < values.length; i += c)
+        for (let k = 0; k < c; k++) to[i + k] = values[i + k] * scale[k];
+    };
     const folded = (): Float32Array => {
-      const scale = scales();
-      return valuesOf(w).map((v, i) => v * scale[i % scale.length]);
+      const made = new Float32Array(sizeOf(filter.shape));
+      into(made);
+      return made;
     };
     const offset = (): Float32Array => {
       const [scale, means, from] = [scales(), valuesOf(mean), b && valuesOf(b)];
@@ -87,7 +95,7 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
     const [{ shape }] = node.inputs.slice(1);
     before.inputs = [
       before.inputs[0],
-      new Edge(filter, folded),
+      new Edge(filter, Object.assign(folded, { into })),
       new Edge({ shape, dtype: "float32" }, offset),
     ];
     takeOver(node, before);

@@ -6,8 +6,15 @@
  */
 export type Lifetime = "kept" | "run" | "fixed";
 
+/** Values made of weights that may change: an array to be read at once, which may be a view of linear memory. */
+export interface Computed {
+  (): Float32Array;
+  /** Writes them, where that is cheaper than to make an array. */
+  into?(to: Float32Array): void;
+}
+
 /** Values known before a program runs: numbers, or what is made of weights that may change, see `Program.refresh`. */
-export type Constant = Float32Array | (() => Float32Array);
+export type Constant = Float32Array | Computed;
 
 /** The numbers of a constant, as they are now. */
 export const valuesOf = (constant: Constant): Float32Array =>

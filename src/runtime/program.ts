@@ -2,7 +2,7 @@
 // address; then it only runs.
 
 import type { Records } from "./address.ts";
-import { Address, type Argument, type Constant, type Loop, Storage, valuesOf } from "./address.ts";
+import { Address, type Argument, type Constant, type Loop, Storage } from "./address.ts";
 import { BorrowedRun } from "./borrowed-run.ts";
 import { type BoundItem, type BoundLoop, runItems, settled } from "./bound.ts";
 import type { BoundCall, Executor } from "./executor.ts";
@@ -10,6 +10,7 @@ import type { Runtime } from "./instance.ts";
 import { align, BAND } from "./memory.ts";
 import { bottom, type Placement, placeApart, placeByLifetime, placeInOrder } from "./placement.ts";
 import type { RecordData } from "./records.ts";
+import { upload } from "./upload.ts";
 import type { KernelArguments, KernelName } from "./wasm.ts";
 
 /** What plans weigh: the fastest algorithm, or the one with the fewest packed bytes. */
@@ -291,12 +292,6 @@ export class Program {
     return bytes;
   }
 
-  #upload({ data, address }: Storage): void {
-    const { memory } = this.#runtime;
-    if (data instanceof Int32Array) memory.ints.set(data, address / 4);
-    else if (data) memory.floats.set(valuesOf(data), address / 4);
-  }
-
   /** Uploads kept storages and runs the setup calls. All memory is taken before anything is written. */
   #pack(kept: readonly Storage[]): void {
     const { memory, kernels, executor } = this.#runtime;
@@ -304,13 +299,14 @@ export class Program {
     const most = this.#packing ? 0 : Math.max(0, ...sources.map(({ placed }) => placed.bytes));
     const base = this.#packing || (most && memory.allocate(most, this.#what));
     try {
-      for (const storage of kept) this.#upload(storage);
+      for (const storage of kept) upload(memory, storage);
       this.#setup.forEach(({ kernel: name, args, units, index }, i) => {
         const { storages, placed } = sources[i];
         const { offsets } = placed;
         storages.forEach((storage, k) => {
           storage.address = base + offsets[k];
-          this.#upload(storage);
+          // It is only read: where it lies in linear memory already it is not copied.
+          upload(memory, storage, true);
         });
         executor.run({ name, kernel: kernels[name], args: settled(args), units, index });
       });

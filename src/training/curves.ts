@@ -1,6 +1,6 @@
 // The reports of a training as curves: an array for each value.
 import type { EpochReport } from "../network/trainer-interface.ts";
-import { describe, refuse } from "../validate.ts";
+import { refuse } from "../validate.ts";
 import { numbersOf } from "./monitor.ts";
 
 /** Values by name, each with a number for every epoch. Names of the validation's begin with "val": `valLoss`. */
@@ -12,7 +12,7 @@ export interface Curves {
 
 /**
  * What `fit` resolves to, or `net.history`, as arrays: `{ epoch, loss, accuracy, valLoss, valAccuracy, ... }`, NaN in epochs where a value
- * was not measured.
+ * was not measured. Losses by output are `"output.loss"`.
  */
 export function curves(history: readonly EpochReport[]): Curves {
   if (!Array.isArray(history))
@@ -20,9 +20,9 @@ export function curves(history: readonly EpochReport[]): Curves {
   const result: Curves = { epoch: [], loss: [] };
   for (const [i, report] of history.entries()) {
     if (typeof report !== "object" || report === null)
-      refuse(report, `history[${i}]`, "curves", `a report of an epoch, not ${describe(report)}`);
-    const { epoch, loss, metrics, validation } = report as EpochReport;
-    const measured = { epoch, loss, ...numbersOf(metrics) };
+      refuse(report, `history[${i}]`, "curves", `a report of an epoch`);
+    const { epoch, validation } = report as EpochReport;
+    const measured = { epoch, ...numbersOf(report as EpochReport) };
     const validated = Object.entries(numbersOf(validation)).map(
       ([name, value]) => [`val${name[0].toUpperCase()}${name.slice(1)}`, value] as const,
     );

@@ -177,6 +177,7 @@ class Loop {
   /** Of the last step. */
   #rate: number;
   readonly #listeners: ReturnType<typeof listenersOf>;
+
   constructor(
     trainer: BatchTrainer,
     options: FitOptions,
@@ -206,12 +207,12 @@ class Loop {
     let measures: Measures | undefined;
     for await (const batch of batches) {
       signal?.throwIfAborted();
+      const { perImage } = batch.samples;
+      measures ??= trainer.target.measures(perImage, metrics);
       if (index < done) {
         index++;
         continue;
       }
-      const { perImage } = batch.samples;
-      measures ??= trainer.target.measures(perImage, metrics);
       // All samples at once are planned ahead.
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
       if (!this.#begun) this.#begin();

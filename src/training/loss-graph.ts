@@ -42,8 +42,8 @@ export interface LossGraph {
 }
 
 /**
- * `perImage`: numbers of each of the labels per image, which tell class indices from values. Throws ShapeError, FormatError or UnsupportedError (an op
- * without gradient).
+ * `perImage`: numbers of each of the labels per image, which tell class indices from values. Throws ShapeError, FormatError,
+ * UnsupportedError (an op without gradient), or ArgumentError (a loss that depends on no weight).
  */
 export function lossGraph(
   model: DescribedModel,

@@ -4,18 +4,20 @@ import type { Monitored } from "../network/fit-options.ts";
 import type { EpochReport } from "../network/trainer-interface.ts";
 
 /** What is best when it is least; other metrics when they are highest. */
-const LEAST_IS_BEST = /loss|error|^(mae|mse|rmse)$/i;
+const LEAST_IS_BEST = /loss|error|\b(mae|mse|rmse)$/i;
 
-/** The numbers among some values, and among their `metrics` where they have those in an object of their own. */
-export function numbersOf(values: object | undefined): Record<string, number> {
-  const { metrics, ...own } = (values ?? {}) as Readonly<Record<string, unknown>>;
-  const all = Object.entries({ ...own, ...(metrics as object | undefined) });
+/** What was measured, of an epoch or of its validation. */
+type Measured = Partial<Pick<EpochReport, "loss" | "losses" | "metrics">>;
+
+/** The numbers by name: "loss", metrics, and "output.loss" where losses are given by output. */
+export function numbersOf({ loss, losses = {}, metrics }: Measured = {}): Record<string, number> {
+  const ofOutputs = Object.entries(losses).map(([output, value]) => [`${output}.loss`, value] as const);
+  const all = Object.entries({ loss, ...Object.fromEntries(ofOutputs), ...metrics });
   return Object.fromEntries(all.filter((entry): entry is [string, number] => typeof entry[1] === "number"));
 }
 
-/** What was measured in an epoch, by name: on the validation's images where there are any, else in training. */
-const measured = ({ loss, metrics, validation }: EpochReport): Record<string, number> =>
-  numbersOf(validation ?? { loss, metrics });
+/** The numbers of an epoch: of its validation, where there is one. */
+const measured = (report: EpochReport): Record<string, number> => numbersOf(report.validation ?? report);
 
 export class Monitor {
   readonly #name: string;

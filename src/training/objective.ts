@@ -1,8 +1,8 @@
 // What a training minimises and how: the loss, the optimizer, frozen layers, limits of gradients. All options are checked here.
 
-import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import type { Model } from "../model/schema.ts";
+import { selected } from "../network/layer-selection.ts";
 import { LossTarget } from "../network/loss-target.ts";
 import {
   createTrainer,
@@ -19,7 +19,8 @@ import {
   stepNumbers,
 } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { aNumberFrom, describe } from "../validate.ts";
+import { aNumberFrom } from "../validate.ts";
+import { type WeightRule, weightRules } from "./groups.ts";
 import { limited } from "./limits.ts";
 import { regularizersOf } from "./regularize.ts";
 
@@ -41,22 +42,24 @@ export class Objective {
   readonly optimizer: OptimizerFormula;
   readonly frozen: ReadonlySet<string>;
   readonly regularizers: readonly Regularizer[];
+  readonly #rules: ReadonlyMap<string, WeightRule>;
   readonly #options: TrainOptions;
 
+  /** `weights`: the names of the model's. */
   constructor(
     readonly runtime: Runtime,
     model: Model,
+    weights: readonly string[],
     ends: Ends,
     options: TrainOptions,
   ) {
     this.target = new LossTarget(runtime, ends, options.loss, "train");
-    const names = new Set(model.layers.map((l) => l.name));
-    for (const name of options.freeze ?? [])
-      if (!names.has(name))
-        throw new ArgumentError(`train: freeze names ${describe(name)}, which is no layer of the model`);
+    const { freeze = [] } = options;
+    const layers = model.layers.map(({ name }) => name);
     this.optimizer = formulaOf(checkedOptimizer(options.optimizer));
     this.learningRate = options.optimizer.learningRate;
-    this.frozen = new Set(options.freeze);
+    this.frozen = new Set(selected(freeze, layers, "freeze", "layer"));
+    this.#rules = weightRules(model, weights, options);
     this.regularizers = regularizersOf(model, options);
     this.#options = options;
   }
@@ -76,8 +79,25 @@ export class Objective {
     return stepNumbers(this.optimizer, step, learningRate);
   }
 
-  /** Appends the update of one weight. */
-  update(graph: Graph, weight: Edge, gradient: Edge, states: readonly Edge[], hyper: Edge): Edge {
-    return graph.op(optimize, [weight, gradient, ...states, hyper], this.optimizer);
+  /** What learning rates of weights are multiplied by: each factor that there is, once. */
+  get factors(): readonly number[] {
+    return [...new Set([...this.#rules.values()].map(({ factor }) => factor))];
+  }
+
+  /** And that of a weight. */
+  factorOf(weight: string): number {
+    return this.#rules.get(weight)!.factor;
+  }
+
+  /** Appends the update of one weight, named `name`. `hyper` has the numbers of its factor. */
+  update(
+    graph: Graph,
+    name: string,
+    [weight, gradient, ...states]: readonly [weight: Edge, gradient: Edge, ...states: Edge[]],
+    hyper: Edge,
+  ): Edge {
+    const { weightDecay } = this.#rules.get(name)!;
+    const formula = weightDecay === undefined ? this.optimizer : { ...this.optimizer, weightDecay };
+    return graph.op(optimize, [weight, gradient, ...states, hyper], formula);
   }
 }

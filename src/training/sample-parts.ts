@@ -1,54 +1,41 @@
-// Samples cut into parts and parts put together, whatever arrays they hold.
-import type { CheckedSamples } from "../network/samples.ts";
-import type { Numbers } from "../network/trainer-interface.ts";
+// Samples cut into parts, and parts put together.
+import type { CheckedSamples, Numbers } from "../network/samples.ts";
 
 /** Images `from` to before `to`. Typed arrays are views. */
 export function partOf(samples: CheckedSamples, from: number, to: number): CheckedSamples {
-  const part = mapNumbers([samples], ([values]) => {
+  const part = (values: Numbers): Numbers => {
     const size = values.length / samples.images;
     const [begin, end] = [from * size, to * size];
     return ArrayBuffer.isView(values)
       ? (values as unknown as Float32Array).subarray(begin, end)
       : Array.prototype.slice.call(values, begin, end);
-  });
-  return { ...(part as CheckedSamples), perImage: samples.perImage, images: to - from };
+  };
+  const { inputs, labels, perImage } = samples;
+  return { inputs: inputs.map(part), labels: labels.map(part), images: to - from, perImage };
 }
 
 /** The images of all, one after the other. They have the same numbers per image. */
 export function joined(parts: readonly CheckedSamples[]): CheckedSamples {
   if (parts.length === 1) return parts[0];
-  const whole = mapNumbers(parts, (lists) => {
-    const length = lists.reduce((sum, list) => sum + list.length, 0);
-    const kind = (lists[0] as Float32Array).constructor;
-    const typed = ArrayBuffer.isView(lists[0]) && lists.every((list) => list.constructor === kind);
-    // Doubles hold the numbers of any two kinds of arrays.
-    const all = new (typed ? (kind as Float32ArrayConstructor) : Float64Array)(length);
-    let at = 0;
-    for (const list of lists) {
-      all.set(list, at);
-      at += list.length;
-    }
-    return all;
-  });
-  const { perImage } = parts[0];
+  const [{ inputs, labels, perImage }] = parts;
   return {
-    ...(whole as CheckedSamples),
-    perImage,
+    inputs: inputs.map((_, i) => concatenated(parts.map((part) => part.inputs[i]))),
+    labels: labels.map((_, i) => concatenated(parts.map((part) => part.labels[i]))),
     images: parts.reduce((sum, { images }) => sum + images, 0),
+    perImage,
   };
 }
 
-/** The same structure with what `f` makes of the arrays of numbers that all values have in one place; what is no array is the first's. */
-function mapNumbers(values: readonly unknown[], f: (lists: readonly Numbers[]) => Numbers): unknown {
-  const [first] = values;
-  if (typeof first !== "object" || first === null) return first;
-  if (ArrayBuffer.isView(first) || (Array.isArray(first) && typeof first[0] === "number"))
-    return f(values as readonly Numbers[]);
-  const at = (key: string): unknown =>
-    mapNumbers(
-      values.map((value) => (value as Readonly<Record<string, unknown>>)[key]),
-      f,
-    );
-  if (Array.isArray(first)) return first.map((_, i) => at(String(i)));
-  return Object.fromEntries(Object.keys(first).map((key) => [key, at(key)]));
+function concatenated(lists: readonly Numbers[]): Numbers {
+  const length = lists.reduce((sum, list) => sum + list.length, 0);
+  const kind = (lists[0] as Float32Array).constructor;
+  const typed = ArrayBuffer.isView(lists[0]) && lists.every((list) => list.constructor === kind);
+  // Doubles hold the numbers of any two kinds of arrays.
+  const all = new (typed ? (kind as Float32ArrayConstructor) : Float64Array)(length);
+  let at = 0;
+  for (const list of lists) {
+    all.set(list, at);
+    at += list.length;
+  }
+  return all;
 }

@@ -36,7 +36,7 @@ import { Objective } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
 import { trainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
-import { HYPER } from "./updates.ts";
+import { hyperOf } from "./updates.ts";
 import { Variables } from "./variables.ts";
 
 export class Trainer implements NetworkTrainer {
@@ -81,7 +81,7 @@ export class Trainer implements NetworkTrainer {
     this.#runtime = runtime;
     this.#model = model;
     this.seed = seed;
-    this.#objective = new Objective(runtime, model, ends, options);
+    this.#objective = new Objective(runtime, model, weights.names, ends, options);
     this.#weights = weights;
     this.#weightNames = weights.names;
     this.#stateNames = this.#weightNames.flatMap((name) => this.#objective.statesOf(name));
@@ -99,7 +99,8 @@ export class Trainer implements NetworkTrainer {
     );
     try {
       for (const name of this.#weightNames) this.#variables.share(name, weights.tensor(name));
-      this.#variables.add(HYPER, new Float32Array(HYPER_NUMBERS));
+      for (const factor of this.#objective.factors)
+        this.#variables.add(hyperOf(factor), new Float32Array(HYPER_NUMBERS));
       this.#variables.add(COUNTER, new Float32Array(COUNTER_NUMBERS));
       for (const name of this.#weightNames)
         for (const state of this.#objective.statesOf(name))
@@ -327,7 +328,8 @@ export class Trainer implements NetworkTrainer {
 
   /** The numbers of the next update. */
   #rate(learningRate: number): void {
-    this.#variables.write(HYPER, this.#objective.hyperAt(this.steps + 1, learningRate));
+    for (const factor of this.#objective.factors)
+      this.#variables.write(hyperOf(factor), this.#objective.hyperAt(this.steps + 1, learningRate * factor));
   }
 
   /** What dropout reads before the next step, other numbers for each batch that is gathered. */

@@ -6,8 +6,8 @@ import { float32 } from "../tensor.ts";
 import type { Block } from "./loss-graph.ts";
 import type { Objective } from "./objective.ts";
 
-/** The block that holds what the update reads besides weights and state, see `stepNumbers`; and its numbers. */
-export const HYPER = " hyper";
+/** The block that holds what updates read besides weights and state, see `stepNumbers`, for the weights with a factor of the learning rate. */
+export const hyperOf = (factor: number): string => ` hyper ${factor}`;
 
 /**
  * Appends the limits of gradients and the updates. `updates` must be outputs of the graph; `blocks` are the optimizer's state and its
@@ -19,7 +19,7 @@ export function appendUpdates(
   weights: readonly { readonly name: string; readonly edge: Edge; readonly gradient: Edge }[],
 ): { readonly updates: readonly Edge[]; readonly blocks: readonly Block[] } {
   graph.enter("optimizer", `optimizer "${objective.optimizer.kind}"`);
-  const hyper = new Edge(float32([HYPER_NUMBERS]));
+  const hypers = new Map(objective.factors.map((factor) => [factor, new Edge(float32([HYPER_NUMBERS]))]));
   const clipped = objective.clip(
     graph,
     weights.map(({ gradient }) => gradient),
@@ -27,9 +27,11 @@ export function appendUpdates(
   const states = weights.map(({ name, edge }) =>
     objective.statesOf(name).map((state): Block => [new Edge(float32(edge.shape)), state]),
   );
-  const updates = weights.map(({ edge }, i) => {
+  const updates = weights.map(({ name, edge }, i) => {
     const own = states[i].map(([state]) => state);
-    return objective.update(graph, edge, clipped[i], own, hyper);
+    const hyper = hypers.get(objective.factorOf(name))!;
+    return objective.update(graph, name, [edge, clipped[i], ...own], hyper);
   });
-  return { updates, blocks: [...states.flat(), [hyper, HYPER]] };
+  const numbers = [...hypers].map(([factor, hyper]): Block => [hyper, hyperOf(factor)]);
+  return { updates, blocks: [...states.flat(), ...numbers] };
 }

@@ -44,10 +44,11 @@ export class Parcel {
   /** Images and their labels. */
   samples(samples: unknown): unknown {
     if (!isPlain(samples)) return samples;
-    const { x, y, ...rest } = samples as Record<string, unknown>;
+    const { x, y, weight, ...rest } = samples as Record<string, unknown>;
     return {
       ...("x" in samples && { x: this.inputs(x) }),
-      ...("y" in samples && { y: this.numbers(y) }),
+      ...("y" in samples && { y: this.inputs(y) }),
+      ...("weight" in samples && { weight: this.numbers(weight) }),
       ...rest,
     };
   }

@@ -16,6 +16,7 @@ import { gatherGradients } from "./gather.ts";
 import { im2colGradients } from "./im2col.ts";
 import { layerNormGradients } from "./layer-norm.ts";
 import { lossGradients } from "./loss.ts";
+import { lrnGradients } from "./lrn.ts";
 import { mathGradients } from "./math.ts";
 import { matmulGradients } from "./matmul.ts";
 import { normGradients } from "./norm.ts";
@@ -46,6 +47,7 @@ export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...im2colGradients,
   ...layerNormGradients,
   ...lossGradients,
+  ...lrnGradients,
   ...mathGradients,
   ...matmulGradients,
   ...normGradients,
