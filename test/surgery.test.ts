@@ -19,6 +19,7 @@ import {
 import { input, model, sequential } from "../src/model/build-model.ts";
 import type { Model, TrainedModel } from "../src/model/schema.ts";
 import { asLayer, openModel, replaceHead, upTo, withOutputs } from "../src/model/surgery.ts";
+import * as nets from "../src/nets/index.ts";
 import { sgd } from "../src/training/optimizers.ts";
 import { binary } from "./harness.ts";
 
@@ -120,6 +121,45 @@ describe("upTo", () => {
     for (const wrong of [undefined, null, 7, "x", [], {}, () => 0])
       expect(() => upTo(wrong as never, "relu_1")).toThrow(/^(upTo: model is|model: not a convolith)/);
     expect(() => upTo(described, 7 as never)).toThrow("upTo: names is 7");
+  });
+});
+
+describe("a model that is taken apart and put together", () => {
+  it("is the same, whatever net it is", () => {
+    const all = Object.entries(nets).filter(
+      ([name]) => /^[a-z]/.test(name) && !/^(loadStateDict|timmNames|readSafetensors)$/.test(name),
+    );
+    expect(all.length).toBeGreaterThan(8);
+    for (const [name, net] of all) {
+      const whole = (net as () => Model)();
+      const again = upTo(whole, whole.outputs);
+      const byName = ({ layers }: Model) => Object.fromEntries(layers.map((layer) => [layer.name, layer]));
+      expect([name, byName(again)]).toEqual([name, byName(whole)]);
+      expect({ ...again, layers: [] }).toEqual({ ...whole, layers: [] });
+    }
+  });
+
+  it("keeps the types of its inputs", () => {
+    const whole: Model = {
+      ...{ format: "convolith", version: 1 },
+      inputs: [{ name: "i", shape: [3], dtype: "int32" }],
+      layers: [{ name: "x", kind: "identity", config: {}, inputs: ["i"] }],
+      outputs: ["x"],
+    };
+    expect(upTo(whole, "x")).toEqual(whole);
+    expect(upTo({ ...whole, batch: false }, "x")).toEqual({ ...whole, batch: false });
+  });
+
+  it("may come from an ONNX file, as a layer on batches of another size", () => {
+    const part = asLayer(upTo(fromOnnx(toOnnx(net)), "dense_1/Gemm"), { name: "onnx" });
+    // Channels first, as the file has them.
+    const x = input([3, 6, 6]);
+    const larger = engine.compile(model({ inputs: x, outputs: [part(x), dense({ units: 2 })(part(x))] }), {
+      batchSize: 2,
+    });
+    const [scores] = larger.predict<Float32Array[]>(photo);
+    const same = engine.compile(upTo(trained, "dense_1"), { layout: "nchw" }).predict(photo) as Float32Array;
+    expect(Math.max(...same.map((v, i) => Math.abs(v - scores[i])))).toBeLessThan(1e-5);
   });
 });
 

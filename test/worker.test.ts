@@ -4,6 +4,7 @@ import { fromOnnx, toOnnx } from "../src/formats/onnx/index.ts";
 import {
   ArgumentError,
   adam,
+  asLayer,
   batchNorm,
   type ConvolithError,
   conv2d,
@@ -17,9 +18,11 @@ import {
   MemoryError,
   model,
   relu,
+  replaceHead,
   ShapeError,
   sequential,
   UnsupportedError,
+  upTo,
 } from "../src/index.ts";
 import { createWorkerEngine, type WorkerEngine, type WorkerNetwork } from "../src/worker/index.ts";
 import { receivedError, sendError } from "../src/worker/sent-error.ts";
@@ -90,6 +93,18 @@ describe("predict in a worker", () => {
     expect(await net.predict([noise(4), noise(6)])).toEqual([p, q]);
     expect(net.outputShapes).toEqual(same.outputShapes);
     await net.dispose();
+  });
+
+  it("has the weights of models made of trained ones", async () => {
+    const trained = fromSafetensors(here.compile(cnn, { seed: 9 }).save());
+    for (const made of [
+      replaceHead(trained, dense({ units: 2 })),
+      sequential([8, 8, 3], [asLayer(upTo(trained, "flatten_1")), dense({ units: 2 })]),
+    ]) {
+      const [net, same] = [await there.compile(made), here.compile(made)];
+      expect(await net.predict(noise(SIZE))).toEqual(same.predict(noise(SIZE)));
+      await net.dispose();
+    }
   });
 
   it("reads the values when it is called, and leaves the caller's arrays alone unless they are handed over", async () => {

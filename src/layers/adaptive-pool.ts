@@ -1,4 +1,5 @@
 // Pooling to a given size, with PyTorch's bins: output i covers pixels floor(i · size / out) to ceil((i + 1) · size / out).
+import { UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { perAxis, spatialShape } from "../ops/check.ts";
 import { avgPool, maxPool } from "../ops/pool.ts";
@@ -23,17 +24,24 @@ const average: Pool = (g, x, kernel, stride) =>
 const largest: Pool = (g, x, kernel, stride) =>
   g.op(maxPool, [x], { ...NO_PADDING, kernel, stride, dilation: kernel.map(() => 1) });
 
+/** Each is a pooling of its own: far more than maps have pixels that are pooled so. */
+const MAX_BINS = 1024;
+
 const gcd = (a: number, b: number): number => (b === 0 ? a : gcd(b, a % b));
 
 /**
  * Pools one spatial axis. The bins repeat after `out / gcd` of them: those of equal place in the period are the windows of one pooling
  * with the period's length as stride, and the poolings' results are interleaved.
  */
-function poolAxis(g: Graph, x: Edge, axis: number, out: number, pool: Pool): Edge {
+function poolAxis(g: Graph, x: Edge, axis: number, out: number, pool: Pool, where: string): Edge {
   const spatial = x.shape.length - 2;
   const size = x.shape[axis];
   const periods = gcd(size, out);
   const [period, bins] = [size / periods, out / periods];
+  if (bins > MAX_BINS)
+    throw new UnsupportedError(
+      `${where}: pooling ${size} pixels to ${out} takes ${bins} different bins, but ${MAX_BINS} at most are supported; resize instead`,
+    );
   const along = (n: number): number[] => Array.from({ length: spatial }, (_, i) => (i + 1 === axis ? n : 1));
   const parts = Array.from({ length: bins }, (_, i) => {
     const first = Math.floor((i * period) / bins);
@@ -63,7 +71,7 @@ const adaptiveLayer = (kind: string, pool: Pool) =>
       // The last axis first: of equal values the first one in the order of rows is found, as in a window.
       let y = x;
       for (let i = sizes.length - 1; i >= 0; i--)
-        if (sizes[i] !== outs[i]) y = poolAxis(g, y, i + 1, outs[i], pool);
+        if (sizes[i] !== outs[i]) y = poolAxis(g, y, i + 1, outs[i], pool, where);
       return y;
     },
   });

@@ -1,5 +1,6 @@
 // Keras layers that combine or change values one by one, and those that do something in training only.
 import { UnsupportedError } from "../../errors.ts";
+import { spatialDropout as spatialDropoutLayer } from "../../layers/dropout.ts";
 import * as layers from "../../layers/elementwise.ts";
 import { reshape } from "../../layers/shape.ts";
 import {
@@ -58,6 +59,9 @@ const rescaling: Translation = (call) => {
 const dropout: Translation = (call) =>
   call.emit(layers.dropout({ rate: call.config.number("rate") }), [onlyInput(call)]);
 
+const spatialDropout: Translation = (call) =>
+  call.emit(spatialDropoutLayer({ rate: call.config.number("rate") }), [onlyInput(call)]);
+
 /** Does something in training only. */
 const identity: Translation = (call) => call.emit(layers.identity(), [onlyInput(call)]);
 
@@ -71,9 +75,9 @@ export const elementwiseTranslations: Translations = {
   Rescaling: rescaling,
 
   Dropout: dropout,
-  SpatialDropout1D: identity,
-  SpatialDropout2D: identity,
-  SpatialDropout3D: identity,
+  SpatialDropout1D: spatialDropout,
+  SpatialDropout2D: spatialDropout,
+  SpatialDropout3D: spatialDropout,
   AlphaDropout: identity,
   GaussianDropout: identity,
   GaussianNoise: identity,

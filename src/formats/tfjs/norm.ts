@@ -28,17 +28,16 @@ const batchNorm: Translation = (call) => {
   return call.emit(norm, [x], { channels: c, weights });
 };
 
-/** Over [batch, features], layer normalisation is group normalisation with one group. */
 const layerNorm: Translation = (call) => {
   const { config, where } = call;
   const x = onlyInput(call);
   const axis = config.axis("axis", -1);
-  if (x.rank !== 2 || (axis !== -1 && axis !== 1) || x.channels === null)
+  if ((axis !== -1 && axis !== x.rank - 1) || x.channels === null)
     throw new UnsupportedError(
-      `${where}: layer normalisation is only supported over the features of [batch, features], not over axis ${axis} of ${x.rank}`,
+      `${where}: layer normalisation is only supported over the last axis, whose size must be known, not over axis ${axis} of ${x.rank}`,
     );
-  const norm = layers.groupNorm({ groups: 1, epsilon: config.number("epsilon", EPSILON) });
-  return call.emit(norm, [x], { weights: scaleAndCenter(call, x.channels) });
+  const norm = layers.layerNorm({ epsilon: config.number("epsilon", EPSILON) });
+  return call.emit(norm, [x], { channels: x.channels, weights: scaleAndCenter(call, x.channels) });
 };
 
 export const normTranslations: Translations = {
