@@ -63,8 +63,8 @@ export type {
 } from "./eager/shape.ts";
 export type { BaseEngine } from "./engine/base.ts";
 export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
-export type { EagerOps, Engine, EngineInfo } from "./engine/engine.ts";
-export type { DType, Shape, Tensor } from "./tensor.ts";
+export type { EagerOps, Engine, EngineInfo, LiveTensor } from "./engine/engine.ts";
+export type { DType, NestedNumbers, Shape, Tensor } from "./tensor.ts";
 
 // Gradients of eager ops
 
@@ -133,7 +133,7 @@ export type { Padding, PaddingMode } from "./ops/window.ts";
 
 export type { FileBytes } from "./formats/bytes.ts";
 export { fromSafetensors } from "./formats/checkpoint.ts";
-export type { CompileOptions, Inputs, Network, Predictions } from "./network/network.ts";
+export type { CallOptions, CompileOptions, Inputs, Network, Predictions } from "./network/network.ts";
 export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
@@ -162,7 +162,9 @@ export * as metrics from "./network/metric-list.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type { RankingOptions } from "./network/ranking-metrics.ts";
 export type {
+  AppliedWeights,
   ApplyOptions,
+  ApplyStepOptions,
   Batches,
   BatchGradientOptions,
   BatchGradients,
