@@ -17,36 +17,14 @@ import {
   sequential,
 } from "convolith";
 import { montage, resize } from "convolith/image";
-import { generator, PIXELS, readDigits } from "../mnist/digits.mjs";
+import { readDigits } from "../mnist/digits.mjs";
 import { curves, imagesOf, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
+import { makePictures, SIDE } from "./pictures.mjs";
 
-const [EPOCHS, BATCH, SIDE] = [6, 32, 56];
+const [EPOCHS, BATCH] = [6, 32];
 const out = new URL("out/", import.meta.url);
 const digits = readDigits({ seed: 1 });
-
-/**
- * Pictures of two by two digits of which one is missing, and 1 for each digit that is there.
- *
- * @param {import("../mnist/digits.mjs").Digits} from @param {number} count @param {number} seed
- */
-function makePictures(from, count, seed) {
-  const random = generator(seed);
-  const [x, y] = [new Float32Array(count * SIDE * SIDE), new Float32Array(count * 10)];
-  for (let n = 0; n < count; n++) {
-    const missing = Math.floor(random() * 4);
-    for (const cell of [0, 1, 2, 3].filter((cell) => cell !== missing)) {
-      const image = Math.floor(random() * from.y.length);
-      y[n * 10 + from.y[image]] = 1;
-      const corner = (n * SIDE + 28 * (cell >> 1)) * SIDE + 28 * (cell % 2);
-      for (let row = 0; row < 28; row++) {
-        const at = image * PIXELS + row * 28;
-        x.set(from.x.subarray(at, at + 28), corner + row * SIDE);
-      }
-    }
-  }
-  return { x, y };
-}
 const [train, test] = [makePictures(digits.train, 4000, 1), makePictures(digits.test, 500, 2)];
 
 /** @param {number} filters */
