@@ -23,7 +23,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
     load: () => import("./memory.ts"),
   },
   train: {
-    about: "a step of training, beside ConvNetJS and, where it is installed, PyTorch",
+    about:
+      "a step of training on one thread and several, beside ConvNetJS and, where it is installed, PyTorch",
     load: () => import("./peers/train.ts"),
   },
   grad: { about: "gradients of single ops: GFLOP/s or GB/s", load: () => import("./grad.ts") },

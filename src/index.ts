@@ -63,8 +63,8 @@ export type {
 } from "./eager/shape.ts";
 export type { BaseEngine } from "./engine/base.ts";
 export { createEngine, type EngineOptions, type WasmSource } from "./engine/create.ts";
-export type { EagerOps, Engine, EngineInfo } from "./engine/engine.ts";
-export type { DType, Shape, Tensor } from "./tensor.ts";
+export type { EagerOps, Engine, EngineInfo, LiveTensor } from "./engine/engine.ts";
+export type { DType, NestedNumbers, Shape, Tensor } from "./tensor.ts";
 
 // Gradients of eager ops
 
@@ -133,7 +133,7 @@ export type { Padding, PaddingMode } from "./ops/window.ts";
 
 export type { FileBytes } from "./formats/bytes.ts";
 export { fromSafetensors } from "./formats/checkpoint.ts";
-export type { CompileOptions, Inputs, Network, Predictions } from "./network/network.ts";
+export type { CallOptions, CompileOptions, Inputs, Network, Predictions } from "./network/network.ts";
 export type { LayerProfile, Profile } from "./network/profile.ts";
 
 // Training
@@ -149,6 +149,7 @@ export type {
   TrainingCallback,
   WeightAverage,
 } from "./network/fit-options.ts";
+export type { SsimOptions } from "./network/image-metrics.ts";
 export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
@@ -162,7 +163,9 @@ export * as metrics from "./network/metric-list.ts";
 export { type AccuracyOptions, accuracy, confusionMatrix, topK } from "./network/metrics.ts";
 export type { RankingOptions } from "./network/ranking-metrics.ts";
 export type {
+  AppliedWeights,
   ApplyOptions,
+  ApplyStepOptions,
   Batches,
   BatchGradientOptions,
   BatchGradients,
@@ -176,7 +179,16 @@ export type {
   TrainOptions,
 } from "./network/trainer-interface.ts";
 export type { PsnrOptions } from "./network/value-metrics.ts";
+export { type CheckpointOptions, checkpoint } from "./training/checkpoints.ts";
+export { type CsvLogOptions, csvLog } from "./training/csv-log.ts";
 export { type Curves, curves } from "./training/curves.ts";
+export {
+  type CutmixOptions,
+  cutmix,
+  type MixedBatches,
+  type MixupOptions,
+  mixup,
+} from "./training/mix.ts";
 export {
   type AdadeltaOptions,
   type AdagradOptions,
@@ -200,7 +212,7 @@ export {
   type SgdOptions,
   sgd,
 } from "./training/optimizers.ts";
-export { type ResumeOptions, resume } from "./training/resume.ts";
+export { type Resumed, type ResumeOptions, resume } from "./training/resume.ts";
 export {
   byEpoch,
   type CosineRestartsOptions,
@@ -217,6 +229,7 @@ export {
   reduceOnPlateau,
   stepDecay,
 } from "./training/schedules.ts";
+export { type TensorBoardOptions, tensorBoard } from "./training/tensor-board.ts";
 
 // Errors
 

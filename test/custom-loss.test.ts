@@ -151,6 +151,34 @@ describe("a loss of one's own", () => {
     expect(net.history.length).toBe(1);
   });
 
+  test("gets targets as samples have them, also where it is given to compile and batches are gathered", async () => {
+    const own: CustomLoss = (output, target, e) => e.loss(output, target, { kind: "categoricalHinge" });
+    const values: CustomLoss = (output, target, e) => e.reduce(e.sub(output, target), { kind: "max" });
+    for (const [loss, data] of [
+      [own, classes()],
+      [values, samples()],
+    ] as const) {
+      using net = engine.compile(mlp, { seed: 1, train: { loss, optimizer: sgd({ learningRate: 0.1 }) } });
+      await net.fit(data, { accumulate: 2, batchSize: 5, shuffle: false });
+      using other = engine.compile(mlp, { seed: 1, train: { loss, optimizer: sgd({ learningRate: 0.1 }) } });
+      const part = (from: number, to: number): Samples => ({
+        x: (data.x as Float32Array).slice(from * 4, to * 4),
+        y: (data.y as number[]).slice(
+          (from * (data.y as number[]).length) / 20,
+          (to * (data.y as number[]).length) / 20,
+        ),
+      });
+      for (const from of [0, 10]) {
+        const [a, b] = [part(from, from + 5), part(from + 5, from + 10)].map(
+          (batch) => other.gradients(batch).gradients,
+        );
+        const mean = Object.entries(a).map(([name, v]) => [name, v.map((g, i) => (g + b[name][i]) / 2)]);
+        other.apply(Object.fromEntries(mean));
+      }
+      expect(largest(net.weights, other.weights)).toBeLessThan(1e-6);
+    }
+  });
+
   test("is given again to resume", async () => {
     using net = engine.compile(mlp, { seed: 1 });
     const options = { loss: { kind: squares, weight: 2 }, optimizer: adam({ learningRate: 0.01 }) };

@@ -138,6 +138,25 @@ const CALLS: readonly CallRow[] = [
     ({ trained }) => trained.fit(samples(4), { optimizer: sgd({ momentum: 0.9 }) }),
   ],
   ["fit with validation", ({ trained }) => trained.fit(samples(4), { validation: samples(70) })],
+  [
+    "fit that averages weights and gathers gradients",
+    ({ trained }) =>
+      trained.fit(samples(10), { batchSize: 3, accumulate: 2, ema: 0.9, validationSplit: 0.2 }),
+  ],
+  [
+    "fit that does so for the first time, with groups",
+    ({ plain }) => {
+      const groups = [{ weights: "*.bias", learningRate: 2 }];
+      return plain.fit(samples(10), {
+        loss,
+        optimizer: sgd(),
+        groups,
+        batchSize: 4,
+        accumulate: 2,
+        ema: 0.9,
+      });
+    },
+  ],
   ["fit batch by batch", ({ trained }) => trained.fit([samples(5), samples(5)], {})],
   ["trainStep", ({ trained }) => void trained.trainStep(samples(7))],
   ["gradients of a batch", ({ trained }) => void trained.gradients(samples(7))],

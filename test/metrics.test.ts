@@ -13,6 +13,7 @@ import {
   type MetricBatch,
   type MetricsOption,
   metrics,
+  rescale,
   ShapeError,
   sequential,
 } from "../src/index.ts";
@@ -118,6 +119,23 @@ describe("in fit and evaluate", () => {
       expect(report.metrics[name]).toBeCloseTo(value as number, 6);
       expect(report.validation!.metrics[name]).toBeCloseTo(value as number, 6);
     }
+  });
+
+  test("ssim is 1 less the loss, which PyTorch agrees with", () => {
+    const shape = [13, 12, 2];
+    const size = 13 * 12 * 2;
+    const x = Float32Array.from({ length: 3 * size }, (_, i) => (Math.sin(i * 12.9898) + 1) / 2);
+    const y = Float32Array.from(x, (v, i) => v * 0.7 + 0.3 * Math.cos(i) ** 2);
+    using pictures = engine.compile(sequential(shape, [rescale({ scale: 1.1 })]), { seed: 1 });
+    for (const options of [{}, { window: 5, sigma: 1, range: 4 }]) {
+      const loss = { kind: "ssim", ...options } as const;
+      const measured = pictures.evaluate({ x, y }, { loss, metrics: [metrics.ssim(options)], batchSize: 2 });
+      expect(measured.metrics.ssim).toBeCloseTo(1 - measured.loss, 5);
+      expect(measured.metrics.ssim).toBeLessThan(0.95);
+    }
+    expect(() => net.evaluate({ x: x.subarray(0, 4), y: [0] }, { loss, metrics: [metrics.ssim()] })).toThrow(
+      /"ssim" is of images/,
+    );
   });
 
   test("a metric of one's own is a fold with a state, begun anew each epoch", async () => {

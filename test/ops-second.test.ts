@@ -14,6 +14,7 @@ import { conv } from "../src/ops/conv.ts";
 import { dense } from "../src/ops/dense.ts";
 import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
 import { layerNorm } from "../src/ops/layer-norm.ts";
+import { LOSSES } from "../src/ops/loss.ts";
 import { map } from "../src/ops/math.ts";
 import { matmul } from "../src/ops/matmul.ts";
 import { avgPool, maxPool } from "../src/ops/pool.ts";
@@ -115,6 +116,11 @@ const BUILDS: Readonly<Record<string, Build>> = {
   conv2d: (g, [x, w]) => square(g, convOf([2, 1], 0)(g, x, w, [1, 0])),
   "conv2d groups": (g, [x, w]) => square(g, convOf([1, 1], 0, { groups: 2, dilation: [1, 2] })(g, x, w)),
   conv3d: (g, [x, w]) => square(g, convOf([1, 1, 1], 0)(g, x, w)),
+  meanSquaredError: (g, inputs) => g.op(LOSSES.meanSquaredError, inputs, {}),
+  meanAbsoluteError: (g, inputs) => g.op(LOSSES.meanAbsoluteError, inputs, {}),
+  huber: (g, inputs) => g.op(LOSSES.huber, inputs, { delta: 1.25 }),
+  binaryCrossEntropy: (g, inputs) => g.op(LOSSES.binaryCrossEntropy, inputs, {}),
+  softmaxCrossEntropy: (g, inputs) => g.op(LOSSES.softmaxCrossEntropy, inputs, { labelSmoothing: 0.1 }),
   maxPool: pooled(3, 2),
   "maxPool pairs": pooled(2, 2),
   avgPool: (g, [x]) => {
@@ -226,6 +232,20 @@ it("a gradient penalty of eager ops is PyTorch's", async () => {
   expectNear("by w2", made.w2.data(), wanted[3]);
   expectNear("by w3", made.w3.data(), wanted[4]);
   expect([...wanted[0], ...wanted[2]].every((v) => v === 0)).toBe(true);
+});
+
+it("the curvature of a loss is the same for classes as for their probabilities", async () => {
+  using e = await createEngine();
+  const x = e.tensor([1, -2, 0.5, 0.25, 3, -1], [2, 3]);
+  const v = e.tensor([0.5, 1, -1, 2, -0.5, 1], [2, 3]);
+  const classes = e.tensor([2, 0], [2], "int32");
+  const products = [classes, e.oneHot(classes, { depth: 3 })].map((target) => {
+    const options = { kind: "softmaxCrossEntropy", labelSmoothing: 0.1 } as const;
+    const of = () => gradients(() => e.loss(x, target, options), [x]).gradients[0];
+    return gradients(of, [x], { dy: v }).gradients[0].data();
+  });
+  expectNear("by classes", products[0], Array.from(products[1]));
+  expect(Math.abs(products[0][0])).toBeGreaterThan(0.01);
 });
 
 it("gradients of gradients that there are not are refused by name", () => {

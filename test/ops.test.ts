@@ -161,6 +161,10 @@ describe("numbers as operands", () => {
 
   it("need a tensor beside them", () => {
     expect(() => engine.add(1, 2)).toThrow("add: operands are 1 and 2 but one of them must be a Tensor");
+    expect(() => methodOf(engine, "max")(x)).toThrow(
+      "max: takes two operands; over axes it is engine.amax(x, { axes })",
+    );
+    expect(() => engine.min(x, { axes: [0] } as never)).toThrow("over axes it is engine.amin(x, { axes })");
     expect(() => engine.relu(1 as never)).toThrow("relu: input 0 is 1 but must be a Tensor");
     expect(() => engine.where(1 as never, 2, x)).toThrow("where: input 0 is 1 but must be a Tensor");
     const gone = floats(1);

@@ -107,6 +107,30 @@ describe("gradients of gradients", () => {
   });
 });
 
+describe("tensors that the result does not depend on", () => {
+  it("have a gradient of zeros where that is asked for", () => {
+    const [x, w] = [engine.tensor([2], [1]), engine.tensor([1, 2], [2])];
+    expect(() => gradients(() => engine.mul(x, x), [x, w])).toThrow(/does not depend on wrt\[1\]/);
+    const { gradients: made } = gradients(() => engine.mul(x, x), { x, w }, { unused: "zero" });
+    expect([[...made.x.data()], [...made.w.data()]]).toEqual([[4], [0, 0]]);
+    expect(() => gradients(() => engine.mul(x, x), [x, w])).toThrow(/does not depend on wrt\[1\]/);
+    expect(() => gradients(() => x, [x], { unused: "ones" as never })).toThrow(/unused is "ones"/);
+  });
+});
+
+describe("products", () => {
+  it("have gradients of gradients", () => {
+    // d/dw of |d/dx (x·w)|² = 2w.
+    const x = engine.tensor([1, 2], [1, 2]);
+    const w = engine.tensor([3, 4], [2, 1]);
+    const { gradients: made } = gradients(() => {
+      const [dx] = gradients(() => engine.dense(x, w), [x]).gradients;
+      return engine.reduce(engine.mul(dx, dx), { kind: "sum" });
+    }, [w]);
+    expect([...made[0].data()]).toEqual([6, 8]);
+  });
+});
+
 describe("wrt as a function", () => {
   it("names tensors that the function makes", () => {
     const x = engine.tensor([1, 2], [2]);

@@ -8,6 +8,7 @@ import {
   conv2d,
   cosine,
   createEngine,
+  csvLog,
   dense,
   dropout,
   type Engine,
@@ -15,8 +16,10 @@ import {
   FormatError,
   flatten,
   input,
+  mixup,
   model,
   type Network,
+  reduceOnPlateau,
   relu,
   resume,
   type Samples,
@@ -95,6 +98,32 @@ describe("fit in a worker", () => {
     const wide = { x, y: noise(IMAGES * 3) };
     expect(await far.evaluate(wide, options2)).toEqual(near.evaluate(wide, options2));
     expect(await far.save({ optimizer: true })).toEqual(near.save({ optimizer: true }));
+  });
+
+  it("splits off a validation, averages, gathers, stops early, and tells callbacks and schedules here", async () => {
+    const logs: string[][] = [[], []];
+    const optionsOf = (log: string[]) => ({
+      ...{ ...training, epochs: 6, batchSize: 4, accumulate: 2, ema: { decay: 0.9, apply: true } },
+      ...{ validationSplit: 0.3, layerDecay: 0.5, earlyStopping: { patience: 1, restoreBest: true } },
+      schedule: reduceOnPlateau(0.3, { patience: 0, factor: 0.5, threshold: 0.5 }),
+      callbacks: [
+        csvLog((text) => log.push(text.split(",").slice(0, 5).join())),
+        { onBatch: ({ learningRate, updated }: BatchReport) => void log.push(`${learningRate} ${updated}`) },
+      ],
+    });
+    expect(plain(await far.fit(samples, optionsOf(logs[0])))).toEqual(
+      plain(await near.fit(samples, optionsOf(logs[1]))),
+    );
+    await sameWeights();
+    expect(logs[0]).toEqual(logs[1]);
+    expect(new Set(logs[0].map((line) => line.split(" ")[0])).size).toBeGreaterThan(3);
+    // Batches are made here, for the number of the epoch.
+    const mixed = () => ({ ...training, epochs: 3, prefetch: 1 });
+    const batches = () => mixup(samples, { classes: 3, batchSize: 8 });
+    expect(plain(await far.fit(batches(), mixed()))).toEqual(plain(await near.fit(batches(), mixed())));
+    await sameWeights();
+    const error = await failure(() => far.fit(samples, { ...training, callbacks: [5 as never] }));
+    expect(error).toBeInstanceOf(ArgumentError);
   });
 
   it("takes optimizers as plain data, here and at compile", async () => {

@@ -539,7 +539,7 @@ const GRADIENTS: readonly Row[] = [
   [
     "an option that is none",
     () => gradients(() => row, [row], any({ upstream: row })),
-    /gradients: there is no option "upstream"; there are dy/,
+    /gradients: there is no option "upstream"; there are dy, unused/,
   ],
   [
     "dy that is a list",

@@ -9,8 +9,8 @@ import { reshape } from "../ops/shape.ts";
 import { differentiate } from "../passes/differentiate.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { mustBeTensor, type Tensor } from "../tensor.ts";
-import { aFunction, checkOptions, describe, isPlain, refuse } from "../validate.ts";
+import { mustBeTensor, sizeOf, type Tensor } from "../tensor.ts";
+import { aFunction, aWord, checkOptions, describe, isPlain, refuse } from "../validate.ts";
 import { type CheckedCall, checkTensor, layerCall } from "./call.ts";
 import type { ConvOptions, DenseOptions } from "./conv.ts";
 import { programsOf } from "./programs.ts";
@@ -20,6 +20,8 @@ import { Trace, traceOf } from "./trace.ts";
 export interface GradientOptions {
   /** The gradient with respect to the value, of its shape. Default: ones. */
   dy?: Tensor;
+  /** What the gradient is with respect to a tensor that the result does not depend on: an error, or zeros. Default "error". */
+  unused?: "error" | "zero";
 }
 
 /** Tensors in a list, or by name. */
@@ -59,7 +61,7 @@ export function gradients<W extends Tensors>(
   options: GradientOptions = {},
 ): GradientResult<W> {
   aFunction(f, "the function", "gradients");
-  checkOptions("gradients", options, { dy: true });
+  checkOptions("gradients", options, { dy: true, unused: aWord("error", "zero") });
   let names: string[] | undefined;
   /** The list that is asked for; what is no tensors stays as it is. */
   const listOf = (given: unknown): readonly Tensor[] => {
@@ -83,14 +85,14 @@ function gradientsOf(
   if (outer) {
     const value = f();
     const list = typeof wrt === "function" ? wrt() : wrt;
-    return { value, gradients: recordGradients(outer, runtime, value, list, options.dy) };
+    return { value, gradients: recordGradients(outer, runtime, value, list, options) };
   }
   const trace = new Trace(runtime);
   try {
     const value = trace.during(f);
     const list = typeof wrt === "function" ? wrt() : wrt;
     if (typeof wrt === "function") checkWrt(list);
-    const made = runTrace(trace, value, list, options.dy);
+    const made = runTrace(trace, value, list, options);
     trace.dispose(value);
     return { value, gradients: made };
   } catch (error) {
@@ -108,7 +110,12 @@ function checkWrt(wrt: unknown): asserts wrt is readonly Tensor[] {
 }
 
 /** Runs what was recorded, and the gradients of `value`, which has its values then. */
-function runTrace(trace: Trace, value: Tensor, wrt: readonly Tensor[], dy: Tensor | undefined): Tensor[] {
+function runTrace(
+  trace: Trace,
+  value: Tensor,
+  wrt: readonly Tensor[],
+  { dy, unused }: GradientOptions,
+): Tensor[] {
   const name = "gradients";
   const { runtime } = wrt[0];
   checkTensor(runtime, value, "what the function returns", name);
@@ -116,10 +123,14 @@ function runTrace(trace: Trace, value: Tensor, wrt: readonly Tensor[], dy: Tenso
   const isMade = trace.made(value);
   const checked = trace.asCall(
     [value, ...wrt, ...(dy ? [dy] : [])].filter((tensor) => !trace.made(tensor)),
-    (number) => `gradients of ${number(value)} by ${wrt.map(number)}${dy ? ` from ${number(dy)}` : ""}`,
+    (number) =>
+      `gradients of ${number(value)} by ${wrt.map(number)}${unused}${dy ? ` from ${number(dy)}` : ""}`,
     (graph, edgeOf) => {
       const y = edgeOf(value);
-      return [...(isMade ? [y] : []), ...gradientEdges(graph, y, wrt.map(edgeOf), dy && edgeOf(dy), name)];
+      return [
+        ...(isMade ? [y] : []),
+        ...gradientEdges(graph, y, wrt.map(edgeOf), dy && edgeOf(dy), name, unused),
+      ];
     },
   );
   const lost = checked.tensors.find((tensor) => tensor.disposed);
@@ -144,17 +155,18 @@ function recordGradients(
   runtime: Runtime,
   value: Tensor,
   wrt: readonly Tensor[],
-  dy: Tensor | undefined,
+  { dy, unused }: GradientOptions,
 ): Tensor[] {
   const name = "gradients";
   checkWrt(wrt);
   checkTensor(runtime, value, "what the function returns", name);
   if (dy) checkUpstream(runtime, dy, value, name);
   const call: CheckedCall = {
-    call: (graph, edgeOf) => gradientEdges(graph, edgeOf(value), wrt.map(edgeOf), dy && edgeOf(dy), name),
+    call: (graph, edgeOf) =>
+      gradientEdges(graph, edgeOf(value), wrt.map(edgeOf), dy && edgeOf(dy), name, unused),
     tensors: [value, ...wrt, ...(dy ? [dy] : [])],
     weights: [],
-    key: dy ? "from dy" : "",
+    key: `${unused}${dy ? "from dy" : ""}`,
   };
   // Its graph is that of the record, so that shapes cannot be inferred from the call alone.
   return trace.record(GRADIENTS, call, { types: wrt, isList: true }) as Tensor[];
@@ -175,11 +187,14 @@ function gradientEdges(
   wrt: readonly Edge[],
   dy: Edge | undefined,
   name: string,
+  unused?: "error" | "zero",
 ): Edge[] {
   return differentiate(graph, y, wrt, dy).map((edge, i) => {
     if (edge) return edge;
+    const { shape } = wrt[i];
+    if (unused === "zero") return graph.constant(new Float32Array(sizeOf(shape)), shape);
     throw new ShapeError(
-      `${name}: the value does not depend on wrt[${i}] (shape ${show(wrt[i].shape)}) through ops of this engine`,
+      `${name}: the value does not depend on wrt[${i}] (shape ${show(shape)}) through ops of this engine`,
     );
   });
 }

@@ -4,7 +4,7 @@ import { ArgumentError } from "../errors.ts";
 import { checkWord } from "../ops/boxes.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, Tensor, type TensorType } from "../tensor.ts";
-import { describe } from "../validate.ts";
+import { describe, isPlain } from "../validate.ts";
 import { afterCalls } from "./trace.ts";
 
 /** The type of a scalar of each element type. */
@@ -33,6 +33,12 @@ export function withNumbers<T>(
   run: (args: readonly unknown[]) => T,
 ): T {
   const [first, end] = name === "where" ? [1, 3] : [0, 2];
+  if (
+    (args.length < end || isPlain(args[1])) &&
+    args[0] instanceof Tensor &&
+    (name === "max" || name === "min")
+  )
+    throw new ArgumentError(`${name}: takes two operands; over axes it is engine.a${name}(x, { axes })`);
   const isNumber = (i: number): boolean => typeof args[i] === "number";
   if (!isNumber(first) && !isNumber(first + 1)) return run(args);
   runtime.alive(name);

@@ -116,13 +116,13 @@ export interface LossEdges {
 
 export class LossTarget {
   readonly parts: readonly OutputLoss[];
-  /** Numbers per image of y for each of the parts, unless samples tell otherwise. */
-  readonly perImage: readonly number[];
   /** Whether a loss is a function that reads the model. */
   readonly readsModel: boolean;
   readonly #runtime: Runtime;
   readonly #byOutput: boolean;
   readonly #sizes: ImageSizes;
+  /** Numbers per image of y for each of the parts, as the samples had them that were checked last. */
+  #seen: readonly number[] | undefined;
 
   constructor(runtime: Runtime, { inputs, outputs }: Ends, config: LossConfig | undefined, where: string) {
     this.#runtime = runtime;
@@ -153,9 +153,22 @@ export class LossTarget {
       this.parts = [new OutputLoss(names[0], 0, outputs[0].shape, part)];
     }
     this.readsModel = this.parts.some(({ part }) => part.custom !== undefined && readsModel(part.custom));
-    this.perImage = this.parts.map(({ labelSizes }) => labelSizes[0]);
     const labels = this.parts.map(({ name, labelSizes }) => ({ name, sizes: labelSizes }));
     this.#sizes = { inputs, labels, byName: this.#byOutput };
+  }
+
+  /** Whether the targets of a function are not known, because no samples have been seen. */
+  get isOpen(): boolean {
+    return this.#seen === undefined && this.parts.some(({ part }) => part.custom);
+  }
+
+  /**
+   * Numbers per image of y for each of the parts, as samples had them last; before the first ones those of class indices where a loss by
+   * name takes them, else of values.
+   */
+  get perImage(): readonly number[] {
+    const byDefault = this.parts.map(({ part, labelSizes }) => labelSizes.at(part.named ? 0 : -1)!);
+    return this.#seen ?? byDefault;
   }
 
   /** Throws unless these are samples of the network with labels that the loss takes. `what` opens the message. */
@@ -164,6 +177,7 @@ export class LossTarget {
     this.parts.forEach((part, i) => {
       part.check(checked.labels[i], checked.perImage[i], this.#byOutput ? `y "${part.name}"` : "y", what);
     });
+    this.#seen = checked.perImage.slice(0, this.parts.length);
     return checked;
   }
 

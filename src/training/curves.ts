@@ -21,12 +21,7 @@ export function curves(history: readonly EpochReport[]): Curves {
   for (const [i, report] of history.entries()) {
     if (typeof report !== "object" || report === null)
       refuse(report, `history[${i}]`, "curves", `a report of an epoch`);
-    const { epoch, validation } = report as EpochReport;
-    const measured = { epoch, ...numbersOf(report as EpochReport) };
-    const validated = Object.entries(numbersOf(validation)).map(
-      ([name, value]) => [`val${name[0].toUpperCase()}${name.slice(1)}`, value] as const,
-    );
-    for (const [name, value] of [...Object.entries(measured), ...validated]) {
+    for (const [name, value] of Object.entries(valuesOf(report))) {
       if (!Object.hasOwn(result, name))
         Object.defineProperty(result, name, { value: [], ...{ enumerable: true, writable: true } });
       const curve = result[name];
@@ -36,4 +31,12 @@ export function curves(history: readonly EpochReport[]): Curves {
   }
   for (const curve of Object.values(result)) while (curve.length < history.length) curve.push(Number.NaN);
   return result;
+}
+
+/** The number of an epoch, and what was measured in it. */
+export function valuesOf(report: EpochReport): Record<string, number> {
+  const validated = Object.entries(numbersOf(report.validation)).map(
+    ([name, value]) => [`val${name[0]?.toUpperCase() ?? ""}${name.slice(1)}`, value] as const,
+  );
+  return { epoch: report.epoch, ...numbersOf(report), ...Object.fromEntries(validated) };
 }

@@ -138,8 +138,9 @@ function split(
   { validation, validationSplit }: FitOptions,
   target: LossTarget,
 ): [all: CheckedSamples | undefined, validation: CheckedSamples | undefined] {
-  if (validationSplit === undefined) return [all, validation && target.check(validation, "fit: validation")];
-  if (validation)
+  if (validationSplit === undefined)
+    return [all, validation === undefined ? undefined : target.check(validation, "fit: validation")];
+  if (validation !== undefined)
     throw new ArgumentError(
       "fit: give validation or validationSplit, which takes it from the data, not both",
     );

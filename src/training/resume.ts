@@ -12,12 +12,20 @@ export interface ResumeOptions {
   loss?: LossConfig;
 }
 
+/** How far a training had come: steps, whole epochs, and batches of the next epoch. */
+export interface Resumed {
+  readonly steps: number;
+  readonly epochs: number;
+  readonly batches: number;
+}
+
 /**
  * Takes over the weights, the training options and the optimizer's state of a file that `net.save({ optimizer: true })` wrote, so that
- * training continues where it was, bit for bit; all or nothing. Throws FormatError where the file is damaged, another network's, or
+ * training continues where it was, bit for bit, in the middle of an epoch, too: the next fit leaves out the batches of its first epoch that
+ * were done. All or nothing. Throws FormatError where the file is damaged, another network's, or
  * holds no optimizer, ArgumentError where the loss is a function and is not given.
  */
-export function resume(net: Network, bytes: Uint8Array | ArrayBuffer, given: ResumeOptions = {}): void {
+export function resume(net: Network, bytes: Uint8Array | ArrayBuffer, given: ResumeOptions = {}): Resumed {
   checkOptions("resume", given, { loss: aLoss });
   const { weights, progress } = readCheckpoint(bytes);
   if (!progress)
@@ -34,6 +42,8 @@ export function resume(net: Network, bytes: Uint8Array | ArrayBuffer, given: Res
     const { optimizer } = stored as TrainOptions;
     const restored = { ...(stored as TrainOptions), optimizer: optimizerOf(optimizer) };
     net.restore(weights, { ...counts, options: restored });
+    const { steps, epochs, batches } = counts;
+    return { steps, epochs, batches };
   } catch (cause) {
     if (cause instanceof ShapeError || cause instanceof ArgumentError)
       throw new FormatError(`resume: the file's training options cannot be used: ${cause.message}`, {

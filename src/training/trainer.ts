@@ -123,6 +123,8 @@ export class Trainer implements NetworkTrainer {
   }
 
   plan(counts: number | readonly number[], perImage = this.target.perImage): void {
+    // Whether a function gets class indices or values, samples tell.
+    if (this.target.isOpen) return;
     (this.#gathers ? this.#accumulation! : this.#steps).plan([counts].flat(), perImage);
   }
 

@@ -61,7 +61,7 @@ export function serve(peer: Peer): void {
       return new Moved(bytes, buffersOf([bytes]));
     },
     load: ({ net, bytes }) => netOf(net, "load").load(bytes),
-    resume: ({ net, bytes }) => resume(netOf(net, "resume"), bytes),
+    resume: ({ net, bytes }) => void resume(netOf(net, "resume"), bytes),
     weights({ net }) {
       const weights = { ...netOf(net, "weights").weights };
       return new Moved(weights, buffersOf(Object.values(weights)));

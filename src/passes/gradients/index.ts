@@ -16,6 +16,7 @@ import { gatherGradients } from "./gather.ts";
 import { im2colGradients } from "./im2col.ts";
 import { layerNormGradients } from "./layer-norm.ts";
 import { lossGradients } from "./loss.ts";
+import { lossGradGradients } from "./loss-grad.ts";
 import { lrnGradients } from "./lrn.ts";
 import { mathGradients } from "./math.ts";
 import { matmulGradients } from "./matmul.ts";
@@ -47,6 +48,7 @@ export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...im2colGradients,
   ...layerNormGradients,
   ...lossGradients,
+  ...lossGradGradients,
   ...lrnGradients,
   ...mathGradients,
   ...matmulGradients,

@@ -17,7 +17,7 @@ import { LOSS_ABSOLUTE, LOSS_HUBER, LOSS_LOGITS, LOSS_SQUARE, MAP_BLOCK } from "
 import { type GradientEntry, gradientOf } from "./rule.ts";
 
 /** The gradient with respect to the logits, from [logits, labels, dy]. */
-const crossEntropyGrad: Op<CrossEntropyParams> = {
+export const crossEntropyGrad: Op<CrossEntropyParams> = {
   name: "softmaxCrossEntropyGrad",
   inPlace: true,
   infer: ([x]) => [float32(x.shape)],
@@ -51,7 +51,7 @@ interface LossGradParams {
 }
 
 /** From [x, target, dy]. */
-const lossGrad: Op<LossGradParams> = {
+export const lossGrad: Op<LossGradParams> = {
   name: "lossGrad",
   inPlace: true,
   infer: ([x]) => [float32(x.shape)],
