@@ -38,31 +38,54 @@ function pack(points: i32, r: i32, panels: usize, filter: usize, C: i32, OC: i32
     v128.store(panel + <usize>t * group, zero);
     v128.store(panel + <usize>t * group, zero, 16);
   }
-  for (let c = 0; c < C; c++) {
-    const g = filter + (<usize>(c * OC + n * NR) << 2);
-    const q = panel + <usize>(c + 1) * NR * 4;
-    filter_tile(points, r, q, group, g, <usize>(C * OC) << 2, OC - n * NR);
-    filter_tile(points, r, q + 16, group, g + 16, <usize>(C * OC) << 2, OC - n * NR - 4);
+  // A row of points at a time: as many places are written side by side as a cache has ways, each from front to back.
+  const tap = <usize>(C * OC) << 2, line = <usize>r * tap;
+  const cols = OC - n * NR;
+  for (let y = 0; y < points; y++) {
+    let q = panel + <usize>(y * points) * group + NR * 4;
+    let g = filter + (<usize>(n * NR) << 2);
+    for (let c = 0; c < C; c++) {
+      filter_row(points, r, y, q, group, g, tap, line, cols);
+      filter_row(points, r, y, q + 16, group, g + 16, tap, line, cols - 4);
+      q += NR * 4;
+      g += <usize>OC << 2;
+    }
   }
 }
 
-/** Four channels of one input channel's filter; `tap` bytes lie between taps. */
+/** Row y of the points of four channels of one input channel's filter; `tap` bytes lie between taps, `line` between rows of them. */
 // @ts-ignore: decorator
 @inline
-function filter_tile(n: i32, r: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
-  const down = <usize>n * step, line = <usize>r * tap;
+function filter_row(n: i32, r: i32, y: i32, q: usize, step: usize, g: usize, tap: usize, line: usize, cols: i32): void {
   const zero = f32x4.splat(0);
-  // Columns of r become columns of n, in the first r places of each row; then the rows, in place.
-  for (let x = 0; x < r; x++) {
-    const p = g + <usize>x * tap;
-    const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
-    filter_points(n, r, q + <usize>x * step, down, load_some(p, cols), load_some(p + line, cols), load_some(p + 2 * line, cols), g3, g4);
+  const a = filter_column(n, r, y, g, line, cols), b = filter_column(n, r, y, g + tap, line, cols);
+  const c = filter_column(n, r, y, g + 2 * tap, line, cols);
+  const d = r == 5 ? filter_column(n, r, y, g + 3 * tap, line, cols) : zero;
+  const e = r == 5 ? filter_column(n, r, y, g + 4 * tap, line, cols) : zero;
+  filter_points(n, r, q, step, a, b, c, d, e);
+}
+
+/** Point y of G g, for a column of a filter. */
+// @ts-ignore: decorator
+@inline
+function filter_column(n: i32, r: i32, y: i32, p: usize, line: usize, cols: i32): v128 {
+  const zero = f32x4.splat(0), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
+  if (y == 0) return load_some(p, cols);
+  if (y == n - 1) return load_some(p + <usize>(r - 1) * line, cols);
+  const g0 = load_some(p, cols), g1 = load_some(p + line, cols), g2 = load_some(p + 2 * line, cols);
+  if (n == 4) {
+    const even = f32x4.add(g0, g2);
+    return f32x4.mul(half, y == 1 ? f32x4.add(even, g1) : f32x4.sub(even, g1));
   }
-  for (let y = 0; y < n; y++) {
-    const g3 = r == 5 ? v128.load(q + 3 * step) : zero, g4 = r == 5 ? v128.load(q + 4 * step) : zero;
-    filter_points(n, r, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), g3, g4);
-    q += down;
+  const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
+  if (y <= 2) {
+    const even = f32x4.add(g0, f32x4.mul(half, f32x4.add(g2, f32x4.mul(half, g4))));
+    const odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(g1, f32x4.mul(half, g3)));
+    return f32x4.mul(splat(NUMBERS + TWO_THIRDS), y == 1 ? f32x4.add(even, odd) : f32x4.sub(even, odd));
   }
+  const even = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
+  const odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
+  return f32x4.mul(splat(NUMBERS + SIXTH), y == 3 ? f32x4.add(even, odd) : f32x4.sub(even, odd));
 }
 
 /** G of r values, stored `step` bytes apart. */

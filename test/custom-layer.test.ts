@@ -132,6 +132,49 @@ describe("a layer of one's own", () => {
   });
 });
 
+describe("ops in a layer of one's own", () => {
+  it("do what they do outside: a filter that is made of a weight or of an input is standardised as well", () => {
+    const options = { weightStandardization: true, padding: "same" } as const;
+    const layer = defineLayer("twoFilters", {
+      inputs: 2,
+      weights: () => ({ kernel: { shape: [3, 3, 2, 4] } }),
+      call: (ops, [a, b], { kernel }) => {
+        const filter = ops.reshape(b, { shape: [3, 3, 2, 4] });
+        const parts = [kernel, ops.mul(kernel, 2), filter].map((w) => ops.conv2d(a, w, options));
+        return ops.concat(parts);
+      },
+    });
+    const [a, b] = [input([5, 5, 2]), input([72])];
+    const net = engine.compile(model({ inputs: [a, b], outputs: layer({ name: "f" })(a, b) }));
+    const given = [noise(50, 1), noise(72, 2)];
+    const kernel = net.weights["f.kernel"];
+    const tensors = [given[0], kernel, kernel.map((v) => 2 * v), given[1]].map((data, i) =>
+      engine.tensor(data, i ? [3, 3, 2, 4] : [1, 5, 5, 2]),
+    );
+    const [x, ...filters] = tensors;
+    const parts = filters.map((w) => engine.conv2d(x, w, options));
+    const want = engine.concat(parts);
+    expectClose(net.predict(given), want.data());
+    for (const tensor of [...tensors, ...parts, want]) tensor.dispose();
+  });
+
+  it("normalise by the statistics they are given, in training too", async () => {
+    const centred = defineLayer("centred", {
+      weights: () => ({ mean: { shape: [2], init: "ones", trainable: false } }),
+      call(ops, [t], { mean }) {
+        const [gamma, beta, variance] = [ops.ones([2]), ops.zeros([2]), ops.ones([2])];
+        return ops.batchNorm(t, { gamma, beta, mean, variance, epsilon: 0 });
+      },
+    });
+    const net = engine.compile(sequential([2], [centred({ name: "c" }), dense({ units: 1 })]));
+    const sample = { x: new Float32Array([1, 2, 5, 9]), y: new Float32Array([1, 2]) };
+    await net.fit(sample, { loss: "meanSquaredError", optimizer: adam(), epochs: 3 });
+    expect([...net.weights["c.mean"]]).toEqual([1, 1]);
+    const cut = engine.compile(upTo(net as TrainedModel, "c"));
+    expect([...(cut.predict(sample.x) as Float32Array)]).toEqual([0, 1, 4, 8]);
+  });
+});
+
 describe("what a definition must be", () => {
   const call = (_: unknown, [t]: readonly Tensor[]): Tensor => t;
   const compiled = (layer: Parameters<typeof sequential>[1][number]) => () =>

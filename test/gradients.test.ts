@@ -388,7 +388,12 @@ describe("gradients", () => {
     const list = "must be a list of tensors, of one at least";
     refuse(double, x, {}, new ArgumentError(`gradients: wrt is a Tensor of shape [1,2] but ${list}`));
     refuse(double, [], {}, new ArgumentError(`gradients: wrt is [] but ${list}`));
-    refuse(double, [x], { by: x }, new ArgumentError('gradients: there is no option "by"; there are dy, unused'));
+    refuse(
+      double,
+      [x],
+      { by: x },
+      new ArgumentError('gradients: there is no option "by"; there are dy, unused'),
+    );
     refuse(
       () => 3,
       [x],

@@ -136,6 +136,10 @@ describe("a model that is taken apart and put together", () => {
       const byName = ({ layers }: Model) => Object.fromEntries(layers.map((layer) => [layer.name, layer]));
       expect([name, byName(again)]).toEqual([name, byName(whole)]);
       expect({ ...again, layers: [] }).toEqual({ ...whole, layers: [] });
+      // And each has a head that can be replaced.
+      expect(replaceHead(whole, conv2d({ filters: 2, kernel: 1, name: "new head" })).outputs).toEqual([
+        "new head",
+      ]);
     }
   });
 

@@ -1,8 +1,10 @@
 // Optimizers against PyTorch's, and against their papers' where PyTorch has none (scripts/torch/loop.py), in every build.
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { createEngine } from "../src/index.ts";
 import { blend } from "../src/ops/optimizer.ts";
 import { type Optimizer, optimizerState, stepNumbers } from "../src/ops/optimizer-formulas.ts";
+import { optimizerOfKind } from "../src/training/optimizers.ts";
 import { builds, evaluate } from "./harness.ts";
 import { train } from "./optimizing.ts";
 import { expectEqual, expectWithin } from "./tolerance.ts";
@@ -75,6 +77,23 @@ for (const { name, engine } of builds())
       expectEqual(average.data, [0.25, 1, 1.5, 2, 5]);
     });
   });
+
+describe("optimizer.apply", () => {
+  it.each(cases.map((c) => [JSON.stringify(c.optimizer), c] as const))(
+    "steps on tensors: %s",
+    async (_, c) => {
+      using engine = await createEngine();
+      const optimizer = optimizerOfKind(c.optimizer);
+      const weight = engine.tensor(weights, [7, 10]);
+      for (const g of gradients) {
+        using gradient = engine.tensor(g, [7, 10]);
+        optimizer.apply([weight], [gradient]);
+      }
+      const want = c.after[10];
+      expectWithin(weight.data().subarray(0, want.length), want, 1e-6 * Math.max(...want.map(Math.abs)));
+    },
+  );
+});
 
 describe("the numbers of a step", () => {
   it("of nadam stay finite after any number of steps", () => {

@@ -2,6 +2,7 @@
 // types. The type check of the tests is what fails; running them shows that values are what their types say.
 import { describe, expect, expectTypeOf, it } from "vitest";
 import {
+  asLayer,
   type ConvOptions,
   conv2d,
   createEngine,
@@ -12,14 +13,20 @@ import {
   gradients,
   input,
   type MaxPoolOptions,
+  type Model,
+  type ModelSource,
   maxPool2d,
   model,
   type Network,
   type ReduceOptions,
   reduce,
   relu,
+  replaceHead,
   sequential,
   type Tensor,
+  type TrainedModel,
+  upTo,
+  withOutputs,
 } from "../src/index.ts";
 import { layerOnly, type OptionChecks } from "../src/layers/checks.ts";
 import { aNumber, anInteger, aText, aWord, type Check, needed } from "../src/validate.ts";
@@ -89,6 +96,21 @@ describe("the types of tensors", () => {
     expectTypeOf<Tensor>().toExtend<Tensor<DType>>();
     expectTypeOf<Tensor<DType>["data"]>().returns.toEqualTypeOf<Float32Array | Int32Array>();
     expectTypeOf<Tensor["shape"]>().toEqualTypeOf<readonly number[]>();
+  });
+});
+
+describe("the types of surgery", () => {
+  it("give what they were given", () => {
+    const described = sequential([4], [dense({ units: 2 })]);
+    expectTypeOf(upTo(described, "dense_1")).toEqualTypeOf<Model>();
+    const cut = (trained: TrainedModel, source: ModelSource, net: Network) => [
+      expectTypeOf(upTo(trained, "a")).toEqualTypeOf<TrainedModel>(),
+      expectTypeOf(withOutputs(source, ["a"])).toEqualTypeOf<ModelSource>(),
+      expectTypeOf(replaceHead(net, dense({ units: 2 }))).toEqualTypeOf<TrainedModel>(),
+      // @ts-expect-error: a layer is no model
+      asLayer(dense({ units: 2 })),
+    ];
+    expectTypeOf(cut).toBeFunction();
   });
 });
 

@@ -35,12 +35,22 @@ export interface EagerOps
     ShapeOps,
     CreationOps {}
 
+/** What all ops are made of, once: programs are kept by definition. Those defined here stand in for layers of the same name: they take more. */
+let kinds: readonly LayerKind[] | undefined;
+function allKinds(): readonly LayerKind[] {
+  kinds ??= [
+    ...(Object.values(layers) as LayerKind[]),
+    ...([im2col, col2im] as LayerKind[]),
+    ...mathDefinitions(),
+    ...moveDefinitions(),
+  ];
+  return kinds;
+}
+
 /** Puts the ops on a prototype; `runtimeOf` tells whose kernels an object runs on. */
 export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) => Runtime): void {
   const methods: Record<string, (this: T, ...args: unknown[]) => unknown> = {};
-  // Those defined here stand in for layers of the same name: they take more, as any axis or int32.
-  const kinds = [...Object.values(layers), im2col, col2im, ...mathDefinitions(), ...moveDefinitions()];
-  for (const layer of kinds as LayerKind[]) {
+  for (const layer of allKinds()) {
     const { kind, definition } = layer;
     if (definition.eager === false) continue;
     methods[kind] = TAKES_NUMBERS.has(kind)
@@ -69,11 +79,18 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
   Object.assign(prototype, methods);
 }
 
+/** By the kernels they run on. */
+const OPS = /* @__PURE__ */ new WeakMap<Runtime, EagerOps>();
+
 /** The ops of an engine, for who has no more than its kernels. */
 export function opsOf(runtime: Runtime): EagerOps {
-  const ops = {};
-  installOps(ops, () => runtime);
-  return ops as EagerOps;
+  let ops = OPS.get(runtime);
+  if (!ops) {
+    ops = {} as EagerOps;
+    installOps(ops, () => runtime);
+    OPS.set(runtime, ops);
+  }
+  return ops;
 }
 
 /** Throws unless every label is a class of x's last axis, or to be ignored: kernels do not check. */

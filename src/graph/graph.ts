@@ -63,8 +63,8 @@ export class Graph {
   runtime: Runtime | undefined;
   /** Set where a network is built to be trained. */
   training: Training | undefined;
-  /** Whether weights will have data when the graph is lowered: what is made of them alone need not be made in every run. */
-  constantWeights = false;
+  /** Weights that will have data when the graph is lowered: what is made of one alone need not be made in every run. */
+  readonly constants = new Set<Edge>();
   #layer = "";
   #owner = "";
   #where = "";

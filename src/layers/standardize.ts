@@ -10,9 +10,7 @@ const EPSILON = 1e-5;
 /** The filter with mean 0 and variance 1 for each channel of its last axis: computed once where weights are constants, else in every run. */
 export function standardized(g: Graph, kernel: Edge): Edge {
   const out = channels(kernel.shape);
-  // The values are there when this is packed.
-  if (g.constantWeights)
-    return new Edge(kernel, () => valuesOfStandardized(numbersOf(kernel.data!) as Float32Array, out));
+  if (kernel.data || g.constants.has(kernel)) return new Edge(kernel, valuesOf(kernel, out));
   // What instance normalisation does to an image whose pixels are all taps of all inputs.
   const [gamma, beta] = [1, 0].map((v) => g.constant(new Float32Array(out).fill(v), [out]));
   const image = g.op(reshape, [kernel], { shape: [1, -1, out] });
@@ -20,7 +18,11 @@ export function standardized(g: Graph, kernel: Edge): Edge {
   return g.op(reshape, [standard], { shape: kernel.shape });
 }
 
-function valuesOfStandardized(w: Float32Array, out: number): Float32Array {
+/** Its values, made when they are packed: those of the filter are there then. A function of its own: a closure above would keep the graph. */
+const valuesOf = (kernel: Edge, out: number) => (): Float32Array =>
+  standardize(numbersOf(kernel.data!) as Float32Array, out);
+
+function standardize(w: Float32Array, out: number): Float32Array {
   const made = new Float32Array(w.length);
   const count = w.length / out;
   for (let k = 0; k < out; k++) {

@@ -134,7 +134,6 @@ export class Builder {
     this.graph.runtime ??= runtime;
     const before = this.graph.training;
     this.graph.training = training;
-    this.graph.constantWeights = !training && !into;
     this.#given = given;
     this.#seed = seed;
     if (!Number.isInteger(seed)) refuse(seed, "seed", "compile", "an integer");
@@ -272,6 +271,7 @@ export class Builder {
     if (trainable) this.trainable.push(key);
     this.#found.set(key, { edge, shape, init, fan });
     if (this.graph.training || this.#into) this.variables.set(key, { edge, layer, trainable });
+    else this.graph.constants.add(edge);
     return edge;
   }
 }

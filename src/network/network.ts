@@ -177,8 +177,7 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   #call(given: Inputs<Tensor>, options: CallOptions = {}): unknown {
     this.#alive("net(x)");
     checkOptions("net(x)", options, CALL_OPTIONS);
-    // A copy: a call that is recorded keeps it, and the next one is put in order in the same list.
-    const list = [...this.#inference.inputs.order<Tensor>(given, "net(x)")];
+    const list = this.#inference.inputs.order<Tensor>(given, "net(x)");
     return this.#calls.run(list, options) ?? this.predict(given);
   }
 

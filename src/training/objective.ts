@@ -42,6 +42,8 @@ export class Objective {
   readonly optimizer: OptimizerFormula;
   readonly frozen: ReadonlySet<string>;
   readonly regularizers: readonly Regularizer[];
+  /** What learning rates of weights are multiplied by: each factor that there is, once. */
+  readonly factors: readonly number[];
   readonly #rules: ReadonlyMap<string, WeightRule>;
   readonly #options: TrainOptions;
 
@@ -60,6 +62,7 @@ export class Objective {
     this.learningRate = options.optimizer.learningRate;
     this.frozen = new Set(selected(freeze, layers, "freeze", "layer"));
     this.#rules = weightRules(model, weights, options);
+    this.factors = [...new Set([...this.#rules.values()].map(({ factor }) => factor))];
     this.regularizers = regularizersOf(model, options);
     this.#options = options;
   }
@@ -79,12 +82,7 @@ export class Objective {
     return stepNumbers(this.optimizer, step, learningRate);
   }
 
-  /** What learning rates of weights are multiplied by: each factor that there is, once. */
-  get factors(): readonly number[] {
-    return [...new Set([...this.#rules.values()].map(({ factor }) => factor))];
-  }
-
-  /** And that of a weight. */
+  /** What the learning rate of a weight is multiplied by: one of `factors`. */
   factorOf(weight: string): number {
     return this.#rules.get(weight)!.factor;
   }
