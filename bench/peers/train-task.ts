@@ -56,3 +56,7 @@ export function timed(steps: number, step: () => number): Steps {
   }
   return { ms, losses };
 }
+
+/** Classes in turn, or stripes of 0 and 1. */
+export const targetsOf = (batchSize: number, targets: number): Float32Array =>
+  Float32Array.from({ length: batchSize * targets }, (_, i) => (targets > 1 ? (i >> 3) % 2 : i % 10));

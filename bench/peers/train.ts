@@ -12,7 +12,8 @@ import { installPeers } from "./install.ts";
 import { PyTorch } from "./pytorch.ts";
 import { ganSteps } from "./train-gan.ts";
 import { trainNets } from "./train-nets.ts";
-import { optimizerOf, type Trainer, type TrainNet, type TrainTask, timed } from "./train-task.ts";
+import { ownTable } from "./train-own.ts";
+import { optimizerOf, type Trainer, type TrainNet, type TrainTask, targetsOf, timed } from "./train-task.ts";
 
 /** Turns that all take, so that a slow spell of the machine falls on all; milliseconds of a turn, which holds one step at least. */
 const [TURNS, TURN] = [5, 400];
@@ -127,10 +128,6 @@ async function measure(
   return { name, ms, note, wrong };
 }
 
-/** Classes in turn, or stripes of 0 and 1. */
-const targetsOf = (batchSize: number, targets: number): Float32Array =>
-  Float32Array.from({ length: batchSize * targets }, (_, i) => (targets > 1 ? (i >> 3) % 2 : i % 10));
-
 const times = (theirs: number | undefined, ours: number | undefined): string =>
   theirs !== undefined && ours !== undefined ? `${figure(theirs / ours)}x` : "–";
 
@@ -165,6 +162,7 @@ export async function run(args: readonly string[]): Promise<void> {
   } finally {
     torch?.dispose();
   }
+  const own = args.length ? undefined : await ownTable(lib, engines[0]);
   const { threads } = engines[1].info;
   for (const engine of engines) engine.dispose();
   console.log(`${await describeHost()}\n`);
@@ -176,6 +174,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const lines = measured.map(lineOf);
   console.log(table(head, torch ? [...lines, meanLine(measured)] : lines));
   console.log("\n* without batch norm, and with a maximum for the mean: it has neither");
+  if (own) console.log(`\n${own}\n`);
   const wrong = measured.flatMap((m) => m.wrong);
   if (wrong.length) {
     console.error(wrong.join("\n"));
