@@ -28,7 +28,7 @@ function curvature(
   m: Algebra,
   v: Edge,
   { kind, numbers: [p, q, r] = [0, 0, 0] }: Derivative,
-): Edge | undefined {
+): Edge {
   switch (kind) {
     case GRAD_POLYNOMIAL:
       return m.affine(v, 2 * r, q);
