@@ -154,4 +154,27 @@ describe("newer layers refuse", () => {
     x.dispose();
     w.dispose();
   });
+
+  it("no biases where eager ops are given none: they add none", () => {
+    const x = engine.tensor(
+      Float32Array.from({ length: 24 }, (_, i) => Math.sin(i)),
+      [2, 3, 4],
+    );
+    const w = engine.tensor(
+      Float32Array.from({ length: 16 }, (_, i) => Math.cos(i)),
+      [4, 4],
+    );
+    const zeros = engine.tensor(new Float32Array(4), [4]);
+    const weights = { query: w, key: w, value: w, output: w };
+    const biases = { queryBias: zeros, keyBias: zeros, valueBias: zeros, outputBias: zeros };
+    const [a, b] = [weights, { ...weights, ...biases }].map((given) =>
+      engine.multiHeadAttention(x, { heads: 2, ...given }),
+    );
+    expect(a.data()).toEqual(b.data());
+    const [c, d] = [{}, { reduceBias: zeros, expandBias: zeros }].map((given) =>
+      engine.squeezeExcite(x, { reduce: w, expand: w, ...given }),
+    );
+    expect(c.data()).toEqual(d.data());
+    for (const tensor of [x, w, zeros, a, b, c, d]) tensor.dispose();
+  });
 });

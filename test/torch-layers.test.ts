@@ -8,6 +8,7 @@ import * as registry from "../src/layers/index.ts";
 import type { Layer, LayerFactory } from "../src/layers/layer.ts";
 import { input, model, sequential } from "../src/model/build-model.ts";
 import { Builder } from "../src/model/graph-builder.ts";
+import { withOutputs } from "../src/model/surgery.ts";
 import { trainingLayers } from "../src/model/training-layers.ts";
 import { Network } from "../src/network/network.ts";
 import { differentiate } from "../src/passes/differentiate.ts";
@@ -173,6 +174,34 @@ describe("layers in training", () => {
     again.dispose();
     net.dispose();
     expect(runtime.memory.use.live).toBe(before);
+  });
+
+  it("a standardised filter is folded with the batch normalisation behind it, before and after training", async () => {
+    const runtime = await engine;
+    const described = sequential(
+      [6, 6, 4],
+      [
+        registry.conv2d({ filters: 8, kernel: 3, weightStandardization: true, name: "conv" }),
+        registry.batchNorm({ name: "norm" }),
+        registry.globalAvgPool(),
+        registry.dense({ units: 3 }),
+      ],
+    );
+    const net = new Network(runtime, described, { seed: 1 });
+    const check = (): void => {
+      // What is an output is not folded.
+      const apart = new Network(runtime, withOutputs(described, "conv"), { weights: net.weights });
+      const [want] = apart.predict<Float32Array[]>(x);
+      const got = net.predict(x) as Float32Array;
+      expect(Math.max(...got.map((v, i) => Math.abs(v - want[i])))).toBeLessThan(1e-5);
+      apart.dispose();
+    };
+    check();
+    await net.fit({ x, y }, { ...options, seed: 2, epochs: 3 });
+    check();
+    await net.fit({ x, y }, { ...options, seed: 2, epochs: 1 });
+    check();
+    net.dispose();
   });
 
   it("spatialDropout drops channels and dropPath images, and both scale the rest", async () => {

@@ -43,6 +43,8 @@ function checksOf({ weights = [], operands, options, eagerDefaults }: LayerKind[
   return Object.fromEntries([...weights.slice(operands ?? 0).map((name) => [name, true] as const), ...own]);
 }
 
+/** The weights that may be left out. */
+const BIAS = /bias$/i;
 const NONE = {};
 const NO_TENSORS: readonly Tensor[] = [];
 
@@ -85,7 +87,7 @@ export function layerCall(
   for (let i = 0; i < names.length; i++) {
     const weight = names[i];
     const tensor = i < operands ? args[count + i] : (options as Json)[weight];
-    if (tensor === undefined && weight === "bias") continue;
+    if (tensor === undefined && BIAS.test(weight)) continue;
     checkTensor(runtime, tensor, weight, name);
     weights.push([weight, tensor]);
   }

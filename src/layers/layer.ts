@@ -23,7 +23,7 @@ interface DefinitionParts<C> {
   readonly inputs?: readonly [least: number, most: number];
   /** Spatial axes of the input, between batch and channels; absent where any rank will do. */
   readonly axes?: number;
-  /** Names of its weights. Its eager op takes them as tensors; only "bias" may be left out. */
+  /** Names of its weights. Its eager op takes them as tensors; only biases may be left out. */
   readonly weights?: readonly string[];
   /** How many of the weights the eager op takes in front of its options, rather than among them. Default 0. */
   readonly operands?: number;
