@@ -24,11 +24,7 @@ import { type GradientEntry, gradientOf, whereWanted } from "./rule.ts";
 const STEPS: readonly number[] = [GRAD_CLIP, GRAD_ABS];
 
 /** The derivative of a slope at v, the input or output of the activation. */
-function curvature(
-  m: Algebra,
-  v: Edge,
-  { kind, numbers: [p, q, r] = [0, 0, 0] }: Derivative,
-): Edge {
+function curvature(m: Algebra, v: Edge, { kind, numbers: [p, q, r] = [0, 0, 0] }: Derivative): Edge {
   switch (kind) {
     case GRAD_POLYNOMIAL:
       return m.affine(v, 2 * r, q);
