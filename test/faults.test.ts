@@ -181,6 +181,40 @@ const CALLS: readonly CallRow[] = [
       return gone(value, ...made);
     },
   ],
+  ["net(x) in training", ({ trained, x }) => gone(trained(x, { training: true }))],
+  [
+    "gradients through a network",
+    ({ engine, trained, x }) => {
+      const { value, gradients: made } = gradients(
+        () => engine.sum(trained(x, { training: true })),
+        trained.variables,
+      );
+      return gone(value, ...Object.values(made));
+    },
+  ],
+  [
+    "values read while they are recorded",
+    ({ engine, x }) => {
+      const { value, gradients: made } = gradients(() => {
+        const y = engine.mul(x, 2);
+        y.data();
+        return engine.sum(engine.mul(y, x));
+      }, [x]);
+      return gone(value, ...made);
+    },
+  ],
+  [
+    "a step on tensors",
+    ({ x, w, engine }) =>
+      engine.scope(() =>
+        adam().apply(
+          [x, w],
+          [x, w].map((tensor) => engine.mul(tensor, 0.5)),
+          { clipNorm: 1 },
+        ),
+      ),
+  ],
+  ["intermediate", ({ trained }) => gone(trained.intermediate(["b", "c"]))],
 ];
 
 const { allocate } = Memory.prototype;

@@ -14,7 +14,7 @@ const NONE =
 const SECOND = [
   ...["activationGrad", "preluGrad", "softmaxGrad", "maxPoolGrad", "maxPoolPairsGrad"],
   ...["convFilterGrad", "denseFilterGrad", "transposeFilter", "combine", "maxShare", "equal"],
-  ...["lossGrad", "softmaxCrossEntropyGrad"],
+  ...["lossGrad", "softmaxCrossEntropyGrad", "normGrad"],
 ];
 /** Ops behind the kinds of layers that only models read from files have: forward only, training through them is refused by name. */
 const IMPORTED = [

@@ -8,6 +8,7 @@ import {
   batchNorm,
   createEngine,
   curves,
+  DisposedError,
   dense,
   dropout,
   type EpochReport,
@@ -122,6 +123,29 @@ describe("early stopping", () => {
     const [seen, all] = await fitted(highest, { earlyStopping: worst });
     const losses = all.map((report) => report.loss);
     expect(bits(highest)).toBe(seen[losses.indexOf(Math.max(...losses))]);
+  });
+
+  it("ends in peace where the last callback disposes of the network", async () => {
+    for (const epochs of [1, 2]) {
+      const net = compiled();
+      const before = live();
+      const fitted = net.fit(data(8), {
+        ...{ ...train, epochs, ema: { decay: 0.5, apply: true }, accumulate: 2 },
+        earlyStopping: { patience: 9, restoreBest: true },
+        onEpoch: () => net.dispose(),
+      });
+      if (epochs === 1) expect((await fitted).length).toBe(1);
+      else await expect(fitted).rejects.toThrow(DisposedError);
+      expect(live()).toBeLessThan(before);
+    }
+  });
+
+  it("a schedule must give a rate", async () => {
+    using net = compiled();
+    for (const rate of [undefined, null, Number.NaN, -1, "1", Promise.resolve(undefined)])
+      await expect(net.fit(data(8), { ...train, schedule: () => rate as number })).rejects.toThrow(
+        /the schedule gives .* for step 0 but must give a number of at least 0/,
+      );
   });
 
   it("a schedule hears of epochs, before the others do", async () => {

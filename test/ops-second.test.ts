@@ -10,6 +10,7 @@ import { sizeOf } from "../src/graph/op.ts";
 import { createEngine } from "../src/index.ts";
 import { type ActivationKind, activation } from "../src/ops/activation.ts";
 import { pair } from "../src/ops/arithmetic.ts";
+import { batchNormTrain } from "../src/ops/batch-norm-train.ts";
 import { conv } from "../src/ops/conv.ts";
 import { dense } from "../src/ops/dense.ts";
 import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
@@ -17,6 +18,7 @@ import { layerNorm } from "../src/ops/layer-norm.ts";
 import { LOSSES } from "../src/ops/loss.ts";
 import { map } from "../src/ops/math.ts";
 import { matmul } from "../src/ops/matmul.ts";
+import { groupNorm, instanceNorm } from "../src/ops/norm.ts";
 import { avgPool, maxPool } from "../src/ops/pool.ts";
 import { type ReduceKind, reduce } from "../src/ops/reduce.ts";
 import { flatten } from "../src/ops/shape.ts";
@@ -128,6 +130,9 @@ const BUILDS: Readonly<Record<string, Build>> = {
     const params = { ...both, padding: "valid", ceilMode: false, countIncludePad: false } as const;
     return square(g, g.op(avgPool, [x], params));
   },
+  groupNorm: (g, inputs) => g.op(groupNorm, inputs, { groups: 2, epsilon: 1e-5 }),
+  instanceNorm: (g, inputs) => g.op(instanceNorm, inputs, { epsilon: 1e-5 }),
+  batchNorm: (g, inputs) => g.apply(batchNormTrain, inputs, { epsilon: 1e-5 })[0],
   layerNorm: normalised([-1]),
   "layerNorm of two axes": normalised([-2, -1]),
   "wgan penalty": penalty,

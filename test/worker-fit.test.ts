@@ -115,6 +115,7 @@ describe("fit in a worker", () => {
       plain(await near.fit(samples, optionsOf(logs[1]))),
     );
     await sameWeights();
+    expect(await far.emaWeights()).toEqual({ ...near.emaWeights });
     expect(logs[0]).toEqual(logs[1]);
     expect(new Set(logs[0].map((line) => line.split(" ")[0])).size).toBeGreaterThan(3);
     // Batches are made here, for the number of the epoch.
@@ -122,6 +123,7 @@ describe("fit in a worker", () => {
     const batches = () => mixup(samples, { classes: 3, batchSize: 8 });
     expect(plain(await far.fit(batches(), mixed()))).toEqual(plain(await near.fit(batches(), mixed())));
     await sameWeights();
+    expect([await far.emaWeights(), near.emaWeights]).toEqual([undefined, undefined]);
     const error = await failure(() => far.fit(samples, { ...training, callbacks: [5 as never] }));
     expect(error).toBeInstanceOf(ArgumentError);
   });

@@ -217,6 +217,9 @@ second("softmaxCrossEntropy", [rand(3, 4), rand(3, 4, low=0, high=1)], lambda x,
 second("maxPool", [rand(1, 5, 4, 2)], lambda x: pooled(x, 3, 2) ** 2)
 second("maxPool pairs", [rand(1, 4, 4, 2)], lambda x: pooled(x, 2, 2) ** 2)
 second("avgPool", [rand(1, 4, 4, 2)], lambda x: F.avg_pool2d(x.permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1) ** 2)
+second("groupNorm", [rand(2, 3, 2, 4), rand(4), rand(4)], lambda x, w, b: F.group_norm(x.permute(0, 3, 1, 2), 2, w, b).permute(0, 2, 3, 1))
+second("instanceNorm", [rand(2, 3, 2, 3), rand(3), rand(3)], lambda x, w, b: F.instance_norm(x.permute(0, 3, 1, 2), weight=w, bias=b).permute(0, 2, 3, 1))
+second("batchNorm", [rand(3, 2, 2, 3), rand(3), rand(3)], lambda x, w, b: F.batch_norm(x.permute(0, 3, 1, 2), None, None, w, b, training=True).permute(0, 2, 3, 1))
 second("layerNorm", [rand(3, 4), rand(4), rand(4)], lambda x, w, b: F.layer_norm(x, [4], w, b))
 case("layerNorm of two axes", [rand(2, 3, 4), rand(3, 4), rand(3, 4)], lambda x, w, b: F.layer_norm(x, [3, 4], w, b), SECOND)
 

@@ -55,7 +55,7 @@ export class Applier {
     checkFit(runtime, weights, gradients, name);
     if (traceOf(runtime))
       throw new UnsupportedError(`${name}: cannot be recorded; call it when gradients has returned`);
-    const kept = this.#keptFor(runtime, weights);
+    const { kept, made } = this.#keptFor(runtime, weights);
     const rate = options.learningRate ?? this.#optimizer.learningRate;
     // Weights that have been trained for different numbers of steps are corrected by their own.
     const counts = [...new Set(kept.map(({ steps }) => steps))];
@@ -68,9 +68,13 @@ export class Applier {
       }
       const hyperOf = kept.map(({ steps }) => counts.indexOf(steps));
       runCall(runtime, this.#kind, this.#call(weights, gradients, kept, hypers, hyperOf, options));
+    } catch (error) {
+      for (const { states } of made.values()) for (const state of states) state.dispose();
+      throw error;
     } finally {
       for (const hyper of hypers) hyper.dispose();
     }
+    for (const [weight, own] of made) this.#keep(weight, own);
     for (const weight of weights) weight.changed();
     for (const own of kept) own.steps++;
   }
@@ -103,8 +107,8 @@ export class Applier {
     };
   }
 
-  /** What is kept for each weight, made where it is missing: for all or none. */
-  #keptFor(runtime: Runtime, weights: readonly Tensor[]): Kept[] {
+  /** What is kept for each weight, and what of that was made now, because it was missing: for all or none. */
+  #keptFor(runtime: Runtime, weights: readonly Tensor[]): { kept: Kept[]; made: ReadonlyMap<Tensor, Kept> } {
     const names = optimizerState(this.#formula);
     const made = new Map<Tensor, Kept>();
     const tensors: Tensor[] = [];
@@ -123,13 +127,19 @@ export class Applier {
       for (const tensor of tensors) tensor.dispose();
       throw error;
     }
-    for (const [weight, kept] of made) {
-      this.#kept.set(weight, kept);
-      weight.attach(() => {
-        for (const state of kept.states) state.dispose();
-      });
-    }
-    return weights.map((weight) => this.#kept.get(weight)!);
+    return { kept: weights.map((weight) => this.#kept.get(weight) ?? made.get(weight)!), made };
+  }
+
+  /** Keeps it until the weight is disposed. */
+  #keep(weight: Tensor, kept: Kept): void {
+    this.#kept.set(weight, kept);
+    for (const state of kept.states) state.hold(true);
+    weight.attach(() => {
+      for (const state of kept.states) {
+        state.hold(false);
+        state.dispose();
+      }
+    });
   }
 }
 

@@ -7,6 +7,7 @@ import type { Measures } from "../network/measures.ts";
 import type { MetricsOption } from "../network/metric.ts";
 import type { CheckedSamples } from "../network/samples.ts";
 import type { Data, EpochReport, Evaluation } from "../network/trainer-interface.ts";
+import { describe } from "../validate.ts";
 import { type Batch, cut, shuffled, streamOf } from "./data.ts";
 import { Watch } from "./early-stopping.ts";
 import { listenersOf } from "./listeners.ts";
@@ -24,6 +25,7 @@ interface BatchTrainer {
   readonly resumedAt: number;
   seed: number;
   readonly history: EpochReport[];
+  readonly disposed: boolean;
   /** Throws DisposedError where the network has been disposed. */
   alive(): void;
   /** Makes what gathering gradients and averaging weights need; nothing changes before `begin`. */
@@ -40,8 +42,8 @@ interface BatchTrainer {
   gather(batch: Batch): number;
   /** One step by the gradients gathered. */
   update(learningRate: number): void;
-  /** The learning rate of the next step: as the schedule gives it, or the optimizer's. Throws ArgumentError unless it is one. */
-  rateOf(scheduled: unknown): number;
+  /** The optimizer's. */
+  readonly learningRate: number;
   /** The loss of each output that has one, of the batch trained on last. */
   losses(batch: Batch): readonly number[];
   /** Adds the batch, the one trained on last, to what is measured. */
@@ -120,8 +122,9 @@ export async function trainEpochs(
       history.push(report);
       await onEpoch?.(report);
       const isLast = epoch + 1 === initialEpoch + epochs;
+      if (isLast && trainer.disposed) return history;
+      trainer.alive();
       if (watch?.isEnough(report)) break;
-      if (!isLast) trainer.alive();
     }
     watch?.restore();
     if (typeof options.ema === "object" && options.ema.apply) trainer.applyAverage();
@@ -192,7 +195,7 @@ class Loop {
     this.#batches = all && Math.ceil(all.images / (options.batchSize ?? BATCH_SIZE));
     this.#begin = begin;
     this.#listeners = listenersOf(options);
-    this.#rate = trainer.rateOf(undefined);
+    this.#rate = trainer.learningRate;
   }
 
   /** One epoch, without its first `done` batches. */
@@ -259,9 +262,16 @@ class Loop {
   /** Another thread's schedule gives a promise. */
   async #nextRate(): Promise<number> {
     const { schedule } = this.#options;
-    const rate: unknown = schedule?.(this.#trainer.steps);
-    this.#rate = this.#trainer.rateOf(typeof rate === "object" ? await rate : rate);
-    return this.#rate;
+    if (!schedule) return this.#rate;
+    const { steps } = this.#trainer;
+    const given: unknown = schedule(steps);
+    const rate = typeof given === "object" ? await given : given;
+    if (!(typeof rate === "number" && Number.isFinite(rate) && rate >= 0))
+      throw new ArgumentError(
+        `fit: the schedule gives ${describe(rate)} for step ${steps} but must give a number of at least 0`,
+      );
+    this.#rate = rate;
+    return rate;
   }
 
   async #validate(): Promise<Evaluation | undefined> {

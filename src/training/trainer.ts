@@ -1,6 +1,6 @@
 // Trains a network: its weights as variables in linear memory, the optimizer's state beside them, and one program per batch size.
 
-import { ArgumentError, DisposedError, FormatError } from "../errors.ts";
+import { DisposedError, FormatError } from "../errors.ts";
 import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
 import type { FitOptions, WeightAverage } from "../network/fit-options.ts";
@@ -23,7 +23,7 @@ import type {
 import type { WeightTensors } from "../network/weight-tensors.ts";
 import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { checkOptions, describe } from "../validate.ts";
+import { checkOptions } from "../validate.ts";
 import { Accumulation } from "./accumulation.ts";
 import { AveragedWeights, averageOf } from "./averaged-weights.ts";
 import { type Batch, imagesOf, wholeBatch } from "./data.ts";
@@ -51,8 +51,8 @@ export class Trainer implements NetworkTrainer {
   #disposed = false;
   readonly #runtime: Runtime;
   readonly #model: DescribedModel;
-  /** Names of the weights, and of the optimizer's state. */
   readonly #weights: WeightTensors;
+  /** Names of the weights, and of the optimizer's state. */
   readonly #weightNames: readonly string[];
   readonly #stateNames: readonly string[];
   readonly #variables: Variables;
@@ -199,9 +199,12 @@ export class Trainer implements NetworkTrainer {
     return this.#objective.target;
   }
 
+  get disposed(): boolean {
+    return this.#disposed || this.#runtime.disposed;
+  }
+
   alive(): void {
-    if (this.#disposed || this.#runtime.disposed)
-      throw new DisposedError("fit: the network was disposed while it was being trained");
+    if (this.disposed) throw new DisposedError("fit: the network was disposed while it was being trained");
   }
 
   prepare({ accumulate = 1, ema }: FitOptions): void {
@@ -244,13 +247,8 @@ export class Trainer implements NetworkTrainer {
     this.#accumulation = undefined;
   }
 
-  rateOf(scheduled: unknown): number {
-    const rate = scheduled === undefined ? this.#objective.learningRate : scheduled;
-    if (!(typeof rate === "number" && Number.isFinite(rate) && rate >= 0))
-      throw new ArgumentError(
-        `fit: the schedule gives ${describe(rate)} for step ${this.steps} but must give a number of at least 0`,
-      );
-    return rate;
+  get learningRate(): number {
+    return this.#objective.learningRate;
   }
 
   gather(batch: Batch): number {

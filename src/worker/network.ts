@@ -266,6 +266,12 @@ export class WorkerNetwork<Names extends string[] = any> {
     return await (await this.#holder("weights")).call("weights", { net: this.#net.id });
   }
 
+  /** Copies of the averages that the last `fit({ ema })` kept, by name; undefined without. */
+  async emaWeights(): Promise<Record<string, Float32Array> | undefined> {
+    this.#alive("emaWeights");
+    return await (await this.#holder("emaWeights")).call("emaWeights", { net: this.#net.id });
+  }
+
   /** Changes some weights, in every worker. */
   async setWeights(weights: Readonly<Record<string, ArrayLike<number>>>): Promise<void> {
     this.#alive("weights");

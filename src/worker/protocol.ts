@@ -77,6 +77,7 @@ export interface EngineCalls {
   load: Call<OfNet & { readonly bytes: Uint8Array }, void>;
   resume: Call<OfNet & { readonly bytes: Uint8Array }, void>;
   weights: Call<OfNet, NamedWeights>;
+  emaWeights: Call<OfNet, NamedWeights | undefined>;
   setWeights: Call<OfNet & { readonly weights: Readonly<Record<string, ArrayLike<number>>> }, void>;
   summary: Call<OfNet, string>;
   dispose: Call<OfNet, void>;

@@ -66,6 +66,10 @@ export function serve(peer: Peer): void {
       const weights = { ...netOf(net, "weights").weights };
       return new Moved(weights, buffersOf(Object.values(weights)));
     },
+    emaWeights({ net }) {
+      const averages = netOf(net, "emaWeights").emaWeights;
+      return new Moved(averages, buffersOf(Object.values(averages ?? {})));
+    },
     setWeights({ net, weights }) {
       netOf(net, "weights").weights = weights;
     },

@@ -21,6 +21,7 @@ import { lrnGradients } from "./lrn.ts";
 import { mathGradients } from "./math.ts";
 import { matmulGradients } from "./matmul.ts";
 import { normGradients } from "./norm.ts";
+import { normGradGradients } from "./norm-grad.ts";
 import { padGradients } from "./pad.ts";
 import { poolGradients } from "./pool.ts";
 import { reduceGradients } from "./reduce.ts";
@@ -53,6 +54,7 @@ export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...mathGradients,
   ...matmulGradients,
   ...normGradients,
+  ...normGradGradients,
   ...padGradients,
   ...poolGradients,
   ...reduceGradients,

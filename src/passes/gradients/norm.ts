@@ -62,7 +62,7 @@ const normGradSums: Op<NormGradParams> = {
 };
 
 /** dx from [dy, x, sums, mean, variance, gamma], where mean and variance are statistics of x. */
-const normGrad: Op<NormGradParams> = {
+export const normGrad: Op<NormGradParams> = {
   name: "normGrad",
   infer: ([dy]) => [float32(dy.shape)],
   forward(e, [dy, x, sums, mean, variance, gamma], [out], { images, groups, epsilon }) {
