@@ -38,54 +38,78 @@ function pack(points: i32, r: i32, panels: usize, filter: usize, C: i32, OC: i32
     v128.store(panel + <usize>t * group, zero);
     v128.store(panel + <usize>t * group, zero, 16);
   }
-  // A row of points at a time: as many places are written side by side as a cache has ways, each from front to back.
-  const tap = <usize>(C * OC) << 2, line = <usize>r * tap;
-  const cols = OC - n * NR;
+  const tap = <usize>(C * OC) << 2;
+  if (points == 4 || r == 5) {
+    for (let c = 0; c < C; c++) {
+      const g = filter + (<usize>(c * OC + n * NR) << 2);
+      const q = panel + <usize>(c + 1) * NR * 4;
+      filter_tile(points, r, q, group, g, tap, OC - n * NR);
+      filter_tile(points, r, q + 16, group, g + 16, tap, OC - n * NR - 4);
+    }
+    return;
+  }
+  // A row of points at a time: no more places are written side by side than a cache has ways, each from front to back.
   for (let y = 0; y < points; y++) {
     let q = panel + <usize>(y * points) * group + NR * 4;
     let g = filter + (<usize>(n * NR) << 2);
     for (let c = 0; c < C; c++) {
-      filter_row(points, r, y, q, group, g, tap, line, cols);
-      filter_row(points, r, y, q + 16, group, g + 16, tap, line, cols - 4);
+      filter_row(y, q, group, g, tap, OC - n * NR);
+      filter_row(y, q + 16, group, g + 16, tap, OC - n * NR - 4);
       q += NR * 4;
       g += <usize>OC << 2;
     }
   }
 }
 
-/** Row y of the points of four channels of one input channel's filter; `tap` bytes lie between taps, `line` between rows of them. */
+/** Row y of the 6 · 6 points of four channels of one input channel's filter of 3 · 3; `tap` bytes lie between taps. */
 // @ts-ignore: decorator
 @inline
-function filter_row(n: i32, r: i32, y: i32, q: usize, step: usize, g: usize, tap: usize, line: usize, cols: i32): void {
-  const zero = f32x4.splat(0);
-  const a = filter_column(n, r, y, g, line, cols), b = filter_column(n, r, y, g + tap, line, cols);
-  const c = filter_column(n, r, y, g + 2 * tap, line, cols);
-  const d = r == 5 ? filter_column(n, r, y, g + 3 * tap, line, cols) : zero;
-  const e = r == 5 ? filter_column(n, r, y, g + 4 * tap, line, cols) : zero;
-  filter_points(n, r, q, step, a, b, c, d, e);
+function filter_row(y: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
+  const a = filter_point(y, g, tap, cols), b = filter_point(y, g + tap, tap, cols), c = filter_point(y, g + 2 * tap, tap, cols);
+  v128.store(q, a);
+  // As in filter_points: a call of it would take longer than what it does.
+  const even = f32x4.add(a, f32x4.mul(splat(NUMBERS + HALF), c)), odd = f32x4.mul(splat(NUMBERS + A), b);
+  v128.store(q + step, f32x4.mul(splat(NUMBERS + TWO_THIRDS), f32x4.add(even, odd)));
+  v128.store(q + 2 * step, f32x4.mul(splat(NUMBERS + TWO_THIRDS), f32x4.sub(even, odd)));
+  const even_b = f32x4.add(a, f32x4.mul(splat(NUMBERS + TWO), c)), odd_b = f32x4.mul(splat(NUMBERS + B), b);
+  v128.store(q + 3 * step, f32x4.mul(splat(NUMBERS + SIXTH), f32x4.add(even_b, odd_b)));
+  v128.store(q + 4 * step, f32x4.mul(splat(NUMBERS + SIXTH), f32x4.sub(even_b, odd_b)));
+  v128.store(q + 5 * step, c);
 }
 
-/** Point y of G g, for a column of a filter. */
+/** Point y of G g of a column of 3 taps. */
 // @ts-ignore: decorator
 @inline
-function filter_column(n: i32, r: i32, y: i32, p: usize, line: usize, cols: i32): v128 {
-  const zero = f32x4.splat(0), half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
-  if (y == 0) return load_some(p, cols);
-  if (y == n - 1) return load_some(p + <usize>(r - 1) * line, cols);
-  const g0 = load_some(p, cols), g1 = load_some(p + line, cols), g2 = load_some(p + 2 * line, cols);
-  if (n == 4) {
-    const even = f32x4.add(g0, g2);
-    return f32x4.mul(half, y == 1 ? f32x4.add(even, g1) : f32x4.sub(even, g1));
-  }
-  const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
+function filter_point(y: i32, p: usize, tap: usize, cols: i32): v128 {
+  const g0 = load_some(p, cols), g2 = load_some(p + 6 * tap, cols);
+  if (y == 0) return g0;
+  if (y == 5) return g2;
+  const g1 = load_some(p + 3 * tap, cols);
   if (y <= 2) {
-    const even = f32x4.add(g0, f32x4.mul(half, f32x4.add(g2, f32x4.mul(half, g4))));
-    const odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(g1, f32x4.mul(half, g3)));
+    const even = f32x4.add(g0, f32x4.mul(splat(NUMBERS + HALF), g2)), odd = f32x4.mul(splat(NUMBERS + A), g1);
     return f32x4.mul(splat(NUMBERS + TWO_THIRDS), y == 1 ? f32x4.add(even, odd) : f32x4.sub(even, odd));
   }
-  const even = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
-  const odd = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
+  const even = f32x4.add(g0, f32x4.mul(splat(NUMBERS + TWO), g2)), odd = f32x4.mul(splat(NUMBERS + B), g1);
   return f32x4.mul(splat(NUMBERS + SIXTH), y == 3 ? f32x4.add(even, odd) : f32x4.sub(even, odd));
+}
+
+/** Four channels of one input channel's filter; `tap` bytes lie between taps. */
+// @ts-ignore: decorator
+@inline
+function filter_tile(n: i32, r: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
+  const down = <usize>n * step, line = <usize>r * tap;
+  const zero = f32x4.splat(0);
+  // Columns of r become columns of n, in the first r places of each row; then the rows, in place.
+  for (let x = 0; x < r; x++) {
+    const p = g + <usize>x * tap;
+    const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
+    filter_points(n, r, q + <usize>x * step, down, load_some(p, cols), load_some(p + line, cols), load_some(p + 2 * line, cols), g3, g4);
+  }
+  for (let y = 0; y < n; y++) {
+    const g3 = r == 5 ? v128.load(q + 3 * step) : zero, g4 = r == 5 ? v128.load(q + 4 * step) : zero;
+    filter_points(n, r, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), g3, g4);
+    q += down;
+  }
 }
 
 /** G of r values, stored `step` bytes apart. */

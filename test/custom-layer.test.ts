@@ -104,9 +104,18 @@ describe("a layer of one's own", () => {
       config: { units: 5 },
       inputs: ["input_1"],
     });
-    expect(engine.compile({ model: described, kinds: { linear }, weights: net.weights }).predict(x)).toEqual(
-      net.predict(x),
-    );
+    for (const read of [
+      engine.compile({ model: described, kinds: { linear }, weights: net.weights }),
+      engine.compile(described, { kinds: { linear }, weights: net.weights }),
+      engine.compile(file, { kinds: { linear } }),
+      engine.compile(described, { kinds: { linear }, seed: 3 }),
+    ])
+      expect(read.predict(x)).toEqual(net.predict(x));
+    const wrong = (kinds: unknown) => () => engine.compile(described, { kinds: kinds as never });
+    expect(wrong({ mine: linear })).toThrow('compile: kinds.mine is "linear", and must have that name');
+    expect(wrong({ linear: 7 })).toThrow("compile: kinds.linear is 7 but must be what defineLayer gives");
+    expect(wrong({ linear: null })).toThrow("compile: kinds.linear is null");
+    expect(wrong([linear])).toThrow("compile: kinds is [a function] but must be an object of kinds by name");
   });
 
   it("is cut, used as a layer and given a head as any other", () => {

@@ -255,11 +255,11 @@ it("the curvature of a loss is the same for classes as for their probabilities",
 
 it("gradients of gradients that there are not are refused by name", () => {
   const graph = new Graph();
-  graph.enter("mish", 'mish "m"');
-  const x = new Edge({ shape: [3], dtype: "float32" });
-  const [dx] = differentiate(graph, act("mish")(graph, [x]), [x]);
-  expect(() => differentiate(graph, dx!, [x])).toThrow(UnsupportedError);
-  expect(() => differentiate(graph, dx!, [x])).toThrow('mish "m": the gradient of its activation');
+  graph.enter("norm", 'instanceNorm "n"');
+  const [x, gamma, beta] = [[1, 4, 2], [2], [2]].map((shape) => edgeOf({ shape, data: [] }));
+  const [dgamma] = differentiate(graph, BUILDS.instanceNorm(graph, [x, gamma, beta]), [gamma]);
+  expect(() => differentiate(graph, dgamma!, [x])).toThrow(UnsupportedError);
+  expect(() => differentiate(graph, dgamma!, [x])).toThrow('instanceNorm "n": cannot be differentiated');
 });
 
 /** dw is linear in x and in dy, so that <ddw, dw> is <dx, x> and <ddy, dy>, whatever the window. */

@@ -197,6 +197,8 @@ second("selu", [rand(6, low=0.5) * torch.tensor([1.0, -1, 1, -1, 1, -1])], F.sel
 second("softsign", [rand(5)], F.softsign)
 second("silu", [rand(5)], F.silu)
 second("gelu", [rand(5)], F.gelu)
+second("geluTanh", [rand(5)], lambda x: F.gelu(x, approximate="tanh"))
+second("mish", [rand(5)], F.mish)
 second("hardSwish", [rand(6, low=-4, high=4)], F.hardswish)
 second("softmax", [rand(2, 4)], lambda x: F.softmax(x, -1))
 second("logSoftmax", [rand(2, 4)], lambda x: F.log_softmax(x, -1))

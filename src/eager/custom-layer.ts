@@ -67,7 +67,7 @@ export interface CustomLayerDefinition<C extends object> {
   ): Tensor;
 }
 
-/** Makes layers of a kind of one's own, and is that kind where a model is loaded: `{ model, weights, kinds: { myLayer } }`. */
+/** Makes layers of a kind of one's own, and is that kind where a model is loaded: `compile(model, { kinds: { myLayer } })`. */
 export type CustomLayer<C extends object> = ((config?: C & Named) => Layer) & LayerKindOf<C & Named, never>;
 
 const aRange = aList(anInteger(1));

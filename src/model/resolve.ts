@@ -18,7 +18,15 @@ export interface Resolved {
 }
 
 /** A graph of another library's operators is described for the sizes it is compiled for; a model is taken as it is. */
-export function resolved(source: Model | TrainedModel | ModelSource, options: ResolveOptions): Resolved {
+export function resolved(
+  source: Model | TrainedModel | ModelSource,
+  { kinds, ...options }: ResolveOptions & { kinds?: DescribedModel["kinds"] },
+): Resolved {
+  const given = describedBy(source, options);
+  return kinds ? { ...given, kinds: { ...given.kinds, ...kinds } } : given;
+}
+
+function describedBy(source: Model | TrainedModel | ModelSource, options: ResolveOptions): Resolved {
   const { shape, batchSize = 1 } = options;
   if (isModelLike(source)) {
     if ("resolve" in source) {

@@ -1,11 +1,24 @@
 // What `engine.compile` takes besides the model, and its checks.
+import { ArgumentError } from "../errors.ts";
+import type { LayerKind } from "../layers/layer.ts";
 import type { BuildOptions } from "../model/graph-builder.ts";
 import type { Resolved } from "../model/resolve.ts";
 import type { GivenWeights } from "../model/schema.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import type { Preference } from "../runtime/program.ts";
 import type { Shape } from "../tensor.ts";
-import { aFlag, anInteger, anObject, aWord, type Checks, checkOptions } from "../validate.ts";
+import {
+  aFlag,
+  anInteger,
+  anObject,
+  aWord,
+  type Check,
+  type Checks,
+  checkOptions,
+  describe,
+  isPlain,
+  refuse,
+} from "../validate.ts";
 import { aSeed, TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
 
 export interface CompileOptions {
@@ -16,6 +29,8 @@ export interface CompileOptions {
    * `net.loadReport` tells which. Default false.
    */
   partial?: boolean;
+  /** Kinds of layers by name that the model has beyond those every engine knows: of your own, or `importedKinds`. Default: the model's. */
+  kinds?: Readonly<Record<string, LayerKind>>;
   /** Seed of initialisation, and of training unless `fit` is given one: an integer. Default 0. */
   seed?: number;
   /** Images per run. More images are run in batches, fewer are filled up to one. Default 1. */
@@ -30,10 +45,22 @@ export interface CompileOptions {
   train?: TrainOptions & { batchSize?: number };
 }
 
+/** Kinds under their own names. */
+const someKinds: Check<Readonly<Record<string, LayerKind>>> = (value, name, where) => {
+  if (!isPlain(value)) refuse(value, name, where, "an object of kinds by name, such as { myLayer }");
+  for (const [key, kind] of Object.entries(value as Record<string, Partial<LayerKind> | null | undefined>)) {
+    if (typeof kind?.definition?.build !== "function")
+      refuse(kind, `${name}.${key}`, where, "what defineLayer gives");
+    if (kind.kind !== key)
+      throw new ArgumentError(`${where}: ${name}.${key} is ${describe(kind.kind)}, and must have that name`);
+  }
+};
+
 const COMPILE_OPTIONS: Checks<CompileOptions> = {
   weights: true,
-  seed: aSeed,
   partial: aFlag,
+  seed: aSeed,
+  kinds: someKinds,
   batchSize: anInteger(1),
   shape: true,
   prefer: aWord("speed", "memory"),

@@ -83,8 +83,10 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
       for (let i = 0; i < values.length; i += c)
         for (let k = 0; k < c; k++) to[i + k] = values[i + k] * scale[k];
     };
+    // What is kept must not hold edges of the graph.
+    const size = sizeOf(filter.shape);
     const folded = (): Float32Array => {
-      const made = new Float32Array(sizeOf(filter.shape));
+      const made = new Float32Array(size);
       into(made);
       return made;
     };
