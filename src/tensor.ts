@@ -1,6 +1,6 @@
 // A tensor: a shape, an element type, and an address in an engine's memory.
 
-import { ArgumentError, DisposedError, ShapeError } from "./errors.ts";
+import { ArgumentError, DisposedError, ShapeError, UnsupportedError } from "./errors.ts";
 import { Address, Storage } from "./runtime/address.ts";
 import type { Runtime } from "./runtime/instance.ts";
 import { asNumbers, describe, refuse } from "./validate.ts";
@@ -133,6 +133,10 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
 
   /** Overwrites the values with those of a typed array or a list of numbers; an int32 tensor takes integers alone. */
   write(data: ArrayLike<number>): void {
+    if (this.#pending)
+      throw new UnsupportedError(
+        "write: the tensor is what a recorded op gives, which writing would not change; write when gradients has returned",
+      );
     const to = this.address("write") / 4;
     checkValues(data, this, "write");
     const { memory } = this.runtime;

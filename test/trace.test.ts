@@ -65,6 +65,22 @@ describe("values", () => {
   });
 });
 
+describe("what cannot be recorded", () => {
+  it("is refused: writing, values that are integers, a function that waits", () => {
+    const x = engine.tensor([1, 2], [2]);
+    const refuse = (f: () => Tensor, message: RegExp): void =>
+      expect(() => gradients(f, [x])).toThrow(message);
+    refuse(() => {
+      const y = engine.mul(x, x);
+      y.write([1, 1]);
+      return y;
+    }, /write: the tensor is what a recorded op gives/);
+    refuse(() => engine.greater(x, 0) as never, /"compare" has no gradient|int32/);
+    refuse((async () => x) as never, /what the function returns is a Promise/);
+    expect([...engine.mul(x, x).data()]).toEqual([1, 4]);
+  });
+});
+
 describe("programs", () => {
   it("are kept: a second call holds nothing more and sees new values", () => {
     const x = engine.tensor([1, 2], [2]);
