@@ -10,8 +10,7 @@ import {
   type LossOptions,
   type Tensor,
 } from "../src/index.ts";
-import { LOSS_NUMBERS } from "../src/layers/loss-options.ts";
-import { LOSS_KINDS } from "../src/layers/losses.ts";
+import { LOSS_KINDS, LOSS_NUMBERS } from "../src/layers/loss-options.ts";
 
 interface Case {
   readonly name: string;

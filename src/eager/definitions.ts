@@ -1,8 +1,8 @@
 // Eager ops that are no layers, defined as layers are: patches and losses.
 import { aCount, aPadding, aPerAxis } from "../layers/checks.ts";
 import { type LayerDefinition, spatialAxes } from "../layers/layer.ts";
-import { LOSS_NUMBERS, type LossOptions } from "../layers/loss-options.ts";
-import { appendLoss, checkLossOptions, LOSS_KINDS } from "../layers/losses.ts";
+import { checkLossOptions, LOSS_KINDS, LOSS_NUMBERS, type LossOptions } from "../layers/loss-options.ts";
+import { appendLoss } from "../layers/losses.ts";
 import { perAxis } from "../ops/check.ts";
 import { col2im as col2imOp, im2col as im2colOp } from "../ops/im2col.ts";
 import type { TensorType } from "../tensor.ts";

@@ -30,7 +30,6 @@ export interface LossOperands {
 }
 
 export interface LossDefinition {
-  readonly options: readonly (keyof LossNumbers)[];
   /** Whether targets may be class indices, int32 [n, ...], of scores [n, ..., c]. */
   readonly classes?: true;
   readonly terms: (operands: LossOperands, options: LossNumbers) => LossTerms;

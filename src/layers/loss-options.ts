@@ -1,4 +1,5 @@
 // What losses by name take as options.
+import { ArgumentError } from "../errors.ts";
 import {
   aFlag,
   aList,
@@ -8,6 +9,7 @@ import {
   aWord,
   type Check,
   type Checks,
+  describe,
 } from "../validate.ts";
 import { anAxis as anInteger, aShare } from "./checks.ts";
 
@@ -91,3 +93,36 @@ export const LOSS_NUMBERS = {
   sigma: aNumberAbove(0),
   range: aNumberAbove(0),
 } satisfies Checks<LossNumbers>;
+
+/** The options that each kind takes. */
+const TAKEN: Readonly<Record<LossKind, readonly (keyof LossNumbers)[]>> = {
+  softmaxCrossEntropy: ["labelSmoothing", "classWeights", "ignoreIndex"],
+  nll: ["classWeights", "ignoreIndex"],
+  focal: ["gamma", "alpha", "classWeights", "ignoreIndex"],
+  binaryCrossEntropy: ["positiveWeight"],
+  meanSquaredError: [],
+  meanAbsoluteError: [],
+  huber: ["delta"],
+  logCosh: [],
+  poisson: [],
+  klDivergence: [],
+  cosineSimilarity: [],
+  hinge: [],
+  squaredHinge: [],
+  categoricalHinge: [],
+  dice: ["smooth", "perImage", "activation", "ignoreIndex"],
+  iou: ["smooth", "perImage", "activation", "ignoreIndex"],
+  ssim: ["window", "sigma", "range"],
+};
+
+export const LOSS_KINDS = Object.keys(TAKEN) as readonly LossKind[];
+
+/** Throws ArgumentError for an option that this kind does not take. The options' own values have been checked. */
+export function checkLossOptions({ kind, ...options }: LossOptions, where: string): void {
+  const taken = TAKEN[kind];
+  for (const [name, value] of Object.entries(options))
+    if (value !== undefined && !(taken as readonly string[]).includes(name))
+      throw new ArgumentError(
+        `${where}: loss "${kind}" takes no ${describe(name)}; ${taken.length ? `it takes ${taken.join(", ")}` : "it has no options"}`,
+      );
+}

@@ -5,7 +5,7 @@ import type { Edge, Graph } from "../graph/graph.ts";
 import { show } from "../ops/check.ts";
 import { LOSSES } from "../ops/loss.ts";
 import { oneHot } from "../ops/scatter.ts";
-import { describe, refuse } from "../validate.ts";
+import { refuse } from "../validate.ts";
 import { type LossDefinition, LossMath, type LossOperands, type LossTerms } from "./loss-math.ts";
 import type { LossKind, LossNumbers, LossOptions } from "./loss-options.ts";
 import { region, structuralSimilarity } from "./region-losses.ts";
@@ -66,20 +66,17 @@ function focal(operands: LossOperands, o: LossNumbers): LossTerms {
 
 const DEFINITIONS: Readonly<Record<LossKind, LossDefinition>> = {
   softmaxCrossEntropy: {
-    options: ["labelSmoothing", "classWeights", "ignoreIndex"],
     classes: true,
     op: LOSSES.softmaxCrossEntropy,
     opTakes: ["labelSmoothing"],
     terms: (operands, o) => crossEntropy(operands, operands.m.logSoftmax(operands.x), o),
   },
   nll: {
-    options: ["classWeights", "ignoreIndex"],
     classes: true,
     terms: (operands, o) => crossEntropy(operands, operands.x, o),
   },
-  focal: { options: ["gamma", "alpha", "classWeights", "ignoreIndex"], classes: true, terms: focal },
+  focal: { classes: true, terms: focal },
   binaryCrossEntropy: {
-    options: ["positiveWeight"],
     op: LOSSES.binaryCrossEntropy,
     terms({ m, x, t, where }, { positiveWeight = 1 }) {
       const weights = typeof positiveWeight === "number" ? [positiveWeight] : positiveWeight;
@@ -90,17 +87,14 @@ const DEFINITIONS: Readonly<Record<LossKind, LossDefinition>> = {
     },
   },
   meanSquaredError: {
-    options: [],
     op: LOSSES.meanSquaredError,
     terms: ofDifference((m, d) => m.mul(d, d)),
   },
   meanAbsoluteError: {
-    options: [],
     op: LOSSES.meanAbsoluteError,
     terms: ofDifference((m, d) => m.activate("abs", d)),
   },
   huber: {
-    options: ["delta"],
     op: LOSSES.huber,
     opTakes: ["delta"],
     terms: ofDifference((m, d, { delta = 1 }) => {
@@ -110,20 +104,16 @@ const DEFINITIONS: Readonly<Record<LossKind, LossDefinition>> = {
     }),
   },
   logCosh: {
-    options: [],
     terms: ofDifference((m, d) => m.add(d, m.affine(m.activate("softplus", m.affine(d, -2)), 1, -Math.LN2))),
   },
   poisson: {
-    options: [],
     terms: ({ m, x, t }) => ({ values: m.sub(m.activate("exp", x), m.mul(t, x)) }),
   },
   klDivergence: {
-    options: [],
     // 0 · log 0 is 0.
     terms: ({ m, x, t }) => ({ values: m.sum(m.mul(t, m.sub(m.log(t), m.logSoftmax(x))), [-1]) }),
   },
   cosineSimilarity: {
-    options: [],
     terms({ m, x, t }) {
       const dot = (a: Edge, b: Edge): Edge => m.sum(m.mul(a, b), [-1]);
       const norm = (a: Edge): Edge =>
@@ -132,16 +122,14 @@ const DEFINITIONS: Readonly<Record<LossKind, LossDefinition>> = {
       return { values: m.affine(cosine, -1, 1) };
     },
   },
-  hinge: { options: [], terms: (operands) => ({ values: hingeOf(operands) }) },
+  hinge: { terms: (operands) => ({ values: hingeOf(operands) }) },
   squaredHinge: {
-    options: [],
     terms(operands) {
       const values = hingeOf(operands);
       return { values: operands.m.mul(values, values) };
     },
   },
   categoricalHinge: {
-    options: [],
     classes: true,
     terms({ m, x, t }) {
       const wrong = m.reduce("max", m.mul(m.affine(t, -1, 1), x), [-1]);
@@ -150,25 +138,12 @@ const DEFINITIONS: Readonly<Record<LossKind, LossDefinition>> = {
     },
   },
   dice: {
-    options: ["smooth", "perImage", "activation", "ignoreIndex"],
     classes: true,
     terms: region("dice"),
   },
-  iou: { options: ["smooth", "perImage", "activation", "ignoreIndex"], classes: true, terms: region("iou") },
-  ssim: { options: ["window", "sigma", "range"], terms: structuralSimilarity },
+  iou: { classes: true, terms: region("iou") },
+  ssim: { terms: structuralSimilarity },
 };
-
-export const LOSS_KINDS = Object.keys(DEFINITIONS) as readonly LossKind[];
-
-/** Throws ArgumentError for an option that this kind does not take. The options' own values have been checked. */
-export function checkLossOptions({ kind, ...options }: LossOptions, where: string): void {
-  const { options: taken } = DEFINITIONS[kind];
-  for (const [name, value] of Object.entries(options))
-    if (value !== undefined && !(taken as readonly string[]).includes(name))
-      throw new ArgumentError(
-        `${where}: loss "${kind}" takes no ${describe(name)}; ${taken.length ? `it takes ${taken.join(", ")}` : "it has no options"}`,
-      );
-}
 
 /** Whether targets may be class indices. */
 export const takesClasses = (kind: LossKind): boolean => DEFINITIONS[kind].classes === true;

@@ -1,8 +1,14 @@
 // The loss of a training or an evaluation as it is given: a name, a name with its options, a function, or one of these for each output.
 import type { EagerOps } from "../eager/ops.ts";
 import { ArgumentError } from "../errors.ts";
-import { LOSS_NUMBERS, type LossKind, type LossNumbers, type LossOptions } from "../layers/loss-options.ts";
-import { checkLossOptions, LOSS_KINDS } from "../layers/losses.ts";
+import {
+  checkLossOptions,
+  LOSS_KINDS,
+  LOSS_NUMBERS,
+  type LossKind,
+  type LossNumbers,
+  type LossOptions,
+} from "../layers/loss-options.ts";
 import type { Tensor } from "../tensor.ts";
 import { aNumberFrom, type Check, checkOptions, describe, isPlain, refuse } from "../validate.ts";
 

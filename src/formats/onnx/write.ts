@@ -27,10 +27,10 @@ import { translationOf } from "./translations.ts";
  * @throws ShapeError for a model that leaves sizes open, and for weights that do not fit it.
  * @throws UnsupportedError for a layer that ONNX has no equivalent for, which is named, and for files of more than 2 GiB.
  */
-export function toOnnx(
-  net: TrainedModel & { readonly batchSize?: number /** @internal */; readonly engine?: Graph["runtime"] },
-): FileBytes {
-  const { weights, kinds, batchSize = 1, engine: runtime } = net;
+export function toOnnx(net: TrainedModel & { readonly batchSize?: number }): FileBytes {
+  const { weights, kinds, batchSize = 1 } = net;
+  // Of a compiled network: layers of one's own are traced for it.
+  const { engine: runtime } = net as { readonly engine?: Graph["runtime"] };
   checkSizes(net.model);
   const model: DescribedModel = { ...net.model, kinds };
   const source = new Builder(model, batchSize, { weights, runtime });
