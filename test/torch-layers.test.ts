@@ -72,10 +72,13 @@ function run(
   return results;
 }
 
-/** Throws unless values agree to 1e-5 of the largest. */
+/**
+ * Throws unless values agree to 1e-5 of the largest, or of 0.01 where that is less: gradients that are 0 in exact arithmetic, as that of
+ * attention's key bias, are what rounding leaves of terms of about 1.
+ */
 function expectAgreement(got: Float32Array, want: readonly number[], what: string): void {
   expect([what, got.length]).toEqual([what, want.length]);
-  const bound = 1e-5 * want.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-3);
+  const bound = 1e-5 * want.reduce((most, v) => Math.max(most, Math.abs(v)), 1e-2);
   const at = want.findIndex((v, i) => !(Math.abs(got[i] - v) <= bound));
   expect(at < 0 ? "" : `${what}[${at}] is ${got[at]} instead of ${want[at]}`).toBe("");
 }
