@@ -1,4 +1,4 @@
-// Fashion-MNIST as far as a small net gets: npm run train:fashion-best [-- folder]. Ten minutes and more on two cores. What it adds to
+// Fashion-MNIST as far as a small net gets: npm run train:fashion-best [-- folder]. Half an hour on two cores. What it adds to
 // fashion.mjs: residual blocks, twice as deep; every image mirrored or not and moved by a pixel or two, anew in each epoch; decay of
 // weights; and an answer that is the mean over the image and its mirror image. Writes the network and the curves to examples/fashion/out/.
 import { renameSync, writeFileSync } from "node:fs";
