@@ -227,3 +227,8 @@ export function asNumbers(value: unknown, name: string, where: string): ArrayLik
     if (typeof value[i] !== "number") refuse(value[i], `${name}[${i}]`, where, "a number");
   return value;
 }
+
+/** Any seed that is a whole number. */
+export const aSeed: Check<number> = (value, name, where) => {
+  if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
+};

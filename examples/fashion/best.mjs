@@ -22,24 +22,13 @@ import { augment, randomCrop, randomFlip, toArray } from "convolith/image";
 import { generator, shuffle } from "../mnist/digits.mjs";
 import { curves, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
-import { readSet } from "./idx.mjs";
+import { readSets } from "./idx.mjs";
 
 const [EPOCHS, BATCH, SIDE] = [8, 64, 28];
 const folder = process.argv[2] ?? "/usr/share/datasets/fashion-mnist";
 const out = new URL("out/", import.meta.url);
 
-/** @type {ReturnType<typeof readSet>} */
-let train;
-/** @type {ReturnType<typeof readSet>} */
-let test;
-try {
-  [train, test] = ["train", "t10k"].map((kind) => readSet(folder, kind));
-} catch (error) {
-  console.error(
-    `${/** @type {Error} */ (error).message}\napt-get install dataset-fashion-mnist, or name a folder: npm run train:fashion-best -- folder`,
-  );
-  process.exit(1);
-}
+const [train, test] = readSets(folder, "npm run train:fashion-best");
 
 /** @typedef {import("convolith").SymbolicTensor} Symbolic */
 

@@ -17,7 +17,7 @@ import {
   sequential,
 } from "convolith";
 import { progressBar } from "../progress.mjs";
-import { readSet } from "./idx.mjs";
+import { readSets } from "./idx.mjs";
 
 const folder = process.argv[2] ?? "/usr/share/datasets/fashion-mnist";
 const NAMES = [
@@ -34,16 +34,7 @@ const NAMES = [
 ];
 const [EPOCHS, BATCH] = [5, 64];
 
-let train;
-let test;
-try {
-  [train, test] = ["train", "t10k"].map((kind) => readSet(folder, kind));
-} catch (error) {
-  console.error(
-    `${/** @type {Error} */ (error).message}\napt-get install dataset-fashion-mnist, or name a folder: npm run train:fashion -- folder`,
-  );
-  process.exit(1);
-}
+const [train, test] = readSets(folder, "npm run train:fashion");
 /** @param {number} filters */
 const block = (filters) => [
   conv2d({ filters, kernel: 3, padding: "same", bias: false }),

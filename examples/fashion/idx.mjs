@@ -56,3 +56,20 @@ export function readSet(folder, kind) {
     throw new Error(`${folder}: ${images.shape[0]} images but ${labels.shape[0]} labels`);
   return { x: Float32Array.from(images.data, (v) => v / 255), y: Uint8Array.from(labels.data) };
 }
+
+/**
+ * Both sets of a folder, to train and to test on. Where they cannot be read it says what to do, and ends the program.
+ *
+ * @param {string} folder
+ * @param {string} command
+ */
+export function readSets(folder, command) {
+  try {
+    return ["train", "t10k"].map((kind) => readSet(folder, kind));
+  } catch (error) {
+    console.error(
+      `${/** @type {Error} */ (error).message}\napt-get install dataset-fashion-mnist, or name a folder: ${command} -- folder`,
+    );
+    process.exit(1);
+  }
+}

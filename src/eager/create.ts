@@ -9,6 +9,7 @@ import {
   type AnyChecks,
   aNumber,
   aNumberFrom,
+  aSeed,
   checkOptions,
   finite,
   integer,
@@ -94,10 +95,6 @@ function full(runtime: Runtime, name: string, shape: unknown, value: unknown, dt
 
 /** How many calls without a seed an engine has had. */
 const CALLS = /* @__PURE__ */ new WeakMap<Runtime, number>();
-
-const aSeed = (value: unknown, name: string, where: string): void => {
-  if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
-};
 
 /** Random values, the i-th of which is `draw(key, i)`; numbers of calls with and without a seed are not the same. */
 function random<O extends SeedOption>(

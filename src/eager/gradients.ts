@@ -138,15 +138,9 @@ function runTrace(
     throw new DisposedError(
       `${name}: a tensor that was read (shape ${show(lost.shape)}) has been disposed; keep it until the gradients are made`,
     );
-  const programs = programsOf(runtime);
-  const program = programs.take(GRADIENTS, { ...checked, simplify });
-  try {
-    const outs = program.run(runtime, checked.tensors);
-    if (isMade) value.take(outs.shift()!);
-    return outs;
-  } finally {
-    programs.done(program);
-  }
+  const { outs } = programsOf(runtime).run(GRADIENTS, { ...checked, simplify });
+  if (isMade) value.take(outs.shift()!);
+  return outs;
 }
 
 /** Records the gradients of `value` in the trace that records it. */

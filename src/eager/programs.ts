@@ -37,8 +37,23 @@ export class EagerPrograms {
     runtime.memory.onShortage = () => this.#drop((program) => program !== this.#inUse);
   }
 
-  /** The program of a call, made where there is none, in use until `done` is called. Where a call has no key nothing is kept. */
-  take(layer: Kind, checked: CheckedCall): EagerProgram {
+  /** Runs a call by its program; what it gives. `check` is called once all fits, before anything is computed. */
+  run(
+    layer: Kind,
+    checked: CheckedCall,
+    check?: () => void,
+  ): { readonly outs: Tensor[]; readonly isList: boolean } {
+    const program = this.#take(layer, checked);
+    try {
+      check?.();
+      return { outs: program.run(this.#runtime, checked.tensors), isList: program.isList };
+    } finally {
+      this.#done(program);
+    }
+  }
+
+  /** The program of a call, made where there is none, in use until it is given to `#done`. Where a call has no key nothing is kept. */
+  #take(layer: Kind, checked: CheckedCall): EagerProgram {
     const { key, weights } = checked;
     if (key === undefined) return new EagerProgram(this.#runtime, layer.kind, checked, []);
     const same = this.#sameAs(layer, key);
@@ -54,7 +69,7 @@ export class EagerPrograms {
   }
 
   /** The program taken last is no longer in use. */
-  done(program: EagerProgram): void {
+  #done(program: EagerProgram): void {
     if (program === this.#inUse) this.#inUse = undefined;
     else program.dispose();
   }

@@ -30,13 +30,6 @@ export function runCall(
     check?.();
     return recorded;
   }
-  const programs = programsOf(runtime);
-  const program = programs.take(layer, checked);
-  try {
-    check?.();
-    const outs = program.run(runtime, checked.tensors);
-    return program.isList ? outs : outs[0];
-  } finally {
-    programs.done(program);
-  }
+  const { outs, isList } = programsOf(runtime).run(layer, checked, check);
+  return isList ? outs : outs[0];
 }

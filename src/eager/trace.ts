@@ -151,14 +151,8 @@ export class Trace implements Pending {
         return [edge];
       },
     );
-    const programs = programsOf(runtime);
-    const program = programs.take(VALUE, checked);
-    try {
-      const [out] = program.run(runtime, checked.tensors);
-      return out.release();
-    } finally {
-      programs.done(program);
-    }
+    const [out] = programsOf(runtime).run(VALUE, checked).outs;
+    return out.release();
   }
 
   /** Disposes what the calls made, all but one. */

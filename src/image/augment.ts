@@ -3,6 +3,7 @@ import { ShapeError } from "../errors.ts";
 import {
   aNumberFrom,
   anInteger,
+  aSeed,
   aWord,
   type Check,
   type Checks,
@@ -36,11 +37,7 @@ export interface Augmenter {
   <D extends PixelData>(image: PixelImage<D>, index?: number): Image<D>;
 }
 
-const AUGMENT: Checks<AugmentOptions> = {
-  seed: (value, name, where) => {
-    if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
-  },
-};
+const AUGMENT: Checks<AugmentOptions> = { seed: aSeed };
 
 /**
  * Steps applied one after the other. Each step of each image has random numbers that depend on the seed, the image's index and the step's place

@@ -11,6 +11,7 @@ import {
   aFlag,
   anInteger,
   anObject,
+  aSeed,
   aWord,
   type Check,
   type Checks,
@@ -19,7 +20,7 @@ import {
   isPlain,
   refuse,
 } from "../validate.ts";
-import { aSeed, TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
+import { TRAIN_OPTIONS, type TrainOptions } from "./trainer-interface.ts";
 
 export interface CompileOptions {
   /** Trained weights, all of them, which are copied. Default: those of the model file, or freshly initialised ones. */

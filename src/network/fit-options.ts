@@ -6,6 +6,7 @@ import {
   aNumberFrom,
   anInteger,
   anObject,
+  aSeed,
   aText,
   aWord,
   type Check,
@@ -14,7 +15,7 @@ import {
   refuse,
 } from "../validate.ts";
 import { METRICS, type MetricsOption } from "./metric.ts";
-import { aSeed, type EpochReport, type Samples } from "./trainer-interface.ts";
+import type { EpochReport, Samples } from "./trainer-interface.ts";
 
 /** What is known after a batch. */
 export interface BatchReport {

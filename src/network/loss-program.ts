@@ -6,7 +6,7 @@ import type { DescribedModel } from "../model/schema.ts";
 import type { Address } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
-import { float32, type Shape } from "../tensor.ts";
+import { float32, type Shape, sizeOf } from "../tensor.ts";
 import type { ModelEdges } from "./custom-loss.ts";
 import type { LossEdges, LossTarget } from "./loss-target.ts";
 import type { Numbers } from "./samples.ts";
@@ -77,7 +77,7 @@ export class LossProgram {
     const scores = target.parts.map(({ index }) => edges[index]);
     this.#outputs = target.parts.map(({ index }) => ({
       index,
-      size: outputs[index].reduce((product, d) => product * d, 1),
+      size: sizeOf(outputs[index]),
     }));
     this.#losses = new Losses(runtime, graph, [...scores, ...labels], target.append(graph, edges, labels));
   }

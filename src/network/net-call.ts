@@ -9,8 +9,7 @@ import type { DescribedModel } from "../model/schema.ts";
 import { trainingLayers } from "../model/training-layers.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { type DType, type Shape, Tensor } from "../tensor.ts";
-import { aFlag, type Checks } from "../validate.ts";
-import { aSeed } from "./trainer-interface.ts";
+import { aFlag, aSeed, type Checks } from "../validate.ts";
 import type { WeightTensors } from "./weight-tensors.ts";
 import type { WeightStore } from "./weights.ts";
 

@@ -168,11 +168,6 @@ export interface TrainOptions {
   regularize?: Regularizer | readonly Regularizer[];
 }
 
-/** Any seed that is a whole number. */
-export const aSeed: Check<number> = (value, name, where) => {
-  if (!Number.isSafeInteger(value)) refuse(value, name, where, "an integer");
-};
-
 export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
   loss: aLoss,
   metrics: METRICS,

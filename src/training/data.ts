@@ -3,6 +3,7 @@ import { ArgumentError } from "../errors.ts";
 import type { CheckedSamples } from "../network/samples.ts";
 import type { Batches, Data, Numbers, Samples } from "../network/trainer-interface.ts";
 import { describe } from "../validate.ts";
+import { generator, permutation } from "./random.ts";
 
 /** What begins the batches of an epoch; undefined where the data are all samples at once. */
 export function streamOf(data: Data, epochs: number): ((epoch: number) => Batches) | undefined {
@@ -28,22 +29,9 @@ export function mustBeBatches(value: unknown): asserts value is Batches {
 const isIterable = (value: unknown): value is AsyncIterable<Samples> | Iterable<Samples> =>
   typeof value === "object" && value !== null && (Symbol.asyncIterator in value || Symbol.iterator in value);
 
-/**
- * 0 .. n − 1 in an order that depends on the seed and the epoch alone: a Fisher–Yates shuffle over a 32-bit generator (mulberry32),
- * whose bias is negligible for n far below 2^32.
- */
-export function shuffled(n: number, seed: number, epoch: number): Uint32Array {
-  const order = Uint32Array.from({ length: n }, (_, i) => i);
-  let state = (Math.imul(seed | 0, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b)) | 0;
-  for (let i = n - 1; i > 0; i--) {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t = (t + Math.imul(t ^ (t >>> 7), t | 61)) ^ t;
-    const j = Math.floor((((t ^ (t >>> 14)) >>> 0) / 2 ** 32) * (i + 1));
-    [order[i], order[j]] = [order[j], order[i]];
-  }
-  return order;
-}
+/** 0 .. n − 1 in an order that depends on the seed and the epoch alone. */
+export const shuffled = (n: number, seed: number, epoch: number): Uint32Array =>
+  permutation(n, generator((Math.imul(seed | 0, 0x9e3779b1) ^ Math.imul(epoch + 1, 0x85ebca6b)) | 0));
 
 /** Samples in batches of so many images, the last maybe smaller. */
 export function* cut(

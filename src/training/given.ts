@@ -2,9 +2,8 @@
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { GivenWeights } from "../model/schema.ts";
 import type { ApplyOptions, BatchGradientOptions } from "../network/trainer-interface.ts";
-import { aSeed } from "../network/trainer-interface.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
-import { aNumberFrom, asNumbers, type Checks, describe, refuse } from "../validate.ts";
+import { aNumberFrom, aSeed, asNumbers, type Checks, describe, refuse } from "../validate.ts";
 
 export const GRADIENT_OPTIONS: Checks<BatchGradientOptions> = { seed: aSeed };
 export const APPLY_OPTIONS: Checks<ApplyOptions> = { statistics: true, learningRate: aNumberFrom(0) };

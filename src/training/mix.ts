@@ -1,10 +1,11 @@
 // Batches whose images are mixed in pairs, with labels mixed alike: wrappers of the data of a training.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { Numbers } from "../network/samples.ts";
-import { aSeed, type Data, type Samples } from "../network/trainer-interface.ts";
+import type { Data, Samples } from "../network/trainer-interface.ts";
 import {
   aNumberAbove,
   anInteger,
+  aSeed,
   asNumbers,
   aWord,
   type Check,

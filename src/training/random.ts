@@ -2,8 +2,12 @@
 
 /** Gives numbers from 0 to below 1, the same for the same seeds. */
 export function randomOf(...seeds: readonly number[]): () => number {
-  let state = 0;
-  for (const seed of seeds) state = (Math.imul(state ^ seed, 0x9e3779b1) + 0x85ebca6b) | 0;
+  return generator(seeds.reduce((state, seed) => (Math.imul(state ^ seed, 0x9e3779b1) + 0x85ebca6b) | 0, 0));
+}
+
+/** Gives numbers from 0 to below 1 from a state of 32 bits on. */
+export function generator(from: number): () => number {
+  let state = from;
   return () => {
     state = (state + 0x6d2b79f5) | 0;
     let t = Math.imul(state ^ (state >>> 15), state | 1);
@@ -12,7 +16,7 @@ export function randomOf(...seeds: readonly number[]): () => number {
   };
 }
 
-/** 0 .. n - 1 in any order. */
+/** 0 .. n - 1 in any order: a Fisher–Yates shuffle, whose bias is negligible for n far below 2^32. */
 export function permutation(n: number, random: () => number): Uint32Array {
   const order = Uint32Array.from({ length: n }, (_, i) => i);
   for (let i = n - 1; i > 0; i--) {
