@@ -93,7 +93,7 @@ for (const { name, engine } of builds())
         const ends = inputs.map(([, ...rest]) => input(rest));
         const described = model({ inputs: ends, outputs: factory({ ...config, name: "layer" })(ends) });
         // Weights stay edges, as in training.
-        const training = trainingLayers(new Set(), new Edge({ shape: [4], dtype: "int32" }), []);
+        const training = trainingLayers(new Set(), new Edge({ shape: [4], dtype: "int32" }));
         const built = new Builder(described, inputs[0][0], { training });
         const { graph } = built;
         const [out] = built.outputs;
@@ -213,7 +213,7 @@ describe("layers in training", () => {
     const dropped = (layer: Layer): number[][] => {
       const end = input(shape.slice(1));
       const state = new Edge({ shape: [4], dtype: "int32" });
-      const training = trainingLayers(new Set(), state, []);
+      const training = trainingLayers(new Set(), state);
       const built = new Builder(model({ inputs: end, outputs: layer(end) }), shape[0], { training });
       const [out] = built.outputs;
       const ones = new Float32Array(sizeOf(shape)).fill(1);

@@ -3,18 +3,15 @@ import type { Edge, Training } from "../graph/graph.ts";
 import { batchNormTrain, updateStatistics } from "../ops/batch-norm-train.ts";
 import { dropout } from "../ops/dropout.ts";
 
-/**
- * `counter` holds the seed and the step, as dropout reads them. Updates of running averages are appended to `updates`: they must be
- * outputs of the graph.
- */
-export function trainingLayers(frozen: ReadonlySet<string>, counter: Edge, updates: Edge[]): Training {
+/** `counter` holds the seed and the step, as dropout reads them. Updates of running averages are among the graph's effects. */
+export function trainingLayers(frozen: ReadonlySet<string>, counter: Edge): Training {
   // Each dropout draws from a stream of its own.
   let streams = 0;
   return {
     frozen,
     batchNorm(g, x, { gamma, beta, mean, variance }, epsilon, momentum) {
       const [y] = g.apply(batchNormTrain, [x, gamma, beta], { epsilon });
-      updates.push(...updateStatistics(g, y.node!, { mean, variance }, momentum));
+      g.effects.push(...updateStatistics(g, y.node!, { mean, variance }, momentum));
       return y;
     },
     dropout: (g, x, rate) => g.op(dropout, [x, counter], { rate, stream: streams++ }),

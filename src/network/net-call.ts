@@ -120,8 +120,7 @@ function callOn(
     key: `${counter ? "training" : ""}${types}`,
     call(graph, edgeOf) {
       const edges = inputs.map(edgeOf);
-      const training =
-        counter && trainingLayers(new Set(), edgeOf(counter as unknown as Tensor), graph.effects);
+      const training = counter && trainingLayers(new Set(), edgeOf(counter as unknown as Tensor));
       const weight = (name: string): Edge => edgeOf(weights.tensor(name));
       const { outputs } = new Builder(model, model.batch === false ? 1 : inputs[0].shape[0], {
         ...(training && { training }),

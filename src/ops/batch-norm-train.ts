@@ -55,7 +55,7 @@ export const updateRunning: Op<UpdateRunningParams> = {
 
 /**
  * Appends the updates of the running averages of a `batchNormTrain` node, with PyTorch's unbiased variance. The edges
- * returned must be outputs of the graph, or they are pruned.
+ * returned must be outputs or effects of the graph, or they are pruned.
  */
 export function updateStatistics(
   g: Graph,

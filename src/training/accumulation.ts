@@ -89,12 +89,12 @@ export class Accumulation {
 
 /** Forward and backward pass of a batch, and its gradients blended into the means. Takes the graph over. */
 function gatherStep(runtime: Runtime, built: LossGraph, variables: Variables): MeasuredStep {
-  const { graph, loss, parts, scores, trained, statisticsUpdates } = built;
+  const { graph, loss, parts, scores, trained } = built;
   graph.enter("accumulate", "accumulate");
   const share = new Edge(float32([HYPER_NUMBERS]));
   const means = trained.map(({ edge }) => new Edge(float32(edge.shape)));
-  const gathered = trained.map(({ gradient }, i) => graph.op(blend, [means[i], gradient, share], {}));
-  simplify(graph, [loss, ...parts, ...scores, ...statisticsUpdates, ...gathered]);
+  graph.effects.push(...trained.map(({ gradient }, i) => graph.op(blend, [means[i], gradient, share], {})));
+  simplify(graph, [loss, ...parts, ...scores]);
   const blocks = means.map((edge, i): Block => [edge, meanOf(trained[i].name)]);
   return new MeasuredStep(runtime, built, [...built.blocks, ...blocks, [share, SHARE]], variables);
 }

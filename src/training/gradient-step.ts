@@ -16,7 +16,7 @@ export class GradientStep {
   /** Takes the graph over. Throws MemoryError, and holds nothing then. */
   constructor(runtime: Runtime, built: LossGraph, variables: Variables) {
     const gradients = built.trained.map(({ gradient }) => gradient);
-    simplify(built.graph, [built.loss, ...gradients, ...built.statisticsUpdates]);
+    simplify(built.graph, [built.loss, ...gradients]);
     // Running averages are updated in copies, which are results.
     const statistics = built.statistics.map(({ edge }) => edge);
     const blocks = built.blocks.filter(([edge]) => !statistics.includes(edge));

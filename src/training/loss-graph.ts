@@ -35,8 +35,6 @@ export interface LossGraph {
   readonly trained: readonly { readonly name: string; readonly edge: Edge; readonly gradient: Edge }[];
   /** The running averages that batches change, which the graph does not read otherwise. */
   readonly statistics: readonly { readonly name: string; readonly edge: Edge }[];
-  /** The updates of those averages, in place: they must be outputs of the graph. */
-  readonly statisticsUpdates: readonly Edge[];
   /** Weights, running averages and the counter. */
   readonly blocks: readonly Block[];
 }
@@ -53,9 +51,7 @@ export function lossGraph(
 ): LossGraph {
   const { runtime, frozen, target, regularizers } = objective;
   const counter = new Edge({ shape: [COUNTER_NUMBERS], dtype: "int32" });
-  const statisticsUpdates: Edge[] = [];
-  const layers = trainingLayers(frozen, counter, statisticsUpdates);
-  const build = new Builder(model, batchSize, { training: layers, runtime });
+  const build = new Builder(model, batchSize, { training: trainingLayers(frozen, counter), runtime });
   const { graph, inputs, outputs: scores } = build;
   const labels = target.labelEdges(scores, perImage);
   const { loss: ofOutputs, parts } = target.append(graph, scores, labels, modelEdges(build, model));
@@ -74,9 +70,9 @@ export function lossGraph(
   });
   if (wanted.length && !trained.length)
     throw new ArgumentError("train: the loss does not depend on any weight that is trained");
-  const running = new Set(statisticsUpdates.map((update) => update.node!.inputs[0]));
+  const running = new Set(graph.effects.map((update) => update.node!.inputs[0]));
   return {
-    ...{ graph, batchSize, inputs, labels, loss, parts, scores, trained, statisticsUpdates },
+    ...{ graph, batchSize, inputs, labels, loss, parts, scores, trained },
     statistics: variables.filter(({ edge }) => running.has(edge)),
     blocks: [...variables.map(({ name, edge }): Block => [edge, name]), [counter, COUNTER]],
   };

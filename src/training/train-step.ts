@@ -15,7 +15,7 @@ export function trainStep(
   objective: Objective,
 ): MeasuredStep {
   const { graph, loss, parts, scores } = built;
-  const { updates, blocks } = appendUpdates(graph, objective, built.trained);
-  simplify(graph, [loss, ...parts, ...scores, ...built.statisticsUpdates, ...updates]);
+  const blocks = appendUpdates(graph, objective, built.trained);
+  simplify(graph, [loss, ...parts, ...scores]);
   return new MeasuredStep(runtime, built, [...built.blocks, ...blocks], variables);
 }

@@ -47,8 +47,8 @@ export class UpdateStep {
       const [edge, gradient] = [0, 0].map(() => new Edge(float32(shape)));
       return { name, edge, gradient };
     });
-    const { updates, blocks } = appendUpdates(graph, objective, weights);
-    graph.prune(updates);
+    const blocks = appendUpdates(graph, objective, weights);
+    graph.prune([]);
     this.#program = new Program(runtime, "train");
     const lowering = new Lowering(this.#program);
     for (const { name, edge } of weights) lowering.place(edge, variables.address(name));
