@@ -84,6 +84,7 @@ export const moveDefinitions = (): LayerKind[] => [
   }),
   define<SqueezeOptions>("squeeze", {
     options: { axes: aList(anAxis) },
+    isView: true,
     build(g, { axes }, [x], _, where) {
       const gone = axes && axesOf(axes, x.shape.length, where);
       for (const a of gone ?? [])
@@ -97,6 +98,7 @@ export const moveDefinitions = (): LayerKind[] => [
   }),
   define<ExpandDimsOptions>("expandDims", {
     options: { axis: anAxis },
+    isView: true,
     build: (g, { axis = 0 }, [x], _, where) =>
       g.op(reshape, [x], { shape: x.shape.toSpliced(axisOf(axis, x.shape.length + 1, where), 0, 1) }),
   }),

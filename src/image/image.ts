@@ -122,7 +122,8 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
         refuse(out, "out", where, "a Tensor, as the image is");
       if (out instanceof Tensor) {
         out.check(runtime, where);
-        if (out === image) throw new ArgumentError(`${where}: out is the image but must be another tensor`);
+        if (out.block === image.block)
+          throw new ArgumentError(`${where}: out shares memory with the image but must be another tensor`);
         if (out.shape.join() !== shape.join() || (out.dtype as string) !== "float32")
           refuse(out, "out", where, `a float32 Tensor of shape [${shape.join(",")}]`);
       }
@@ -130,7 +131,10 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
       return {
         ...{ ...stored, spread: false },
         values: () => valuesOf(made),
-        result: () => made,
+        result() {
+          made.changed();
+          return made;
+        },
         undo: () => out === undefined && made.dispose(),
       };
     },

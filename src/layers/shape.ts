@@ -21,6 +21,7 @@ export type { PadMode };
 /** [n, ...] becomes [n, m]. */
 export const flatten = defineSimpleLayer<Named>("flatten", {
   options: {},
+  isView: true,
   build: (g, _, [x]) => g.op(flattenOp, [x], {}),
 });
 
@@ -31,6 +32,7 @@ export interface ReshapeConfig extends Named {
 /** The same values under another shape: `reshape({ shape: [0, 7, 7, -1] })`. */
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
   options: { shape: needed(aList(anInteger(-1)), "[0, -1]") },
+  isView: true,
   build: (g, { shape }, [x]) => g.op(reshapeOp, [x], { shape }),
 });
 
