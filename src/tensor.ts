@@ -25,6 +25,9 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/** Whether it has no elements: an axis of size 0. */
+export const isEmpty = ({ shape }: TensorType): boolean => shape.includes(0);
+
 /** A float32 type of that shape. */
 export function float32(shape: Shape): TensorType {
   return { shape, dtype: "float32" };
@@ -74,6 +77,7 @@ class Block {
   /** Another number after every change of the values. */
   version = 0;
 
+  /** The address is 0 where there are no bytes: nobody's to free. */
   constructor(readonly address: number) {}
 }
 
@@ -126,7 +130,7 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
       this.#block = source.#blockFor(what);
       this.#block.tensors++;
     } else if (source) this.#pending = source;
-    else this.#block = new Block(runtime.memory.allocate(this.size * 4, what));
+    else this.#block = new Block(this.size && runtime.memory.allocate(this.size * 4, what));
     runtime.scope?.add(this);
     runtime.tracked?.set(this, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
@@ -261,7 +265,7 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   /** Lies in its block no longer. */
   #leave(): void {
     const block = this.#block;
-    if (block && --block.tensors === 0) this.runtime.memory.free(block.address);
+    if (block && --block.tensors === 0 && block.address) this.runtime.memory.free(block.address);
   }
 
   [Symbol.dispose](): void {

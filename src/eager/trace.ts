@@ -182,6 +182,7 @@ export function typesOf(runtime: Runtime, kind: Kind, { call, key }: CheckedCall
   if (!types) {
     const graph = new Graph();
     graph.runtime = runtime;
+    graph.allowsEmpty = true;
     const edges = new Map<Tensor, Edge>();
     const built = call(graph, (tensor) => {
       const edge = edges.get(tensor) ?? new Edge(tensor);

@@ -99,7 +99,7 @@ export function readImage(engine: unknown, image: unknown, where: string): Sourc
 /** The size of a tensor that is an image. Throws ArgumentError where it is none. */
 export function tensorSize(image: Tensor, where: string): Omit<Layout, "float"> {
   const [height, width, channels] = image.shape;
-  if (image.shape.length !== 3 || channels > 4 || (image.dtype as string) !== "float32")
+  if (image.shape.length !== 3 || !image.size || channels > 4 || (image.dtype as string) !== "float32")
     return refuse(image, "image", where, "a float32 Tensor [height, width, channels] of 1 to 4 channels");
   return { width, height, channels };
 }
