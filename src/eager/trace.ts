@@ -222,6 +222,9 @@ export function traceInto(
     `${where} is traced once and then runs as a part of a program, so that it cannot read values; write it with ops alone`,
   );
   const given = inputs.map((edge) => new Tensor(runtime, edge, where, trace));
+  const { training } = graph;
+  // Of ops, dropout alone is another one in training: batch normalisation has statistics only as a layer.
+  graph.training = training && { ...training, batchNorm: undefined };
   try {
     const result = trace.during(() => f(...given));
     checkTensor(runtime, result, "what the function returns", where);
@@ -233,6 +236,7 @@ export function traceInto(
     });
     return edgeOf(result);
   } finally {
+    graph.training = training;
     trace.dispose();
     for (const tensor of given) tensor.dispose();
   }
