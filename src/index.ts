@@ -81,6 +81,7 @@ export {
   type GradientResult,
   gradients,
   type ProductGradients,
+  type ProductOperand,
 } from "./eager/gradients.ts";
 
 // Models and layers

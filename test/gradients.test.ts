@@ -406,7 +406,7 @@ describe("gradients", () => {
       double,
       [x],
       { by: x },
-      new ArgumentError('gradients: there is no option "by"; there are dy, unused'),
+      new ArgumentError('gradients: there is no option "by"; there are dy, unused, value'),
     );
     refuse(
       () => 3,

@@ -1,8 +1,10 @@
 // Every kind of layer against the oracle, and against the eager op of the same name.
 import { describe, expect, it } from "vitest";
+import { gradients } from "../src/eager/gradients.ts";
 import { type EagerOps, Engine } from "../src/engine/engine.ts";
 import type * as registry from "../src/layers/index.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
+import type { Model, Weights } from "../src/model/schema.ts";
 import { Network } from "../src/network/network.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { sizeOf, type Tensor } from "../src/tensor.ts";
@@ -80,6 +82,23 @@ function operandsOf(kind: string, x: readonly Tensor[], weights: readonly Tensor
   return [...(LISTS.has(kind) ? [x] : x), ...positional];
 }
 
+/** What a kind's eager op gives by a row's options and weights. */
+function callOf(
+  engine: Engine,
+  kind: string,
+  row: Row,
+  { layers: [{ name }] }: Model,
+  weights: Weights,
+  x: readonly Tensor[],
+): Tensor[] {
+  const shapes = Object.entries(row.weights ?? {});
+  const given = shapes.map(([key, shape]) => engine.tensor(weights[`${name}.${key}`], shape));
+  const operands = operandsOf(kind, x, given);
+  const left = shapes.flatMap(([key], i) => (operands.includes(given[i]) ? [] : [[key, given[i]]]));
+  const config = Object.entries(row.config ?? {}).filter(([option]) => !layerOnly(kind, option));
+  return [opOf(engine, kind)(...operands, Object.fromEntries([...config, ...left]))].flat();
+}
+
 /** An error that lists exactly these options, in any order. */
 const expectingOptions = (kind: string, options: readonly string[]): object => ({
   asymmetricMatch(error: Error) {
@@ -121,33 +140,36 @@ describe("layers and eager ops", () => {
 
   for (const { name, engine: loading } of builds())
     describe(`(${name})`, () => {
-      it.each(factories.filter(([kind]) => !DROPS.has(kind)))(
-        "%s gives the same bits in both",
-        async (kind, factory) => {
-          const runtime = await loading;
-          const engine = new Engine(runtime);
-          const before = runtime.memory.use.live;
-          for (const row of [TABLE[kind]].flat()) {
-            // Eager arithmetic takes two operands.
-            if (row.inputs.length > 2 && !LISTS.has(kind)) continue;
-            const { model, weights, x } = exampleOf(factory, row);
-            const net = new Network(runtime, model, { batchSize: BATCH, weights });
-            const expected = [net.predict(x.map((t) => t.data)) as Float32Array | Float32Array[]].flat();
+      const steady = factories.filter(([kind]) => !DROPS.has(kind));
+      it.each(steady)("%s gives the same bits in both", async (kind, factory) => {
+        const runtime = await loading;
+        const engine = new Engine(runtime);
+        const before = runtime.memory.use.live;
+        for (const row of [TABLE[kind]].flat()) {
+          // Eager arithmetic takes two operands.
+          if (row.inputs.length > 2 && !LISTS.has(kind)) continue;
+          const { model, weights, x } = exampleOf(factory, row);
+          const net = new Network(runtime, model, { batchSize: BATCH, weights });
+          const expected = [net.predict(x.map((t) => t.data)) as Float32Array | Float32Array[]].flat();
+          engine.scope(() => {
             const tensors = x.map((t) => engine.tensor(t.data, t.shape));
-            const [{ name: layer }] = model.layers;
-            const shapes = Object.entries(row.weights ?? {});
-            const given = shapes.map(([key, shape]) => engine.tensor(weights[`${layer}.${key}`], shape));
-            const operands = operandsOf(kind, tensors, given);
-            const left = shapes.flatMap(([key], i) => (operands.includes(given[i]) ? [] : [[key, given[i]]]));
-            const config = Object.entries(row.config ?? {}).filter(([option]) => !layerOnly(kind, option));
-            const options = Object.fromEntries([...config, ...left]);
-            const outs = [opOf(engine, kind)(...operands, options)].flat();
+            const outs = callOf(engine, kind, row, model, weights, tensors);
             expect(outs.map((t) => t.data())).toEqual(expected);
-            for (const t of [...tensors, ...given, ...outs]) t.dispose();
-            net.dispose();
-          }
-          expect(runtime.memory.use.live).toBe(before);
-        },
-      );
+            if (name !== "checked") return;
+            // Of no images it is nothing, for which nothing is allocated, and its gradients are zeros.
+            const none = x.map((t) => engine.tensor([], t.shape.with(0, 0)));
+            const { live } = engine.memory;
+            const made = callOf(engine, kind, row, model, weights, none);
+            expect(made.map((t) => t.shape)).toEqual(outs.map((t) => t.shape.with(0, 0)));
+            if (!row.weights) expect(engine.memory.live).toBe(live);
+            const first = () => callOf(engine, kind, row, model, weights, none)[0];
+            if (made[0].dtype !== "float32") return;
+            const back = gradients(first, none, { unused: "zero" });
+            expect(back.gradients.map((t) => t.shape)).toEqual(none.map((t) => t.shape));
+          });
+          net.dispose();
+        }
+        expect(runtime.memory.use.live).toBe(before);
+      });
     });
 });

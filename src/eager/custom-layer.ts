@@ -111,7 +111,7 @@ function parametersOf(given: unknown, where: string): Parameter[] {
       );
     checkOptions(`${where}: weight "${name}"`, weight, WEIGHT);
     const { shape, init, trainable = true } = weight as CustomWeight;
-    checkShape(shape, `weight "${name}"`, where);
+    checkShape(shape, `weight "${name}"`, where, 1);
     return {
       name,
       shape,
