@@ -241,6 +241,7 @@ case(
     penalty,
     SECOND,
 )
+case("stopGradient", [rand(2, 5)], lambda x: (x + (x.round() - x).detach()) * x.detach())
 
 folder = os.path.join(os.path.dirname(__file__), "../../test/fixtures/torch")
 os.makedirs(folder, exist_ok=True)

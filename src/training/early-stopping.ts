@@ -18,6 +18,11 @@ export class Watch {
     this.#keep = keep;
   }
 
+  /** Throws unless reports will have what is watched, of which these are the names. */
+  check(names: readonly string[]): void {
+    this.#monitor.check(names);
+  }
+
   /** Whether the training ends after this epoch. */
   isEnough(report: EpochReport): boolean {
     const { patience, minDelta = 0, startFromEpoch = 0, restoreBest } = this.#options;

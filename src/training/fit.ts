@@ -103,14 +103,16 @@ export async function trainEpochs(
     }
     // Those of a checkpoint's epoch that were done before it was saved.
     let done = initialEpoch === trainer.epochs ? trainer.resumedAt : 0;
-    const loop = new Loop(trainer, options, evaluator, all, () => {
+    const watch = options.earlyStopping && new Watch(options.earlyStopping, () => trainer.keep());
+    const loop = new Loop(trainer, options, evaluator, all, (ofTraining) => {
+      const watched = validation ? target.measures(validation.perImage, metrics) : ofTraining;
+      watch?.check(watched.names);
       begin();
       trainer.begin(options);
       trainer.seed = seed;
       trainer.epochs = initialEpoch;
     });
     const { onEpoch } = listenersOf(options);
-    const watch = options.earlyStopping && new Watch(options.earlyStopping, () => trainer.keep());
     const history: EpochReport[] = [];
     for (let epoch = initialEpoch; epoch < initialEpoch + epochs; epoch++) {
       const batches = all ? inOrder(all, options, seed, epoch) : streamed(target, stream!(epoch), options);
@@ -175,7 +177,7 @@ class Loop {
   readonly #options: FitOptions;
   readonly #evaluator: Evaluator | undefined;
   readonly #batches: number | undefined;
-  readonly #begin: () => void;
+  readonly #begin: (measures: Measures) => void;
   #begun = false;
   #lastYield = performance.now();
   /** Of the last step. */
@@ -187,7 +189,7 @@ class Loop {
     options: FitOptions,
     evaluator: Evaluator | undefined,
     all: CheckedSamples | undefined,
-    begin: () => void,
+    begin: (measures: Measures) => void,
   ) {
     this.#trainer = trainer;
     this.#options = options;
@@ -219,7 +221,7 @@ class Loop {
       }
       // All samples at once are planned ahead.
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
-      if (!this.#begun) this.#begin();
+      if (!this.#begun) this.#begin(measures);
       this.#begun = true;
       const { steps: step } = trainer;
       const updated = ++gathered === accumulate;
@@ -245,7 +247,7 @@ class Loop {
     }
     if (!measures) throw noBatches(epoch, this.#begun);
     signal?.throwIfAborted();
-    if (!this.#begun) this.#begin();
+    if (!this.#begun) this.#begin(measures);
     this.#begun = true;
     // What is left over is a step of fewer batches.
     if (gathered) trainer.update(await this.#nextRate());
