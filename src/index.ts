@@ -10,10 +10,12 @@ export type {
   DenseOptions,
   DepthwiseConvOptions,
   ImageOptions,
+  LocallyConnectedOptions,
   PatchOptions,
   SeparableConvOptions,
 } from "./eager/conv.ts";
 export type { RandomIntOptions, RandomNormalOptions, RandomUniformOptions } from "./eager/create.ts";
+export type { DropoutOptions } from "./eager/dropout.ts";
 export type {
   ArgMaxOptions,
   MergeOptions,
@@ -151,7 +153,7 @@ export type {
   WeightAverage,
 } from "./network/fit-options.ts";
 export type { SsimOptions } from "./network/image-metrics.ts";
-export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
+export type { ParameterGroup, Regularizer, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
   type ClassificationReport,
@@ -175,7 +177,6 @@ export type {
   EvaluateOptions,
   Evaluation,
   Optimizer,
-  Regularizer,
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";

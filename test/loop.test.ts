@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import {
+  adagrad,
   adam,
   adamW,
   add,
@@ -16,10 +17,13 @@ import {
   input,
   model as modelOf,
   type Network,
+  nadam,
+  oneCycle,
   type ParameterGroup,
   reduceOnPlateau,
   relu,
   resume,
+  rmsprop,
   type Samples,
   sequential,
   sgd,
@@ -113,11 +117,16 @@ describe("early stopping", () => {
     const accuracies = reports.slice(2).map(({ metrics }) => metrics.accuracy!);
     const first = accuracies.findIndex((a, i) => i > 0 && a <= Math.max(...accuracies.slice(0, i)));
     expect(first).toBe(accuracies.length - 1);
+    // Before the first step, though batches that come one by one are known by the first alone.
     using other = compiled();
-    const missing = fitted(other, { earlyStopping: { patience: 1, monitor: "f1" } });
-    await expect(missing).rejects.toThrow(
-      'fit: earlyStopping: monitor is "f1" but the reports have loss, accuracy',
-    );
+    const before = bits(other);
+    for (const given of [data(24), [data(24)]]) {
+      const options = { loss, optimizer: adam(), earlyStopping: { patience: 1, monitor: "f1" } } as const;
+      await expect(other.fit(given, options)).rejects.toThrow(
+        'fit: earlyStopping: monitor is "f1" but the reports have loss, accuracy',
+      );
+    }
+    expect(bits(other)).toBe(before);
     using highest = compiled();
     const worst = { patience: 100, restoreBest: true, mode: "max" } as const;
     const [seen, all] = await fitted(highest, { earlyStopping: worst });
@@ -300,6 +309,65 @@ describe("accumulated gradients", () => {
   });
 });
 
+describe("a momentum that changes", () => {
+  const cycle = (rate: number) => oneCycle(rate, 12, { cycleMomentum: true });
+  it.each([
+    ["cycledSgd", 0.2, sgd({ momentum: 0.5, nesterov: true })],
+    ["cycledAdam", 0.2, adam()],
+    ["cycledRmsprop", 0.01, rmsprop({ momentum: 0.5 })],
+  ])("is PyTorch's OneCycleLR: %s", async (name, rate, optimizer) => {
+    const schedule = cycle(rate);
+    using net = fresh();
+    await net.fit(steps, { loss, optimizer, schedule });
+    expectWeights(net.weights, torch[name].weights);
+    // By the two halves of a step, and on tensors.
+    using halves = engine.compile(three, { weights: torch.weights, train: { loss, optimizer } });
+    using tensors = fresh();
+    for (const [i, samples] of steps.entries()) {
+      const rates = { learningRate: schedule(i), momentum: schedule.momentum!(i) };
+      const { gradients } = halves.gradients(samples);
+      const given = Object.entries(gradients).map(
+        ([key, values]) => [key, engine.tensor(values, tensors.variables[key].shape)] as const,
+      );
+      optimizer.apply(tensors.variables, Object.fromEntries(given), rates);
+      for (const [, tensor] of given) tensor.dispose();
+      halves.apply(gradients, rates);
+    }
+    expect(bits(halves)).toBe(bits(net));
+    expect(bits(tensors)).toBe(bits(net));
+  });
+
+  it("is refused where an optimizer has none, and nothing happens then", async () => {
+    for (const [optimizer, why] of [
+      [sgd(), "sgd has momentum 0, so that it keeps no velocity; give it one above 0"],
+      [rmsprop(), "rmsprop has momentum 0"],
+      [adagrad(), "adagrad has none"],
+      [nadam(), "nadam has a schedule of its own for it, momentumDecay"],
+    ] as const) {
+      using net = fresh();
+      const before = [bits(net), live()];
+      await expect(net.fit(steps, { loss, optimizer, schedule: cycle(0.1) })).rejects.toThrow(
+        `fit: the momentum is to change from step to step, but ${why}`,
+      );
+      expect([bits(net), live()]).toEqual(before);
+      using planned = engine.compile(three, { seed: 1, train: { loss, optimizer } });
+      const { gradients } = planned.gradients(steps[0]);
+      expect(() => planned.apply(gradients, { momentum: 0.5 })).toThrow("apply: the momentum is to change");
+      const variables = Object.values(planned.variables);
+      expect(() => optimizer.apply(variables, variables, { momentum: 1 })).toThrow("momentum is 1 but must");
+    }
+    using net = fresh();
+    for (const momentum of [1, -0.1, Number.NaN, "0.9"]) {
+      const wrong = Object.assign(() => 0.1, { momentum: () => momentum as number });
+      await expect(net.fit(steps, { ...train, schedule: wrong })).rejects.toThrow(
+        /the schedule gives the momentum .* for step 0 but must give a number from 0 to below 1/,
+      );
+    }
+    const none = Object.assign(() => 0.1, { momentum: 0.9 as never });
+    await expect(net.fit(steps, { ...train, schedule: none })).rejects.toThrow("schedule.momentum is 0.9");
+  });
+});
+
 describe("parameter groups", () => {
   it("are PyTorch's: learning rates and weight decays of their own", async () => {
     const groups: ParameterGroup[] = [
@@ -395,6 +463,22 @@ describe("parameter groups", () => {
         expect(changed).toEqual(["c.kernel", "c.bias"]);
       }
     }
+  });
+
+  it("freeze what the call says that names a loss or an optimizer; a call that names none goes on", async () => {
+    using net = fresh();
+    const changed = async (options: object): Promise<string[]> => {
+      const { weights } = net;
+      await net.fit(steps, options);
+      return Object.keys(weights).filter((name) => String(weights[name]) !== String(net.weights[name]));
+    };
+    const head = ["c.kernel", "c.bias"];
+    expect(await changed({ ...train, freeze: ["a", "b"], clipNorm: 1 })).toEqual(head);
+    expect(await changed({})).toEqual(head);
+    expect(net.history.map(({ epoch }) => epoch)).toEqual([0, 1]);
+    expect(await changed({ optimizer: sgd({ learningRate: 0.1 }) })).toEqual(Object.keys(net.weights));
+    expect(net.history.map(({ epoch }) => epoch)).toEqual([0]);
+    await expect(net.fit(steps, { ...train, freeze: "*" })).rejects.toThrow("freeze leaves no weight");
   });
 });
 

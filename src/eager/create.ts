@@ -18,7 +18,7 @@ import {
   refuse,
 } from "../validate.ts";
 
-interface SeedOption {
+export interface SeedOption {
   /**
    * Any integer: the same seed makes the same numbers on every machine. Default: another one in each call, the same in every run of a
    * program.
@@ -96,6 +96,13 @@ function full(runtime: Runtime, name: string, shape: unknown, value: unknown, dt
 /** How many calls without a seed an engine has had. */
 const CALLS = /* @__PURE__ */ new WeakMap<Runtime, number>();
 
+/** The number of a call without a seed. */
+export function nextCall(runtime: Runtime): number {
+  const call = CALLS.get(runtime) ?? 0;
+  CALLS.set(runtime, call + 1);
+  return call;
+}
+
 /** Random values, the i-th of which is `draw(key, i)`; numbers of calls with and without a seed are not the same. */
 function random<O extends SeedOption>(
   runtime: Runtime,
@@ -108,13 +115,11 @@ function random<O extends SeedOption>(
 ): Tensor<DType> {
   checkOptions(name, options, { ...checks, seed: aSeed });
   const draw = drawOf(options);
-  const call = CALLS.get(runtime) ?? 0;
-  const key = options.seed === undefined ? keyOf(call, "random call") : keyOf(options.seed, "random seed");
-  const tensor = create(runtime, name, shape, dtype, (values) => {
+  const { seed } = options;
+  return create(runtime, name, shape, dtype, (values) => {
+    const key = seed === undefined ? keyOf(nextCall(runtime), "random call") : keyOf(seed, "random seed");
     for (let i = 0; i < values.length; i++) values[i] = draw(key, i);
   });
-  if (options.seed === undefined) CALLS.set(runtime, call + 1);
-  return tensor;
 }
 
 /** Throws unless max is above min. */

@@ -44,8 +44,8 @@ export interface Node {
 export interface Training {
   /** Names of layers whose weights stay as they are: they are built as for predicting. */
   readonly frozen: ReadonlySet<string>;
-  /** Normalises x by the statistics of the batch, and updates the running averages among the weights. */
-  batchNorm(
+  /** Normalises x by the statistics of the batch, and updates the running averages among the weights; absent where no layer is built. */
+  batchNorm?(
     g: Graph,
     x: Edge,
     weights: Readonly<Record<string, Edge>>,

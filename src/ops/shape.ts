@@ -71,6 +71,18 @@ export const flatten: Op<object> = {
   forward() {},
 };
 
+/** Its input, to which gradients do not go. */
+export const stopGradient: Op<object> = {
+  name: "stopGradient",
+  alias: "reshape",
+  infer(inputs, _params, where) {
+    arity(inputs, 1, 1, where);
+    const [{ shape, dtype }] = inputs;
+    return [{ shape, dtype }];
+  },
+  forward() {},
+};
+
 export interface TransposeParams {
   /** Axis i of the output is axis perm[i] of the input. */
   perm: readonly number[];
