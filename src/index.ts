@@ -10,10 +10,12 @@ export type {
   DenseOptions,
   DepthwiseConvOptions,
   ImageOptions,
+  LocallyConnectedOptions,
   PatchOptions,
   SeparableConvOptions,
 } from "./eager/conv.ts";
 export type { RandomIntOptions, RandomNormalOptions, RandomUniformOptions } from "./eager/create.ts";
+export type { DropoutOptions } from "./eager/dropout.ts";
 export type {
   ArgMaxOptions,
   MergeOptions,
@@ -79,6 +81,7 @@ export {
   type GradientResult,
   gradients,
   type ProductGradients,
+  type ProductOperand,
 } from "./eager/gradients.ts";
 
 // Models and layers

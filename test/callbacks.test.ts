@@ -70,9 +70,13 @@ describe("csvLog", () => {
       callbacks: [csvLog(() => Promise.reject(new Error("full")))],
     });
     await expect(failing).rejects.toThrow("full");
-    await expect(net.fit(data(4), { ...train, callbacks: [5 as never] })).rejects.toThrow(
-      "callbacks[0] is 5 but must be an object with onBatch or onEpoch",
-    );
+    for (const [callback, shown] of [
+      [5, "5"],
+      [{ onEpochEnd() {} }, '{"onEpochEnd":a function}'],
+    ])
+      await expect(net.fit(data(4), { ...train, callbacks: [callback as never] })).rejects.toThrow(
+        `callbacks[0] is ${shown} but must be an object with onBatch or onEpoch`,
+      );
     await expect(net.fit(data(4), { ...train, callbacks: [{ onEpoch: 5 as never }] })).rejects.toThrow(
       "callbacks[0].onEpoch is 5 but must be a function",
     );

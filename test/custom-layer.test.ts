@@ -133,6 +133,9 @@ describe("a layer of one's own", () => {
   it("is written as ONNX as the ops it is made of, by its network", () => {
     const net = engine.compile(custom, { seed: 3 });
     const again = engine.compile(fromOnnx(toOnnx(net)));
+    const stop = defineLayer("stop", { call: (e, [y]) => e.neg(e.stopGradient(y)) });
+    const stopped = engine.compile(sequential([6], [stop()]));
+    expect(engine.compile(fromOnnx(toOnnx(stopped))).predict(x)).toEqual(stopped.predict(x));
     expectClose(again.predict<Float32Array>(x), net.predict(x));
     const { model: described, weights, kinds } = net as TrainedModel;
     expect(() => toOnnx({ model: described, weights, kinds })).toThrow(

@@ -7,7 +7,7 @@ import { run, Scratch } from "../src/image/band.ts";
 import { readImage } from "../src/image/image.ts";
 import { type CannyOptions, canny, cannyStages, type ImageLike } from "../src/image/index.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, inPieces, threaded } from "./harness.ts";
 import * as oracle from "./image-oracle.ts";
 import { Random } from "./random.ts";
@@ -62,7 +62,7 @@ const SETTINGS: readonly Required<Pick<CannyOptions, "low" | "high" | "aperture"
 const wanted = (x: oracle.Picture, { low, high, aperture, l2 }: (typeof SETTINGS)[number]): number[] =>
   Array.from(oracle.canny(x, low, high, aperture, l2).data);
 
-describe.each(BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd()))("%s", (build) => {
+describe.each(BUILDS)("%s", (build) => {
   it.each(SETTINGS)("gives the bytes of naive loops: %o", async (options) => {
     using own = await createEngine({ wasm: binary(build) });
     let edges = 0;

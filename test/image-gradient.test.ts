@@ -5,7 +5,7 @@ import { createEngine } from "../src/engine/create.ts";
 import { ArgumentError, ShapeError } from "../src/errors.ts";
 import { gradient, laplacian, type PixelImage, scharr, sobel } from "../src/image/index.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, inPieces, threaded } from "./harness.ts";
 import * as oracle from "./image-oracle.ts";
 import { Random } from "./random.ts";
@@ -77,7 +77,7 @@ const CASES: readonly (readonly [string, Op, Options, number[][]])[] = [
   ...[1, 3, 5, 7].map((size) => ["laplacian", laplacian, { size }, oracle.laplacianKernel(size)] as const),
 ];
 
-describe.each(BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd()))("%s", (build) => {
+describe.each(BUILDS)("%s", (build) => {
   it.each(CASES)("%s is correlation with its kernel: %o %o", async (name, op, options, kernel) => {
     using own = await createEngine({ wasm: binary(build) });
     for (const [width, height] of SIZES)

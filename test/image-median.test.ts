@@ -5,7 +5,7 @@ import { createEngine } from "../src/engine/create.ts";
 import { ArgumentError } from "../src/errors.ts";
 import { medianBlur, type PixelImage } from "../src/image/index.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, inPieces, threaded } from "./harness.ts";
 import * as oracle from "./image-oracle.ts";
 import { Random } from "./random.ts";
@@ -69,7 +69,7 @@ const SIZES = [
   [33, 4],
 ];
 
-describe.each(BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd()))("%s", (build) => {
+describe.each(BUILDS)("%s", (build) => {
   it.each([1, 3, 5, 7, 9, 15])(
     "size %i: the middle of all values, for every channel but alpha",
     async (size) => {

@@ -4,14 +4,13 @@ import { BaseEngine } from "../src/engine/base.ts";
 import { ArgumentError, ConvolithError, ShapeError } from "../src/errors.ts";
 import * as image from "../src/image/index.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, inPieces } from "./harness.ts";
 import * as oracle from "./image-oracle.ts";
 import { Random } from "./random.ts";
 
-const builds = BUILDS.filter((build) => build !== "relaxed" || hasRelaxedSimd());
 const engines = await Promise.all(
-  builds.map(async (build) => {
+  BUILDS.map(async (build) => {
     const whole = new BaseEngine(new Runtime(await load(binary(build))));
     const executor = { threads: 1, run: inPieces, dispose() {} };
     const cut = new BaseEngine(new Runtime(await load(binary(build)), { executor }));

@@ -117,11 +117,16 @@ describe("early stopping", () => {
     const accuracies = reports.slice(2).map(({ metrics }) => metrics.accuracy!);
     const first = accuracies.findIndex((a, i) => i > 0 && a <= Math.max(...accuracies.slice(0, i)));
     expect(first).toBe(accuracies.length - 1);
+    // Before the first step, though batches that come one by one are known by the first alone.
     using other = compiled();
-    const missing = fitted(other, { earlyStopping: { patience: 1, monitor: "f1" } });
-    await expect(missing).rejects.toThrow(
-      'fit: earlyStopping: monitor is "f1" but the reports have loss, accuracy',
-    );
+    const before = bits(other);
+    for (const given of [data(24), [data(24)]]) {
+      const options = { loss, optimizer: adam(), earlyStopping: { patience: 1, monitor: "f1" } } as const;
+      await expect(other.fit(given, options)).rejects.toThrow(
+        'fit: earlyStopping: monitor is "f1" but the reports have loss, accuracy',
+      );
+    }
+    expect(bits(other)).toBe(before);
     using highest = compiled();
     const worst = { patience: 100, restoreBest: true, mode: "max" } as const;
     const [seen, all] = await fitted(highest, { earlyStopping: worst });
@@ -458,6 +463,22 @@ describe("parameter groups", () => {
         expect(changed).toEqual(["c.kernel", "c.bias"]);
       }
     }
+  });
+
+  it("freeze what the call says that names a loss or an optimizer; a call that names none goes on", async () => {
+    using net = fresh();
+    const changed = async (options: object): Promise<string[]> => {
+      const { weights } = net;
+      await net.fit(steps, options);
+      return Object.keys(weights).filter((name) => String(weights[name]) !== String(net.weights[name]));
+    };
+    const head = ["c.kernel", "c.bias"];
+    expect(await changed({ ...train, freeze: ["a", "b"], clipNorm: 1 })).toEqual(head);
+    expect(await changed({})).toEqual(head);
+    expect(net.history.map(({ epoch }) => epoch)).toEqual([0, 1]);
+    expect(await changed({ optimizer: sgd({ learningRate: 0.1 }) })).toEqual(Object.keys(net.weights));
+    expect(net.history.map(({ epoch }) => epoch)).toEqual([0]);
+    await expect(net.fit(steps, { ...train, freeze: "*" })).rejects.toThrow("freeze leaves no weight");
   });
 });
 

@@ -183,7 +183,7 @@ describe("in fit and evaluate", () => {
         ["accuracy"],
         /"accuracy" is of classes, but the loss "meanSquaredError" is of values/,
       ],
-      ["meanSquaredError", [metrics.meanIoU()], /give the metric \{ threshold \}/],
+      ["meanSquaredError", [metrics.meanIoU()], /give metrics\.meanIoU\(\{ threshold: 0 \}\)/],
       [loss, [metrics.mae()], /"mae" is of values, but y holds class indices/],
       [loss, [metrics.f1(), metrics.f1({ average: "micro" })], /two of them are named "f1"/],
       [loss, ["f1" as never], /metrics\[0\] is "f1" but must be "accuracy", or a metric/],
@@ -200,5 +200,9 @@ describe("in fit and evaluate", () => {
       await expect(trained.fit(data, { ...options, optimizer: adam() })).rejects.toThrow(message);
     }
     expect(trained.history).toEqual([]);
+    const forgetful = { name: "mine", start: () => ({ sum: 0 }), update() {}, result: () => 0 } as never;
+    expect(() => net.evaluate({ x, y }, { loss, metrics: [forgetful] })).toThrow(
+      'update of "mine" returns nothing but must return the state',
+    );
   });
 });

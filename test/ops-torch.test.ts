@@ -30,6 +30,8 @@ type Call = (e: Engine, t: Tensors) => Tensor;
 const minus = [-1];
 /** What is called (the ops behind: cast, expand, maxPoolIndices, ...), where it is not the op of the case's name on the case's inputs. */
 const CALLS: Readonly<Record<string, Call>> = {
+  // A straight-through estimator, and a factor that is a constant.
+  stopGradient: (e, [x]) => e.mul(e.add(x, e.stopGradient(e.sub(e.round(x), x))), e.stopGradient(x)),
   clip: (e, [x]) => e.clip(x, { min: -1, max: 1.5 }),
   "clip min": (e, [x]) => e.clip(x, { min: 0 }),
   "pow at 0": (e, [a, b]) => e.pow(a, b),

@@ -5,7 +5,7 @@ import type { Layer } from "../src/layers/layer.ts";
 import { sequential } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
 import { Runtime } from "../src/runtime/instance.ts";
-import { hasRelaxedSimd, load } from "../src/runtime/wasm.ts";
+import { load } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, threaded } from "./harness.ts";
 
 const BATCHES = [1, 2, 3, 8, 64];
@@ -72,9 +72,7 @@ const NETS: Record<string, [readonly number[], readonly Layer[]]> = {
   ],
 };
 
-const builds = BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd()).flatMap((build) =>
-  [1, 2].map((threads) => ({ build, threads })),
-);
+const builds = BUILDS.flatMap((build) => [1, 2].map((threads) => ({ build, threads })));
 
 describe.each(builds)("$build build, $threads threads", ({ build, threads }) => {
   let runtime: Runtime;

@@ -25,7 +25,7 @@ import type { Runtime } from "../src/runtime/instance.ts";
 import { stridedRows } from "../src/runtime/records.ts";
 import { shareMemory } from "../src/runtime/shared-memory.ts";
 import { type HostWorker, loadShared, startThreads } from "../src/runtime/thread-pool.ts";
-import { ACTIVATION_AFFINE, hasRelaxedSimd, MAP_BLOCK } from "../src/runtime/wasm.ts";
+import { ACTIVATION_AFFINE, MAP_BLOCK } from "../src/runtime/wasm.ts";
 import { BUILDS, binary, threaded } from "./harness.ts";
 
 const noise = (length: number): Float32Array => Float32Array.from({ length }, (_, i) => Math.sin(i * 1.7));
@@ -45,7 +45,7 @@ function everything() {
 
 describe("a network", () => {
   it("gives the same bits on any number of threads", async () => {
-    for (const build of BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd())) {
+    for (const build of BUILDS) {
       let first: Float32Array | undefined;
       for (const threads of [1, 2, 3, 5]) {
         const runtime = await threaded(build, threads);
@@ -323,7 +323,7 @@ describe("web workers", () => {
 
 describe("a module with shared memory", () => {
   it("is valid in every build, and differs in nothing else", () => {
-    for (const build of BUILDS.filter((b) => b !== "relaxed" || hasRelaxedSimd())) {
+    for (const build of BUILDS) {
       const bytes = binary(build);
       const shared = shareMemory(bytes);
       expect(WebAssembly.validate(shared)).toBe(true);

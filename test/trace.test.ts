@@ -110,6 +110,42 @@ describe("programs", () => {
   });
 });
 
+describe("tensors that are made while ops are recorded", () => {
+  it("are disposed, with values or without, but for the result and what is kept", () => {
+    const x = engine.tensor([2, 3], [2]);
+    const live = engine.memory.live;
+    let [kept, lost] = [x, x];
+    for (const wrt of [[x], () => [x]])
+      engine.scope(() => {
+        const { value } = gradients(() => {
+          const product = engine.mul(x, x);
+          lost = engine.full([2], 5);
+          kept = engine.tensor([1, 2], [2]).keep();
+          return engine.add(engine.mul(product, lost), kept);
+        }, wrt);
+        expect([[...value.data()], lost.disposed, [...kept.data()]]).toEqual([[21, 47], true, [1, 2]]);
+        kept.dispose();
+      });
+    expect(engine.memory.live).toBe(live);
+    const failing = (): Tensor => {
+      engine.ones([7]);
+      throw new RangeError("mine");
+    };
+    expect(() => gradients(failing, [x])).toThrow(RangeError);
+    expect(() => traceInto(runtime, new Graph(), [], failing, "the loss")).toThrow(RangeError);
+    expect(() => gradients((async () => engine.ones([7])) as never, [x])).toThrow(/is a Promise/);
+    const graph = new Graph();
+    const edge = traceInto(runtime, graph, [], () => engine.full([2], 5), "the loss");
+    expect([...(edge.data as Float32Array)]).toEqual([5, 5]);
+    expect(engine.memory.live).toBe(live);
+    // A result that is no op's is the caller's, or the scope's round it.
+    const own = gradients(() => engine.full([2], 5), [x], { unused: "zero" });
+    expect([...own.value.data()]).toEqual([5, 5]);
+    for (const tensor of [own.value, ...own.gradients]) tensor.dispose();
+    expect(engine.memory.live).toBe(live);
+  });
+});
+
 describe("gradients of gradients", () => {
   it("are derivatives of derivatives", () => {
     const x = engine.tensor([2, -3], [2]);

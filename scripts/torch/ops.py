@@ -241,6 +241,7 @@ case(
     penalty,
     SECOND,
 )
+case("stopGradient", [rand(2, 5)], lambda x: (x + (x.round() - x).detach()) * x.detach())
 
 zeros = torch.tensor([[1.0, 0.0, 3.0], [0.0, 2.0, 0.0], [2.0, 3.0, 4.0]])
 second("prod", [rand(2, 5)], lambda x: x.prod(1) ** 2)

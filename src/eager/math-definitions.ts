@@ -12,6 +12,7 @@ import { argExtreme, cumulate } from "../ops/fold.ts";
 import { cast as castOp, clip, MAP_KINDS, map } from "../ops/math.ts";
 import { matmul } from "../ops/matmul.ts";
 import { argMax } from "../ops/reduce.ts";
+import { stopGradient } from "../ops/shape.ts";
 import { aFlag, aList, aWord, needed } from "../validate.ts";
 import type { ArgMaxOptions } from "./elementwise.ts";
 import type { CastOptions, ClipOptions, MatMulOptions } from "./math.ts";
@@ -135,6 +136,7 @@ export const mathDefinitions = (): LayerKind[] => [
     options: { min: aValue, max: aValue },
     build: (g, params, [x]) => g.op(clip, [x], params),
   }),
+  define<object>("stopGradient", { options: {}, build: (g, _, [x]) => g.op(stopGradient, [x], {}) }),
   define<MatMulOptions>("matmul", {
     ...{ inputs: [2, 2], options: { transposeA: aFlag, transposeB: aFlag } },
     build: (g, { transposeA = false, transposeB = false }, inputs) =>

@@ -112,6 +112,8 @@ export interface MathOps {
   clip<D extends DType>(x: Tensor<D>, options: ClipOptions): Tensor<D>;
   /** The values as another type. Floats are cut towards 0; NaN becomes 0, what is too large the nearest int32. */
   cast<D extends DType>(x: Tensor<DType>, options: CastOptions<D>): Tensor<D>;
+  /** x, as a constant in gradients: PyTorch's `detach`. */
+  stopGradient<D extends DType>(x: Tensor<D>): Tensor<D>;
   /** a [..., m, k] times b [..., k, n]: [..., m, n]. Leading axes broadcast; a vector is a row a or a column b. */
   matmul(a: Tensor, b: Tensor, options?: MatMulOptions): Tensor;
 }

@@ -77,6 +77,7 @@ export const moveDefinitions = (): LayerKind[] => [
     options: { axis: anAxis },
     build(g, { axis = 0 }, [x], _, where) {
       const a = axisOf(axis, x.shape.length, where);
+      if (x.shape[a] === 0) return [];
       const sizes = new Array<number>(x.shape[a]).fill(1);
       const shape = x.shape.toSpliced(a, 1);
       return g.apply(split, [x], { axis: a, sizes }).map((part) => g.op(reshape, [part], { shape }));
@@ -84,6 +85,7 @@ export const moveDefinitions = (): LayerKind[] => [
   }),
   define<SqueezeOptions>("squeeze", {
     options: { axes: aList(anAxis) },
+    isView: true,
     build(g, { axes }, [x], _, where) {
       const gone = axes && axesOf(axes, x.shape.length, where);
       for (const a of gone ?? [])
@@ -97,11 +99,12 @@ export const moveDefinitions = (): LayerKind[] => [
   }),
   define<ExpandDimsOptions>("expandDims", {
     options: { axis: anAxis },
+    isView: true,
     build: (g, { axis = 0 }, [x], _, where) =>
       g.op(reshape, [x], { shape: x.shape.toSpliced(axisOf(axis, x.shape.length + 1, where), 0, 1) }),
   }),
   define<BroadcastOptions>("broadcastTo", {
-    options: { shape: needed(aList(aCount), "[2, 3]") },
+    options: { shape: needed(aList(anInteger(0)), "[2, 3]") },
     build(g, { shape }, [x], _, where) {
       const y = g.op(expand, [x], { shape });
       if (show(y.shape) !== show(shape))
@@ -110,14 +113,14 @@ export const moveDefinitions = (): LayerKind[] => [
     },
   }),
   define<TileOptions>("tile", {
-    options: { repeats: needed(aList(aCount), "[1, 2]") },
+    options: { repeats: needed(aList(anInteger(0)), "[1, 2]") },
     build: (g, { repeats }, [x]) => g.op(tile, [x], { repeats }),
   }),
   define<ReverseOptions>("reverse", {
     options: { axes: needed(aList(anAxis), "[1]") },
     build(g, { axes }, [x], _, where) {
       const turned = axesOf(axes, x.shape.length, where);
-      const begin = x.shape.map((size, i) => (turned.has(i) ? size - 1 : 0));
+      const begin = x.shape.map((size, i) => (turned.has(i) ? Math.max(size - 1, 0) : 0));
       const step = x.shape.map((_size, i) => (turned.has(i) ? -1 : 1));
       return g.op(stridedSlice, [x], { begin, size: x.shape, step });
     },
@@ -125,7 +128,7 @@ export const moveDefinitions = (): LayerKind[] => [
   define<StridedSliceOptions>("stridedSlice", {
     options: {
       begin: needed(aList(anInteger(0)), "[0, 4]"),
-      size: needed(aList(aCount), "[2, 5]"),
+      size: needed(aList(anInteger(0)), "[2, 5]"),
       step: needed(aList(anAxis), "[1, -1]"),
     },
     build: (g, params, [x]) => g.op(stridedSlice, [x], params),

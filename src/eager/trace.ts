@@ -4,7 +4,7 @@ import { UnsupportedError } from "../errors.ts";
 import { Edge, Graph } from "../graph/graph.ts";
 import type { LayerKind } from "../layers/layer.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Pending, Tensor, type TensorType } from "../tensor.ts";
+import { type Block, type DType, type Pending, Tensor, type TensorType } from "../tensor.ts";
 import { type CheckedCall, checkTensor } from "./call.ts";
 import { programsOf } from "./programs.ts";
 
@@ -28,7 +28,7 @@ let current: Trace | undefined;
 
 /** The trace that records the calls of an engine. The first call decides whose, where the trace does not know. */
 export function traceOf(runtime: Runtime): Trace | undefined {
-  if (current && current.runtime === undefined) current.runtime = runtime;
+  if (current && current.runtime === undefined) current.belongTo(runtime);
   return current?.runtime === runtime ? current : undefined;
 }
 
@@ -59,6 +59,9 @@ export class Trace implements Pending {
   /** What is done once the trace has run. */
   readonly #after: (() => void)[] = [];
   readonly #unknown: string | undefined;
+  /** Tensors that were made while it recorded, also those that hold values, and the scope round it. */
+  readonly #made = new Set<object>();
+  #outer: Set<object> | undefined;
   #key: string | undefined = "";
 
   /** `unknown`: why values cannot be read while it records, where they cannot. */
@@ -71,15 +74,29 @@ export class Trace implements Pending {
     return this.#unknown === undefined;
   }
 
-  /** Has it record what `f` calls. */
+  /** Has it record what `f` calls, and note what tensors that makes. */
   during<R>(f: () => R): R {
     const outer = current;
     current = this;
+    if (this.runtime) this.#open(this.runtime);
     try {
       return f();
     } finally {
       current = outer;
+      // Where the first call was made in a scope of the function's own, that has been closed.
+      if (this.runtime?.scope === this.#made) this.runtime.scope = this.#outer;
     }
+  }
+
+  /** The first call has told whose calls it records. */
+  belongTo(runtime: Runtime): void {
+    this.runtime = runtime;
+    this.#open(runtime);
+  }
+
+  #open(runtime: Runtime): void {
+    this.#outer = runtime.scope;
+    runtime.scope = this.#made;
   }
 
   /** Records a call. Throws what shape inference throws. `types`: of the results, where they are known without it. */
@@ -137,7 +154,7 @@ export class Trace implements Pending {
   }
 
   /** The values of one tensor, for who reads them while the function runs. */
-  compute(tensor: Tensor<DType>, what: string): number {
+  compute(tensor: Tensor<DType>, what: string): Block {
     if (this.#unknown !== undefined) throw new UnsupportedError(`${what}: ${this.#unknown}`);
     const runtime = this.runtime!;
     const wanted = tensor as unknown as Tensor;
@@ -155,8 +172,10 @@ export class Trace implements Pending {
     return out.release();
   }
 
-  /** Disposes what the calls made, all but one. */
+  /** Disposes what was made while it recorded, all but one and what was told to `keep`. */
   dispose(but?: Tensor): void {
+    if (but && this.#made.delete(but)) this.#outer?.add(but);
+    for (const tensor of this.#made) (tensor as Tensor).dispose();
     for (const { results } of this.#calls) for (const tensor of results) if (tensor !== but) tensor.dispose();
     for (const f of this.#after) f();
   }
@@ -174,13 +193,15 @@ export class Trace implements Pending {
 
 const VALUE: Kind = { kind: "values" };
 
-function typesOf(runtime: Runtime, kind: Kind, { call, key }: CheckedCall): ResultTypes {
+/** The types of what a call gives. Throws what shape inference throws. */
+export function typesOf(runtime: Runtime, kind: Kind, { call, key }: CheckedCall): ResultTypes {
   const known = TYPES.get(kind) ?? new Map<string, ResultTypes>();
   TYPES.set(kind, known);
   let types = key === undefined ? undefined : known.get(key);
   if (!types) {
     const graph = new Graph();
     graph.runtime = runtime;
+    graph.allowsEmpty = true;
     const edges = new Map<Tensor, Edge>();
     const built = call(graph, (tensor) => {
       const edge = edges.get(tensor) ?? new Edge(tensor);
@@ -222,6 +243,9 @@ export function traceInto(
     `${where} is traced once and then runs as a part of a program, so that it cannot read values; write it with ops alone`,
   );
   const given = inputs.map((edge) => new Tensor(runtime, edge, where, trace));
+  const { training } = graph;
+  // Of ops, dropout alone is another one in training: batch normalisation has statistics only as a layer.
+  graph.training = training && { ...training, batchNorm: undefined };
   try {
     const result = trace.during(() => f(...given));
     checkTensor(runtime, result, "what the function returns", where);
@@ -233,6 +257,7 @@ export function traceInto(
     });
     return edgeOf(result);
   } finally {
+    graph.training = training;
     trace.dispose();
     for (const tensor of given) tensor.dispose();
   }

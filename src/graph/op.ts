@@ -4,7 +4,7 @@ import type { RecordData } from "../runtime/records.ts";
 import type { KernelArguments, KernelName } from "../runtime/wasm.ts";
 import type { Shape, TensorType } from "../tensor.ts";
 
-export { type DType, float32, type Shape, sizeOf, type TensorType } from "../tensor.ts";
+export { type DType, float32, isEmpty, type Shape, sizeOf, type TensorType } from "../tensor.ts";
 
 /** Zeros that lie round the spatial axes of a value: pixels before and after, for each of them. */
 export type Border = readonly (readonly [before: number, after: number])[];

@@ -17,7 +17,7 @@ export const needsClasses =
   ({ targets, lossKind }) => {
     if (targets === "values" && threshold === undefined)
       throw new ArgumentError(
-        `metrics: "${name}" is of classes, but the loss${lossKind ? ` "${lossKind}"` : ""} is of values; give the metric { threshold } where they are 0 and 1`,
+        `metrics: "${name}" is of classes, but the loss${lossKind ? ` "${lossKind}"` : ""} is of values; where they are 0 and 1 give metrics.${name}({ threshold: 0 }), 0 for logits`,
       );
   };
 

@@ -159,9 +159,10 @@ const anAverage = anObject<WeightAverage>({
 });
 
 const aCallback: Check<TrainingCallback> = (value, name, where) => {
-  if (typeof value !== "object" || value === null)
+  const { onBatch, onEpoch } = (value ?? {}) as TrainingCallback;
+  // Keras's onEpochEnd would never be called.
+  if (typeof value !== "object" || (onBatch ?? onEpoch) === undefined)
     refuse(value, name, where, "an object with onBatch or onEpoch, such as csvLog(write)");
-  const { onBatch, onEpoch } = value as TrainingCallback;
   for (const [event, listener] of Object.entries({ onBatch, onEpoch }))
     if (listener !== undefined) aFunction(listener, `${name}.${event}`, where);
 };

@@ -114,7 +114,12 @@ export class Measures {
     for (const running of this.#running) {
       const output = outputs[running.part];
       const batch: MetricBatch = { images, ...batchOf(output) };
-      running.state = running.metric.update(running.state, scores(output.index), labels(running.part), batch);
+      const { metric, state } = running;
+      running.state = metric.update(state, scores(output.index), labels(running.part), batch);
+      if (running.state === undefined && state !== undefined)
+        throw new ArgumentError(
+          `metrics: update of "${metric.name}" returns nothing but must return the state`,
+        );
     }
   }
 
@@ -141,6 +146,12 @@ export class Measures {
         );
       running.state = state;
     }
+  }
+
+  /** What reports have a number for, by its name. */
+  get names(): string[] {
+    const ofOutputs = this.#byOutput ? this.#names.map((name) => `${name}.loss`) : [];
+    return ["loss", ...ofOutputs, ...this.#running.map(({ key }) => key)];
   }
 
   /** Of all batches so far: the mean loss; by output, where losses are given so; and the metrics by name. */

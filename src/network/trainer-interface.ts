@@ -128,7 +128,7 @@ export interface TrainOptions {
    * from the output, the slower. Normalisation counts as part of the layer before it.
    */
   layerDecay?: number;
-  /** BatchGradients are scaled down so that the norm of all of them together is at most this. */
+  /** Gradients are scaled down so that the norm of all of them together is at most this. */
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue]. */
   clipValue?: number;
@@ -238,9 +238,14 @@ export function trainerFactoryOf(optimizer: Optimizer | undefined): TrainerFacto
   return create;
 }
 
-/** The options of training: those given, those given before for the others. */
+/**
+ * The options of training: those given, and those given before for the others. A call that names a loss or an optimizer describes its
+ * training whole: of what was before, `freeze` above all, it takes over the other of the two alone.
+ */
 export function completed(before: TrainOptions | undefined, given: Partial<TrainOptions>): TrainOptions {
   const names = Object.keys(TRAIN_OPTIONS) as (keyof TrainOptions)[];
   const changed = names.flatMap((name) => (given[name] === undefined ? [] : [[name, given[name]]]));
-  return { ...before, ...Object.fromEntries(changed) } as TrainOptions;
+  const isWhole = given.loss !== undefined || given.optimizer !== undefined;
+  const kept = before && isWhole ? { loss: before.loss, optimizer: before.optimizer } : before;
+  return { ...kept, ...Object.fromEntries(changed) } as TrainOptions;
 }

@@ -180,6 +180,7 @@ function checkFit(
 ): void {
   if (gradients.length !== weights.length)
     throw new ArgumentError(`${name}: ${gradients.length} gradients for ${weights.length} weights`);
+  const blocks = weights.map(({ block }) => block);
   weights.forEach((weight, i) => {
     const gradient = gradients[i];
     checkTensor(runtime, gradient, `gradients[${i}]`, name);
@@ -193,9 +194,16 @@ function checkFit(
       throw new ShapeError(
         `${name}: gradients[${i}] has shape ${show(gradient.shape)} but must have the weight's ${show(weight.shape)}`,
       );
-    if (weights.indexOf(weight) < i)
-      throw new ArgumentError(`${name}: weights[${i}] is weights[${weights.indexOf(weight)}] again`);
+    const first = blocks.indexOf(weight.block);
+    if (first < i)
+      throw new ArgumentError(
+        `${name}: weights[${i}] is weights[${first}] again${weights[first] === weight ? "" : ", a view of it"}`,
+      );
   });
-  const used = weights.find((weight) => gradients.includes(weight));
-  if (used) throw new ArgumentError(`${name}: a weight (shape ${show(used.shape)}) is its own gradient`);
+  const read = new Set(gradients.map(({ block }) => block));
+  const used = weights.find(({ block }) => read.has(block));
+  if (used)
+    throw new ArgumentError(
+      `${name}: a weight (shape ${show(used.shape)}) is its own gradient, or a view of it`,
+    );
 }

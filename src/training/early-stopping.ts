@@ -18,6 +18,11 @@ export class Watch {
     this.#monitor = new Monitor(options, "fit: earlyStopping");
   }
 
+  /** Throws unless reports will have what is watched, of which these are the names. */
+  check(names: readonly string[]): void {
+    this.#monitor.check(names);
+  }
+
   get state(): WatchState {
     return { ...this.#monitor.state, watched: this.#watched, sinceBest: this.#sinceBest };
   }

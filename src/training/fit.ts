@@ -112,7 +112,9 @@ export async function trainEpochs(
     const resumed = initialEpoch === trainer.epochs ? trainer.resumed : undefined;
     const watch = earlyStopping && new Watch(earlyStopping);
     if (resumed?.loop.watched) watch?.resume(resumed.loop.watched, resumed.best);
-    const loop = new Loop(trainer, options, evaluator, all, () => {
+    const loop = new Loop(trainer, options, evaluator, all, (ofTraining) => {
+      const watched = validation ? target.measures(validation.perImage, metrics) : ofTraining;
+      if (watched) watch?.check(watched.names);
       if (schedule && "state" in schedule && resumed?.loop.schedule !== undefined)
         schedule.state = resumed.loop.schedule;
       begin();
@@ -191,7 +193,7 @@ class Loop {
   readonly #options: FitOptions;
   readonly #evaluator: Evaluator | undefined;
   readonly #batches: number | undefined;
-  readonly #begin: () => void;
+  readonly #begin: (measures?: Measures) => void;
   #begun = false;
   /** Of the epoch's batches so far. */
   #measures: Measures | undefined;
@@ -207,7 +209,7 @@ class Loop {
     options: FitOptions,
     evaluator: Evaluator | undefined,
     all: CheckedSamples | undefined,
-    begin: () => void,
+    begin: (measures?: Measures) => void,
   ) {
     this.#trainer = trainer;
     this.#options = options;
@@ -218,9 +220,9 @@ class Loop {
     this.#rates = { learningRate: trainer.learningRate };
   }
 
-  /** Begins the fit, unless it has begun. */
-  begin(): void {
-    if (!this.#begun) this.#begin();
+  /** Begins the fit, unless it has begun; `measures` are those of its batches, where there are any. */
+  begin(measures?: Measures): void {
+    if (!this.#begun) this.#begin(measures);
     this.#begun = true;
   }
 
@@ -255,7 +257,7 @@ class Loop {
       }
       // All samples at once are planned ahead.
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
-      this.begin();
+      this.begin(measures);
       const { steps: step } = trainer;
       const updated = ++gathered === accumulate;
       let loss: number;
@@ -281,7 +283,7 @@ class Loop {
     }
     if (!measures) throw noBatches(epoch, this.#begun);
     signal?.throwIfAborted();
-    this.begin();
+    this.begin(measures);
     // What is left over is a step of fewer batches.
     if (gathered) trainer.update(await this.#nextRates());
     const ms = performance.now() - started;

@@ -68,6 +68,8 @@ export function lossGraph(
     const gradient = gradients[i];
     return gradient ? [{ name, edge, gradient }] : [];
   });
+  if (!wanted.length && frozen.size)
+    throw new ArgumentError("train: freeze leaves no weight that could be trained");
   if (wanted.length && !trained.length)
     throw new ArgumentError("train: the loss does not depend on any weight that is trained");
   const running = new Set(graph.effects.map((update) => update.node!.inputs[0]));

@@ -45,13 +45,18 @@ export class Monitor {
     return same;
   }
 
+  /** Throws unless it is one of the numbers that reports will have. */
+  check(names: readonly string[]): void {
+    if (!names.includes(this.#name))
+      throw new ArgumentError(
+        `${this.#where}: monitor is "${this.#name}" but the reports have ${names.join(", ")}`,
+      );
+  }
+
   /** Whether the value is better than the best so far by more than a margin, which may depend on that; it is the best then. */
   improves(report: EpochReport, margin: (best: number) => number): boolean {
     const values = measured(report);
-    if (!Object.hasOwn(values, this.#name))
-      throw new ArgumentError(
-        `${this.#where}: monitor is "${this.#name}" but the reports have ${Object.keys(values).join(", ")}`,
-      );
+    this.check(Object.keys(values));
     const value = values[this.#name] * (this.#mode === "min" ? 1 : -1);
     if (!(value < this.#best - (Number.isFinite(this.#best) ? margin(this.#best) : 0))) return false;
     this.#best = value;

@@ -1,8 +1,9 @@
-// Convolution and transposed convolution as ONNX nodes.
+// Convolution, transposed convolution and patches of images as ONNX nodes.
 import type { Edge } from "../../graph/graph.ts";
 import { conv } from "../../ops/conv.ts";
 import type { ConvParams } from "../../ops/conv-geometry.ts";
 import { type ConvTransposeParams, convTranspose, transposed } from "../../ops/conv-transpose.ts";
+import { type Im2colParams, im2col } from "../../ops/im2col.ts";
 import { slide } from "../../ops/window.ts";
 import {
   entry,
@@ -84,7 +85,26 @@ const writeConvTranspose: Translation<ConvTransposeParams> = (
   g.define(y, made, "first");
 };
 
+/** The places of the taps of a window, row by row. */
+const tapsOf = (kernel: readonly number[]): number[][] =>
+  kernel.reduce<number[][]>((taps, k) => taps.flatMap((tap) => range(k).map((i) => [...tap, i])), [[]]);
+
+/** For each tap the pixels that it meets: a slice with the window's stride. All of them, one behind the other, are the patches. */
+const writeIm2col: Translation<Im2colParams> = (g, { inputs: [x], outputs: [y], params, where }) => {
+  const axes = slide(x.shape.slice(1, -1), params, where);
+  let from = g.value(x, "first");
+  if (padsOf(axes).some((pad) => pad > 0)) from = padSpatial(g, from, axes);
+  const [spatial, steps] = [g.ints(axes.map((_, i) => i + 2)), g.ints(params.stride)];
+  const slices = tapsOf(params.kernel).map((tap) => {
+    const starts = tap.map((k, i) => k * params.dilation[i]);
+    const ends = starts.map((start, i) => start + (axes[i].out - 1) * params.stride[i] + 1);
+    return g.emit("Slice", [from, g.ints(starts), g.ints(ends), spatial, steps]);
+  });
+  g.define(y, g.emit("Concat", slices, { axis: 1 }), "first");
+};
+
 export const convTranslations: readonly TranslationEntry[] = [
   entry(conv, writeConv),
   entry(convTranspose, writeConvTranspose),
+  entry(im2col, writeIm2col),
 ];

@@ -14,6 +14,7 @@ import {
   slice,
   spaceToDepth,
   split,
+  stopGradient,
   type TransposeParams,
   transpose,
 } from "../../ops/shape.ts";
@@ -133,6 +134,7 @@ const writeSpaceToDepth: Translation<BlockParams> = (
 export const shapeTranslations: readonly TranslationEntry[] = [
   entry(reshape, writeReshape),
   entry(flatten, writeFlatten),
+  entry(stopGradient, (g, { inputs: [x], outputs: [y] }) => g.alias(y, x)),
   entry(transpose, writeTranspose),
   entry(concat, writeConcat),
   entry(slice, writeSlice),

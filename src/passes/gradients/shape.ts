@@ -9,6 +9,7 @@ import {
   slice,
   spaceToDepth,
   split,
+  stopGradient,
   transpose,
 } from "../../ops/shape.ts";
 import { reshapeTo, zeros } from "./broadcast.ts";
@@ -17,6 +18,7 @@ import { type GradientEntry, gradientOf, gradientOfOutputs } from "./rule.ts";
 export const shapeGradients: readonly GradientEntry[] = [
   gradientOf(reshape, (g, { inputs: [x] }, dy) => [reshapeTo(g, dy, x.shape)]),
   gradientOf(flatten, (g, { inputs: [x] }, dy) => [reshapeTo(g, dy, x.shape)]),
+  gradientOf(stopGradient, () => [undefined]),
   gradientOf(transpose, (g, { params: { perm } }, dy) => [
     g.op(transpose, [dy], { perm: perm.map((_, i) => perm.indexOf(i)) }),
   ]),
