@@ -93,6 +93,7 @@ export {
   type CustomWeight,
   defineLayer,
 } from "./eager/custom-layer.ts";
+export type { GridSampleOptions } from "./layers/grid-sample.ts";
 export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type {

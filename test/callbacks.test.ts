@@ -222,16 +222,16 @@ describe("checkpoint", () => {
       expect(whole.history.length < epochs).toBe(patience === 2);
       // It remembered things that matter: the rate fell, and the best epoch is not the last.
       expect(rates.at(-1)).toBeLessThan(0.5);
-      for (const file of files) {
+      for (const file of files.filter((_, i) => i % 3 === 1)) {
         using later = compiled(9);
         const { epochs: done } = resume(later, file);
         expect(untimed(later.history)).toEqual(untimed(whole.history.slice(0, done)));
         // Saved again before it goes on, it is the same file.
-        expect(later.save({ optimizer: true })).toEqual(file);
+        expect(Buffer.compare(later.save({ optimizer: true }), file)).toBe(0);
         const reports = await later.fit(data(22), { ...options(), epochs: epochs - done });
         expect(untimed(later.history)).toEqual(untimed(whole.history));
         expect(reports.length).toBe(whole.history.length - done);
-        expect(later.save({ optimizer: true })).toEqual(whole.save({ optimizer: true }));
+        expect(Buffer.compare(later.save({ optimizer: true }), whole.save({ optimizer: true }))).toBe(0);
       }
       // What was remembered was needed: without it the end is another.
       using other = compiled(9);
@@ -398,8 +398,8 @@ describe("a process that is killed", () => {
        import * as c from ${JSON.stringify(pathToFileURL(inFolder("index.mjs")).href)};
        const engine = await c.createEngine();
        const net = engine.compile(c.sequential([64], [c.dense({ units: 256 }), c.dense({ units: 3 })]), { seed: 1 });
-       const x = Float32Array.from({ length: 40 * 64 }, (_, i) => Math.sin(i * 1.7));
-       const data = { x, y: Array.from({ length: 40 }, (_, i) => (i * 5) % 3) };
+       const x = Float32Array.from({ length: 44 * 64 }, (_, i) => Math.sin(i * 1.7));
+       const data = { x, y: Array.from({ length: 44 }, (_, i) => (i * 5) % 3) };
        const done = existsSync("last") ? c.resume(net, readFileSync("last")).epochs : 0;
        const save = (bytes) => {
          writeFileSync("part", bytes);
@@ -407,7 +407,9 @@ describe("a process that is killed", () => {
        };
        await net.fit(data, {
          loss: "softmaxCrossEntropy", optimizer: c.adam(), batchSize: 4,
-         epochs: 4 - done,
+         epochs: 4 - done, validationSplit: 0.1,
+         schedule: c.reduceOnPlateau(0.05, { patience: 0, factor: 0.5, threshold: 0.5 }),
+         earlyStopping: { patience: 100, restoreBest: true, mode: "max" },
          onBatch: ({ step }) => console.log(step),
          callbacks: [c.checkpoint(net, { everySteps: 1, save })],
        });

@@ -53,7 +53,7 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
     ...["scatterElements", "stridedSlice", "tile", "padAxes", "cumulate", "fold", "interpolate"],
     ...["triangle", "reverseSequence", "maxUnpool", "lrn", "gridSample"],
   ],
-  "ops-torch": ["cast", "clip", "matmul", "where", "expand", "topK", "maxPoolIndices"],
+  "ops-torch": ["cast", "clip", "matmul", "where", "expand", "topK", "maxPoolIndices", "stopGradient"],
   // The adjoint of summing: tested by reduce and binary.
   reduce: ["broadcastTo"],
 };

@@ -8,10 +8,12 @@ import type { TfjsOptions, TfjsWeights } from "../src/formats/tfjs/index.ts";
 import { dense, dropout } from "../src/layers/index.ts";
 import { loadModel, sequential } from "../src/model/build-model.ts";
 import { Network } from "../src/network/network.ts";
+import { mae } from "../src/network/value-metrics.ts";
 import { Runtime } from "../src/runtime/instance.ts";
 import { load } from "../src/runtime/wasm.ts";
 import { sgd } from "../src/training/optimizers.ts";
 import { resume } from "../src/training/resume.ts";
+import { reduceOnPlateau } from "../src/training/schedules.ts";
 import { binary } from "./harness.ts";
 import { layersModel as fromTfjs } from "./layers-model.ts";
 
@@ -221,6 +223,42 @@ describe("checkpoints", () => {
         throw error;
       }
     });
+  });
+
+  it("may hold anything that a loop remembers: resume or the fit after it refuses it", async () => {
+    const report = { epoch: 0, loss: 1, metrics: { mae: 0.5 } };
+    const monitor = { monitor: "loss", mode: "min", best: 0.5 };
+    const loop = {
+      history: [{ ...report, validation: { loss: 2, metrics: {} } }],
+      measured: { images: 1, loss: 1, sums: [1], metrics: { mae: { sum: 1, count: 2 } } },
+      watched: { ...monitor, watched: 1, sinceBest: 0 },
+      schedule: { ...monitor, from: 0.1, rate: 0.1, bad: 0, cooling: 0 },
+    };
+    const { options: stored } = readCheckpoint(file()).progress!;
+    const training = { options: stored, steps: 1, epochs: 1, batches: 1, seed: 1 };
+    using net = new Network(runtime, model, { seed: 2 });
+    let refused = 0;
+    const run = async (given: unknown): Promise<void> => {
+      resume(net, withTraining({ ...training, loop: given }));
+      await net.fit(
+        { x: [1, 2, 3, 4], y: [1, 0, 0, 1] },
+        {
+          ...{ batchSize: 1, metrics: [mae()], earlyStopping: { patience: 1, restoreBest: true } },
+          schedule: reduceOnPlateau(0.1),
+        },
+      );
+    };
+    await run(loop);
+    let index = 0;
+    for (const [where, copy] of variants(loop))
+      try {
+        // One of five, which is another value at every place.
+        if (index++ % 5 === 0) await run(copy);
+      } catch (error) {
+        refused++;
+        if (!(error instanceof ConvolithError)) throw new Error(`at ${where}: ${(error as Error).stack}`);
+      }
+    expect(refused).toBeGreaterThan(50);
   });
 
   it("keep tensors by names that objects have", () => {

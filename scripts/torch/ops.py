@@ -249,8 +249,17 @@ second("prod of zeros", [zeros], lambda x: x.prod(1, keepdim=True))
 second("prod of two axes", [rand(2, 3, 2)], lambda x: x.prod(2).prod(0))
 
 
+def anywhere(*shape):
+    """A grid without places on pixels, where the slope is another on either side."""
+    return (rand(*shape, 2, low=-1.4, high=1.4) + 0.003).float().double()
+
+
 def sampled(padding, corners):
     return lambda x, grid: F.grid_sample(x.permute(0, 3, 1, 2), grid, "bilinear", padding, corners).permute(0, 2, 3, 1)
+
+
+case("gridSample", [rand(1, 3, 4, 2), anywhere(1, 2, 3)], sampled("zeros", False))
+case("gridSample border", [rand(2, 3, 4, 1), anywhere(2, 3, 1)], sampled("border", True))
 
 
 def exclusive(x):
@@ -261,12 +270,12 @@ IMPORTED = {}
 for padding in ("zeros", "border"):
     for corners in (False, True):
         name = f"gridSample {padding} {'corners' if corners else 'edges'}"
-        case(name, [rand(2, 4, 5, 3), rand(2, 3, 3, 2, low=-1.4, high=1.4)], sampled(padding, corners), IMPORTED)
+        case(name, [rand(2, 4, 5, 3), anywhere(2, 3, 3)], sampled(padding, corners), IMPORTED)
         # The image itself, and its mirror image: samples lie on pixels, and on the outermost.
         size = torch.tensor([[[1.0, 0, 0], [0, 1, 0]], [[-1, 0, 0], [0, 1, 0]]])
         grid = F.affine_grid(size, [2, 1, 3, 4], align_corners=corners).float().double()
         case(f"{name} of pixels", [rand(2, 3, 4, 2), grid], sampled(padding, corners), IMPORTED)
-    case(f"gridSample {padding} of one pixel", [rand(1, 1, 1, 2), rand(1, 1, 4, 2)], sampled(padding, True), IMPORTED)
+    case(f"gridSample {padding} of one pixel", [rand(1, 1, 1, 2), anywhere(1, 1, 4)], sampled(padding, True), IMPORTED)
 for name, x in (("", rand(2, 6)), (" of zeros", torch.tensor([[2.0, 0, 3, 0, 4, 5], [0, 0, 1, 2, 3, 4]])), (" of one", rand(2, 1))):
     case(f"cumprod{name}", [x], lambda x: x.cumprod(1), IMPORTED)
     case(f"cumprod exclusive{name}", [x], exclusive, IMPORTED)

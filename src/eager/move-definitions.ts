@@ -2,6 +2,7 @@
 
 import { ShapeError } from "../errors.ts";
 import { aCount, anAxis, aPadding, aPair, aPerAxis, aValue, pairsOf } from "../layers/checks.ts";
+import { GRID_SAMPLE, type GridSampleOptions } from "../layers/grid-sample.ts";
 import { type LayerDefinition, type LayerKind, spatialAxes } from "../layers/layer.ts";
 import { padOnAxes } from "../layers/pad-axes.ts";
 import { AXIS_PAD_MODES, expand, stridedSlice, tile } from "../ops/boxes.ts";
@@ -162,6 +163,7 @@ export const moveDefinitions = (): LayerKind[] => [
     build: (g, { depth, axis = -1, on = 1, off = 0, dtype = "float32" }, inputs) =>
       g.op(oneHot, inputs, { depth, axis, on, off, dtype, wrap: false }),
   }),
+  define<GridSampleOptions>("gridSample", GRID_SAMPLE),
   define<TopKOptions>("topK", {
     options: { k: needed(aCount, "5"), axis: anAxis, largest: aFlag },
     build: (g, { k, axis = -1, largest = true }, [x]) => g.apply(topK, [x], { k, axis, largest }),

@@ -222,8 +222,9 @@ const PLATEAU: Checks<ReduceOnPlateauOptions> = {
   minRate: aRate,
 };
 
-/** What it remembers: the rate, epochs without improvement, and those in which none are counted. */
+/** What it remembers: the rate, epochs without improvement, and those in which none are counted. It is of a schedule from that rate. */
 interface PlateauState extends MonitorState {
+  readonly from: number;
   readonly rate: number;
   readonly bad: number;
   readonly cooling: number;
@@ -231,6 +232,7 @@ interface PlateauState extends MonitorState {
 
 const PLATEAU_STATE: Checks<PlateauState> = {
   ...MONITOR_STATE,
+  from: needed(aRate, "0.1"),
   rate: needed(aRate, "0.1"),
   bad: needed(anInteger(0), "0"),
   cooling: needed(anInteger(0), "0"),
@@ -241,7 +243,7 @@ const LEAST_FALL = 1e-8;
 
 /**
  * `from`, times `factor` whenever the value watched has not improved for more than `patience` epochs: PyTorch's ReduceLROnPlateau. It
- * remembers: make a new one for each training. Checkpoints keep its state.
+ * remembers: make a new one for each training. Checkpoints keep its state, and give it to one from the same rate that watches the same value.
  */
 export function reduceOnPlateau(
   from: number,
@@ -269,10 +271,10 @@ export function reduceOnPlateau(
   });
   return remembering(
     schedule,
-    (): PlateauState => ({ ...monitor.state, rate, bad, cooling }),
+    (): PlateauState => ({ ...monitor.state, from, rate, bad, cooling }),
     (state: PlateauState) => {
       checkOptions("reduceOnPlateau: state", state, PLATEAU_STATE);
-      if (monitor.resume(state)) ({ rate, bad, cooling } = state);
+      if (state.from === from && monitor.resume(state)) ({ rate, bad, cooling } = state);
     },
   );
 }
