@@ -67,6 +67,8 @@ function textOf(list: NestedNumbers, indent: number): string {
   return `[${shown.join(Array.isArray(list[0]) ? `,\n${" ".repeat(indent)}` : ", ")}]`;
 }
 
+const INSPECT: unique symbol = /* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom") as never;
+
 /** Who computes the values of a tensor that an op was recorded for, see eager/trace.ts. */
 export interface Pending {
   /** @internal Whether it can. */
@@ -193,7 +195,13 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   toString(): string {
     const head = `Tensor [${this.shape}] ${this.dtype}`;
     if (this.disposed) return `${head}, disposed`;
+    if (!this.isReadable) return `${head}, without values as yet`;
     return `${head}\n${textOf(this.array(), 1)}`;
+  }
+
+  /** @internal What console.log shows in Node. */
+  [INSPECT](): string {
+    return this.toString();
   }
 
   /** @internal Calls `free` when the tensor is disposed, unless the whole engine is. */
