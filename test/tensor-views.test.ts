@@ -1,4 +1,4 @@
-// Tensors that share memory: what reshape, flatten, squeeze and expandDims give lies where their input does.
+// Tensors that share memory: what reshape, flatten, squeeze, expandDims and stopGradient give lies where their input does.
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { Engine as EngineOf } from "../src/engine/engine.ts";
 import { gaussianBlur } from "../src/image/index.ts";
@@ -33,6 +33,7 @@ const VIEWS: [name: string, make: (x: Tensor) => Tensor, shape: number[]][] = [
   ["reshape", (x) => engine.reshape(x, { shape: [0, -1] }), [2, 3]],
   ["flatten", (x) => engine.flatten(x), [2, 3]],
   ["squeeze", (x) => engine.squeeze(x, { axes: [1] }), [2, 3]],
+  ["stopGradient", (x) => engine.stopGradient(x), [2, 1, 3]],
   ["expandDims", (x) => engine.expandDims(x, { axis: -1 }), [2, 1, 3, 1]],
 ];
 

@@ -136,7 +136,10 @@ export const mathDefinitions = (): LayerKind[] => [
     options: { min: aValue, max: aValue },
     build: (g, params, [x]) => g.op(clip, [x], params),
   }),
-  define<object>("stopGradient", { options: {}, build: (g, _, [x]) => g.op(stopGradient, [x], {}) }),
+  define<object>("stopGradient", {
+    ...{ options: {}, isView: true },
+    build: (g, _, [x]) => g.op(stopGradient, [x], {}),
+  }),
   define<MatMulOptions>("matmul", {
     ...{ inputs: [2, 2], options: { transposeA: aFlag, transposeB: aFlag } },
     build: (g, { transposeA = false, transposeB = false }, inputs) =>

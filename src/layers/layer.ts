@@ -31,7 +31,7 @@ interface DefinitionParts<C> {
   readonly eagerDefaults?: readonly string[];
   /** False where there is no eager op. */
   readonly eager?: false;
-  /** True where it gives its input another shape, and nothing else: the eager op's result shares its memory. */
+  /** True where it gives the values of its input, maybe in another shape: the eager op's result shares its memory. */
   readonly isView?: true;
   /** True for a kind of a caller's own. */
   readonly custom?: true;
