@@ -70,6 +70,8 @@ function textOf(list: NestedNumbers, indent: number): string {
   return `[${shown.join(Array.isArray(list[0]) ? `,\n${" ".repeat(indent)}` : ", ")}]`;
 }
 
+const INSPECT: unique symbol = /* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom") as never;
+
 /** A block of memory in which one or more tensors lie: the last to be disposed frees it. */
 class Block {
   /** How many tensors lie in it. */
@@ -228,7 +230,13 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   toString(): string {
     const head = `Tensor [${this.shape}] ${this.dtype}`;
     if (this.disposed) return `${head}, disposed`;
+    if (!this.isReadable) return `${head}, without values as yet`;
     return `${head}\n${textOf(this.array(), 1)}`;
+  }
+
+  /** @internal What console.log shows in Node. */
+  [INSPECT](): string {
+    return this.toString();
   }
 
   /** @internal Calls `free` when the tensor is disposed, unless the whole engine is. */

@@ -1,5 +1,7 @@
 // optimizer.apply, engine.scope and what tensors tell of themselves: loops of one's own.
+import { inspect } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
+import { defineLayer } from "../src/eager/custom-layer.ts";
 import { gradients } from "../src/eager/gradients.ts";
 import { Engine } from "../src/engine/engine.ts";
 import { ArgumentError, ShapeError, UnsupportedError } from "../src/errors.ts";
@@ -186,6 +188,17 @@ describe("tensors tell of themselves", () => {
     const one = engine.full([], 3);
     expect(one.array()).toBe(3);
     expect(String(one)).toBe("Tensor [] float32\n3");
+    expect(inspect(one)).toBe(String(one));
+    // Also where a loss or a layer is traced, which cannot read values.
+    let traced = "";
+    const shown = defineLayer("shown", {
+      call(e, [h]) {
+        traced = inspect(h);
+        return e.neg(h);
+      },
+    });
+    engine.compile(sequential([2], [shown()])).dispose();
+    expect(traced).toBe("Tensor [1,2] float32, without values as yet");
     for (const tensor of [x, long, one]) tensor.dispose();
     expect(String(x)).toBe("Tensor [2,3] float32, disposed");
   });

@@ -89,6 +89,21 @@ describe("a loss of one's own", () => {
     expect(a.history[2].metrics.accuracy).toBe(b.history[2].metrics.accuracy);
   });
 
+  test("may call its own network, with the weights it has then", async () => {
+    const live = engine.memory.live;
+    {
+      using net = engine.compile(mlp, { seed: 1 });
+      const still: CustomLoss = (output, _, e, { inputs }) =>
+        squares(output, net(inputs.input_1), e, {} as never);
+      const failing: CustomLoss = (output, target, e, about) =>
+        e.expandDims(e.square(output), { axis: still(output, target, e, about).size });
+      const [{ loss }] = await net.fit(samples(), { loss: still, optimizer: adam() });
+      expect(loss).toBeCloseTo(0, 12);
+      await expect(net.fit(samples(), { loss: failing, optimizer: adam() })).rejects.toThrow(ShapeError);
+    }
+    expect(engine.memory.live).toBe(live);
+  });
+
   test("reads the model: terms of weights, of what layers give, and of inputs", async () => {
     const decay: CustomLoss = (output, target, e, { weights }) => {
       const kernel = weights["hidden.kernel"];

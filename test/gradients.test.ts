@@ -395,11 +395,11 @@ describe("gradients", () => {
       [x, other],
       {},
       new ShapeError(
-        "gradients: the value does not depend on wrt[1] (shape [1,3]) through ops of this engine",
+        "gradients: the value does not depend on wrt[1] (shape [1,3]) through ops of this engine; argMax, comparisons, casts to int32, stopGradient and values that were read pass no gradient on",
       ),
     );
     refuse(double, [7], {}, new ArgumentError("gradients: wrt[0] is 7 but must be a Tensor"));
-    const list = "must be a list of tensors, of one at least";
+    const list = "must be a list of tensors, of one at least, or an object of them";
     refuse(double, x, {}, new ArgumentError(`gradients: wrt is a Tensor of shape [1,2] but ${list}`));
     refuse(double, [], {}, new ArgumentError(`gradients: wrt is [] but ${list}`));
     refuse(

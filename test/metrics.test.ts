@@ -65,7 +65,11 @@ describe.each(cases.map((c) => [c.targets, c] as const))("metrics of %s", (targe
 test("a metric of arrays, and a table of classes", () => {
   const { scores, labels, values, classes } = cases[0];
   expect(metrics.measure(metrics.f1(), scores, labels)).toBeCloseTo(values["f1 macro"], 6);
-  expect(metrics.measure(metrics.accuracy(), scores, labels)).toBe(accuracy(scores, labels));
+  for (const metric of [metrics.accuracy(), "accuracy"] as const)
+    expect(metrics.measure(metric, scores, labels)).toBe(accuracy(scores, labels));
+  expect(() => metrics.measure(metrics.f1 as never, scores, labels)).toThrow(
+    'measure: the metric is a function but must be "accuracy", or a metric',
+  );
   const rows = labels.flatMap((label) => Array.from({ length: classes }, (_, k) => Number(k === label)));
   expect(metrics.measure(metrics.f1(), scores, rows, { classes })).toBeCloseTo(values["f1 macro"], 6);
   expect(metrics.measure(metrics.mae(), [1, 2, 3], [1, 4, 3])).toBeCloseTo(2 / 3, 9);

@@ -391,6 +391,7 @@ describe("a training", () => {
       ],
       [{ ...good, y: good.y.with(3, 4) }, options, /fit: y\[3\] is 4 but must be a class from 0 to 3/],
       [{ x: good.x }, options, /fit: y is missing/],
+      [{ ...good, weights: good.y }, options, /fit: the data hold "weights", but there are x, y and weight/],
       [good, { ...options, freeze: ["z"] }, /freeze names "z", which is no layer/],
       [good, { ...options, batchSize: 0 }, /batchSize is 0/],
       [good, { ...options, validation: spots(2, 1).x }, /validation/],

@@ -120,7 +120,7 @@ function gradientsOf(
 
 function checkWrt(wrt: unknown): asserts wrt is readonly Tensor[] {
   if (!Array.isArray(wrt) || !wrt.length)
-    return refuse(wrt, "wrt", "gradients", "a list of tensors, of one at least");
+    return refuse(wrt, "wrt", "gradients", "a list of tensors, of one at least, or an object of them");
   mustBeTensor(wrt[0], "gradients: wrt[0]");
   const { runtime } = wrt[0];
   for (let i = 0; i < wrt.length; i++) checkTensor(runtime, wrt[i], `wrt[${i}]`, "gradients");
@@ -202,10 +202,14 @@ function gradientEdges(
 ): Edge[] {
   return differentiate(graph, y, wrt, dy).map((edge, i) => {
     if (edge) return edge;
-    const { shape } = wrt[i];
+    const { shape, dtype } = wrt[i];
     if (unused === "zero") return graph.constant(new Float32Array(sizeOf(shape)), shape);
+    const why =
+      dtype === "int32"
+        ? "int32 has no gradients: cast it to float32 before"
+        : "argMax, comparisons, casts to int32, stopGradient and values that were read pass no gradient on";
     throw new ShapeError(
-      `${name}: the value does not depend on wrt[${i}] (shape ${show(shape)}) through ops of this engine`,
+      `${name}: the value does not depend on wrt[${i}] (shape ${show(shape)}) through ops of this engine; ${why}`,
     );
   });
 }

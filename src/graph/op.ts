@@ -64,6 +64,11 @@ export interface Emitter {
    * run once at compile time when every input is constant, in every run otherwise.
    */
   packed(inputs: readonly Value[], bytes: number, emit: (packed: Address) => void): Address;
+  /**
+   * A filter as calls take it that pack it: its values, and a number for each output channel by which they multiply it; 0: by none. Its
+   * `base` has the products, for those who cannot.
+   */
+  factors(filter: Value): readonly [values: Address, scale: Address | 0];
   /** Names the algorithm taken, for `net.summary()`. */
   algorithm(name: string): void;
 }

@@ -1,8 +1,9 @@
 // One metric over arrays, and the table of a classifier's precision and recall.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import { aList, aNumber, anInteger, asNumbers, aText, checkOptions } from "../validate.ts";
+import { accuracy } from "./accuracy.ts";
 import { averaged, count, noCounts, SHARES } from "./class-metrics.ts";
-import type { Metric, MetricBatch } from "./metric.ts";
+import { type AnyMetric, aMetric, type Metric, type MetricBatch } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 import { textTable } from "./text-table.ts";
 
@@ -18,11 +19,13 @@ export interface MeasureOptions {
  * `threshold` of 0 or 1 for every score; with `classes` of rows of a value per class; else of values.
  */
 export function measure(
-  metric: Metric,
+  given: AnyMetric,
   scores: Numbers,
   targets: Numbers,
   options: MeasureOptions = {},
 ): number {
+  aMetric(given, "the metric", "measure");
+  const metric: Metric = given === "accuracy" ? accuracy() : given;
   const batch = batchOf("measure", scores, targets, options);
   metric.check?.(batch);
   return metric.result(metric.update(metric.start(), scores, targets, batch));

@@ -49,7 +49,7 @@ export type AnyMetric = Metric | "accuracy";
 /** Metrics of the output that has a loss; where losses are given by output, lists of them by the outputs' names. */
 export type MetricsOption = readonly AnyMetric[] | Readonly<Record<string, readonly AnyMetric[]>>;
 
-const aMetric: Check<AnyMetric> = (value, name, where) => {
+export const aMetric: Check<AnyMetric> = (value, name, where) => {
   if (value === "accuracy") return;
   const { name: own, start, update, result } = isObject(value) ? value : ({} as Record<string, unknown>);
   if (typeof own !== "string" || ![start, update, result].every((f) => typeof f === "function"))

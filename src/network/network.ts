@@ -216,7 +216,8 @@ export class Network<Names extends string[] = any> extends CompiledModel {
   }
 
   /**
-   * Trains on `data` for some epochs. Loss and optimizer are given here or to compile; other ones than before start anew. Resolves to
+   * Trains on `data` for some epochs. Loss and optimizer are given here or to compile; other ones than before start anew. A
+   * call that names one of the two says all of its training: without `freeze`, for example, nothing is frozen any more. Resolves to
    * a report per epoch. Rejects before the first step, with everything as it was, where options or data do not fit or memory does not
    * suffice; later, with the weights trained so far kept, when the signal aborts, a callback throws, or a loss is not finite and
    * `stopOnNaN` is set.

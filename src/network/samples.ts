@@ -1,6 +1,6 @@
 // Samples: images and their labels in arrays, checked against a network's inputs and output.
 import { ArgumentError, ShapeError } from "../errors.ts";
-import { asNumbers, describe, isObject, refuse } from "../validate.ts";
+import { asNumbers, describe, isObject, isPlain, refuse } from "../validate.ts";
 
 /** Values in a typed array or a list: of all images, one after the other. */
 export type Numbers = ArrayLike<number>;
@@ -28,6 +28,10 @@ export interface CheckedSamples {
 export function checkSamples(samples: unknown, sizes: ImageSizes, what: string): CheckedSamples {
   if (typeof samples !== "object" || samples === null || !("x" in samples))
     return refuse(samples, "the data", what, "{ x, y }: images and their labels");
+  // `weights`, say, would not count.
+  const other = isPlain(samples) && Object.keys(samples).find((key) => !["x", "y", "weight"].includes(key));
+  if (other)
+    throw new ArgumentError(`${what}: the data hold ${describe(other)}, but there are x, y and weight`);
   const { x, y, weight } = samples as { x: unknown; y?: unknown; weight?: unknown };
   const inputs = inputsOf(x, sizes.inputs, what);
   let images = 0;

@@ -21,6 +21,8 @@ export class WeightStore {
   /** Names of those that gradients change: all but running averages. */
   trainable: readonly string[] = [];
   #holder: Arrays | WeightTensors = new Arrays({ weights: {} });
+  /** Made to hold them, and not given to `moveTo` yet. */
+  #made: WeightTensors | undefined;
   /** Networks that have these weights. */
   #networks = 1;
   /** What is added to the holder's version, so that it does not change when another holds the same weights. */
@@ -51,7 +53,9 @@ export class WeightStore {
   /** The tensors that hold them, or copies that will once they are given to `moveTo`. Throws MemoryError, and holds nothing then. */
   tensors(runtime: Runtime): WeightTensors {
     if (this.#holder instanceof WeightTensors) return this.#holder;
-    return new WeightTensors(runtime, this.#holder.arrays, this.shapes);
+    // A loss that calls its own network asks while the training's are being made.
+    this.#made ??= new WeightTensors(runtime, this.#holder.arrays, this.shapes);
+    return this.#made;
   }
 
   /** From now on these tensors hold the weights, as they are now. */
@@ -60,6 +64,7 @@ export class WeightStore {
     const { version } = this;
     tensors.setWeights(this.all());
     this.#holder = tensors;
+    this.#made = undefined;
     this.#before = version - tensors.version;
   }
 
@@ -72,7 +77,9 @@ export class WeightStore {
 
   /** Disposes tensors that were made to hold the weights, unless they do. */
   dropUnused(tensors: WeightTensors): void {
-    if (tensors !== this.#holder) tensors.dispose();
+    if (tensors === this.#holder) return;
+    tensors.dispose();
+    this.#made = undefined;
   }
 
   /** Another network has the same weights: `dispose` is called once more. */

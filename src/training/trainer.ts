@@ -340,7 +340,8 @@ export class Trainer implements NetworkTrainer {
   }
 
   evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator {
-    const weight = (name: string): Float32Array => (this.#average ?? this.#variables).read(name);
+    const weight = (name: string): Float32Array =>
+      this.#variables.view(this.#average ? averageOf(name) : name);
     const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
     try {
       evaluator.holdRefresh();
