@@ -29,17 +29,21 @@ function first_channel(b: i32, OC: i32): i32 {
 
 /**
  * packed[block] = [ bias of 4 channels | tap 0 | tap 1 | ... ], zeros past the last channel: a block is one stream, at
- * constant distances. filter [taps, oc]; bias may be 0: zeros. Unit: a block.
+ * constant distances. filter [taps, oc], whose channel o is multiplied by scale[o]; scale may be 0: by one; bias may be 0: zeros.
+ * Unit: a block.
  */
-export function pack_depthwise_f32(packed: usize, filter: usize, bias: usize, taps: i32, OC: i32, from: i32, to: i32): void {
+export function pack_depthwise_f32(
+  packed: usize, filter: usize, scale: usize, bias: usize, taps: i32, OC: i32, from: i32, to: i32,
+): void {
   assert(0 <= from && from <= to && to <= (OC + 3) / 4);
   const cols = min(4, OC);
   let p = packed + <usize>(from * (taps + 1)) * TAP;
   for (let b = from; b < to; b++) {
     const at = <usize>first_channel(b, OC) << 2;
     v128.store(p, bias ? load_lanes(bias + at, cols) : f32x4.splat(0));
+    const s = scale ? load_lanes(scale + at, cols) : f32x4.splat(1);
     p += TAP;
-    for (let t = 0; t < taps; t++, p += TAP) v128.store(p, load_lanes(filter + (<usize>(t * OC) << 2) + at, cols));
+    for (let t = 0; t < taps; t++, p += TAP) v128.store(p, f32x4.mul(s, load_lanes(filter + (<usize>(t * OC) << 2) + at, cols)));
   }
 }
 

@@ -4,136 +4,136 @@ import {
   NR, WINOGRAD_DX, WINOGRAD_DY, WINOGRAD_N, WINOGRAD_OC, WINOGRAD_OH, WINOGRAD_OUT_H, WINOGRAD_OUT_N, WINOGRAD_OUT_W, WINOGRAD_OW,
   WINOGRAD_TILES_X, WINOGRAD_TILES_Y,
 } from "./abi";
-import { field, load_some, madd, splat } from "./simd";
+import { fill_floats } from "./copy";
+import { field, madd, splat } from "./simd";
 import { A, B, HALF, TWO, TWO_THIRDS, SIXTH, NUMBERS, column_of, row_of } from "./winograd";
 
 /**
- * U = G g Gᵀ of a filter [3, 3, C, OC], as the panels gemm_f32 reads for 36 groups: panels[t][n / NR] = [ zeros | C rows of NR ].
- * Unit: a panel of NR channels, of all 36.
+ * Panels, and input channels, that are packed together. The cache lines and pages of the filter hold channels of several panels, and
+ * what one step has written should be near when the next reads it.
  */
-export function winograd_pack_f4_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
-  for (let n = from; n < to; n++) pack(6, 3, panels, filter, C, OC, n);
+const PANELS = 4;
+const ROWS = 16;
+
+/**
+ * U = G g Gᵀ of the first N channels of a filter [3, 3, C, OC], as the panels gemm_f32 reads for 36 groups: panels[t][n / NR] =
+ * [ zeros | C rows of NR ]. Channel o of the filter is multiplied by scale[o]; scale may be 0: by one. Unit: a panel of NR channels, of
+ * all 36.
+ */
+export function winograd_pack_f4_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
+  pack(6, 3, panels, filter, scale, C, OC, N, from, to);
 }
 
 /** The same for 16 groups. */
-export function winograd_pack_f2_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
-  for (let n = from; n < to; n++) pack(4, 3, panels, filter, C, OC, n);
+export function winograd_pack_f2_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
+  pack(4, 3, panels, filter, scale, C, OC, N, from, to);
 }
 
 /** The same for 36 groups, of a filter [5, 5, C, OC]. */
-export function winograd_pack_f2k5_f32(panels: usize, filter: usize, C: i32, OC: i32, from: i32, to: i32): void {
-  for (let n = from; n < to; n++) pack(6, 5, panels, filter, C, OC, n);
+export function winograd_pack_f2k5_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
+  pack(6, 5, panels, filter, scale, C, OC, N, from, to);
 }
 
 // @ts-ignore: decorator
 @inline
-function pack(points: i32, r: i32, panels: usize, filter: usize, C: i32, OC: i32, n: i32): void {
-  const perGroup = (OC + NR - 1) / NR;
-  assert(0 <= n && n < perGroup);
-  const panelBytes = <usize>(C + 1) * NR * 4;
-  const group = <usize>perGroup * panelBytes;
-  const zero = f32x4.splat(0);
-  const panel = panels + <usize>n * panelBytes;
-  for (let t = 0; t < points * points; t++) {
-    v128.store(panel + <usize>t * group, zero);
-    v128.store(panel + <usize>t * group, zero, 16);
-  }
-  const tap = <usize>(C * OC) << 2;
-  if (points == 4 || r == 5) {
-    for (let c = 0; c < C; c++) {
-      const g = filter + (<usize>(c * OC + n * NR) << 2);
-      const q = panel + <usize>(c + 1) * NR * 4;
-      filter_tile(points, r, q, group, g, tap, OC - n * NR);
-      filter_tile(points, r, q + 16, group, g + 16, tap, OC - n * NR - 4);
-    }
-    return;
-  }
-  // A row of points at a time: no more places are written side by side than a cache has ways, each from front to back.
-  for (let y = 0; y < points; y++) {
-    let q = panel + <usize>(y * points) * group + NR * 4;
-    let g = filter + (<usize>(n * NR) << 2);
-    for (let c = 0; c < C; c++) {
-      filter_row(y, q, group, g, tap, OC - n * NR);
-      filter_row(y, q + 16, group, g + 16, tap, OC - n * NR - 4);
-      q += NR * 4;
-      g += <usize>OC << 2;
+function pack(points: i32, r: i32, panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
+  const perGroup = (N + NR - 1) / NR;
+  assert(0 <= from && from <= to && to <= perGroup && N % 4 == 0);
+  const panelBytes = <usize>(C + 1) * NR * 4, group = <usize>perGroup * panelBytes;
+  const row = <usize>OC << 2, tap = <usize>C * row;
+  const one = f32x4.splat(1);
+  for (let first = from; first < to; first += PANELS) {
+    const end = min(first + PANELS, to);
+    for (let n = first; n < end; n++)
+      for (let t = 0; t < points * points; t++)
+        fill_floats(panels + <usize>t * group + <usize>n * panelBytes, 0, N - n * NR < NR ? (C + 1) * NR : NR);
+    for (let c = 0; c < C; c += ROWS) {
+      const count = min(ROWS, C - c);
+      for (let n = first; n < end; n++) {
+        const q = panels + <usize>n * panelBytes + <usize>(c + 1) * NR * 4;
+        // Columns of r taps become columns of points, in the first r places of each row; then the rows, in place.
+        for (let o = n * NR; o < min(N, n * NR + NR); o += 4) {
+          const at = <usize>o << 2, s = scale ? v128.load(scale + at) : one;
+          const g = filter + <usize>c * row + at, to = q + (at & 16);
+          for (let x: usize = 0; x < <usize>r; x++)
+            transform(points, r, to + x * group, <usize>points * group, NR * 4, g + x * tap, <usize>r * tap, row, count, s);
+        }
+        for (let y = 0; y < points; y++) {
+          const line = q + <usize>(y * points) * group;
+          transform(points, r, line, group, 16, line, group, 16, 2 * count, one);
+        }
+      }
     }
   }
 }
 
-/** Row y of the 6 · 6 points of four channels of one input channel's filter of 3 · 3; `tap` bytes lie between taps. */
 // @ts-ignore: decorator
 @inline
-function filter_row(y: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
-  const a = filter_point(y, g, tap, cols), b = filter_point(y, g + tap, tap, cols), c = filter_point(y, g + 2 * tap, tap, cols);
-  v128.store(q, a);
-  // As in filter_points: a call of it would take longer than what it does.
-  const even = f32x4.add(a, f32x4.mul(splat(NUMBERS + HALF), c)), odd = f32x4.mul(splat(NUMBERS + A), b);
-  v128.store(q + step, f32x4.mul(splat(NUMBERS + TWO_THIRDS), f32x4.add(even, odd)));
-  v128.store(q + 2 * step, f32x4.mul(splat(NUMBERS + TWO_THIRDS), f32x4.sub(even, odd)));
-  const even_b = f32x4.add(a, f32x4.mul(splat(NUMBERS + TWO), c)), odd_b = f32x4.mul(splat(NUMBERS + B), b);
-  v128.store(q + 3 * step, f32x4.mul(splat(NUMBERS + SIXTH), f32x4.add(even_b, odd_b)));
-  v128.store(q + 4 * step, f32x4.mul(splat(NUMBERS + SIXTH), f32x4.sub(even_b, odd_b)));
-  v128.store(q + 5 * step, c);
+function transform(
+  points: i32, r: i32, q: usize, step: usize, next: usize, p: usize, tap: usize, row: usize, count: i32, s: v128,
+): void {
+  if (points == 4) points_of_3_in_4(q, step, next, p, tap, row, count, s);
+  else if (r == 3) points_of_3_in_6(q, step, next, p, tap, row, count, s);
+  else points_of_5_in_6(q, step, next, p, tap, row, count, s);
 }
 
-/** Point y of G g of a column of 3 taps. */
-// @ts-ignore: decorator
-@inline
-function filter_point(y: i32, p: usize, tap: usize, cols: i32): v128 {
-  const g0 = load_some(p, cols), g2 = load_some(p + 6 * tap, cols);
-  if (y == 0) return g0;
-  if (y == 5) return g2;
-  const g1 = load_some(p + 3 * tap, cols);
-  if (y <= 2) {
-    const even = f32x4.add(g0, f32x4.mul(splat(NUMBERS + HALF), g2)), odd = f32x4.mul(splat(NUMBERS + A), g1);
-    return f32x4.mul(splat(NUMBERS + TWO_THIRDS), y == 1 ? f32x4.add(even, odd) : f32x4.sub(even, odd));
-  }
-  const even = f32x4.add(g0, f32x4.mul(splat(NUMBERS + TWO), g2)), odd = f32x4.mul(splat(NUMBERS + B), g1);
-  return f32x4.mul(splat(NUMBERS + SIXTH), y == 3 ? f32x4.add(even, odd) : f32x4.sub(even, odd));
-}
-
-/** Four channels of one input channel's filter; `tap` bytes lie between taps. */
-// @ts-ignore: decorator
-@inline
-function filter_tile(n: i32, r: i32, q: usize, step: usize, g: usize, tap: usize, cols: i32): void {
-  const down = <usize>n * step, line = <usize>r * tap;
-  const zero = f32x4.splat(0);
-  // Columns of r become columns of n, in the first r places of each row; then the rows, in place.
-  for (let x = 0; x < r; x++) {
-    const p = g + <usize>x * tap;
-    const g3 = r == 5 ? load_some(p + 3 * line, cols) : zero, g4 = r == 5 ? load_some(p + 4 * line, cols) : zero;
-    filter_points(n, r, q + <usize>x * step, down, load_some(p, cols), load_some(p + line, cols), load_some(p + 2 * line, cols), g3, g4);
-  }
-  for (let y = 0; y < n; y++) {
-    const g3 = r == 5 ? v128.load(q + 3 * step) : zero, g4 = r == 5 ? v128.load(q + 4 * step) : zero;
-    filter_points(n, r, q, step, v128.load(q), v128.load(q + step), v128.load(q + 2 * step), g3, g4);
-    q += down;
-  }
-}
-
-/** G of r values, stored `step` bytes apart. */
-function filter_points(n: i32, r: i32, q: usize, step: usize, g0: v128, g1: v128, g2: v128, g3: v128, g4: v128): void {
-  const half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO);
-  v128.store(q, g0);
-  if (n == 4) {
+/**
+ * G of `count` lists of three values, multiplied by s: values lie `tap` bytes apart and lists `row`, their points `step` and `next`.
+ * Points may lie over the values of their own list.
+ */
+function points_of_3_in_4(
+  q: usize, step: usize, next: usize, p: usize, tap: usize, row: usize, count: i32, s: v128,
+): void {
+  const half = splat(NUMBERS + HALF);
+  for (; count > 0; count--, p += row, q += next) {
+    const g0 = f32x4.mul(s, v128.load(p)), g1 = f32x4.mul(s, v128.load(p + tap)), g2 = f32x4.mul(s, v128.load(p + 2 * tap));
     const even = f32x4.add(g0, g2);
+    v128.store(q, g0);
     v128.store(q + step, f32x4.mul(half, f32x4.add(even, g1)));
     v128.store(q + 2 * step, f32x4.mul(half, f32x4.sub(even, g1)));
     v128.store(q + 3 * step, g2);
-    return;
   }
-  // For r = 3, g3 and g4 are zero.
-  const third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
-  const even = f32x4.add(g0, f32x4.mul(half, f32x4.add(g2, f32x4.mul(half, g4))));
-  const odd = f32x4.mul(splat(NUMBERS + A), f32x4.add(g1, f32x4.mul(half, g3)));
-  v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
-  v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
-  const even_b = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
-  const odd_b = f32x4.mul(splat(NUMBERS + B), f32x4.add(g1, f32x4.mul(two, g3)));
-  v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(even_b, odd_b)));
-  v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(even_b, odd_b)));
-  v128.store(q + 5 * step, r == 5 ? g4 : g2);
+}
+
+/** The same with six points. */
+function points_of_3_in_6(
+  q: usize, step: usize, next: usize, p: usize, tap: usize, row: usize, count: i32, s: v128,
+): void {
+  const half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO), third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
+  const root = splat(NUMBERS + A), root_b = splat(NUMBERS + B);
+  for (; count > 0; count--, p += row, q += next) {
+    const g0 = f32x4.mul(s, v128.load(p)), g1 = f32x4.mul(s, v128.load(p + tap)), g2 = f32x4.mul(s, v128.load(p + 2 * tap));
+    const even = f32x4.add(g0, f32x4.mul(half, g2)), odd = f32x4.mul(root, g1);
+    v128.store(q, g0);
+    v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
+    v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
+    const even_b = f32x4.add(g0, f32x4.mul(two, g2)), odd_b = f32x4.mul(root_b, g1);
+    v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(even_b, odd_b)));
+    v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(even_b, odd_b)));
+    v128.store(q + 5 * step, g2);
+  }
+}
+
+/** The same of lists of five. */
+function points_of_5_in_6(
+  q: usize, step: usize, next: usize, p: usize, tap: usize, row: usize, count: i32, s: v128,
+): void {
+  const half = splat(NUMBERS + HALF), two = splat(NUMBERS + TWO), third = splat(NUMBERS + TWO_THIRDS), sixth = splat(NUMBERS + SIXTH);
+  const root = splat(NUMBERS + A), root_b = splat(NUMBERS + B);
+  for (; count > 0; count--, p += row, q += next) {
+    const g0 = f32x4.mul(s, v128.load(p)), g1 = f32x4.mul(s, v128.load(p + tap)), g2 = f32x4.mul(s, v128.load(p + 2 * tap));
+    const g3 = f32x4.mul(s, v128.load(p + 3 * tap)), g4 = f32x4.mul(s, v128.load(p + 4 * tap));
+    const even = f32x4.add(g0, f32x4.mul(half, f32x4.add(g2, f32x4.mul(half, g4))));
+    const odd = f32x4.mul(root, f32x4.add(g1, f32x4.mul(half, g3)));
+    v128.store(q, g0);
+    v128.store(q + step, f32x4.mul(third, f32x4.add(even, odd)));
+    v128.store(q + 2 * step, f32x4.mul(third, f32x4.sub(even, odd)));
+    const even_b = f32x4.add(g0, f32x4.mul(two, f32x4.add(g2, f32x4.mul(two, g4))));
+    const odd_b = f32x4.mul(root_b, f32x4.add(g1, f32x4.mul(two, g3)));
+    v128.store(q + 3 * step, f32x4.mul(sixth, f32x4.add(even_b, odd_b)));
+    v128.store(q + 4 * step, f32x4.mul(sixth, f32x4.sub(even_b, odd_b)));
+    v128.store(q + 5 * step, g4);
+  }
 }
 
 // --- The filter gradient ---

@@ -10,10 +10,12 @@ export type {
   DenseOptions,
   DepthwiseConvOptions,
   ImageOptions,
+  LocallyConnectedOptions,
   PatchOptions,
   SeparableConvOptions,
 } from "./eager/conv.ts";
 export type { RandomIntOptions, RandomNormalOptions, RandomUniformOptions } from "./eager/create.ts";
+export type { DropoutOptions } from "./eager/dropout.ts";
 export type {
   ArgMaxOptions,
   MergeOptions,
@@ -79,6 +81,7 @@ export {
   type GradientResult,
   gradients,
   type ProductGradients,
+  type ProductOperand,
 } from "./eager/gradients.ts";
 
 // Models and layers
@@ -90,6 +93,7 @@ export {
   type CustomWeight,
   defineLayer,
 } from "./eager/custom-layer.ts";
+export type { GridSampleOptions } from "./layers/grid-sample.ts";
 export * from "./layers/index.ts";
 export type { Initializer } from "./layers/initializers.ts";
 export type {
@@ -150,7 +154,7 @@ export type {
   WeightAverage,
 } from "./network/fit-options.ts";
 export type { SsimOptions } from "./network/image-metrics.ts";
-export type { ParameterGroup, Selection } from "./network/layer-selection.ts";
+export type { ParameterGroup, Regularizer, Selection } from "./network/layer-selection.ts";
 export type { CustomLoss, LossConfig, LossModel, OutputLossConfig } from "./network/loss-config.ts";
 export {
   type ClassificationReport,
@@ -174,7 +178,6 @@ export type {
   EvaluateOptions,
   Evaluation,
   Optimizer,
-  Regularizer,
   Samples,
   TrainOptions,
 } from "./network/trainer-interface.ts";

@@ -25,6 +25,9 @@ export function sizeOf(shape: Shape): number {
   return size;
 }
 
+/** Whether it has no elements: an axis of size 0. */
+export const isEmpty = ({ shape }: TensorType): boolean => shape.includes(0);
+
 /** A float32 type of that shape. */
 export function float32(shape: Shape): TensorType {
   return { shape, dtype: "float32" };
@@ -69,12 +72,25 @@ function textOf(list: NestedNumbers, indent: number): string {
 
 const INSPECT: unique symbol = /* @__PURE__ */ Symbol.for("nodejs.util.inspect.custom") as never;
 
+/** A block of memory in which one or more tensors lie: the last to be disposed frees it. */
+class Block {
+  /** How many tensors lie in it. */
+  tensors = 1;
+  /** Another number after every change of the values. */
+  version = 0;
+
+  /** The address is 0 where there are no bytes: nobody's to free. */
+  constructor(readonly address: number) {}
+}
+
+export type { Block };
+
 /** Who computes the values of a tensor that an op was recorded for, see eager/trace.ts. */
 export interface Pending {
   /** @internal Whether it can. */
   readonly isReadable: boolean;
   /** @internal A block of memory that holds them; throws where they cannot be known yet. */
-  compute(tensor: Tensor<DType>, what: string): number;
+  compute(tensor: Tensor<DType>, what: string): Block;
 }
 
 /**
@@ -88,9 +104,9 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   readonly dtype: D;
   /** @internal What it lives in: how functions on tensors find the engine. */
   readonly runtime: Runtime;
-  #address: number;
   #typeKey: string | undefined;
-  #version = 0;
+  /** Where its values lie; undefined until they are computed, and once it is disposed. */
+  #block: Block | undefined;
   /** Until its values are computed, and until it is disposed. */
   #pending: Pending | undefined;
   /** Whether it belongs to a network, which disposes it. */
@@ -98,14 +114,25 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   /** Freed with it. */
   #attached: (() => void)[] | undefined;
 
-  /** @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised; `pending` computes them when they are read. */
-  constructor(runtime: Runtime, { shape, dtype }: TensorType, what: string, pending?: Pending) {
+  /**
+   * @internal Made by an engine: `engine.tensor(data, shape)`. The values are uninitialised; or those of another tensor of that size and
+   * type, whose memory is shared; or `source` computes them when they are read.
+   */
+  constructor(
+    runtime: Runtime,
+    { shape, dtype }: TensorType,
+    what: string,
+    source?: Pending | Tensor<DType>,
+  ) {
     this.runtime = runtime;
     this.shape = Object.isFrozen(shape) ? shape : Object.freeze([...shape]);
     this.size = sizeOf(shape);
     this.dtype = dtype as D;
-    this.#pending = pending;
-    this.#address = pending ? 0 : runtime.memory.allocate(this.size * 4, what);
+    if (source instanceof Tensor) {
+      this.#block = source.#blockFor(what);
+      this.#block.tensors++;
+    } else if (source) this.#pending = source;
+    else this.#block = new Block(this.size && runtime.memory.allocate(this.size * 4, what));
     runtime.scope?.add(this);
     runtime.tracked?.set(this, what);
     // Its place was taken for this shape and type: under others it would read what is not its own.
@@ -119,7 +146,7 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   }
 
   get disposed(): boolean {
-    return (this.#address === 0 && !this.#pending) || this.runtime.disposed;
+    return (!this.#block && !this.#pending) || this.runtime.disposed;
   }
 
   /** A copy of the values: Int32Array for int32 tensors, Float32Array otherwise. Throws ArgumentError where they are not of `dtype`. */
@@ -143,27 +170,35 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     checkValues(data, this, "write");
     const { memory } = this.runtime;
     (this.dtype === "int32" ? memory.ints : memory.floats).set(data, to);
-    this.#version++;
+    this.changed();
   }
 
-  /** @internal Another number after every change of the values. */
+  /** @internal Another number after every change of the values, also through a tensor that shares its memory. */
   get version(): number {
-    return this.#version;
+    return this.#block?.version ?? 0;
   }
 
   /** @internal Whoever writes where it lies says so. */
   changed(): void {
-    this.#version++;
+    if (this.#block) this.#block.version++;
   }
 
-  /** Frees its memory. What is disposed already stays so; a weight of a network is left alone: the network disposes it. */
+  /** @internal The same for tensors that share their memory: writing to one changes the others. */
+  get block(): object {
+    return this.#block ?? this;
+  }
+
+  /**
+   * Frees its memory, unless another tensor shares it: then that does, when it is disposed. What is disposed already stays so; a weight of
+   * a network is left alone: the network disposes it.
+   */
   dispose(): void {
     if (this.#held) return;
-    if (this.#address && !this.runtime.disposed) {
-      this.runtime.memory.free(this.#address);
+    if (this.#block && !this.runtime.disposed) {
+      this.#leave();
       for (const free of this.#attached ?? []) free();
     }
-    this.#address = 0;
+    this.#block = undefined;
     this.#pending = undefined;
     this.#attached = undefined;
     this.runtime.tracked?.delete(this);
@@ -220,18 +255,25 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
     return this.#held;
   }
 
-  /** @internal Gives its block of memory away, and is disposed. */
-  release(): number {
-    const address = this.#address;
-    this.#address = 0;
-    return address;
+  /** @internal Gives its place in its block of memory away, and is disposed. */
+  release(): Block {
+    const block = this.#blockFor("release");
+    this.#block = undefined;
+    this.runtime.tracked?.delete(this);
+    return block;
   }
 
   /** @internal Its values are those of `from` from now on, which is disposed. */
   take(from: Tensor<DType>): void {
-    if (this.#address) this.runtime.memory.free(this.#address);
-    this.#address = from.release();
+    this.#leave();
+    this.#block = from.release();
     this.#pending = undefined;
+  }
+
+  /** Lies in its block no longer. */
+  #leave(): void {
+    const block = this.#block;
+    if (block && --block.tensors === 0 && block.address) this.runtime.memory.free(block.address);
   }
 
   [Symbol.dispose](): void {
@@ -240,24 +282,30 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
 
   /** @internal Byte address in linear memory. */
   address(what: string): number {
-    if (this.#address === 0 && this.#pending) {
+    return this.#blockFor(what).address;
+  }
+
+  #blockFor(what: string): Block {
+    if (!this.#block && this.#pending) {
       this.runtime.alive(what);
-      this.#address = this.#pending.compute(this, what);
+      this.#block = this.#pending.compute(this, what);
     }
-    if (this.disposed)
+    if (!this.#block || this.runtime.disposed)
       throw new DisposedError(`${what}: the tensor [${this.shape.join(",")}] has been disposed`);
-    return this.#address;
+    return this.#block;
   }
 
   /** @internal Whether its values can be known now. */
   get isReadable(): boolean {
-    return this.#address !== 0 || (this.#pending?.isReadable ?? false);
+    return this.#block !== undefined || (this.#pending?.isReadable ?? false);
   }
 
   /** @internal Whether it is alive, in that engine. */
   livesIn(runtime: Runtime): boolean {
     return (
-      (this.#address !== 0 || this.#pending !== undefined) && runtime === this.runtime && !runtime.disposed
+      (this.#block !== undefined || this.#pending !== undefined) &&
+      runtime === this.runtime &&
+      !runtime.disposed
     );
   }
 
@@ -274,7 +322,7 @@ export class Tensor<D extends DType = "float32"> implements TensorType {
   addressFor(runtime: Runtime, what: string): Address {
     this.check(runtime, what);
     const storage = new Storage(this.size * 4, "fixed");
-    storage.address = this.#address;
+    storage.address = this.address(what);
     return new Address(storage);
   }
 }

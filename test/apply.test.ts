@@ -125,6 +125,13 @@ describe("optimizer.apply", () => {
     expect(() => hungry.apply([weight], [gradient])).toThrow(/memory/i);
     expect(small.memory.live).toBe(before);
     expect(JSON.stringify(optimizer)).toBe('{"learningRate":1,"kind":"sgd"}');
+    const { apply } = optimizer;
+    refuse(() => apply([w], [g]), ArgumentError, /call it on its optimizer/);
+    const odd = { ...optimizer, lr: 1 };
+    refuse(() => odd.apply([w], [g]), ArgumentError, /there is no option "lr"/);
+    // Spread into another, it steps by the other's numbers.
+    ({ ...optimizer, learningRate: 0.25 }).apply([w], [g]);
+    expect([...w.data()]).toEqual([0.75, 1.75]);
     small.dispose();
     for (const tensor of [w, g, other]) tensor.dispose();
   });

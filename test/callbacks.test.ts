@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { build } from "esbuild";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { readSafetensors, writeSafetensors } from "../src/formats/safetensors.ts";
 import {
   adam,
   checkpoint,
@@ -13,8 +14,13 @@ import {
   dropout,
   type EpochReport,
   type FitOptions,
+  FormatError,
+  linearWarmup,
+  metrics,
   type Network,
+  reduceOnPlateau,
   resume,
+  type Schedule,
   sequential,
   tensorBoard,
 } from "../src/index.ts";
@@ -29,6 +35,7 @@ const data = (n: number) => ({
   y: Uint8Array.from({ length: n }, (_, i) => (i * 5) % 3),
 });
 const train = { loss: "softmaxCrossEntropy", optimizer: adam({ learningRate: 0.05 }) } as const;
+const bits = (net: Network): string => String(Object.values(net.weights));
 const compiled = (seed = 1): Network => engine.compile(model, { seed });
 
 describe("csvLog", () => {
@@ -188,6 +195,115 @@ describe("tensorBoard", () => {
 });
 
 describe("checkpoint", () => {
+  it("keeps what early stopping, schedules and metrics remember, in the middle of an epoch, too", async () => {
+    const epochs = 9;
+    const untimed = (reports: readonly EpochReport[]) =>
+      reports.map(({ imagesPerSecond: _, ms: __, ...report }) => report);
+    // Loss of the training, then that of the validation, of an average; stopping early, and not.
+    for (const [patience, validation] of [
+      [2, undefined],
+      [2, data(6)],
+      [100, data(6)],
+    ] as const) {
+      const options = (): FitOptions & typeof train => ({
+        ...{ ...train, batchSize: 8, validation, metrics: ["accuracy", metrics.auc(), metrics.f1()] },
+        ...{ ema: 0.5, earlyStopping: { patience, restoreBest: true, startFromEpoch: 1, minDelta: 1e-3 } },
+        schedule: linearWarmup(reduceOnPlateau(0.6, { patience: 0, factor: 0.7, cooldown: 1 }), 2),
+      });
+      const files: Uint8Array[] = [];
+      const rates: number[] = [];
+      using whole = compiled();
+      const save = (bytes: Uint8Array) => void files.push(bytes);
+      await whole.fit(data(22), {
+        ...{ ...options(), epochs },
+        onBatch: ({ learningRate }) => void rates.push(learningRate),
+        callbacks: [checkpoint(whole, { everySteps: 1, save }), checkpoint(whole, { everyEpochs: 1, save })],
+      });
+      expect(whole.history.length < epochs).toBe(patience === 2);
+      // It remembered things that matter: the rate fell, and the best epoch is not the last.
+      expect(rates.at(-1)).toBeLessThan(0.5);
+      for (const file of files.filter((_, i) => i % 3 === 1)) {
+        using later = compiled(9);
+        const { epochs: done } = resume(later, file);
+        expect(untimed(later.history)).toEqual(untimed(whole.history.slice(0, done)));
+        // Saved again before it goes on, it is the same file.
+        expect(Buffer.compare(later.save({ optimizer: true }), file)).toBe(0);
+        const reports = await later.fit(data(22), { ...options(), epochs: epochs - done });
+        expect(untimed(later.history)).toEqual(untimed(whole.history));
+        expect(reports.length).toBe(whole.history.length - done);
+        expect(Buffer.compare(later.save({ optimizer: true }), whole.save({ optimizer: true }))).toBe(0);
+      }
+      // What was remembered was needed: without it the end is another.
+      using other = compiled(9);
+      const { epochs: done } = resume(other, files[Math.floor(files.length / 2)]);
+      await other.fit(data(22), { ...options(), epochs: epochs - done, initialEpoch: done + 1 });
+      expect(other.weights).not.toEqual({ ...whole.weights });
+    }
+  });
+
+  it("refuses what no loop remembers, and leaves out what others do", async () => {
+    using net = compiled();
+    let file = net.save();
+    await net.fit(data(8), {
+      ...{ ...train, epochs: 2, batchSize: 4, schedule: reduceOnPlateau(0.1) },
+      onBatch: ({ step }) => {
+        if (step === 2) file = net.save({ optimizer: true });
+      },
+    });
+    const { tensors, metadata } = readSafetensors(file);
+    const training = JSON.parse(metadata["convolith.training"]);
+    const changed = (change: (loop: typeof training.loop) => void): Uint8Array => {
+      const copy = structuredClone(training);
+      change(copy.loop);
+      return writeSafetensors({
+        tensors,
+        metadata: { ...metadata, "convolith.training": JSON.stringify(copy) },
+      });
+    };
+    using later = compiled();
+    for (const [change, message] of [
+      [(loop) => (loop.history = 5), /history is 5/],
+      [(loop) => (loop.history[0].loss = "1"), /history\[0\]: loss is "1"/],
+      [(loop) => delete loop.history[0].metrics, /history\[0\].* metrics/],
+      [(loop) => (loop.measured.sums = {}), /sums/],
+      [(loop) => (loop.watched = { monitor: "loss" }), /watched/],
+      [(loop) => (loop.other = 1), /other/],
+    ] as [(loop: typeof training.loop) => void, RegExp][]) {
+      const before = bits(later);
+      expect(() => resume(later, changed(change))).toThrow(FormatError);
+      expect(() => resume(later, changed(change))).toThrow(message);
+      expect([bits(later), later.history.length]).toEqual([before, 0]);
+    }
+    const goOn = (schedule: Schedule) => later.fit(data(8), { ...train, batchSize: 4, schedule });
+    resume(
+      later,
+      changed((loop) => (loop.schedule.rate = "x")),
+    );
+    await expect(goOn(reduceOnPlateau(0.1))).rejects.toThrow('reduceOnPlateau: state: rate is "x"');
+    resume(
+      later,
+      changed((loop) => (loop.measured.metrics.accuracy = 5)),
+    );
+    await expect(goOn(reduceOnPlateau(0.1))).rejects.toThrow('state of the metric "accuracy" is 5');
+    // A schedule that watches something else, or remembers nothing, begins.
+    resume(
+      later,
+      changed((loop) => (loop.schedule = { ...loop.schedule, monitor: "x", rate: 9 })),
+    );
+    const rates: number[] = [];
+    const schedule = reduceOnPlateau(0.1);
+    await later.fit(data(8), {
+      ...{ ...train, batchSize: 4, schedule },
+      onBatch: ({ learningRate }) => void rates.push(learningRate),
+    });
+    expect(rates).toEqual([0.1]);
+    resume(
+      later,
+      changed((loop) => (loop.schedule = 5)),
+    );
+    await goOn(() => 0.1);
+  });
+
   it("saves every so many steps or epochs, and resumes in the middle of an epoch, bit for bit", async () => {
     const options = { ...train, epochs: 3, batchSize: 4, ema: 0.9 } satisfies FitOptions & typeof train;
     const files: Uint8Array[] = [];
@@ -249,7 +365,8 @@ describe("checkpoint", () => {
     using none = compiled();
     resume(none, file);
     const [report] = await none.fit(data(8), { batchSize: 4, validation: data(3) });
-    expect([report.loss, report.validation!.loss > 0]).toEqual([Number.NaN, true]);
+    expect(report.loss).toBe(ended.history[0].loss);
+    expect(report.validation!.loss).toBeGreaterThan(0);
     expect(none.weights).toEqual({ ...ended.weights });
   });
 
@@ -281,8 +398,8 @@ describe("a process that is killed", () => {
        import * as c from ${JSON.stringify(pathToFileURL(inFolder("index.mjs")).href)};
        const engine = await c.createEngine();
        const net = engine.compile(c.sequential([64], [c.dense({ units: 256 }), c.dense({ units: 3 })]), { seed: 1 });
-       const x = Float32Array.from({ length: 40 * 64 }, (_, i) => Math.sin(i * 1.7));
-       const data = { x, y: Array.from({ length: 40 }, (_, i) => (i * 5) % 3) };
+       const x = Float32Array.from({ length: 44 * 64 }, (_, i) => Math.sin(i * 1.7));
+       const data = { x, y: Array.from({ length: 44 }, (_, i) => (i * 5) % 3) };
        const done = existsSync("last") ? c.resume(net, readFileSync("last")).epochs : 0;
        const save = (bytes) => {
          writeFileSync("part", bytes);
@@ -290,7 +407,9 @@ describe("a process that is killed", () => {
        };
        await net.fit(data, {
          loss: "softmaxCrossEntropy", optimizer: c.adam(), batchSize: 4,
-         epochs: 4 - done,
+         epochs: 4 - done, validationSplit: 0.1,
+         schedule: c.reduceOnPlateau(0.05, { patience: 0, factor: 0.5, threshold: 0.5 }),
+         earlyStopping: { patience: 100, restoreBest: true, mode: "max" },
          onBatch: ({ step }) => console.log(step),
          callbacks: [c.checkpoint(net, { everySteps: 1, save })],
        });

@@ -408,9 +408,16 @@ describe("weights", () => {
     const want = Float32Array.from(out, (w, i) => before["out.kernel"][i] + 0.1 * Math.sign(w) + 0.4 * w);
     expect(largest({ out: gradients["out.kernel"] }, { out: want })).toBeLessThan(1e-5);
     expect(gradients["out.bias"]).toEqual(before["out.bias"]);
+    for (const layers of ["out", "o*", (name: string) => name === "out"]) {
+      const terms = [{ l1: 0.1 }, { l2: 0.2, layers }];
+      using same = engine.compile(mlp, { seed: 1, train: { loss, optimizer: sgd(), regularize: terms } });
+      expect(same.gradients(samples(8)).gradients).toEqual(gradients);
+    }
     for (const [regularize, message] of [
       [{ l2: -1 }, /l2 is -1/],
-      [{ layers: ["none"] }, /regularize names "none", which is no layer/],
+      [{ layers: ["none"] }, /regularize\[0\]\.layers names "none", which is no layer/],
+      [[{}, { layers: () => false }], /regularize\[1\]\.layers is a function that is true for no layer/],
+      [{ layers: 5 }, /layers is 5 but must be a name, a list of names, or a function/],
       [{ L2: 1 }, /there is no option "L2"/],
       [3, /options are 3 but must be an object/],
     ] as const)

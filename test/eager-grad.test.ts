@@ -1,11 +1,15 @@
 // conv2dGrad and its like: the gradients of one op on tensors.
 import { describe, expect, it } from "vitest";
-import { conv1dGrad, conv2dGrad, denseGrad } from "../src/eager/gradients.ts";
+import { conv1dGrad, conv2dGrad, denseGrad, gradients, type ProductOperand } from "../src/eager/gradients.ts";
 import { Engine } from "../src/engine/engine.ts";
 import { DisposedError, ShapeError } from "../src/errors.ts";
 import { conv } from "../src/ops/conv.ts";
+import { singleThread } from "../src/runtime/executor.ts";
+import { Runtime } from "../src/runtime/instance.ts";
+import { load } from "../src/runtime/wasm.ts";
+import type { Tensor } from "../src/tensor.ts";
 import { gradientsOf } from "./gradients.ts";
-import { builds } from "./harness.ts";
+import { binary, builds } from "./harness.ts";
 
 const values = (length: number, seed: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => ((i * 7 + seed) % 13) - 6);
@@ -68,5 +72,128 @@ describe("an eager gradient", () => {
     dy.dispose();
     expect(() => conv2dGrad(dy, x, w)).toThrow(DisposedError);
     expect(engine.memory.live).toBe(live - 64);
+  });
+});
+
+describe("a part of a gradient", async () => {
+  /** Names of the kernels that were called. */
+  const called: string[] = [];
+  const run = (call: Parameters<typeof singleThread.run>[0]): void => {
+    called.push(call.name);
+    singleThread.run(call);
+  };
+  const executor = Object.assign(Object.create(singleThread), { run });
+  const engine = new Engine(new Runtime(await load(binary("simd")), { executor }));
+  const random = (shape: number[], seed: number): Tensor => engine.randomNormal(shape, { seed });
+  /** The kernels that a call of `f` runs, its program made before; what it gives is disposed. */
+  const kernels = (f: () => Record<string, Tensor | undefined>): string[] => {
+    for (const tensor of Object.values(f())) tensor?.dispose();
+    called.length = 0;
+    for (const tensor of Object.values(f())) tensor?.dispose();
+    return [...called];
+  };
+
+  const x = random([2, 6, 6, 4], 1);
+  const w = random([3, 3, 4, 8], 2);
+  const bias = random([8], 3);
+  const flat = random([8, 4], 4);
+  const matrix = random([4, 8], 5);
+  const PRODUCTS = {
+    conv2d: (wrt?: ProductOperand[]) =>
+      conv2dGrad(random2([2, 4, 4, 8]), x, w, { bias, ...(wrt && { wrt }) }),
+    dense: (wrt?: ProductOperand[]) =>
+      denseGrad(random2([8, 8]), flat, matrix, { bias, ...(wrt && { wrt }) }),
+  };
+  const made = new Map<string, Tensor>();
+  function random2(shape: number[]): Tensor {
+    const key = shape.join();
+    if (!made.has(key)) made.set(key, random(shape, 6));
+    return made.get(key)!;
+  }
+
+  it.each(["conv2d", "dense"] as const)("of %s computes no other, and is the same", (name) => {
+    const product = PRODUCTS[name];
+    const all = product();
+    const whole = kernels(() => ({ ...product() }));
+    const parts = (["x", "w", "bias"] as const).map((operand) => {
+      const one = product([operand]);
+      const key = `d${operand}` as const;
+      expect(Object.keys(one).filter((k) => one[k as typeof key])).toEqual([key]);
+      expect(one[key]!.data()).toEqual(all[key]!.data());
+      one[key]!.dispose();
+      return kernels(() => ({ ...product([operand]) }));
+    });
+    // Together they are the kernels of the whole: none computes what another does.
+    expect(parts.flat().sort()).toEqual([...whole].sort());
+    for (const part of parts) expect(part.length).toBeGreaterThan(0);
+    expect(parts[2].every((kernel) => /reduce/.test(kernel))).toBe(true);
+    const two = product(["bias", "w"]);
+    expect([two.dx, two.dw!.data(), two.dbias!.data()]).toEqual([
+      undefined,
+      all.dw!.data(),
+      all.dbias!.data(),
+    ]);
+    for (const tensor of [all.dx, all.dw, all.dbias, two.dw, two.dbias]) tensor!.dispose();
+  });
+
+  it("refuses operands that are none", () => {
+    const dy = random2([2, 4, 4, 8]);
+    const by = (wrt: unknown) => () => conv2dGrad(dy, x, w, { wrt: wrt as ProductOperand[] });
+    expect(by(["x", "dw"])).toThrow(/conv2dGrad: wrt\[1\] is "dw" but must be "x" or "w"/);
+    expect(by(["bias"])).toThrow(/conv2dGrad: wrt\[0\] is "bias" but must be "x" or "w"/);
+    expect(by([])).toThrow(/wrt is \[\] but must be a list of operands, each once/);
+    expect(by(["x", "x"])).toThrow(/must be a list of operands, each once/);
+    expect(by("x")).toThrow(/must be a list of operands/);
+  });
+
+  /** Ops, and the kernels that their forward pass runs but their gradient does not. */
+  const ALONE: [name: string, f: () => Tensor, forward: RegExp][] = [
+    ["conv2d", () => engine.conv2d(x, w), /gemm|winograd|conv/],
+    ["avgPool2d", () => engine.avgPool2d(x, { size: 3 }), /pool_average/],
+    ["globalAvgPool", () => engine.globalAvgPool(x), /reduce/],
+    ["maxPool2d of pairs", () => engine.maxPool2d(x, { size: 2 }), /pool_max/],
+    ["resize", () => engine.resize(x, { size: [9, 11], method: "linear" }), /resize|interpolate/],
+    ["upsample", () => engine.upsample(x, { factor: 2 }), /resize|interpolate/],
+  ];
+  it.each(ALONE)("of %s runs no forward pass where the value is not wanted", (name, f, forward) => {
+    using y = f();
+    const dy = random2([...y.shape]);
+    const wrt = [name === "conv2d" ? w : x];
+    const both = gradients(f, wrt, { dy });
+    const alone = gradients(f, wrt, { dy, value: false });
+    expect(alone.value).toBeUndefined();
+    expect(alone.gradients[0].data()).toEqual(both.gradients[0].data());
+    const { live } = engine.memory;
+    const whole = kernels(() => {
+      const {
+        value,
+        gradients: [dx],
+      } = gradients(f, wrt, { dy });
+      return { value, dx };
+    });
+    const part = kernels(() => ({ dx: gradients(f, wrt, { dy, value: false }).gradients[0] }));
+    expect(engine.memory.live).toBe(live);
+    const ran = kernels(() => ({ y: f() }));
+    expect(ran.some((kernel) => forward.test(kernel))).toBe(true);
+    expect(part.length).toBeLessThanOrEqual(whole.length - ran.length);
+    for (const tensor of [both.value, ...both.gradients, ...alone.gradients]) tensor.dispose();
+  });
+
+  it("of a max pool whose windows overlap runs it: the largest values tell where gradients go", () => {
+    const f = () => engine.maxPool2d(x, { size: 3, stride: 1 });
+    const part = kernels(() => ({ dx: gradients(f, [x], { value: false }).gradients[0] }));
+    expect(part).toContain("pool_max_f32");
+  });
+
+  it("without a value may be asked for within another gradient", () => {
+    using point = engine.tensor([1, 2], [2]);
+    const second = gradients(() => {
+      const first = gradients(() => engine.sum(engine.pow(point, 3)), [point], { value: false });
+      expect(first.value).toBeUndefined();
+      return engine.sum(first.gradients[0]);
+    }, [point]);
+    expect(Array.from(second.gradients[0].data())).toEqual([6, 12]);
+    second.value.dispose();
+    second.gradients[0].dispose();
   });
 });

@@ -30,6 +30,7 @@ const REDUCTIONS: (keyof ReductionOps)[] = [
 
 const GATHER: (keyof GatherOps)[] = [
   ...(["gather", "gatherElements", "gatherND", "scatterND", "scatterElements", "oneHot"] as const),
+  ...(["gridSample"] as const),
 ];
 
 const CREATION: (keyof CreationOps)[] = [

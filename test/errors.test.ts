@@ -208,7 +208,7 @@ const CASES: [name: string, run: () => unknown, kind: Kind, message: RegExp][] =
     /does not fit the height: floor\(\(W − F \+ P\) \/ S\) \+ 1 = floor\(\(6 − 7 \+ 0\) \/ 1\) \+ 1 is below 1/,
   ],
   ["window larger than the input", () => engine.avgPool2d(x, { size: 9 }), ShapeError, /does not fit/],
-  ["zero size", () => engine.tensor([], [0, 3]), ShapeError, /dimension 0 is 0/],
+  ["size below zero", () => engine.tensor([], [-1, 3]), ShapeError, /dimension 0 is -1/],
   ["fractional size", () => engine.tensor([1], [0.5, 2]), ShapeError, /dimension 0 is 0\.5/],
   [
     "huge size",

@@ -579,7 +579,7 @@ describe("data and weights", () => {
     [
       "epochs that are no count",
       fitWith(good, { epochs: 1.5 }),
-      /fit: epochs is 1.5 but must be an integer of at least 1/,
+      /fit: epochs is 1.5 but must be an integer of at least 0/,
     ],
     [
       "a signal that is none",

@@ -770,7 +770,7 @@ function split(d: Draw): FuzzCall {
   const resolve = (): Plan => {
     const axis = axisOf(options.axis, rank);
     if (!Array.isArray(options.sizes)) return illegal(options.sizes);
-    const sizes = Array.from(options.sizes, (n) => whole(n, 1));
+    const sizes = Array.from(options.sizes, (n) => whole(n, 0));
     if (sizes.length === 0 || sizes.reduce((a, b) => a + b, 0) !== x.shape[axis]) illegal(sizes);
     return { shape: x.shape, results: () => oracle.split([x], { axis, sizes }) };
   };
@@ -786,8 +786,8 @@ function slice(d: Draw): FuzzCall {
   };
   const resolve = (): Plan => {
     const from = Array.from(options.begin, (b) => whole(b, 0));
-    const size = Array.from(options.size, (n, i) => (n === -1 ? x.shape[i] - from[i] : whole(n, 1)));
-    if (size.some((n, i) => n < 1 || from[i] + n > x.shape[i])) illegal(size);
+    const size = Array.from(options.size, (n, i) => (n === -1 ? x.shape[i] - from[i] : whole(n, 0)));
+    if (size.some((n, i) => n < 0 || from[i] + n > x.shape[i])) illegal(size);
     return { shape: size, results: () => oracle.slice([x], { begin: from, size }) };
   };
   return makeCall(d, "slice", [x], options, resolve);

@@ -33,8 +33,9 @@ describe("sinkActivationGradient", () => {
     // Somebody else reads what comes out of the pool's gradient.
     const between = g.nodes.find((n) => /^maxPool.*Grad$/.test(n.op.name))!.outputs[0];
     if (again) dx = g.op(binary, [dx, between], { kind: "add" });
-    g.prune([dx]);
-    if (sink) sinkActivationGradient(g, [dx]);
+    // What is pooled is read by others, as in a network.
+    g.prune([dx, pooled]);
+    if (sink) sinkActivationGradient(g, [dx, pooled]);
     const program = new Program(runtime, "test");
     const lowering = new Lowering(program);
     for (const edge of [x, dy]) program.input(lowering.valueOf(edge).base);

@@ -242,6 +242,20 @@ const CASES: Readonly<Record<string, readonly Case[]>> = {
   upsample: [one((e, x) => e.upsample(x, { factor: [2, 3], method: "linear" }))],
   depthToSpace: [one((e, x) => e.depthToSpace(x, { block: 2 }))],
   spaceToDepth: [[[[1, 4, 6, 2]], (e, [x]) => e.spaceToDepth(x, { block: 2 })]],
+  identity: [one((e, x) => e.identity(x))],
+  dropout: [one((e, x) => e.dropout(x, { rate: 0.4, seed: 3 }))],
+  spatialDropout: [one((e, x) => e.spatialDropout(x, { rate: 0.4, seed: 3 }))],
+  dropPath: [one((e, x) => e.dropPath(x, { rate: 0.4, seed: 3 }))],
+  locallyConnected2d: [
+    [
+      [
+        [2, 4, 3, 2],
+        [2, 1, 12, 3],
+        [2, 1, 3],
+      ],
+      (e, [x, w, bias]) => e.locallyConnected2d(x, w, { kernel: [3, 2], bias, stride: [1, 2] }),
+    ],
+  ],
 };
 
 /** What an engine has besides eager ops; those tested elsewhere; and the one op that has no gradient. */
@@ -392,7 +406,7 @@ describe("gradients", () => {
       double,
       [x],
       { by: x },
-      new ArgumentError('gradients: there is no option "by"; there are dy, unused'),
+      new ArgumentError('gradients: there is no option "by"; there are dy, unused, value'),
     );
     refuse(
       () => 3,

@@ -1,5 +1,6 @@
 // Gradients of ops behind kinds of layers that models read from files have, where test/ops-torch.test.ts does not reach them: those
-// that are linear by the adjoint identity, functions of values by central differences of their formulas.
+// that are linear by the adjoint identity, functions of values by central differences of their formulas, others against PyTorch's.
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { UnsupportedError } from "../src/errors.ts";
 import { Edge, Graph } from "../src/graph/graph.ts";
@@ -14,11 +15,13 @@ import { lrn } from "../src/ops/lrn.ts";
 import { type MapParams, map } from "../src/ops/math.ts";
 import { reverseSequence, triangle } from "../src/ops/move.ts";
 import { maxUnpool } from "../src/ops/pool-index.ts";
+import { gridSample } from "../src/ops/sample.ts";
 import { scatterElements, scatterND } from "../src/ops/scatter.ts";
 import { GRADIENTS } from "../src/passes/gradients/index.ts";
 import { type Dys, gradientsOf, numericGradient } from "./gradients.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import { Random } from "./random.ts";
+import { expectWithin } from "./tolerance.ts";
 
 const random = new Random(11);
 const floats = (...shape: number[]): Plain => ({
@@ -125,6 +128,30 @@ const LINEAR: readonly (readonly [op: Op<never>, inputs: readonly Plain[], param
     ],
   ] as readonly (readonly [Op<never>, Plain[], object, number[]])[];
 
+interface Case {
+  readonly inputs: readonly { readonly shape: number[]; readonly data: number[] }[];
+  readonly y: { readonly data: number[] };
+  readonly dy: { readonly shape: number[]; readonly data: number[] };
+  readonly gradients: readonly number[][];
+}
+
+/** Made by scripts/torch/ops.py. */
+const TORCH: Readonly<Record<string, Case>> = JSON.parse(
+  readFileSync(new URL("fixtures/torch/ops-imported.json", import.meta.url), "utf8"),
+);
+
+/** What a case is called for. */
+function paramsOf(name: string): [Op<unknown>, object] {
+  const has = (word: string): boolean => name.includes(word);
+  if (has("cumprod"))
+    return [
+      cumulate as Op<unknown>,
+      { op: "prod", axis: 1, exclusive: has("exclusive"), reverse: has("reverse") },
+    ];
+  const padding = has("zeros") ? "zeros" : "border";
+  return [gridSample as Op<unknown>, { mode: "bilinear", padding, alignCorners: !has("edges") }];
+}
+
 const dot = (a: ArrayLike<number>, b: ArrayLike<number>): number =>
   Array.from(a, (v, i) => v * b[i]).reduce((x, y) => x + y, 0);
 
@@ -154,6 +181,21 @@ describe.each(BUILT)("gradients of imported ops, $name build", ({ engine }) => {
     const size = Math.sqrt(dot(y.data, y.data) * dot(dy.data, dy.data));
     expect(Math.abs(products.reduce((a, b) => a + b, 0) - want)).toBeLessThan(2e-6 * (size + 1));
     expect(size).toBeGreaterThan(0.1);
+  });
+
+  it.each(Object.entries(TORCH))("of %s, as PyTorch", async (name, { inputs, y, dy, gradients }) => {
+    const given = inputs.map(({ shape, data }) => ({ shape, data: Float32Array.from(data) }));
+    const up = { shape: dy.shape, data: Float32Array.from(dy.data) };
+    const [op, params] = paramsOf(name);
+    const [got] = await evaluate(engine, op, given, params);
+    const slopes = await gradientsOf(engine, op, given, params, [up]);
+    expect(slopes.length).toBe(gradients.length);
+    expectWithin(got.data, y.data, 1e-5 * Math.max(1, ...y.data.map(Math.abs)));
+    gradients.forEach((want, i) => {
+      const size = Math.max(...want.map(Math.abs));
+      if (size) expectWithin(slopes[i]!, want, 1e-5 * Math.max(1, size));
+      else expect([...slopes[i]!].every((slope) => slope === 0)).toBe(true);
+    });
   });
 
   it.each(Object.keys(FUNCTIONS))("of %s", async (op) => {
@@ -255,7 +297,16 @@ describe("gradients of imported ops", () => {
   it("are refused by name where there are none", () => {
     const indices = ints([2, 1], 3, 0);
     const refused = [
-      rule(cumulate as Op<never>, [floats(3)], { op: "prod", axis: 0, exclusive: false, reverse: false }),
+      ...[
+        { mode: "bicubic", padding: "zeros" },
+        { mode: "nearest", padding: "border" },
+        { mode: "bilinear", padding: "reflection" },
+      ].map((params) =>
+        rule(gridSample as Op<never>, [floats(1, 2, 2, 1), floats(1, 1, 1, 2)], {
+          ...params,
+          alignCorners: false,
+        }),
+      ),
       rule(scatterND as Op<never>, [floats(4, 2), indices, floats(2, 2)], { op: "mul" }),
       rule(gatherND as Op<never>, [floats(2, 4), indices], { batchDims: 1 }),
     ];

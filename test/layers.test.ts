@@ -1,8 +1,10 @@
 // Every kind of layer against the oracle, and against the eager op of the same name.
 import { describe, expect, it } from "vitest";
+import { gradients } from "../src/eager/gradients.ts";
 import { type EagerOps, Engine } from "../src/engine/engine.ts";
 import type * as registry from "../src/layers/index.ts";
 import type { LayerFactory } from "../src/layers/layer.ts";
+import type { Model, Weights } from "../src/model/schema.ts";
 import { Network } from "../src/network/network.ts";
 import type { Runtime } from "../src/runtime/instance.ts";
 import { sizeOf, type Tensor } from "../src/tensor.ts";
@@ -50,12 +52,12 @@ for (const { name, engine } of builds())
       });
   });
 
-/** Kinds without an eager op: those that out of training return their input, and one whose weight has the name of an option. */
-const NO_OP = ["dropout", "dropPath", "identity", "locallyConnected2d", "spatialDropout"] as const;
+/** Kinds whose eager op drops values where the layer only does so in training; it takes a seed besides (test/dropout.test.ts). */
+const DROPS = new Set(["dropout", "dropPath", "spatialDropout"]);
 /** Eager ops without a layer. */
 const NO_LAYER = EAGER_ONLY;
 /** Eager ops that take weights in front of their options; the others take weights among them. */
-const WEIGHTS_IN_FRONT = /^(conv|depthwiseConv|separableConv|dense|prelu)/;
+const WEIGHTS_IN_FRONT = /^(conv|depthwiseConv|separableConv|dense|locallyConnected|prelu)/;
 /** Options that describe a layer's weights, or its training. */
 const LAYER_ONLY = new Set([
   ...["filters", "units", "kernel", "multiplier", "bias", "shared", "momentum"],
@@ -64,7 +66,8 @@ const LAYER_ONLY = new Set([
   ...["gammaInitializer", "betaInitializer", "meanInitializer", "varianceInitializer"],
 ]);
 const layerOnly = (kind: string, option: string): boolean =>
-  LAYER_ONLY.has(option) || (kind === "prelu" && option === "shape");
+  (LAYER_ONLY.has(option) && !(kind === "locallyConnected2d" && option === "kernel")) ||
+  (kind === "prelu" && option === "shape");
 
 /** Eager ops that take a list of tensors. */
 const LISTS = new Set(["concat", "multiHeadAttention"]);
@@ -77,6 +80,23 @@ const opOf = (engine: Engine, kind: string): EagerOp =>
 function operandsOf(kind: string, x: readonly Tensor[], weights: readonly Tensor[]): unknown[] {
   const positional = WEIGHTS_IN_FRONT.test(kind) ? weights.slice(0, kind.startsWith("sep") ? 2 : 1) : [];
   return [...(LISTS.has(kind) ? [x] : x), ...positional];
+}
+
+/** What a kind's eager op gives by a row's options and weights. */
+function callOf(
+  engine: Engine,
+  kind: string,
+  row: Row,
+  { layers: [{ name }] }: Model,
+  weights: Weights,
+  x: readonly Tensor[],
+): Tensor[] {
+  const shapes = Object.entries(row.weights ?? {});
+  const given = shapes.map(([key, shape]) => engine.tensor(weights[`${name}.${key}`], shape));
+  const operands = operandsOf(kind, x, given);
+  const left = shapes.flatMap(([key], i) => (operands.includes(given[i]) ? [] : [[key, given[i]]]));
+  const config = Object.entries(row.config ?? {}).filter(([option]) => !layerOnly(kind, option));
+  return [opOf(engine, kind)(...operands, Object.fromEntries([...config, ...left]))].flat();
 }
 
 /** An error that lists exactly these options, in any order. */
@@ -92,20 +112,17 @@ const expectingOptions = (kind: string, options: readonly string[]): object => (
 
 describe("layers and eager ops", () => {
   const [{ engine: loading }] = builds();
-  const kinds = factories.filter(([kind]) => !NO_OP.some((name) => name === kind));
-
   it("have the same names", () => {
     const names = new Set(Object.getOwnPropertyNames(Engine.prototype));
-    expect(kinds.filter(([kind]) => !names.has(kind))).toEqual([]);
-    expect(NO_OP.filter((kind) => names.has(kind))).toEqual([]);
+    expect(factories.filter(([kind]) => !names.has(kind))).toEqual([]);
     // The compiler knows the same names: a layer without a line in the types of eager ops does not compile here.
-    const untyped: (typeof NO_OP)[number][] = [] as Exclude<keyof typeof registry, keyof EagerOps>[];
+    const untyped: never[] = [] as Exclude<keyof typeof registry, keyof EagerOps>[];
     const others: typeof NO_LAYER = [] as Exclude<keyof EagerOps, keyof typeof registry>[];
     expect([...untyped, ...others]).toEqual([]);
     expect(NO_LAYER.filter((name) => !names.has(name))).toEqual([]);
   });
 
-  it.each(kinds)("%s takes the same options in both", async (kind, factory) => {
+  it.each(factories)("%s takes the same options in both", async (kind, factory) => {
     const engine = new Engine(await loading);
     const [row] = [TABLE[kind]].flat();
     const { x } = exampleOf(factory, row);
@@ -116,13 +133,15 @@ describe("layers and eager ops", () => {
     const tensors = [x, weights].map((list) => list.map(() => tensor));
     const operands = operandsOf(kind, tensors[0], tensors[1]);
     const op = opOf(engine, kind);
-    const options = [...own.filter((option) => !layerOnly(kind, option)), ...named].sort();
+    const seed = DROPS.has(kind) ? ["seed"] : [];
+    const options = [...own.filter((option) => !layerOnly(kind, option)), ...named, ...seed].sort();
     expect(() => op(...operands, { nonsense: 1 })).toThrow(expectingOptions(kind, options));
   });
 
   for (const { name, engine: loading } of builds())
     describe(`(${name})`, () => {
-      it.each(kinds)("%s gives the same bits in both", async (kind, factory) => {
+      const steady = factories.filter(([kind]) => !DROPS.has(kind));
+      it.each(steady)("%s gives the same bits in both", async (kind, factory) => {
         const runtime = await loading;
         const engine = new Engine(runtime);
         const before = runtime.memory.use.live;
@@ -132,17 +151,22 @@ describe("layers and eager ops", () => {
           const { model, weights, x } = exampleOf(factory, row);
           const net = new Network(runtime, model, { batchSize: BATCH, weights });
           const expected = [net.predict(x.map((t) => t.data)) as Float32Array | Float32Array[]].flat();
-          const tensors = x.map((t) => engine.tensor(t.data, t.shape));
-          const [{ name: layer }] = model.layers;
-          const shapes = Object.entries(row.weights ?? {});
-          const given = shapes.map(([key, shape]) => engine.tensor(weights[`${layer}.${key}`], shape));
-          const operands = operandsOf(kind, tensors, given);
-          const left = shapes.flatMap(([key], i) => (operands.includes(given[i]) ? [] : [[key, given[i]]]));
-          const config = Object.entries(row.config ?? {}).filter(([option]) => !layerOnly(kind, option));
-          const options = Object.fromEntries([...config, ...left]);
-          const outs = [opOf(engine, kind)(...operands, options)].flat();
-          expect(outs.map((t) => t.data())).toEqual(expected);
-          for (const t of [...tensors, ...given, ...outs]) t.dispose();
+          engine.scope(() => {
+            const tensors = x.map((t) => engine.tensor(t.data, t.shape));
+            const outs = callOf(engine, kind, row, model, weights, tensors);
+            expect(outs.map((t) => t.data())).toEqual(expected);
+            if (name !== "checked") return;
+            // Of no images it is nothing, for which nothing is allocated, and its gradients are zeros.
+            const none = x.map((t) => engine.tensor([], t.shape.with(0, 0)));
+            const { live } = engine.memory;
+            const made = callOf(engine, kind, row, model, weights, none);
+            expect(made.map((t) => t.shape)).toEqual(outs.map((t) => t.shape.with(0, 0)));
+            if (!row.weights) expect(engine.memory.live).toBe(live);
+            const first = () => callOf(engine, kind, row, model, weights, none)[0];
+            if (made[0].dtype !== "float32") return;
+            const back = gradients(first, none, { unused: "zero" });
+            expect(back.gradients.map((t) => t.shape)).toEqual(none.map((t) => t.shape));
+          });
           net.dispose();
         }
         expect(runtime.memory.use.live).toBe(before);

@@ -2,6 +2,7 @@
 import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import {
+  adagrad,
   adam,
   adamW,
   add,
@@ -16,10 +17,13 @@ import {
   input,
   model as modelOf,
   type Network,
+  nadam,
+  oneCycle,
   type ParameterGroup,
   reduceOnPlateau,
   relu,
   resume,
+  rmsprop,
   type Samples,
   sequential,
   sgd,
@@ -302,6 +306,65 @@ describe("accumulated gradients", () => {
     expect(live()).toBeGreaterThan(before);
     await net.fit(data(8), train);
     expect(live()).toBe(before);
+  });
+});
+
+describe("a momentum that changes", () => {
+  const cycle = (rate: number) => oneCycle(rate, 12, { cycleMomentum: true });
+  it.each([
+    ["cycledSgd", 0.2, sgd({ momentum: 0.5, nesterov: true })],
+    ["cycledAdam", 0.2, adam()],
+    ["cycledRmsprop", 0.01, rmsprop({ momentum: 0.5 })],
+  ])("is PyTorch's OneCycleLR: %s", async (name, rate, optimizer) => {
+    const schedule = cycle(rate);
+    using net = fresh();
+    await net.fit(steps, { loss, optimizer, schedule });
+    expectWeights(net.weights, torch[name].weights);
+    // By the two halves of a step, and on tensors.
+    using halves = engine.compile(three, { weights: torch.weights, train: { loss, optimizer } });
+    using tensors = fresh();
+    for (const [i, samples] of steps.entries()) {
+      const rates = { learningRate: schedule(i), momentum: schedule.momentum!(i) };
+      const { gradients } = halves.gradients(samples);
+      const given = Object.entries(gradients).map(
+        ([key, values]) => [key, engine.tensor(values, tensors.variables[key].shape)] as const,
+      );
+      optimizer.apply(tensors.variables, Object.fromEntries(given), rates);
+      for (const [, tensor] of given) tensor.dispose();
+      halves.apply(gradients, rates);
+    }
+    expect(bits(halves)).toBe(bits(net));
+    expect(bits(tensors)).toBe(bits(net));
+  });
+
+  it("is refused where an optimizer has none, and nothing happens then", async () => {
+    for (const [optimizer, why] of [
+      [sgd(), "sgd has momentum 0, so that it keeps no velocity; give it one above 0"],
+      [rmsprop(), "rmsprop has momentum 0"],
+      [adagrad(), "adagrad has none"],
+      [nadam(), "nadam has a schedule of its own for it, momentumDecay"],
+    ] as const) {
+      using net = fresh();
+      const before = [bits(net), live()];
+      await expect(net.fit(steps, { loss, optimizer, schedule: cycle(0.1) })).rejects.toThrow(
+        `fit: the momentum is to change from step to step, but ${why}`,
+      );
+      expect([bits(net), live()]).toEqual(before);
+      using planned = engine.compile(three, { seed: 1, train: { loss, optimizer } });
+      const { gradients } = planned.gradients(steps[0]);
+      expect(() => planned.apply(gradients, { momentum: 0.5 })).toThrow("apply: the momentum is to change");
+      const variables = Object.values(planned.variables);
+      expect(() => optimizer.apply(variables, variables, { momentum: 1 })).toThrow("momentum is 1 but must");
+    }
+    using net = fresh();
+    for (const momentum of [1, -0.1, Number.NaN, "0.9"]) {
+      const wrong = Object.assign(() => 0.1, { momentum: () => momentum as number });
+      await expect(net.fit(steps, { ...train, schedule: wrong })).rejects.toThrow(
+        /the schedule gives the momentum .* for step 0 but must give a number from 0 to below 1/,
+      );
+    }
+    const none = Object.assign(() => 0.1, { momentum: 0.9 as never });
+    await expect(net.fit(steps, { ...train, schedule: none })).rejects.toThrow("schedule.momentum is 0.9");
   });
 });
 

@@ -14,6 +14,7 @@ import { batchNormTrain } from "../src/ops/batch-norm-train.ts";
 import { conv } from "../src/ops/conv.ts";
 import { dense } from "../src/ops/dense.ts";
 import { affine, type BinaryKind, binary } from "../src/ops/elementwise.ts";
+import { fold } from "../src/ops/fold.ts";
 import { layerNorm } from "../src/ops/layer-norm.ts";
 import { LOSSES } from "../src/ops/loss.ts";
 import { map } from "../src/ops/math.ts";
@@ -55,6 +56,8 @@ type Build = (g: Graph, inputs: readonly Edge[]) => Edge;
 
 const of = (g: Graph, kind: BinaryKind, a: Edge, b: Edge): Edge => g.op(binary, [a, b], { kind });
 const square = (g: Graph, x: Edge): Edge => of(g, "mul", x, x);
+const product = (g: Graph, x: Edge, axes: number[], keepDims: boolean): Edge =>
+  g.op(fold, [x], { op: "prod", axes, keepDims });
 const act =
   (kind: ActivationKind, alpha?: number): Build =>
   (g, [x]) =>
@@ -125,6 +128,9 @@ const BUILDS: Readonly<Record<string, Build>> = {
   softmaxCrossEntropy: (g, inputs) => g.op(LOSSES.softmaxCrossEntropy, inputs, { labelSmoothing: 0.1 }),
   maxPool: pooled(3, 2),
   "maxPool pairs": pooled(2, 2),
+  prod: (g, [x]) => square(g, product(g, x, [1], false)),
+  "prod of zeros": (g, [x]) => product(g, x, [1], true),
+  "prod of two axes": (g, [x]) => product(g, x, [2, 0], false),
   avgPool: (g, [x]) => {
     const both = { kernel: [2, 2], stride: [2, 2] };
     const params = { ...both, padding: "valid", ceilMode: false, countIncludePad: false } as const;

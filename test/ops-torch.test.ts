@@ -32,6 +32,7 @@ const minus = [-1];
 const CALLS: Readonly<Record<string, Call>> = {
   // A straight-through estimator, and a factor that is a constant.
   stopGradient: (e, [x]) => e.mul(e.add(x, e.stopGradient(e.sub(e.round(x), x))), e.stopGradient(x)),
+  "gridSample border": (e, [x, grid]) => e.gridSample(x, grid, { padding: "border", alignCorners: true }),
   clip: (e, [x]) => e.clip(x, { min: -1, max: 1.5 }),
   "clip min": (e, [x]) => e.clip(x, { min: 0 }),
   "pow at 0": (e, [a, b]) => e.pow(a, b),

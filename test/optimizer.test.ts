@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { float32 } from "../src/graph/op.ts";
 import { normLimit, optimize, valueLimit } from "../src/ops/optimizer.ts";
-import { type Optimizer, optimizerState, stepNumbers } from "../src/ops/optimizer-formulas.ts";
+import { type Optimizer, optimizerState, RULE_START, stepNumbers } from "../src/ops/optimizer-formulas.ts";
 import { builds, evaluate, type Plain } from "./harness.ts";
 import { train } from "./optimizing.ts";
 import { ROUNDOFF } from "./oracle.ts";
@@ -111,7 +111,7 @@ for (const { name, engine } of builds())
 
 describe("optimizers", () => {
   it("keep PyTorch's defaults", () => {
-    expect(stepNumbers({ kind: "adam" }, 2, 0.5)).toEqual(
+    expect(stepNumbers({ kind: "adam" }, 2, 0.5).slice(0, RULE_START)).toEqual(
       Float32Array.of(0.5, 0.5 / (1 - 0.9 ** 2), 1 / Math.sqrt(1 - 0.999 ** 2), 0),
     );
     expect(stepNumbers({ kind: "adagrad", rateDecay: 0.5 }, 3, 0.5)[0]).toBe(0.25);
@@ -127,7 +127,7 @@ describe("optimizers", () => {
     expect(() => infer({ kind: "sgd" }, [[4], [5], [4]])).toThrow(
       "gradient has shape [5] but must have the weight's [4]",
     );
-    expect(() => infer({ kind: "sgd" }, [[4], [4], [2]])).toThrow("hyper has shape [2] but must be [4]");
+    expect(() => infer({ kind: "sgd" }, [[4], [4], [2]])).toThrow("hyper has shape [2] but must be [12]");
     expect(() => infer({ kind: "lars" as "sgd" })).toThrow('optimizer is "lars" but must be "sgd", "adam"');
     expect(() => infer({ kind: "sgd", decay: 1 } as Optimizer)).toThrow(
       'there is no option "decay"; there are learningRate, momentum, nesterov, weightDecay',

@@ -49,6 +49,28 @@ describe("schedules", () => {
     expect(SCHEDULES[name](1e6)).toBeGreaterThanOrEqual(0);
   });
 
+  it("oneCycle has PyTorch's momenta, and passes them on", () => {
+    const cycle = { cycleMomentum: true };
+    const linear = { annealStrategy: "linear", pctStart: 0.4, baseMomentum: 0.7, maxMomentum: 0.9 } as const;
+    const schedules = {
+      momentum: oneCycle(0.5, 30, cycle),
+      momentumLinear: oneCycle(0.5, 30, { ...cycle, ...linear }),
+      momentumThree: oneCycle(0.5, 30, { ...cycle, threePhase: true }),
+    };
+    for (const [name, schedule] of Object.entries(schedules)) {
+      const want = torch[name];
+      expectWithin(
+        want.map((_, step) => schedule.momentum!(step)),
+        want,
+        1e-8,
+      );
+      const later = byEpoch(linearWarmup(schedule, 4), 2);
+      expect(later.momentum!(0)).toBe(schedule.momentum!(0));
+      expect(later.momentum!(25)).toBe(schedule.momentum!(8));
+    }
+    expect(oneCycle(0.5, 30).momentum).toBe(undefined);
+  });
+
   const plateau = (schedule: ReturnType<typeof reduceOnPlateau>, reports: readonly EpochReport[]) =>
     reports.map((report, step) => {
       const rate = schedule(step);
@@ -104,6 +126,7 @@ describe("schedules", () => {
       [() => cosineRestarts(Number.NaN, 5), "cosineRestarts: from is NaN"],
       [() => oneCycle(0.1, 1.5), "oneCycle: steps is 1.5"],
       [() => oneCycle(0.1, 9, { annealStrategy: "line" as "cos" }), 'annealStrategy is "line"'],
+      [() => oneCycle(0.1, 9, { maxMomentum: 1 }), "maxMomentum is 1 but must be from 0 to below 1"],
       [() => oneCycle(0.1, 9, { pctStart: 2 }), "pctStart is 2 but must be from 0 to 1"],
       [() => linearWarmup("0.1" as unknown as number, 9), 'linearWarmup: the rate is "0.1"'],
       [() => exponentialDecay(0.1, -1), "exponentialDecay: gamma is -1"],

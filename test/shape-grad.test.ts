@@ -178,7 +178,7 @@ const LINEAR: Record<string, Case> = {
     params: { kind: "sub" },
   },
   affine: { op: "affine", shapes: [[7]], params: { scale: -3, offset: 0 } },
-  reshape: { op: "reshape", shapes: [[2, 6]], params: { shape: [3, -1] } },
+  reshape: { op: "reshape", shapes: [[2, 6]], params: { shape: [3, 4] } },
   flatten: { op: "flatten", shapes: [[2, 3, 4]], params: {} },
   transpose: { op: "transpose", shapes: [[2, 3, 4, 5]], params: { perm: [2, 0, 3, 1] } },
   concat: {

@@ -3,14 +3,19 @@ import { afterAll, describe, expect, it } from "vitest";
 import {
   adam,
   type Batches,
+  concat,
+  conv2d,
   createEngine,
   cutmix,
   dense,
   flatten,
+  input,
   mixup,
+  model,
   type Network,
   type Samples,
   sequential,
+  sgd,
 } from "../src/index.ts";
 import { beta, permutation, randomOf } from "../src/training/random.ts";
 import { expectWithin } from "./tolerance.ts";
@@ -172,8 +177,99 @@ describe("mixup and cutmix", () => {
         cut += Number(Math.max(...row) < 1);
       });
     expect(cut).toBeGreaterThan(5);
-    await expect(all(cutmix({ x, y }, { ...options, shape: [8, 4, 2] })())).rejects.toThrow(
+    expect(() => cutmix({ x, y }, { ...options, shape: [8, 4, 2] })).toThrow(
       "cutmix: images have 128 values but 64, shape [8,4,2], are expected",
+    );
+  });
+
+  it("mix all inputs and outputs alike, and labels of pixels with their pixels", async () => {
+    type Named = Record<string, Float32Array>;
+    const [images, side] = [24, 4];
+    // All values of an image tell its class, and of an output's labels, too.
+    const kinds = Array.from({ length: images }, (_, i) => i % 3);
+    const filled = (size: number, of = (kind: number) => kind): Float32Array =>
+      Float32Array.from({ length: images * size }, (_, i) => of(kinds[Math.floor(i / size)]));
+    const given = {
+      x: {
+        photo: filled(side * side * 2, (kind) => kind + 1),
+        depth: filled(side * side, (kind) => kind + 1),
+      },
+      y: { label: kinds, map: filled(side * side), value: filled(2, (kind) => kind * 10 + 10) },
+    };
+    const options = {
+      classes: { label: 3, map: 3, value: 2 },
+      targets: { label: "indices", map: "indices", value: "rows" },
+      pixels: { label: 1, map: side * side, value: 1 },
+      ...{ batchSize: 8, seed: 5 },
+    } as const;
+    const mean = (row: ArrayLike<number>): number => row[0] + 2 * row[1] + 3 * row[2];
+    let [blends, boxes] = [0, 0];
+    for await (const batch of mixup(given, options)()) {
+      const [x, y] = [batch.x as Named, batch.y as Named];
+      classesOf(y.label).forEach((row, i) => {
+        const of = (values: Float32Array): number[] => {
+          const size = values.length / 8;
+          return [...values.subarray(i * size, (i + 1) * size)];
+        };
+        const want = mean(row);
+        for (const values of [of(x.photo), of(x.depth)])
+          expectWithin(
+            values,
+            values.map(() => want),
+            1e-6,
+          );
+        expectWithin(of(y.value), [10 * want, 10 * want], 1e-5);
+        for (const pixel of classesOf(Float32Array.from(of(y.map)))) expectWithin(pixel, row, 1e-6);
+        blends += Number(Math.max(...row) < 1);
+      });
+    }
+    const shape = { photo: [side, side, 2], depth: [side, side, 1] } as const;
+    for await (const batch of cutmix(given, { ...options, shape })()) {
+      const [x, y] = [batch.x as Named, batch.y as Named];
+      expect(y.map.map((kind) => kind + 1)).toEqual(x.depth);
+      expect(x.photo).toEqual(Float32Array.from({ length: 8 * 32 }, (_, i) => y.map[i >> 1] + 1));
+      classesOf(y.label).forEach((row, i) => {
+        const map = y.map.subarray(i * 16, (i + 1) * 16);
+        expectWithin(
+          [0, 1, 2].map((kind) => map.filter((v) => v === kind).length / 16),
+          row,
+          1e-6,
+        );
+        expectWithin(y.value.subarray(i * 2, i * 2 + 2), [10 * mean(row), 10 * mean(row)], 1e-5);
+        boxes += Number(Math.max(...row) < 1);
+      });
+    }
+    expect(Math.min(blends, boxes)).toBeGreaterThan(5);
+    // A network of such inputs and outputs learns from both.
+    const photo = input([side, side, 2], { name: "photo" });
+    const depth = input([side, side, 1], { name: "depth" });
+    const map = conv2d({ filters: 3, kernel: 1, name: "map" })(concat()(photo, depth));
+    const flat = flatten()(map);
+    const label = dense({ units: 3, name: "label" })(flat);
+    const value = dense({ units: 2, name: "value" })(flat);
+    using net = engine.compile(model({ inputs: [photo, depth], outputs: [label, map, value] }), { seed: 1 });
+    const loss = {
+      label: "softmaxCrossEntropy",
+      map: "softmaxCrossEntropy",
+      value: "meanSquaredError",
+    } as const;
+    for (const batches of [mixup(given, options), cutmix(given, { ...options, shape })])
+      expect((await net.fit(batches, { loss, optimizer: sgd(), epochs: 2 })).length).toBe(2);
+
+    const wrong = (options2: object, message: string) =>
+      expect(() => mixup(given, { ...options, ...options2 })).toThrow(message);
+    wrong({ classes: { label: 3 } }, 'mixup: classes has none for "map"; it has label');
+    wrong({ targets: "rows" }, "mixup: x.photo has 768 values and y.value 48");
+    wrong({ pixels: 1 }, "y.map 384, which are not those of whole images with one class each");
+    wrong({ pixels: { ...options.pixels, map: 0 } }, "pixels.map is 0 but must be an integer");
+    const cut = (options2: object, message: string) =>
+      expect(() => cutmix(given, { ...options, shape, ...options2 })).toThrow(message);
+    cut({ shape: { ...shape, depth: [2, 8, 1] } }, "they must have one height and width");
+    cut({ shape: [side, side, 2] }, 'images of "depth" have 16 values but 32, shape [4,4,2], are expected');
+    cut({ shape: { photo: shape.photo } }, 'cutmix: shape has none for "depth"; it has photo');
+    cut({ pixels: 8 }, "cutmix: pixels is 8 but must be 1, or 16 as images have 4 · 4 pixels");
+    expect(() => mixup({ x: [1], y: [0] }, { classes: { a: 3 } })).toThrow(
+      "classes is given by name, but there is one",
     );
   });
 
@@ -204,7 +300,8 @@ describe("mixup and cutmix", () => {
     const from = (samples: unknown, options: object = {}) =>
       all(mixup((() => [samples]) as never, { classes: 3, ...options })());
     await expect(from(5)).rejects.toThrow("mixup: the data is 5 but must be { x, y }");
-    await expect(from({ x: { a: [1] }, y: [0] })).rejects.toThrow("x is given by names of inputs");
+    await expect(from({ x: {}, y: [0] })).rejects.toThrow("x is {} but must be an array, or several by name");
+    await expect(from({ x: { a: ["1"] }, y: [0] })).rejects.toThrow('x.a[0] is "1"');
     await expect(from({ x: [1, 2], y: [3, 0] })).rejects.toThrow("y[0] is 3 but must be a class from 0 to 2");
     await expect(from({ x: [1, 2, 3], y: [0, 0] })).rejects.toThrow("mixup: x has 3 values and y 2");
     await expect(from({ x: [1, 2], y: [0, 0] }, { targets: "rows" })).rejects.toThrow("3 labels each");

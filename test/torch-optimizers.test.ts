@@ -3,7 +3,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { createEngine } from "../src/index.ts";
 import { blend } from "../src/ops/optimizer.ts";
-import { type Optimizer, optimizerState, stepNumbers } from "../src/ops/optimizer-formulas.ts";
+import { type Optimizer, optimizerState, RULE_START, stepNumbers } from "../src/ops/optimizer-formulas.ts";
 import { optimizerOfKind } from "../src/training/optimizers.ts";
 import { builds, evaluate } from "./harness.ts";
 import { train } from "./optimizing.ts";
@@ -100,6 +100,6 @@ describe("the numbers of a step", () => {
     const o: Optimizer = { kind: "nadam" };
     const late = stepNumbers(o, 1e7, 0.1);
     expect(Array.from(late).every(Number.isFinite)).toBe(true);
-    expectWithin(late, [0.1, 0.09, 1, 0.01], 1e-6);
+    expectWithin(late.subarray(0, RULE_START), [0.1, 0.09, 1, 0.01], 1e-6);
   });
 });

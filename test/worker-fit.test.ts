@@ -5,6 +5,7 @@ import {
   adam,
   adamW,
   type BatchReport,
+  checkpoint,
   conv2d,
   cosine,
   createEngine,
@@ -19,11 +20,13 @@ import {
   mixup,
   model,
   type Network,
+  oneCycle,
   reduceOnPlateau,
   relu,
   resume,
   type Samples,
   sequential,
+  sgd,
   UnsupportedError,
 } from "../src/index.ts";
 import { createWorkerEngine, type WorkerEngine, type WorkerNetwork } from "../src/worker/index.ts";
@@ -384,6 +387,47 @@ describe("resume in workers", () => {
     expect(await far.evaluate(samples)).toEqual(near.evaluate(samples));
     resume(near, file);
     expect(plain(await far.fit(samples))).toEqual(plain(await near.fit(samples)));
+    await sameWeights();
+    // In the middle, with a schedule of this thread that remembers, and one that changes the momentum.
+    const plateau = () => reduceOnPlateau(0.3, { patience: 0, factor: 0.5, threshold: 0.5 });
+    const watched = {
+      ...training,
+      epochs: 4,
+      batchSize: 8,
+      earlyStopping: { patience: 9, restoreBest: true },
+    };
+    const files: Uint8Array[][] = [[], []];
+    const before = near.history.length;
+    for (const [i, net] of [near, far].entries())
+      await net.fit(samples, {
+        ...{ ...watched, schedule: plateau() },
+        callbacks: [checkpoint(net, { everySteps: 5, save: (bytes) => files[i].push(bytes) })],
+      });
+    expect(files[1]).toEqual(files[0]);
+    await sameWeights();
+    const weights = near.weights;
+    await far.resume(files[1][0]);
+    const { epochs } = resume(near, files[0][0]);
+    const rest = { ...watched, epochs: before + 4 - epochs };
+    expect(await far.save({ optimizer: true })).toEqual(near.save({ optimizer: true }));
+    await far.fit(samples, { ...rest, schedule: plateau() });
+    expect(await far.weights()).toEqual({ ...weights });
+    await near.fit(samples, { ...rest, schedule: plateau() });
+    await sameWeights();
+    await far.resume(files[1][0]);
+    const refusing = Object.defineProperty(() => 0.1, "state", {
+      set: () => {
+        throw new RangeError("no");
+      },
+      get: () => 1,
+    });
+    await expect(far.fit(samples, { ...rest, schedule: refusing })).rejects.toThrow(RangeError);
+    // Nothing was trained.
+    resume(near, files[0][0]);
+    await sameWeights();
+    const cycle = { ...training, optimizer: sgd({ momentum: 0.9 }), batchSize: 8 };
+    for (const net of [near, far])
+      await net.fit(samples, { ...cycle, schedule: oneCycle(0.1, 9, { cycleMomentum: true }) });
     await sameWeights();
     const error = await failure(async () => far.resume(await far.save()));
     expect(error).toBeInstanceOf(FormatError);

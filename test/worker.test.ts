@@ -244,8 +244,8 @@ describe("errors", () => {
         ShapeError,
       ],
       [
-        () => net.fit(samples, { loss, optimizer: adam(), epochs: 0 }),
-        () => same.fit(samples, { loss, optimizer: adam(), epochs: 0 }),
+        () => net.fit(samples, { loss, optimizer: adam(), epochs: -1 }),
+        () => same.fit(samples, { loss, optimizer: adam(), epochs: -1 }),
         ArgumentError,
       ],
       [

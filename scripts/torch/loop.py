@@ -125,6 +125,18 @@ def rates(make, steps, **options):
     return plain(found)
 
 
+def momenta(steps, **options):
+    """The momenta of so many steps of OneCycleLR."""
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1, momentum=0.9)
+    schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=0.5, total_steps=steps, **options)
+    found = []
+    for _ in range(steps):
+        found.append(optimizer.param_groups[0]["momentum"])
+        optimizer.step()
+        schedule.step()
+    return plain(found)
+
+
 def plateau(values, **options):
     p = torch.nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.SGD([p], lr=0.1)
@@ -152,6 +164,9 @@ def schedules():
         oneCycle=rates(s.OneCycleLR, 30, max_lr=0.5, total_steps=30, cycle_momentum=False),
         oneCycleLinear=rates(s.OneCycleLR, 30, max_lr=0.5, total_steps=30, cycle_momentum=False, anneal_strategy="linear", pct_start=0.4, div_factor=10, final_div_factor=100),
         oneCycleThree=rates(s.OneCycleLR, 30, max_lr=0.5, total_steps=30, cycle_momentum=False, three_phase=True),
+        momentum=momenta(30),
+        momentumLinear=momenta(30, anneal_strategy="linear", pct_start=0.4, base_momentum=0.7, max_momentum=0.9),
+        momentumThree=momenta(30, three_phase=True),
         linearWarmup=rates(s.LinearLR, 10),
         linearWarmupEnds=rates(s.LinearLR, 12, start_factor=0.1, end_factor=0.5, total_iters=8),
         warmCosine=rates(warm_cosine, 26),
@@ -198,10 +213,11 @@ def nets():
     y = torch.randint(3, (STEPS, 6))
     loss = torch.nn.CrossEntropyLoss()
 
-    def train(options, groups=None, parts=None, average=None):
+    def train(options, groups=None, parts=None, average=None, cycle=None):
         net, layers = make_net(weights)
         given = groups(layers) if groups else net.parameters()
         optimizer = options(given)
+        schedule = lr_scheduler.OneCycleLR(optimizer, max_lr=cycle, total_steps=STEPS + 2) if cycle else None
         # As timm's ModelEmaV2: from the weights before the first step.
         averaged = copy.deepcopy(net) if average else None
         for step in range(STEPS):
@@ -211,6 +227,8 @@ def nets():
                 share = len(part) / 6
                 (loss(net(x[step, part].double()), y[step, part]) * share).backward()
             optimizer.step()
+            if schedule:
+                schedule.step()
             if averaged:
                 with torch.no_grad():
                     for mean, weight in zip(averaged.parameters(), net.parameters()):
@@ -238,6 +256,9 @@ def nets():
         layerDecay=train(lambda p: torch.optim.SGD(p, lr=0.05, momentum=0.9), layer_decay),
         accumulated=train(lambda p: torch.optim.Adam(p, lr=0.05), parts=[range(4), range(4, 6)]),
         ema=train(lambda p: torch.optim.SGD(p, lr=0.1), average=0.8),
+        cycledSgd=train(lambda p: torch.optim.SGD(p, lr=0.1, momentum=0.5, nesterov=True), cycle=0.2),
+        cycledAdam=train(lambda p: torch.optim.Adam(p, lr=0.1), cycle=0.2),
+        cycledRmsprop=train(lambda p: torch.optim.RMSprop(p, lr=0.1, momentum=0.5), cycle=0.01),
     )
 
 

@@ -1,5 +1,5 @@
-# Writes test/fixtures/torch/ops.json and ops-second.json: eager ops and their gradients, and the gradients of gradients, as PyTorch
-# computes them in float64.
+# Writes test/fixtures/torch/ops.json, ops-second.json and ops-imported.json: eager ops and their gradients, the gradients of gradients, and
+# ops that models read from files have, as PyTorch computes them in float64.
 # Run: /usr/bin/python3 scripts/torch/ops.py
 #
 # A case has inputs, the result y, and the gradients of sum(dy * y) by the inputs of floats. One of second order has y = the gradients
@@ -243,9 +243,48 @@ case(
 )
 case("stopGradient", [rand(2, 5)], lambda x: (x + (x.round() - x).detach()) * x.detach())
 
+zeros = torch.tensor([[1.0, 0.0, 3.0], [0.0, 2.0, 0.0], [2.0, 3.0, 4.0]])
+second("prod", [rand(2, 5)], lambda x: x.prod(1) ** 2)
+second("prod of zeros", [zeros], lambda x: x.prod(1, keepdim=True))
+second("prod of two axes", [rand(2, 3, 2)], lambda x: x.prod(2).prod(0))
+
+
+def anywhere(*shape):
+    """A grid without places on pixels, where the slope is another on either side."""
+    return (rand(*shape, 2, low=-1.4, high=1.4) + 0.003).float().double()
+
+
+def sampled(padding, corners):
+    return lambda x, grid: F.grid_sample(x.permute(0, 3, 1, 2), grid, "bilinear", padding, corners).permute(0, 2, 3, 1)
+
+
+case("gridSample", [rand(1, 3, 4, 2), anywhere(1, 2, 3)], sampled("zeros", False))
+case("gridSample border", [rand(2, 3, 4, 1), anywhere(2, 3, 1)], sampled("border", True))
+
+
+def exclusive(x):
+    return torch.cat([torch.ones_like(x[:, :1]), x[:, :-1].cumprod(1)], 1)
+
+
+IMPORTED = {}
+for padding in ("zeros", "border"):
+    for corners in (False, True):
+        name = f"gridSample {padding} {'corners' if corners else 'edges'}"
+        case(name, [rand(2, 4, 5, 3), anywhere(2, 3, 3)], sampled(padding, corners), IMPORTED)
+        # The image itself, and its mirror image: samples lie on pixels, and on the outermost.
+        size = torch.tensor([[[1.0, 0, 0], [0, 1, 0]], [[-1, 0, 0], [0, 1, 0]]])
+        grid = F.affine_grid(size, [2, 1, 3, 4], align_corners=corners).float().double()
+        case(f"{name} of pixels", [rand(2, 3, 4, 2), grid], sampled(padding, corners), IMPORTED)
+    case(f"gridSample {padding} of one pixel", [rand(1, 1, 1, 2), anywhere(1, 1, 4)], sampled(padding, True), IMPORTED)
+for name, x in (("", rand(2, 6)), (" of zeros", torch.tensor([[2.0, 0, 3, 0, 4, 5], [0, 0, 1, 2, 3, 4]])), (" of one", rand(2, 1))):
+    case(f"cumprod{name}", [x], lambda x: x.cumprod(1), IMPORTED)
+    case(f"cumprod exclusive{name}", [x], exclusive, IMPORTED)
+    case(f"cumprod reverse{name}", [x], lambda x: x.flip(1).cumprod(1).flip(1), IMPORTED)
+    case(f"cumprod exclusive reverse{name}", [x], lambda x: exclusive(x.flip(1)).flip(1), IMPORTED)
+
 folder = os.path.join(os.path.dirname(__file__), "../../test/fixtures/torch")
 os.makedirs(folder, exist_ok=True)
-for file, cases in (("ops", CASES), ("ops-second", SECOND)):
+for file, cases in (("ops", CASES), ("ops-second", SECOND), ("ops-imported", IMPORTED)):
     rows = [f"{json.dumps(name)}: {json.dumps(value, separators=(',', ':'))}" for name, value in cases.items()]
     with open(os.path.join(folder, f"{file}.json"), "w") as out:
         out.write("{\n" + ",\n".join(rows) + "\n}\n")

@@ -92,7 +92,8 @@ export function layerCall(
     weights.push([weight, tensor]);
   }
   const config: Record<string, unknown> = options === NONE ? {} : { ...options };
-  for (const weight of names) if (weight in config) delete config[weight];
+  // An option may have the name of an operand: a window and a filter are both a kernel.
+  for (const weight of names.slice(operands)) if (weight in config) delete config[weight];
   const call: Call = (graph, edgeOf) => {
     graph.enter(name, name);
     const edges = inputs.map(edgeOf);

@@ -2,6 +2,7 @@
 import type * as layers from "../layers/conv.ts";
 import type { dense } from "../layers/dense.ts";
 import type { PerAxis, SharedOptions } from "../layers/layer.ts";
+import type { locallyConnected2d } from "../layers/local.ts";
 import type { Padding } from "../ops/window.ts";
 import type { Tensor } from "../tensor.ts";
 
@@ -21,6 +22,12 @@ export interface SeparableConvOptions extends SharedOptions<typeof layers.separa
 
 /** stride 1, padding "valid", outputPadding 0, dilation 1, groups 1, no bias and no activation by default. */
 export interface ConvTransposeOptions extends SharedOptions<typeof layers.convTranspose2d>, BiasOption {}
+
+/** stride 1, padding "valid", no bias and no activation by default. */
+export interface LocallyConnectedOptions extends SharedOptions<typeof locallyConnected2d> {
+  /** [oh, ow, out]. Default: none is added. */
+  bias?: Tensor;
+}
 
 /** No bias and no activation by default. */
 export interface DenseOptions extends SharedOptions<typeof dense>, BiasOption {}
@@ -68,6 +75,9 @@ export interface ConvOps {
   convTranspose2d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor;
   /** The adjoint of conv3d: x [n, d, h, w, c] with w [kd, kh, kw, c / groups, out]. */
   convTranspose3d(x: Tensor, w: Tensor, options?: ConvTransposeOptions): Tensor;
+
+  /** A filter of its own for every pixel: x [n, h, w, c] with w [oh, ow, kh * kw * c, out] gives [n, oh, ow, out]. */
+  locallyConnected2d(x: Tensor, w: Tensor, options: LocallyConnectedOptions): Tensor;
 
   /** x [..., in] with w [in, out] gives [..., out]. */
   dense(x: Tensor, w: Tensor, options?: DenseOptions): Tensor;

@@ -18,7 +18,7 @@ import {
   refuse,
 } from "../validate.ts";
 
-interface SeedOption {
+export interface SeedOption {
   /**
    * Any integer: the same seed makes the same numbers on every machine. Default: another one in each call, the same in every run of a
    * program.
@@ -54,7 +54,7 @@ export interface CreationOps {
   ones<D extends DType = "float32">(shape: Shape, dtype?: D): Tensor<D>;
   /** The same value everywhere in a shape. dtype "float32" by default. */
   full<D extends DType = "float32">(shape: Shape, value: number, dtype?: D): Tensor<D>;
-  /** [start, start + step, ...], up to stop, which is left out. step 1, dtype "float32" by default. */
+  /** [start, start + step, ...], up to stop, which is left out; empty where that is start. step 1, dtype "float32" by default. */
   range<D extends DType = "float32">(start: number, stop: number, step?: number, dtype?: D): Tensor<D>;
   /** Ones on the main diagonal of [rows, columns], zeros elsewhere. As many columns as rows by default, dtype "float32". */
   eye<D extends DType = "float32">(rows: number, columns?: number, dtype?: D): Tensor<D>;
@@ -96,6 +96,13 @@ function full(runtime: Runtime, name: string, shape: unknown, value: unknown, dt
 /** How many calls without a seed an engine has had. */
 const CALLS = /* @__PURE__ */ new WeakMap<Runtime, number>();
 
+/** The number of a call without a seed. */
+export function nextCall(runtime: Runtime): number {
+  const call = CALLS.get(runtime) ?? 0;
+  CALLS.set(runtime, call + 1);
+  return call;
+}
+
 /** Random values, the i-th of which is `draw(key, i)`; numbers of calls with and without a seed are not the same. */
 function random<O extends SeedOption>(
   runtime: Runtime,
@@ -108,13 +115,11 @@ function random<O extends SeedOption>(
 ): Tensor<DType> {
   checkOptions(name, options, { ...checks, seed: aSeed });
   const draw = drawOf(options);
-  const call = CALLS.get(runtime) ?? 0;
-  const key = options.seed === undefined ? keyOf(call, "random call") : keyOf(options.seed, "random seed");
-  const tensor = create(runtime, name, shape, dtype, (values) => {
+  const { seed } = options;
+  return create(runtime, name, shape, dtype, (values) => {
+    const key = seed === undefined ? keyOf(nextCall(runtime), "random call") : keyOf(seed, "random seed");
     for (let i = 0; i < values.length; i++) values[i] = draw(key, i);
   });
-  if (options.seed === undefined) CALLS.set(runtime, call + 1);
-  return tensor;
 }
 
 /** Throws unless max is above min. */
@@ -131,8 +136,8 @@ export const CREATORS: Creators = {
     finite(start, "start", "range");
     finite(stop, "stop", "range");
     finite(step, "step", "range");
-    const count = Math.ceil((stop - start) / step);
-    if (!(count >= 1) || !Number.isFinite(count))
+    const count = start === stop ? 0 : Math.ceil((stop - start) / step);
+    if (step === 0 || !(count >= 1 || start === stop) || !Number.isFinite(count))
       refuse(step, "step", "range", `a number that leads from ${start} to ${stop}`);
     oneOf(dtype, DTYPES, "dtype", "range");
     if (dtype === "int32")
@@ -146,8 +151,8 @@ export const CREATORS: Creators = {
     });
   },
   eye(runtime, rows: number, columns = rows, dtype: DType = "float32") {
-    integer(rows, "rows", "eye", 1);
-    integer(columns, "columns", "eye", 1);
+    integer(rows, "rows", "eye", 0);
+    integer(columns, "columns", "eye", 0);
     return create(runtime, "eye", [rows, columns], dtype, (values) => {
       values.fill(0);
       for (let i = 0; i < Math.min(rows, columns); i++) values[i * columns + i] = 1;

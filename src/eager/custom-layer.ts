@@ -111,7 +111,7 @@ function parametersOf(given: unknown, where: string): Parameter[] {
       );
     checkOptions(`${where}: weight "${name}"`, weight, WEIGHT);
     const { shape, init, trainable = true } = weight as CustomWeight;
-    checkShape(shape, `weight "${name}"`, where);
+    checkShape(shape, `weight "${name}"`, where, 1);
     return {
       name,
       shape,
@@ -194,13 +194,11 @@ function trace(
   f: (engine: EagerOps, tensors: readonly Tensor[]) => Tensor,
   where: string,
 ): Edge {
-  const { runtime, training } = graph;
+  const { runtime } = graph;
   if (!runtime)
     throw new UnsupportedError(
       `${where}: is made of ops of an engine, so that only networks which one compiled have it`,
     );
-  // Ops are what they are outside of training.
-  graph.training = undefined;
   try {
     return graph.nested(() =>
       traceInto(runtime, graph, edges, (...tensors) => f(opsOf(runtime), tensors), where),
@@ -209,7 +207,5 @@ function trace(
     if (error instanceof ConvolithError && !error.message.startsWith(where))
       error.message = `${where}: ${error.message}`;
     throw error;
-  } finally {
-    graph.training = training;
   }
 }

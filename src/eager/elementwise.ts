@@ -37,6 +37,8 @@ export interface ElementwiseOps {
   max<D extends DType = "float32">(a: Operand<D>, b: Operand<D>, options?: MergeOptions): Tensor<D>;
   /** x * scale + offset */
   rescale(x: Tensor, options: RescaleOptions): Tensor;
+  /** x */
+  identity(x: Tensor): Tensor;
 
   /** Sum, mean, largest or smallest value over some axes. */
   reduce(x: Tensor, options: ReduceOptions): Tensor;

@@ -1,4 +1,5 @@
 // Types of eager ops that read and write at indices, which are int32 tensors. Of an axis of n, −n to −1 count from the end.
+import type { GridSampleOptions } from "../layers/grid-sample.ts";
 import type { DType, Tensor } from "../tensor.ts";
 
 export interface GatherOptions {
@@ -59,6 +60,11 @@ export interface GatherOps {
     updates: Tensor<D>,
     options?: ScatterElementsOptions,
   ): Tensor<D>;
+  /**
+   * x [n, h, w, c] at each x and y of the grid [n, oh, ow, 2], which go from -1 to 1: [n, oh, ow, c], as PyTorch's grid_sample. Its gradient is
+   * that of mode "bilinear" with padding "zeros" or "border".
+   */
+  gridSample(x: Tensor, grid: Tensor, options?: GridSampleOptions): Tensor;
   /** A new axis that is `on` at the index and `off` elsewhere; all off where the index is outside. */
   oneHot<D extends DType = "float32">(indices: Tensor<"int32">, options: OneHotOptions<D>): Tensor<D>;
 }

@@ -10,41 +10,56 @@ import { differentiate } from "../passes/differentiate.ts";
 import { sinkActivationGradient } from "../passes/fuse-gradients.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { mustBeTensor, sizeOf, type Tensor } from "../tensor.ts";
-import { aFunction, aWord, checkOptions, describe, isPlain, refuse } from "../validate.ts";
+import { aFlag, aFunction, aWord, checkOptions, describe, isPlain, oneOf, refuse } from "../validate.ts";
 import { type CheckedCall, checkTensor, layerCall } from "./call.ts";
 import type { ConvOptions, DenseOptions } from "./conv.ts";
 import { programsOf } from "./programs.ts";
 import { runCall } from "./run.ts";
 import { Trace, traceOf } from "./trace.ts";
 
-export interface GradientOptions {
+export interface GradientOptions<V extends boolean = boolean> {
   /** The gradient with respect to the value, of its shape. Default: ones. */
   dy?: Tensor;
   /** What the gradient is with respect to a tensor that the result does not depend on: an error, or zeros. Default "error". */
   unused?: "error" | "zero";
+  /** Whether the value is wanted, too. Without it only that part of the forward pass runs which the gradients need. Default true. */
+  value?: V;
 }
 
 /** Tensors in a list, or by name. */
 type Tensors = readonly Tensor[] | Readonly<Record<string, Tensor>>;
 
-export interface GradientResult<W extends Tensors = Tensor[]> {
-  /** What the function returned. */
-  value: Tensor;
+export interface GradientResult<W extends Tensors = Tensor[], V extends boolean = true> {
+  /** What the function returned; undefined where it was not wanted. */
+  value: V extends true ? Tensor : undefined;
   /** One per tensor of `wrt`, of its shape: a list, or by name. */
   gradients: W extends readonly Tensor[] ? Tensor[] : Record<keyof W & string, Tensor>;
 }
 
-/** The gradients with respect to a product's operands. */
-export interface ProductGradients {
-  dx: Tensor;
-  dw: Tensor;
+/** An operand of a product. */
+export type ProductOperand = "x" | "w" | "bias";
+const OPERANDS: readonly ProductOperand[] = ["x", "w", "bias"];
+
+/** The gradients with respect to a product's operands; undefined for those that were not asked for. */
+export interface ProductGradients<W extends ProductOperand = ProductOperand> {
+  dx: "x" extends W ? Tensor : undefined;
+  dw: "w" extends W ? Tensor : undefined;
   /** Undefined unless the options hold a bias. */
-  dbias: Tensor | undefined;
+  dbias: "bias" extends W ? Tensor | undefined : undefined;
+}
+
+interface WantedOperands<W extends ProductOperand> {
+  /** The operands whose gradients are computed, and no others. Default: all that there are. */
+  wrt?: readonly W[];
 }
 
 /** The options of the op, whose result must not be activated: differentiate that with `gradients`. */
-export type ConvGradOptions = Omit<ConvOptions, "activation">;
-export type DenseGradOptions = Omit<DenseOptions, "activation">;
+export interface ConvGradOptions<W extends ProductOperand = ProductOperand>
+  extends Omit<ConvOptions, "activation">,
+    WantedOperands<W> {}
+export interface DenseGradOptions<W extends ProductOperand = ProductOperand>
+  extends Omit<DenseOptions, "activation">,
+    WantedOperands<W> {}
 
 /**
  * Gives what `f` returns and the gradients of sum(dy · that) with respect to the tensors `wrt`, a list of them or an object such as `net.variables`, through every eager op
@@ -55,13 +70,13 @@ export type DenseGradOptions = Omit<DenseOptions, "activation">;
  * Throws ArgumentError for what is no function or tensor of that engine, ShapeError when the result does not depend on a tensor of
  * `wrt`, UnsupportedError where an op has no gradient.
  */
-export function gradients<W extends Tensors>(
+export function gradients<W extends Tensors, V extends boolean = true>(
   f: () => Tensor,
   wrt: W | (() => W),
-  options: GradientOptions = {},
-): GradientResult<W> {
+  options: GradientOptions<V> = {},
+): GradientResult<W, V> {
   aFunction(f, "the function", "gradients");
-  checkOptions("gradients", options, { dy: true, unused: aWord("error", "zero") });
+  checkOptions("gradients", options, { dy: true, unused: aWord("error", "zero"), value: aFlag });
   let names: string[] | undefined;
   /** The list that is asked for; what is no tensors stays as it is. */
   const listOf = (given: unknown): readonly Tensor[] => {
@@ -71,21 +86,23 @@ export function gradients<W extends Tensors>(
   const list = typeof wrt === "function" ? () => listOf(wrt()) : listOf(wrt);
   const { value, gradients: made } = gradientsOf(f, list, options);
   const named = names ? Object.fromEntries(names.map((name, i) => [name, made[i]])) : made;
-  return { value, gradients: named as GradientResult<W>["gradients"] };
+  return { value, gradients: named } as GradientResult<W, V>;
 }
 
 function gradientsOf(
   f: () => Tensor,
   wrt: readonly Tensor[] | (() => readonly Tensor[]),
   options: GradientOptions,
-): GradientResult {
+): GradientResult<Tensor[], boolean> {
+  const wanted = options.value ?? true;
   if (typeof wrt !== "function") checkWrt(wrt);
   const runtime = typeof wrt === "function" ? undefined : wrt[0].runtime;
   const outer = runtime && traceOf(runtime);
   if (outer) {
     const value = f();
     const list = typeof wrt === "function" ? wrt() : wrt;
-    return { value, gradients: recordGradients(outer, runtime, value, list, options) };
+    const made = recordGradients(outer, runtime, value, list, options);
+    return { value: wanted ? value : undefined, gradients: made };
   }
   const trace = new Trace(runtime);
   try {
@@ -93,8 +110,8 @@ function gradientsOf(
     const list = typeof wrt === "function" ? wrt() : wrt;
     if (typeof wrt === "function") checkWrt(list);
     const made = runTrace(trace, value, list, options);
-    trace.dispose(value);
-    return { value, gradients: made };
+    trace.dispose(wanted ? value : undefined);
+    return { value: wanted ? value : undefined, gradients: made };
   } catch (error) {
     trace.dispose();
     throw error;
@@ -109,22 +126,22 @@ function checkWrt(wrt: unknown): asserts wrt is readonly Tensor[] {
   for (let i = 0; i < wrt.length; i++) checkTensor(runtime, wrt[i], `wrt[${i}]`, "gradients");
 }
 
-/** Runs what was recorded, and the gradients of `value`, which has its values then. */
+/** Runs what was recorded, and the gradients of `value`, which has its values then where they are wanted. */
 function runTrace(
   trace: Trace,
   value: Tensor,
   wrt: readonly Tensor[],
-  { dy, unused }: GradientOptions,
+  { dy, unused, value: wanted = true }: GradientOptions,
 ): Tensor[] {
   const name = "gradients";
   const { runtime } = wrt[0];
   checkTensor(runtime, value, "what the function returns", name);
   if (dy) checkUpstream(runtime, dy, value, name);
-  const isMade = trace.made(value);
+  const isMade = wanted && trace.made(value);
   const checked = trace.asCall(
     [value, ...wrt, ...(dy ? [dy] : [])].filter((tensor) => !trace.made(tensor)),
     (number) =>
-      `gradients of ${number(value)} by ${wrt.map(number)}${unused}${dy ? ` from ${number(dy)}` : ""}`,
+      `${isMade ? "value and " : ""}gradients of ${number(value)} by ${wrt.map(number)}${unused}${dy ? ` from ${number(dy)}` : ""}`,
     (graph, edgeOf) => {
       const y = edgeOf(value);
       return [
@@ -209,30 +226,50 @@ function checkUpstream(
 }
 
 /** The gradients of conv1d: `dy` has the shape of its result, [n, ow, out]. */
-export function conv1dGrad(dy: Tensor, x: Tensor, w: Tensor, options?: ConvGradOptions): ProductGradients {
+export function conv1dGrad<W extends ProductOperand = ProductOperand>(
+  dy: Tensor,
+  x: Tensor,
+  w: Tensor,
+  options?: ConvGradOptions<W>,
+): ProductGradients<W> {
   return productGradients("conv1dGrad", conv1d, dy, x, w, options);
 }
 /** The gradients of conv2d: `dy` has the shape of its result, [n, oh, ow, out]. */
-export function conv2dGrad(dy: Tensor, x: Tensor, w: Tensor, options?: ConvGradOptions): ProductGradients {
+export function conv2dGrad<W extends ProductOperand = ProductOperand>(
+  dy: Tensor,
+  x: Tensor,
+  w: Tensor,
+  options?: ConvGradOptions<W>,
+): ProductGradients<W> {
   return productGradients("conv2dGrad", conv2d, dy, x, w, options);
 }
 /** The gradients of conv3d: `dy` has the shape of its result, [n, od, oh, ow, out]. */
-export function conv3dGrad(dy: Tensor, x: Tensor, w: Tensor, options?: ConvGradOptions): ProductGradients {
+export function conv3dGrad<W extends ProductOperand = ProductOperand>(
+  dy: Tensor,
+  x: Tensor,
+  w: Tensor,
+  options?: ConvGradOptions<W>,
+): ProductGradients<W> {
   return productGradients("conv3dGrad", conv3d, dy, x, w, options);
 }
 /** The gradients of dense: `dy` has the shape of its result, [..., out]. */
-export function denseGrad(dy: Tensor, x: Tensor, w: Tensor, options?: DenseGradOptions): ProductGradients {
+export function denseGrad<W extends ProductOperand = ProductOperand>(
+  dy: Tensor,
+  x: Tensor,
+  w: Tensor,
+  options?: DenseGradOptions<W>,
+): ProductGradients<W> {
   return productGradients("denseGrad", dense, dy, x, w, options);
 }
 
-function productGradients(
+function productGradients<W extends ProductOperand>(
   name: string,
   layer: LayerKind,
   dy: Tensor,
   x: Tensor,
   w: Tensor,
-  options: ConvOptions | DenseOptions = {},
-): ProductGradients {
+  options: (ConvOptions | DenseOptions) & WantedOperands<W> = {},
+): ProductGradients<W> {
   if (options?.activation)
     throw new ArgumentError(
       `${name}: options name the activation ${describe(options.activation)}, but the gradient is that of the product alone`,
@@ -240,11 +277,17 @@ function productGradients(
   mustBeTensor(x, `${name}: input 0`);
   const { runtime } = x;
   runtime.alive(name);
-  const product = layerCall(runtime, name, layer, [x, w, options]);
+  const { wrt, ...rest } = isPlain(options) ? options : {};
+  const product = layerCall(runtime, name, layer, [x, w, isPlain(options) ? rest : options]);
   checkTensor(runtime, dy, "dy", name);
-  const { bias } = options as { bias?: Tensor };
-  const operands = [x, w, ...(bias ? [bias] : [])];
-  const tensors = [...new Set([...operands, dy])];
+  const operands: Readonly<Partial<Record<ProductOperand, Tensor>>> = {
+    x,
+    w,
+    bias: (rest as ConvOptions).bias,
+  };
+  const wanted = wantedOperands(wrt, operands, name);
+  const tensors = [...new Set([...product.tensors, dy])];
+  const places = wanted.map((operand) => `${operand}${tensors.indexOf(operands[operand]!)}`);
   const checked: CheckedCall = {
     call(graph, edgeOf) {
       // An edge for every operand, even where one tensor is given twice: these are derivatives with respect to operands.
@@ -259,17 +302,33 @@ function productGradients(
         throw new ShapeError(
           `${name}: dy has shape ${show(upstream.shape)} but the output has shape ${show(y.shape)}`,
         );
-      return gradientEdges(graph, y, seen, upstream, name);
+      const edges = wanted.map((operand) => seen[OPERANDS.indexOf(operand)]);
+      return gradientEdges(graph, y, edges, upstream, name);
     },
     tensors,
     weights: [],
-    key:
-      product.key &&
-      `${product.key}${dy.typeKey}${operands.map((t) => tensors.indexOf(t))}${tensors.indexOf(dy)}`,
+    key: product.key && `${product.key}${dy.typeKey}${places}@${tensors.indexOf(dy)}`,
     simplify,
   };
-  const [dx, dw, dbias] = runCall(runtime, kindOf(name), checked) as Tensor[];
-  return { dx, dw, dbias };
+  const made = runCall(runtime, kindOf(name), checked) as Tensor[];
+  const [dx, dw, dbias] = OPERANDS.map((operand) => made[wanted.indexOf(operand)]);
+  return { dx, dw, dbias } as ProductGradients<W>;
+}
+
+/** The operands that gradients are asked for: all that there are, unless a list says which. Throws ArgumentError for what is no such list. */
+function wantedOperands(
+  wrt: unknown,
+  operands: Readonly<Partial<Record<ProductOperand, Tensor>>>,
+  name: string,
+): readonly ProductOperand[] {
+  const given = OPERANDS.filter((operand) => operands[operand] !== undefined);
+  if (wrt === undefined) return given;
+  if (!Array.isArray(wrt) || !wrt.length || new Set(wrt).size < wrt.length)
+    return refuse(wrt, "wrt", name, 'a list of operands, each once, such as ["x"]');
+  wrt.forEach((operand, i) => {
+    oneOf(operand, given, `wrt[${i}]`, name);
+  });
+  return wrt;
 }
 
 /** What is kept of calls of each of the products' gradients. */

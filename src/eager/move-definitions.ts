@@ -2,6 +2,7 @@
 
 import { ShapeError } from "../errors.ts";
 import { aCount, anAxis, aPadding, aPair, aPerAxis, aValue, pairsOf } from "../layers/checks.ts";
+import { GRID_SAMPLE, type GridSampleOptions } from "../layers/grid-sample.ts";
 import { type LayerDefinition, type LayerKind, spatialAxes } from "../layers/layer.ts";
 import { padOnAxes } from "../layers/pad-axes.ts";
 import { AXIS_PAD_MODES, expand, stridedSlice, tile } from "../ops/boxes.ts";
@@ -77,6 +78,7 @@ export const moveDefinitions = (): LayerKind[] => [
     options: { axis: anAxis },
     build(g, { axis = 0 }, [x], _, where) {
       const a = axisOf(axis, x.shape.length, where);
+      if (x.shape[a] === 0) return [];
       const sizes = new Array<number>(x.shape[a]).fill(1);
       const shape = x.shape.toSpliced(a, 1);
       return g.apply(split, [x], { axis: a, sizes }).map((part) => g.op(reshape, [part], { shape }));
@@ -84,6 +86,7 @@ export const moveDefinitions = (): LayerKind[] => [
   }),
   define<SqueezeOptions>("squeeze", {
     options: { axes: aList(anAxis) },
+    isView: true,
     build(g, { axes }, [x], _, where) {
       const gone = axes && axesOf(axes, x.shape.length, where);
       for (const a of gone ?? [])
@@ -97,11 +100,12 @@ export const moveDefinitions = (): LayerKind[] => [
   }),
   define<ExpandDimsOptions>("expandDims", {
     options: { axis: anAxis },
+    isView: true,
     build: (g, { axis = 0 }, [x], _, where) =>
       g.op(reshape, [x], { shape: x.shape.toSpliced(axisOf(axis, x.shape.length + 1, where), 0, 1) }),
   }),
   define<BroadcastOptions>("broadcastTo", {
-    options: { shape: needed(aList(aCount), "[2, 3]") },
+    options: { shape: needed(aList(anInteger(0)), "[2, 3]") },
     build(g, { shape }, [x], _, where) {
       const y = g.op(expand, [x], { shape });
       if (show(y.shape) !== show(shape))
@@ -110,14 +114,14 @@ export const moveDefinitions = (): LayerKind[] => [
     },
   }),
   define<TileOptions>("tile", {
-    options: { repeats: needed(aList(aCount), "[1, 2]") },
+    options: { repeats: needed(aList(anInteger(0)), "[1, 2]") },
     build: (g, { repeats }, [x]) => g.op(tile, [x], { repeats }),
   }),
   define<ReverseOptions>("reverse", {
     options: { axes: needed(aList(anAxis), "[1]") },
     build(g, { axes }, [x], _, where) {
       const turned = axesOf(axes, x.shape.length, where);
-      const begin = x.shape.map((size, i) => (turned.has(i) ? size - 1 : 0));
+      const begin = x.shape.map((size, i) => (turned.has(i) ? Math.max(size - 1, 0) : 0));
       const step = x.shape.map((_size, i) => (turned.has(i) ? -1 : 1));
       return g.op(stridedSlice, [x], { begin, size: x.shape, step });
     },
@@ -125,7 +129,7 @@ export const moveDefinitions = (): LayerKind[] => [
   define<StridedSliceOptions>("stridedSlice", {
     options: {
       begin: needed(aList(anInteger(0)), "[0, 4]"),
-      size: needed(aList(aCount), "[2, 5]"),
+      size: needed(aList(anInteger(0)), "[2, 5]"),
       step: needed(aList(anAxis), "[1, -1]"),
     },
     build: (g, params, [x]) => g.op(stridedSlice, [x], params),
@@ -159,6 +163,7 @@ export const moveDefinitions = (): LayerKind[] => [
     build: (g, { depth, axis = -1, on = 1, off = 0, dtype = "float32" }, inputs) =>
       g.op(oneHot, inputs, { depth, axis, on, off, dtype, wrap: false }),
   }),
+  define<GridSampleOptions>("gridSample", GRID_SAMPLE),
   define<TopKOptions>("topK", {
     options: { k: needed(aCount, "5"), axis: anAxis, largest: aFlag },
     build: (g, { k, axis = -1, largest = true }, [x]) => g.apply(topK, [x], { k, axis, largest }),

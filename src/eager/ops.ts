@@ -11,6 +11,7 @@ import type { AttentionOps } from "./attention.ts";
 import type { ConvOps } from "./conv.ts";
 import { CREATORS, type CreationOps } from "./create.ts";
 import { col2im, im2col, loss } from "./definitions.ts";
+import { DROPOUTS, type DropoutOps } from "./dropout.ts";
 import type { ElementwiseOps } from "./elementwise.ts";
 import type { GatherOps } from "./gather.ts";
 import type { MathOps } from "./math.ts";
@@ -29,6 +30,7 @@ export interface EagerOps
     ActivationOps,
     AttentionOps,
     ElementwiseOps,
+    DropoutOps,
     MathOps,
     ReductionOps,
     GatherOps,
@@ -70,6 +72,10 @@ export function installOps<T extends object>(prototype: T, runtimeOf: (self: T) 
         checkClasses(target as Tensor<"int32">, x, ignoreIndex);
     });
   };
+  for (const [name, drop] of DROPOUTS)
+    methods[name] = function (...args) {
+      return drop(runtimeOf(this), args);
+    };
   for (const [name, create] of Object.entries(CREATORS))
     methods[name] = function (...args) {
       const runtime = runtimeOf(this);

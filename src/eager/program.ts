@@ -1,18 +1,19 @@
 // One eager call as a program.
 import { Edge, Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
+import { removeEmpty } from "../passes/empty.ts";
 import { fuse } from "../passes/fuse.ts";
 import { Address, Storage } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
-import { sizeOf, Tensor, type TensorType } from "../tensor.ts";
+import { isEmpty, sizeOf, Tensor, type TensorType } from "../tensor.ts";
 import type { CheckedCall } from "./call.ts";
 
-/** One result: where it is written, or where it is copied from when an op only renames what it is given. */
+/** One result: where it is written, or where it is copied from when an op only renames what it is given; neither where it is empty. */
 interface Result {
   readonly type: TensorType;
   readonly written: Address | undefined;
-  readonly value: Address;
+  readonly value: Address | undefined;
 }
 
 /** A call as a program, whose inputs and results lie wherever the tensors of a call do. */
@@ -22,7 +23,7 @@ export class EagerProgram {
   used = 0;
   readonly #program: Program;
   readonly #name: string;
-  /** By tensor; undefined for a constant. */
+  /** By tensor; undefined for a constant, and for what is empty. */
   readonly #inputs: readonly (Address | undefined)[];
   readonly #constants: { readonly tensor: Tensor; version: number }[];
   readonly #results: readonly Result[];
@@ -39,6 +40,7 @@ export class EagerProgram {
   ) {
     const graph = new Graph();
     graph.runtime = runtime;
+    graph.allowsEmpty = true;
     const valuesOf = (tensor: Tensor) => (): Float32Array => {
       const from = tensor.address(name) / 4;
       return runtime.memory.floats.subarray(from, from + tensor.size);
@@ -52,8 +54,9 @@ export class EagerProgram {
     const built = call(graph, (tensor) => edges.get(tensor)!);
     this.isList = Array.isArray(built);
     this.#name = name;
-    const results = [built].flat() as Edge[];
-    simplify?.(graph, results);
+    const made = [built].flat() as Edge[];
+    simplify?.(graph, made);
+    const results = removeEmpty(graph, made);
     fuse(graph, results);
     const program = new Program(runtime, name);
     this.#program = program;
@@ -61,7 +64,7 @@ export class EagerProgram {
     const fixed = ({ shape }: TensorType): Address => new Address(new Storage(sizeOf(shape) * 4, "fixed"));
     const given = new Set(edges.values());
     this.#inputs = tensors.map((tensor) => {
-      if (constants.includes(tensor)) return undefined;
+      if (constants.includes(tensor) || isEmpty(tensor)) return undefined;
       const address = fixed(tensor);
       lowering.place(edges.get(tensor)!, address);
       program.input(address);
@@ -70,19 +73,20 @@ export class EagerProgram {
     this.#constants = constants.map((tensor) => ({ tensor, version: tensor.version }));
     const written = new Map<Edge, Address>();
     for (const edge of results)
-      if (edge.node && !given.has(edge) && !written.has(edge)) {
+      if (edge.node && !isEmpty(edge) && !given.has(edge) && !written.has(edge)) {
         const address = fixed(edge);
         written.set(edge, address);
         lowering.place(edge, address);
       }
     lowering.write(graph);
     this.#results = results.map((edge, i) => {
+      // Frozen once: every tensor made of it shares the shape.
+      const type = { shape: Object.freeze([...edge.shape]), dtype: edge.dtype };
+      if (isEmpty(edge)) return { type, written: undefined, value: undefined };
       const value = lowering.valueOf(edge).base;
       program.output(value);
       // One that is given twice is copied from where it is written last.
       const place = results.lastIndexOf(edge) === i ? written.get(edge) : undefined;
-      // Frozen once: every tensor made of it shares the shape.
-      const type = { shape: Object.freeze([...edge.shape]), dtype: edge.dtype };
       return { type, written: place?.storage === value.storage ? place : undefined, value };
     });
     program.place(true);
@@ -145,8 +149,10 @@ export class EagerProgram {
   #copy(runtime: Runtime, outs: readonly Tensor[]): void {
     const results = this.#results;
     for (let i = 0; i < results.length; i++) {
+      const { value } = results[i];
+      if (!value) continue;
       const to = outs[i].address(this.#name) / 4;
-      const from = results[i].value.value / 4;
+      const from = value.value / 4;
       if (from !== to) runtime.memory.floats.copyWithin(to, from, from + outs[i].size);
     }
   }

@@ -1,12 +1,15 @@
 // Runs what a layer's definition builds on tensors at once, or has a trace record it.
 import type { LayerKind } from "../layers/layer.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Tensor } from "../tensor.ts";
+import { Tensor } from "../tensor.ts";
 import { type CheckedCall, layerCall } from "./call.ts";
 import { programsOf } from "./programs.ts";
-import { traceOf } from "./trace.ts";
+import { traceOf, typesOf } from "./trace.ts";
 
-/** Runs a layer's definition on tensors at once. See `layerCall`. `check` is called once all fits, before anything is computed. */
+/**
+ * Runs a layer's definition on tensors at once. See `layerCall`. What only has another shape shares the memory of its input. `check` is
+ * called once all fits, before anything is computed.
+ */
 export function runLayer(
   runtime: Runtime,
   layer: LayerKind,
@@ -14,7 +17,12 @@ export function runLayer(
   check?: () => void,
 ): Tensor | Tensor[] {
   runtime.alive(layer.kind);
-  return runCall(runtime, layer, layerCall(runtime, layer.kind, layer, args), check);
+  const checked = layerCall(runtime, layer.kind, layer, args);
+  if (layer.definition.isView && !traceOf(runtime)) {
+    const [type] = typesOf(runtime, layer, checked).types;
+    return new Tensor(runtime, type, layer.kind, checked.tensors[0]);
+  }
+  return runCall(runtime, layer, checked, check);
 }
 
 /** Runs a call that has been checked, or has the trace of the engine record it where there is one. */

@@ -1,4 +1,5 @@
-// Types of eager ops that move values and change shapes. Axes count the batch; the result is always a copy.
+// Types of eager ops that move values and change shapes. Axes count the batch. The results of reshape, flatten, squeeze and expandDims
+// share the memory of x; those of the others are copies.
 import type { SharedOptions } from "../layers/layer.ts";
 import type * as sizes from "../layers/resize.ts";
 import type * as layers from "../layers/shape.ts";
@@ -82,9 +83,12 @@ export interface StridedSliceOptions {
 
 /** Errors of all methods: ArgumentError for what is no tensor or option, ShapeError for what does not fit, DisposedError, MemoryError. */
 export interface ShapeOps {
-  /** The same values under another shape: 0 keeps x's size on that axis, one −1 takes what is left. */
+  /**
+   * The same values under another shape: 0 keeps x's size on that axis, one −1 takes what is left. A view: it lies where x does, writing to
+   * one changes the other, and the memory is free when both have been disposed. So it is with `flatten`, `squeeze` and `expandDims`.
+   */
   reshape<D extends DType>(x: Tensor<D>, options: ReshapeOptions): Tensor<D>;
-  /** [n, ...] to [n, m]. */
+  /** [n, ...] to [n, m]. A view, as of `reshape`. */
   flatten<D extends DType>(x: Tensor<D>): Tensor<D>;
   /** Axis i of the result is axis perm[i] of x. */
   transpose<D extends DType>(x: Tensor<D>, options: TransposeOptions): Tensor<D>;
@@ -102,9 +106,9 @@ export interface ShapeOps {
   stack<D extends DType>(xs: readonly Tensor<D>[], options?: StackOptions): Tensor<D>;
   /** The parts of x along an axis, without that axis. */
   unstack<D extends DType>(x: Tensor<D>, options?: UnstackOptions): Tensor<D>[];
-  /** Without axes of size 1. */
+  /** Without axes of size 1. A view, as of `reshape`. */
   squeeze<D extends DType>(x: Tensor<D>, options?: SqueezeOptions): Tensor<D>;
-  /** With a new axis of size 1. */
+  /** With a new axis of size 1. A view, as of `reshape`. */
   expandDims<D extends DType>(x: Tensor<D>, options?: ExpandDimsOptions): Tensor<D>;
   /** x repeated along axes of size 1, and along new axes in front, to a shape. */
   broadcastTo<D extends DType>(x: Tensor<D>, options: BroadcastOptions): Tensor<D>;

@@ -4,7 +4,7 @@ import { UnsupportedError } from "../errors.ts";
 import { Edge, Graph } from "../graph/graph.ts";
 import type { LayerKind } from "../layers/layer.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { type DType, type Pending, Tensor, type TensorType } from "../tensor.ts";
+import { type Block, type DType, type Pending, Tensor, type TensorType } from "../tensor.ts";
 import { type CheckedCall, checkTensor } from "./call.ts";
 import { programsOf } from "./programs.ts";
 
@@ -154,7 +154,7 @@ export class Trace implements Pending {
   }
 
   /** The values of one tensor, for who reads them while the function runs. */
-  compute(tensor: Tensor<DType>, what: string): number {
+  compute(tensor: Tensor<DType>, what: string): Block {
     if (this.#unknown !== undefined) throw new UnsupportedError(`${what}: ${this.#unknown}`);
     const runtime = this.runtime!;
     const wanted = tensor as unknown as Tensor;
@@ -193,13 +193,15 @@ export class Trace implements Pending {
 
 const VALUE: Kind = { kind: "values" };
 
-function typesOf(runtime: Runtime, kind: Kind, { call, key }: CheckedCall): ResultTypes {
+/** The types of what a call gives. Throws what shape inference throws. */
+export function typesOf(runtime: Runtime, kind: Kind, { call, key }: CheckedCall): ResultTypes {
   const known = TYPES.get(kind) ?? new Map<string, ResultTypes>();
   TYPES.set(kind, known);
   let types = key === undefined ? undefined : known.get(key);
   if (!types) {
     const graph = new Graph();
     graph.runtime = runtime;
+    graph.allowsEmpty = true;
     const edges = new Map<Tensor, Edge>();
     const built = call(graph, (tensor) => {
       const edge = edges.get(tensor) ?? new Edge(tensor);
@@ -241,6 +243,9 @@ export function traceInto(
     `${where} is traced once and then runs as a part of a program, so that it cannot read values; write it with ops alone`,
   );
   const given = inputs.map((edge) => new Tensor(runtime, edge, where, trace));
+  const { training } = graph;
+  // Of ops, dropout alone is another one in training: batch normalisation has statistics only as a layer.
+  graph.training = training && { ...training, batchNorm: undefined };
   try {
     const result = trace.during(() => f(...given));
     checkTensor(runtime, result, "what the function returns", where);
@@ -252,6 +257,7 @@ export function traceInto(
     });
     return edgeOf(result);
   } finally {
+    graph.training = training;
     trace.dispose();
     for (const tensor of given) tensor.dispose();
   }

@@ -40,8 +40,8 @@ class EngineClass extends BaseEngine {
   }
 
   /**
-   * A tensor holding a copy of `data`, a typed array or a list of numbers, row-major; int32 takes integers alone. Throws ShapeError
-   * where `data` does not fill the shape, ArgumentError for data, a shape or a type that is none.
+   * A tensor holding a copy of `data`, a typed array or a list of numbers, row-major; int32 takes integers alone. An axis may be of size
+   * 0: `engine.tensor([], [0, 3])`. Throws ShapeError where `data` does not fill the shape, ArgumentError for data, a shape or a type that is none.
    */
   tensor<D extends DType = "float32">(data: ArrayLike<number>, shape: Shape, dtype?: D): Tensor<D>;
   tensor(data: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor<DType> {

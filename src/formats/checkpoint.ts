@@ -3,7 +3,7 @@
 import { FormatError } from "../errors.ts";
 import { checkModel, type Model, type TrainedModel, type Weights } from "../model/schema.ts";
 import type { Shape } from "../tensor.ts";
-import { describe } from "../validate.ts";
+import { describe, isObject } from "../validate.ts";
 import type { FileBytes } from "./bytes.ts";
 import { readSafetensors, type StoredTensor, writeSafetensors } from "./safetensors.ts";
 
@@ -25,6 +25,8 @@ export interface Progress {
   readonly seed: number;
   /** The optimizer's tensors by name. */
   readonly state: Weights;
+  /** What the loop over epochs remembers, as plain data; undefined in files of earlier releases. */
+  readonly loop: unknown;
 }
 
 export interface Checkpoint {
@@ -35,6 +37,13 @@ export interface Checkpoint {
   readonly shapes: Readonly<Record<string, Shape>>;
   readonly progress: Progress | undefined;
 }
+
+/** JSON has no NaN and nothing infinite: they are `{ float: "NaN" }`. */
+const stored = (_: string, value: unknown): unknown =>
+  typeof value === "number" && !Number.isFinite(value) ? { float: String(value) } : value;
+const FLOATS = ["NaN", "Infinity", "-Infinity"];
+const restored = (_: string, value: unknown): unknown =>
+  isObject(value) && FLOATS.includes(value.float as string) ? Number(value.float) : value;
 
 export function writeCheckpoint(
   model: Model,
@@ -48,8 +57,8 @@ export function writeCheckpoint(
     tensors[STATE + name] = { shape: [data.length], data };
   const metadata: Record<string, string> = { format: "convolith", [MODEL]: JSON.stringify(model) };
   if (progress) {
-    const { options, steps, epochs, batches, seed } = progress;
-    metadata[TRAINING] = JSON.stringify({ options, steps, epochs, batches, seed });
+    const { state: _, ...training } = progress;
+    metadata[TRAINING] = JSON.stringify(training, stored);
   }
   return writeSafetensors({ tensors, metadata });
 }
@@ -63,7 +72,7 @@ export function readCheckpoint(bytes: unknown): Checkpoint {
   const parse = (key: string): unknown => {
     if (metadata[key] === undefined) return undefined;
     try {
-      return JSON.parse(metadata[key]);
+      return JSON.parse(metadata[key], key === TRAINING ? restored : undefined);
     } catch (cause) {
       throw new FormatError(`safetensors: the metadata "${key}" is no JSON: ${(cause as Error).message}`, {
         cause,
@@ -96,7 +105,7 @@ function progressOf(training: unknown, state: Weights): Progress {
       `safetensors: the metadata "${TRAINING}" is ${describe(training)} but must be an object`,
     );
   // Files of the first release do not tell batches.
-  const { options, ...counts } = {
+  const { options, loop, ...counts } = {
     ...{ batches: 0 },
     ...(training as Omit<Progress, "state">),
   };
@@ -106,7 +115,7 @@ function progressOf(training: unknown, state: Weights): Progress {
         `safetensors: "${name}" of the training is ${describe(counts[name])}, which is no number of ${name}`,
       );
   const { steps, epochs, batches, seed } = counts;
-  return { options, steps, epochs, batches, seed, state };
+  return { options, steps, epochs, batches, seed, state, loop };
 }
 
 /**

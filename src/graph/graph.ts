@@ -1,7 +1,8 @@
 // A graph of ops: layers write it, passes rewrite it, and it is lowered into a program. It knows no memory and no kernels.
+import { ShapeError } from "../errors.ts";
 import { type Constant, valuesOf } from "../runtime/address.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import type { Op, TensorType } from "./op.ts";
+import { isEmpty, type Op, type TensorType } from "./op.ts";
 
 /** A tensor between ops: an input, a constant (it has data), or an op's output (it has a node). */
 export class Edge implements TensorType {
@@ -43,8 +44,8 @@ export interface Node {
 export interface Training {
   /** Names of layers whose weights stay as they are: they are built as for predicting. */
   readonly frozen: ReadonlySet<string>;
-  /** Normalises x by the statistics of the batch, and updates the running averages among the weights. */
-  batchNorm(
+  /** Normalises x by the statistics of the batch, and updates the running averages among the weights; absent where no layer is built. */
+  batchNorm?(
     g: Graph,
     x: Edge,
     weights: Readonly<Record<string, Edge>>,
@@ -61,6 +62,8 @@ export class Graph {
   readonly effects: Edge[] = [];
   /** The engine it is made for, where it is made for one. */
   runtime: Runtime | undefined;
+  /** Whether values may have axes of size 0: those of eager calls, see passes/empty.ts. */
+  allowsEmpty = false;
   /** Set where a network is built to be trained. */
   training: Training | undefined;
   /** Weights that will have data when the graph is lowered: what is made of one alone need not be made in every run. */
@@ -97,6 +100,11 @@ export class Graph {
   /** Appends an op; its shapes are inferred, which throws where they do not fit. */
   apply<P>(op: Op<P>, inputs: readonly Edge[], params: P): Edge[] {
     const types = op.infer(inputs, params, this.#where);
+    const empty = this.allowsEmpty ? undefined : types.find(isEmpty);
+    if (empty)
+      throw new ShapeError(
+        `${this.#where}: the result would have shape [${empty.shape}], but in a network no axis may be of size 0`,
+      );
     const node: Node = {
       op,
       params,

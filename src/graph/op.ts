@@ -4,7 +4,7 @@ import type { RecordData } from "../runtime/records.ts";
 import type { KernelArguments, KernelName } from "../runtime/wasm.ts";
 import type { Shape, TensorType } from "../tensor.ts";
 
-export { type DType, float32, type Shape, sizeOf, type TensorType } from "../tensor.ts";
+export { type DType, float32, isEmpty, type Shape, sizeOf, type TensorType } from "../tensor.ts";
 
 /** Zeros that lie round the spatial axes of a value: pixels before and after, for each of them. */
 export type Border = readonly (readonly [before: number, after: number])[];
@@ -64,6 +64,11 @@ export interface Emitter {
    * run once at compile time when every input is constant, in every run otherwise.
    */
   packed(inputs: readonly Value[], bytes: number, emit: (packed: Address) => void): Address;
+  /**
+   * A filter as calls take it that pack it: its values, and a number for each output channel by which they multiply it; 0: by none. Its
+   * `base` has the products, for those who cannot.
+   */
+  factors(filter: Value): readonly [values: Address, scale: Address | 0];
   /** Names the algorithm taken, for `net.summary()`. */
   algorithm(name: string): void;
 }

@@ -1,5 +1,6 @@
 // Filters with kernels of one's own.
 import { ArgumentError, ShapeError } from "../errors.ts";
+import { Tensor } from "../tensor.ts";
 import { aFlag, aNumber, anInteger, type Checks, checkOptions, refuse } from "../validate.ts";
 import { aFilterBorder } from "./checks.ts";
 import type { ImageEngine } from "./engine.ts";
@@ -115,8 +116,10 @@ function readOuts(out: unknown, count: number, where: string): readonly unknown[
   if (!Array.isArray(out)) return refuse(out, "out", where, "a list of images, one for every kernel");
   if (out.length !== count)
     throw new ShapeError(`${where}: out has ${out.length} images but there are ${count} kernels`);
-  if (new Set(out).size < count)
-    throw new ArgumentError(`${where}: out has the same image twice but must have one for every kernel`);
+  if (new Set(out.map((one) => (one instanceof Tensor ? one.block : one))).size < count)
+    throw new ArgumentError(
+      `${where}: out has the same image twice, or two that share memory, but must have one for every kernel`,
+    );
   return out;
 }
 

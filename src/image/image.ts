@@ -99,7 +99,7 @@ export function readImage(engine: unknown, image: unknown, where: string): Sourc
 /** The size of a tensor that is an image. Throws ArgumentError where it is none. */
 export function tensorSize(image: Tensor, where: string): Omit<Layout, "float"> {
   const [height, width, channels] = image.shape;
-  if (image.shape.length !== 3 || channels > 4 || (image.dtype as string) !== "float32")
+  if (image.shape.length !== 3 || !image.size || channels > 4 || (image.dtype as string) !== "float32")
     return refuse(image, "image", where, "a float32 Tensor [height, width, channels] of 1 to 4 channels");
   return { width, height, channels };
 }
@@ -122,7 +122,8 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
         refuse(out, "out", where, "a Tensor, as the image is");
       if (out instanceof Tensor) {
         out.check(runtime, where);
-        if (out === image) throw new ArgumentError(`${where}: out is the image but must be another tensor`);
+        if (out.block === image.block)
+          throw new ArgumentError(`${where}: out shares memory with the image but must be another tensor`);
         if (out.shape.join() !== shape.join() || (out.dtype as string) !== "float32")
           refuse(out, "out", where, `a float32 Tensor of shape [${shape.join(",")}]`);
       }
@@ -130,7 +131,10 @@ function tensorSource(runtime: Runtime, image: Tensor, where: string): Source {
       return {
         ...{ ...stored, spread: false },
         values: () => valuesOf(made),
-        result: () => made,
+        result() {
+          made.changed();
+          return made;
+        },
         undo: () => out === undefined && made.dispose(),
       };
     },

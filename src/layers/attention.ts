@@ -54,7 +54,7 @@ function headsOf(g: Graph, x: Edge, heads: number, where: string): Edge {
   const [n, c] = [x.shape[0], channels(x.shape)];
   if (c % heads !== 0)
     throw new ShapeError(`${where}: heads is ${heads} but must divide ${c} projected channels`);
-  const apart = g.op(reshape, [x], { shape: [n, sizeOf(x.shape) / (n * c), heads, c / heads] });
+  const apart = g.op(reshape, [x], { shape: [n, sizeOf(x.shape.slice(1, -1)), heads, c / heads] });
   return g.op(transpose, [apart], { perm: [0, 2, 1, 3] });
 }
 
@@ -107,7 +107,7 @@ export const multiHeadAttention = defineLayer<
     const kept = c.dropout ? (g.activeTraining?.dropout(g, shares, c.dropout) ?? shares) : shares;
     const read = g.op(matmul, [kept, v], { transposeA: false, transposeB: false });
     const together = g.op(transpose, [read], { perm: [0, 2, 1, 3] });
-    const shape = [...query.shape.slice(0, -1), -1];
+    const shape = [...query.shape.slice(0, -1), c.heads * channels(v.shape)];
     return project(g, g.op(reshape, [together], { shape }), weights, "output");
   },
 });

@@ -3,15 +3,14 @@ import type { Edge, Graph } from "../graph/graph.ts";
 import { binary } from "../ops/elementwise.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
 import { needed } from "../validate.ts";
-import { aShare, layerOnly } from "./checks.ts";
+import { aShare } from "./checks.ts";
 import type { DropoutConfig } from "./elementwise.ts";
 import { defineLayer } from "./layer.ts";
 
 /** A layer that in training multiplies x by a random mask of 0 and 1 / (1 − rate), whose shape broadcasts to x's. */
 const masking = (kind: string, maskShape: (x: Shape) => Shape) =>
-  defineLayer<DropoutConfig, "rate">(kind, {
-    options: { rate: layerOnly(needed(aShare, "0.1")) },
-    eager: false,
+  defineLayer<DropoutConfig>(kind, {
+    options: { rate: needed(aShare, "0.1") },
     build(g: Graph, { rate }, [x]): Edge {
       const training = g.activeTraining;
       if (!training || rate === 0) return x;

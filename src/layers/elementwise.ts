@@ -3,7 +3,7 @@ import type { Edge, Graph } from "../graph/graph.ts";
 import { pair } from "../ops/arithmetic.ts";
 import { affine, type BinaryKind, binary } from "../ops/elementwise.ts";
 import { aNumber, needed } from "../validate.ts";
-import { anActivation, aShare, layerOnly } from "./checks.ts";
+import { anActivation, aShare } from "./checks.ts";
 import { type ActivationConfig, applyActivation } from "./fused.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
@@ -55,23 +55,19 @@ export const rescale = defineLayer<RescaleConfig>("rescale", {
   build: (g, c, [x]) => g.op(affine, [x], { scale: c.scale ?? 1, offset: c.offset ?? 0 }),
 });
 
-// dropout and identity have no eager op: out of training both return their input.
-
 export interface DropoutConfig extends Named {
   /** The probability with which a value is dropped in training. */
   rate: number;
 }
 
 /** In training, sets values to 0 at random and scales the others by 1 / (1 − rate); otherwise returns its input. */
-export const dropout = defineLayer<DropoutConfig, "rate">("dropout", {
-  options: { rate: layerOnly(needed(aShare, "0.5")) },
-  eager: false,
+export const dropout = defineLayer<DropoutConfig>("dropout", {
+  options: { rate: needed(aShare, "0.5") },
   build: (g, { rate }, [x]) => g.activeTraining?.dropout(g, x, rate) ?? x,
 });
 
 /** Returns its input. */
 export const identity = defineSimpleLayer<Named>("identity", {
   options: {},
-  eager: false,
   build: (_g, _c, [x]) => x,
 });

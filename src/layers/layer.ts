@@ -31,6 +31,8 @@ interface DefinitionParts<C> {
   readonly eagerDefaults?: readonly string[];
   /** False where there is no eager op. */
   readonly eager?: false;
+  /** True where it gives its input another shape, and nothing else: the eager op's result shares its memory. */
+  readonly isView?: true;
   /** True for a kind of a caller's own. */
   readonly custom?: true;
   /** Throws where a layer, of x to y, must not do what its eager op may: images of a batch are independent of each other. */

@@ -73,7 +73,7 @@ export const batchNorm = defineSimpleLayer<BatchNormConfig, BatchNormLayerOnly>(
     { name: "variance", shape: [channels(x)], init: c.varianceInitializer ?? "ones", trainable: false },
   ],
   build: (g, { epsilon = 1e-5, momentum = 0.1 }, [x], w) =>
-    g.activeTraining?.batchNorm(g, x, w, epsilon, momentum) ??
+    g.activeTraining?.batchNorm?.(g, x, w, epsilon, momentum) ??
     g.op(batchNormOp, [x, w.gamma, w.beta, w.mean, w.variance], { epsilon }),
 });
 

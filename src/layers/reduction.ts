@@ -1,5 +1,6 @@
 // Layers of models read from files that reduce an axis or run along it. No axis is special to them, and inputs may be int32.
 import type { Edge, Graph } from "../graph/graph.ts";
+import { isEmpty } from "../graph/op.ts";
 import { activation } from "../ops/activation.ts";
 import { binary } from "../ops/elementwise.ts";
 import {
@@ -46,6 +47,8 @@ const sum = (g: Graph, x: Edge, over: Axes): Edge => g.op(reduce, [x], { kind: "
 
 /** m + ln Σ e^(x - m), where m is the largest value. */
 function logSumExp(g: Graph, x: Edge, { axes, keepDims }: Axes): Edge {
+  // There is no largest value: the logarithm of 0.
+  if (isEmpty(x)) return log(g, sum(g, x, { axes, keepDims }));
   const largest = g.op(reduce, [x], { kind: "max", axes, keepDims: true });
   // If all are -Infinity, so is the logarithm: of Σ e^-Infinity.
   const m = g.op(clip, [largest], { min: -LARGEST, max: LARGEST });
@@ -101,7 +104,9 @@ function integers(g: Graph, op: ReductionKind, x: Edge, over: Axes): Edge {
 /** Whether any value, or each, is not 0; as int32. */
 function truth(g: Graph, op: "any" | "all", x: Edge, over: Axes): Edge {
   const ones = g.op(cast, [x], { dtype: "int32", bool: true });
-  return g.op(fold, [ones], { op: op === "any" ? "max" : "min", ...over });
+  // Of nothing there is no maximum, but a sum and a product.
+  const [any, all] = isEmpty(x) ? (["sum", "prod"] as const) : (["max", "min"] as const);
+  return g.op(fold, [ones], { op: op === "any" ? any : all, ...over });
 }
 
 /**

@@ -5,8 +5,6 @@ import { resize } from "../ops/resize.ts";
 import {
   type CropAndResizeParams,
   cropAndResize as cropAndResizeOp,
-  type GridSampleParams,
-  gridSample as gridSampleOp,
   type RoiAlignParams,
   roiAlign as roiAlignOp,
 } from "../ops/sample.ts";
@@ -22,6 +20,7 @@ import {
   refuse,
 } from "../validate.ts";
 import { aCount, anAxis } from "./checks.ts";
+import { GRID_SAMPLE, type GridSampleOptions } from "./grid-sample.ts";
 import { defineLayer, defineSimpleLayer, type Named } from "./layer.ts";
 
 /** ONNX's Resize. Lists have an entry for each of `axes`. */
@@ -83,23 +82,13 @@ export const interpolate = defineLayer<InterpolateConfig>("interpolate", {
   },
 });
 
-export interface GridSampleConfig extends Named, Partial<GridSampleParams> {}
+export interface GridSampleConfig extends Named, GridSampleOptions {}
 
 /**
  * [x [n, h, w, c], grid [n, oh, ow, 2]] to [n, oh, ow, c]: x at each x and y of the grid, from -1 to 1. Defaults: mode "bilinear",
  * padding "zeros", alignCorners false.
  */
-export const gridSample = defineSimpleLayer<GridSampleConfig>("gridSample", {
-  options: {
-    mode: aWord("nearest", "bilinear", "bicubic"),
-    padding: aWord("zeros", "border", "reflection"),
-    alignCorners: aFlag,
-  },
-  inputs: [2, 2],
-  eager: false,
-  build: (g, { mode = "bilinear", padding = "zeros", alignCorners = false }, inputs) =>
-    g.op(gridSampleOp, inputs, { mode, padding, alignCorners }),
-});
+export const gridSample = defineSimpleLayer<GridSampleConfig>("gridSample", { ...GRID_SAMPLE, eager: false });
 
 export interface RoiAlignConfig extends Named, Partial<RoiAlignParams> {}
 

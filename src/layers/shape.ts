@@ -6,6 +6,7 @@ import {
   depthToSpace as depthToSpaceOp,
   flatten as flattenOp,
   reshape as reshapeOp,
+  resolveShape,
   slice as sliceOp,
   spaceToDepth as spaceToDepthOp,
   split as splitOp,
@@ -21,6 +22,7 @@ export type { PadMode };
 /** [n, ...] becomes [n, m]. */
 export const flatten = defineSimpleLayer<Named>("flatten", {
   options: {},
+  isView: true,
   build: (g, _, [x]) => g.op(flattenOp, [x], {}),
 });
 
@@ -31,7 +33,9 @@ export interface ReshapeConfig extends Named {
 /** The same values under another shape: `reshape({ shape: [0, 7, 7, -1] })`. */
 export const reshape = defineLayer<ReshapeConfig>("reshape", {
   options: { shape: needed(aList(anInteger(-1)), "[0, -1]") },
-  build: (g, { shape }, [x]) => g.op(reshapeOp, [x], { shape }),
+  isView: true,
+  build: (g, { shape }, [x], _, where) =>
+    g.op(reshapeOp, [x], { shape: resolveShape(x.shape, shape, where) }),
 });
 
 export interface TransposeConfig extends Named {
@@ -64,7 +68,7 @@ export interface SplitConfig extends Named {
 }
 /** Cuts along an axis; `split({ sizes: [8, 8] })(x).outputs(2)`. */
 export const split = defineLayer<SplitConfig>("split", {
-  options: { sizes: needed(aList(aCount), "[8, 8]"), axis: anAxis },
+  options: { sizes: needed(aList(anInteger(0)), "[8, 8]"), axis: anAxis },
   build: (g, { sizes, axis = -1 }, [x]) => g.apply(splitOp, [x], { axis, sizes }),
 });
 
@@ -121,7 +125,7 @@ export const crop = defineLayer<CropConfig>("crop", {
   build(g, { cropping }, [x], _, where) {
     const pairs = pairsOf(cropping, x, where);
     const size = x.shape.map((d, i) => d - pairs[i][0] - pairs[i][1]);
-    const gone = size.findIndex((d) => d < 1);
+    const gone = size.findIndex((d, i) => d < Math.min(x.shape[i], 1));
     if (gone >= 0)
       throw new ShapeError(
         `${where}: cropping [${pairs[gone]}] leaves nothing of axis ${gone} of the input [${x.shape}]`,

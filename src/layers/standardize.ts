@@ -1,5 +1,6 @@
 // Standardised filters: (w − mean) / sqrt(variance + epsilon) for each output channel. Qiao et al., "Weight Standardization", 2019.
 import { Edge, type Graph, numbersOf } from "../graph/graph.ts";
+import { sizeOf } from "../graph/op.ts";
 import { instanceNorm } from "../ops/norm.ts";
 import { reshape } from "../ops/shape.ts";
 import { channels } from "./layer.ts";
@@ -13,7 +14,7 @@ export function standardized(g: Graph, kernel: Edge): Edge {
   if (kernel.data || g.constants.has(kernel)) return new Edge(kernel, valuesOf(kernel, out));
   // What instance normalisation does to an image whose pixels are all taps of all inputs.
   const [gamma, beta] = [1, 0].map((v) => g.constant(new Float32Array(out).fill(v), [out]));
-  const image = g.op(reshape, [kernel], { shape: [1, -1, out] });
+  const image = g.op(reshape, [kernel], { shape: [1, sizeOf(kernel.shape.slice(0, -1)), out] });
   const standard = g.op(instanceNorm, [image, gamma, beta], { epsilon: EPSILON });
   return g.op(reshape, [standard], { shape: kernel.shape });
 }

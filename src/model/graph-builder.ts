@@ -41,7 +41,7 @@ export function resolveShapes(
       throw new ShapeError(
         `compile: input "${name}" leaves dimension ${open} open (shape ${showOpen(declared)}); give compile a shape`,
       );
-    checkShape(resolved as Shape, `input "${name}"`, "compile");
+    checkShape(resolved as Shape, `input "${name}"`, "compile", 1);
     return { name, shape: [...(resolved as Shape)], ...rest };
   });
   return { ...model, inputs };
@@ -144,7 +144,7 @@ export class Builder {
     this.inputs = model.inputs.map(({ name, shape, dtype = "float32" as DType }, i) => {
       const all = this.batched ? [batchSize, ...(shape as number[])] : (shape as number[]);
       const edge = into?.inputs[i] ?? new Edge({ shape: all, dtype });
-      checkShape(all, `input "${name}"${this.batched ? ` with a batch of ${batchSize}` : ""}`, "compile");
+      checkShape(all, `input "${name}"${this.batched ? ` with a batch of ${batchSize}` : ""}`, "compile", 1);
       made.set(name, [edge]);
       return edge;
     });
@@ -250,7 +250,7 @@ export class Builder {
   #weight(parameter: Parameter, layer: string, given: SomeWeights | undefined, where: string): Edge {
     const { name, shape, init, fan, trainable = true } = parameter;
     const key = `${layer}.${name}`;
-    checkShape(shape, `weight "${name}"`, where);
+    checkShape(shape, `weight "${name}"`, where, 1);
     this.#bytes += sizeOf(shape) * 4;
     if (this.#bytes > MAX_MEMORY)
       throw new MemoryError(

@@ -41,8 +41,12 @@ export interface BatchReport {
 /** Learning rates over steps, which count from 0. */
 export interface Schedule {
   (step: number): number;
+  /** The momentum of each step, from 0 to below 1, instead of the optimizer's `momentum` or `beta1`. */
+  momentum?(step: number): number;
   /** Told of every epoch: for a schedule that depends on what was measured. */
   onEpoch?(report: EpochReport): unknown;
+  /** What it remembers of epochs, as plain data: checkpoints keep it, and the fit after `resume` sets it. */
+  state?: unknown;
 }
 
 /** Listeners as a value, such as `csvLog` and `checkpoint` make them. What they give is awaited. */
@@ -84,7 +88,7 @@ export interface WeightAverage {
 }
 
 export interface FitOptions {
-  /** How many epochs. Default 1. */
+  /** How many epochs. Default 1. With 0, a resumed training that was complete ends as it would have. */
   epochs?: number;
   /**
    * The number of the first epoch, which the order of images depends on. Default: as many as were trained before, also in the training
@@ -141,7 +145,7 @@ const anEarlyStopping = anObject<EarlyStopping>({
 });
 
 /** A number from 0, or above it, to below 1. */
-const aPart =
+export const aPart =
   (above: boolean): Check<number> =>
   (value, name, where) => {
     if (!(typeof value === "number" && (above ? value > 0 : value >= 0) && value < 1))
@@ -163,13 +167,21 @@ const aCallback: Check<TrainingCallback> = (value, name, where) => {
     if (listener !== undefined) aFunction(listener, `${name}.${event}`, where);
 };
 
+/** A function, whose methods are functions, too. */
+export const aSchedule: Check<Schedule> = (value, name, where) => {
+  aFunction(value, name, where);
+  const { momentum, onEpoch } = value as Schedule;
+  for (const [method, given] of Object.entries({ momentum, onEpoch }))
+    if (given !== undefined) aFunction(given, `${name}.${method}`, where);
+};
+
 const aSignal: Check<AbortSignal> = (value, name, where) => {
   if (typeof (value as AbortSignal | null)?.throwIfAborted !== "function")
     refuse(value, name, where, "an AbortSignal");
 };
 
 export const FIT_OPTIONS: Checks<FitOptions> = {
-  epochs: anInteger(1),
+  epochs: anInteger(0),
   initialEpoch: anInteger(0),
   batchSize: anInteger(1),
   rebatch: aFlag,
@@ -180,7 +192,7 @@ export const FIT_OPTIONS: Checks<FitOptions> = {
   metrics: METRICS,
   shuffle: aFlag,
   seed: aSeed,
-  schedule: aFunction,
+  schedule: aSchedule,
   earlyStopping: anEarlyStopping,
   ema: (value, name, where) => (typeof value === "number" ? aPart(false) : anAverage)(value, name, where),
   stopOnNaN: aFlag,

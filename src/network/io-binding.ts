@@ -215,13 +215,13 @@ export class Bindings {
     }
   }
 
-  /** Refuses a tensor that is given twice, as two outputs or as input and output: it would be overwritten while it is read. */
+  /** Refuses tensors of the same memory, as two outputs or as input and output: it would be overwritten while it is read. */
   checkDistinct(values: readonly (Outputs | Tensor)[], inputs: readonly unknown[], what: string): void {
     for (let i = 0; i < this.list.length; i++) {
       const value = values[i];
       if (!(value instanceof Tensor)) continue;
-      for (let j = 0; j < inputs.length; j++) if (inputs[j] === value) refuseTwice(this.list[i], what);
-      for (let j = 0; j < i; j++) if (values[j] === value) refuseTwice(this.list[i], what);
+      for (let j = 0; j < inputs.length; j++) if (isSame(inputs[j], value)) refuseTwice(this.list[i], what);
+      for (let j = 0; j < i; j++) if (isSame(values[j], value)) refuseTwice(this.list[i], what);
     }
   }
 }
@@ -239,9 +239,12 @@ function areNumbers(values: readonly unknown[]): boolean {
   return true;
 }
 
+const isSame = (other: unknown, tensor: Tensor): boolean =>
+  other instanceof Tensor && tensor.block === other.block;
+
 function refuseTwice({ name }: Binding, what: string): never {
   throw new ArgumentError(
-    `${what}: the tensor for output "${name}" is given twice; an output needs a tensor of its own`,
+    `${what}: the tensor for output "${name}" is given twice, or shares its memory; an output needs memory of its own`,
   );
 }
 

@@ -66,10 +66,31 @@ export interface ParameterGroup {
   readonly weightDecay?: number;
 }
 
+/** Terms of weights that are added to the loss. */
+export interface Regularizer {
+  /** Times the sum of the absolute values. Default 0. */
+  l1?: number;
+  /** Times the sum of the squares. Default 0. */
+  l2?: number;
+  /** The layers whose kernels count. Default: all that are trained. */
+  layers?: Selection;
+}
+
 interface Selections {
   readonly freeze?: Selection;
   readonly groups?: readonly ParameterGroup[];
+  readonly regularize?: Regularizer | readonly Regularizer[];
 }
+
+/** Regularisers with the names of their layers. Throws ArgumentError where one names no layer. */
+export const regularizersOf = (
+  { regularize = [] }: Selections,
+  layers: readonly string[],
+): readonly (Regularizer & { layers?: readonly string[] })[] =>
+  ([regularize].flat() as Regularizer[]).map(({ layers: chosen, ...terms }, i) => ({
+    ...terms,
+    ...(chosen && { layers: selected(chosen, layers, `regularize[${i}].layers`, "layer") }),
+  }));
 
 /** The same options with the names that are meant, which can be compared and stored. */
 export function withNames<O extends Selections>(
@@ -87,5 +108,6 @@ export function withNames<O extends Selections>(
     ...options,
     ...(freeze !== undefined && { freeze: selected(freeze, layers, "freeze", "layer") }),
     ...(groups && { groups: groups.map(named) }),
+    ...(options.regularize && { regularize: regularizersOf(options, layers) }),
   };
 }

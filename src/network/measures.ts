@@ -1,8 +1,9 @@
 // Losses and metrics summed up over batches.
-import { ArgumentError } from "../errors.ts";
+import { ArgumentError, FormatError } from "../errors.ts";
 import type { LossKind } from "../layers/loss-options.ts";
-import { isPlain } from "../validate.ts";
+import { describe, isObject, isPlain } from "../validate.ts";
 import { accuracy } from "./accuracy.ts";
+import { isPlainData, type MeasuredState } from "./loop-state.ts";
 import type { AnyMetric, Metric, MetricBatch, MetricsOption, TargetKind } from "./metric.ts";
 import type { Numbers } from "./samples.ts";
 
@@ -37,6 +38,14 @@ export interface MeasuredBatch {
   scores(output: number): Numbers;
   labels(part: number): Numbers;
 }
+
+/** Whether a state that was stored has the parts of the one that a metric begins with. */
+const isAlike = (stored: unknown, first: unknown): boolean =>
+  isObject(first)
+    ? isObject(stored) &&
+      Array.isArray(stored) === Array.isArray(first) &&
+      Object.keys(first).every((key) => Object.hasOwn(stored, key) && isAlike(stored[key], first[key]))
+    : first === undefined || first === null || typeof stored === typeof first;
 
 const batchOf = ({ shape, targets, threshold, ignoreIndex, lossKind }: MeasuredOutput) => ({
   ...{ shape, targets, threshold, ignoreIndex, lossKind },
@@ -111,6 +120,31 @@ export class Measures {
         throw new ArgumentError(
           `metrics: update of "${metric.name}" returns nothing but must return the state`,
         );
+    }
+  }
+
+  /** What has been summed up, as plain data; undefined where a metric's state is something else. */
+  get state(): MeasuredState | undefined {
+    const metrics = Object.fromEntries(this.#running.map(({ key, state }) => [key, state]));
+    if (!isPlainData(metrics)) return undefined;
+    return { images: this.#images, loss: this.#loss, sums: this.#sums, metrics };
+  }
+
+  /** Goes on from there; metrics that are not in it begin. */
+  resume({ images, loss, sums, metrics }: MeasuredState): void {
+    this.#images = images;
+    this.#loss = loss;
+    this.#sums.forEach((_, i) => {
+      this.#sums[i] = sums[i];
+    });
+    for (const running of this.#running) {
+      if (!Object.hasOwn(metrics, running.key)) continue;
+      const state = metrics[running.key];
+      if (!isAlike(state, running.state))
+        throw new FormatError(
+          `fit: the checkpoint's state of the metric "${running.key}" is ${describe(state)}, which is no state of it`,
+        );
+      running.state = state;
     }
   }
 

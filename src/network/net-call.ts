@@ -96,9 +96,9 @@ export class NetworkCalls {
       const dtype = integer ? "int32" : "float32";
       const rest = batched ? shape.slice(1) : shape;
       const images = batched ? [tensors[0].shape[0], ...rest] : rest;
-      if (tensor.dtype === dtype && tensor.shape.join() === images.join()) return;
+      if (tensor.size && tensor.dtype === dtype && tensor.shape.join() === images.join()) return;
       throw new ShapeError(
-        `net(x): input "${name}" is ${tensor.dtype} of shape [${tensor.shape}] but must be ${dtype} of shape [${i ? images : batched ? ["n", ...rest] : rest}]`,
+        `net(x): input "${name}" is ${tensor.dtype} of shape [${tensor.shape}] but must be ${dtype} of shape [${i ? images : batched ? ["n", ...rest] : rest}]${tensor.size ? "" : ", n above 0"}`,
       );
     });
   }

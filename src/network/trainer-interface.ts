@@ -11,18 +11,20 @@ import {
   aNumberFrom,
   anInteger,
   anObject,
-  aText,
   type Check,
   type Checks,
   describe,
   refuse,
 } from "../validate.ts";
-import { aSelection, type ParameterGroup, type Selection } from "./layer-selection.ts";
+import { aSelection, type ParameterGroup, type Regularizer, type Selection } from "./layer-selection.ts";
+import type { LoopState } from "./loop-state.ts";
 import { aLoss, type LossConfig } from "./loss-config.ts";
 import { METRICS, type MetricsOption } from "./metric.ts";
+import type { EpochReport } from "./reports.ts";
 import type { Numbers } from "./samples.ts";
 import type { WeightTensors } from "./weight-tensors.ts";
 
+export type { EpochReport, Evaluation } from "./reports.ts";
 export type { Numbers } from "./samples.ts";
 
 /** Images, and the labels of each: class indices, or values in the shape of the output. */
@@ -42,20 +44,6 @@ export interface Samples {
 export type Data = Samples | Batches | ((epoch: number) => Batches);
 export type Batches = AsyncIterable<Samples> | Iterable<Samples>;
 
-/** Mean loss over some samples, and what else was measured. */
-export interface Evaluation {
-  readonly loss: number;
-  /** The loss of each output, where losses are given by output: `loss` is their sum, each times its weight. */
-  readonly losses?: Readonly<Record<string, number>>;
-  /** What was measured, by name; "output.name" where losses are given by output. */
-  readonly metrics: Readonly<Record<string, number>>;
-  /**
-   * The metric "accuracy", where it was measured: the part of labels, 0 to 1, that are met: of classes where the highest score is the labelled class's, of 0 or 1 (binary
-   * cross-entropy) where the score lies on the label's side of one half.
-   */
-  readonly accuracy?: number;
-}
-
 export interface EvaluateOptions {
   /** Default: the loss of the training. */
   loss?: LossConfig;
@@ -63,20 +51,6 @@ export interface EvaluateOptions {
   metrics?: MetricsOption;
   /** Images per run. Default 64. */
   batchSize?: number;
-}
-
-/** What is known after an epoch. */
-export interface EpochReport {
-  readonly epoch: number;
-  /** Mean loss over the epoch's images, each before the step it took part in. */
-  readonly loss: number;
-  /** The loss of each output, where losses are given by output. */
-  readonly losses?: Readonly<Record<string, number>>;
-  /** What was measured over the epoch's images, each before the step it took part in, by name. */
-  readonly metrics: Readonly<Record<string, number>>;
-  readonly validation: Evaluation | undefined;
-  readonly imagesPerSecond: number;
-  readonly ms: number;
 }
 
 export interface BatchGradientOptions {
@@ -103,6 +77,8 @@ export interface ApplyOptions {
   statistics?: GivenWeights;
   /** Of this step, instead of the optimizer's: for a schedule. */
   learningRate?: number;
+  /** Of this step, instead of the optimizer's `momentum` or `beta1`, from 0 to below 1. */
+  momentum?: number;
 }
 
 /** The key under which an optimizer carries what makes its trainer. Spreading an optimizer keeps it, JSON leaves it out. */
@@ -129,20 +105,12 @@ export type AppliedWeights = readonly Tensor[] | Readonly<Record<string, Tensor>
 export interface ApplyStepOptions {
   /** Of this step, instead of the optimizer's: for a schedule. */
   learningRate?: number;
+  /** Of this step, instead of the optimizer's `momentum` or `beta1`, from 0 to below 1. */
+  momentum?: number;
   /** Gradients are scaled down so that the norm of all of them together is at most this. */
   clipNorm?: number;
   /** Every gradient is limited to [−clipValue, clipValue], ahead of `clipNorm`. */
   clipValue?: number;
-}
-
-/** Terms of weights that are added to the loss. */
-export interface Regularizer {
-  /** Times the sum of the absolute values. Default 0. */
-  l1?: number;
-  /** Times the sum of the squares. Default 0. */
-  l2?: number;
-  /** The layers whose kernels count. Default: all that are trained. */
-  layers?: readonly string[];
 }
 
 export interface TrainOptions {
@@ -174,7 +142,7 @@ export const EVALUATE_OPTIONS: Checks<EvaluateOptions> = {
   batchSize: anInteger(1),
 };
 
-const aRegularizer = anObject<Regularizer>({ l1: aNumberFrom(0), l2: aNumberFrom(0), layers: aList(aText) });
+const aRegularizer = anObject<Regularizer>({ l1: aNumberFrom(0), l2: aNumberFrom(0), layers: aSelection });
 const someRegularizers: Check<Regularizer | readonly Regularizer[]> = (value, name, where) =>
   (Array.isArray(value) ? aList(aRegularizer) : aRegularizer)(value, name, where);
 
@@ -206,7 +174,7 @@ export interface Ends {
 
 /**
  * How far a training has come: its steps, its epochs and the batches of the next one, its seed, and the tensors the optimizer keeps for the
- * weights, by name.
+ * weights, by name, and what the loop remembers.
  */
 export interface OptimizerState {
   readonly steps: number;
@@ -214,6 +182,7 @@ export interface OptimizerState {
   readonly batches: number;
   readonly seed: number;
   readonly state: Weights;
+  readonly loop: LoopState;
 }
 
 /** The training that a stored optimizer belongs to. */

@@ -113,9 +113,9 @@ export class Training {
   get progress(): Progress {
     if (!this.#trainer)
       throw new UnsupportedError("save: there is no optimizer to save; the network has not been trained");
-    const { steps, epochs, batches, seed, state } = this.#trainer;
+    const { steps, epochs, batches, seed, state, loop } = this.#trainer;
     const options = { ...this.#options, loss: storableLoss(this.#options!.loss) };
-    return { options, steps, epochs, batches, seed, state };
+    return { options, steps, epochs, batches, seed, state, loop };
   }
 
   /** Takes over a training and its weights, all of it or nothing. `setWeights` makes them the network's, or throws. */

@@ -22,9 +22,10 @@ export const stridedSlice: Op<StridedSliceParams> = {
     arity(inputs, 1, 1, where);
     const [{ shape, dtype }] = inputs;
     integers(begin, shape.length, "begin", where, 0);
-    integers(size, shape.length, "size", where, 1);
+    integers(size, shape.length, "size", where, 0);
     axisList(step, shape.length, "step", where).forEach((by, i) => {
       if (!Number.isInteger(by) || by === 0) refuse(by, `step[${i}]`, where, "an integer other than 0");
+      if (size[i] === 0) return;
       const last = begin[i] + (size[i] - 1) * step[i];
       const bad = begin[i] >= shape[i] ? begin[i] : last;
       if (bad < 0 || bad >= shape[i])
@@ -54,7 +55,7 @@ export const tile: Op<TileParams> = {
   infer(inputs, { repeats }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
-    integers(repeats, x.shape.length, "repeats", where, 1);
+    integers(repeats, x.shape.length, "repeats", where, 0);
     const shape = x.shape.map((size, i) => size * repeats[i]);
     checkShape(shape, "output", where);
     return [{ shape, dtype: x.dtype }];
@@ -88,7 +89,7 @@ export const expand: Op<ExpandParams> = {
         throw new ShapeError(
           `${where}: input ${show(x.shape)} does not broadcast with shape ${show(shape)}: ${a} meets ${b}, and neither is 1`,
         );
-      return Math.max(a, b);
+      return a === 1 ? b : a;
     });
     checkShape(sizes, "output", where);
     return [{ shape: sizes, dtype: x.dtype }];

@@ -83,13 +83,13 @@ export function checkSize(size: unknown, x: TensorType, where: string): void {
   perAxis(size as readonly number[], axes, "size", where, 1);
 }
 
-/** Checks a shape that came from outside or out of inference: whole positive dimensions, below 2 GiB. */
-export function checkShape(shape: Shape, name: string, where: string): void {
+/** Checks a shape that came from outside or out of inference: whole dimensions of at least `least`, below 2 GiB. */
+export function checkShape(shape: Shape, name: string, where: string, least = 0): void {
   if (!Array.isArray(shape)) refuse(shape, `shape of ${name}`, where, "a list of sizes");
   for (let i = 0; i < shape.length; i++)
-    if (!Number.isInteger(shape[i]) || shape[i] < 1)
+    if (!Number.isInteger(shape[i]) || shape[i] < least)
       throw new ShapeError(
-        `${where}: ${name} has shape ${describe(shape)}, whose dimension ${i} is ${describe(shape[i])} but must be an integer of at least 1`,
+        `${where}: ${name} has shape ${describe(shape)}, whose dimension ${i} is ${describe(shape[i])} but must be an integer of at least ${least}`,
       );
   const bytes = sizeOf(shape) * 4;
   if (bytes > MAX_INTEGER)

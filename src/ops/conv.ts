@@ -193,8 +193,9 @@ function prepare(
       ]);
   if (algorithm === "depthwise") {
     const { blocks, packedBytes } = planDepthwise(oc, taps);
+    const [values, scale] = e.factors(w);
     const packed = e.packed(bias ? [w, bias] : [w], packedBytes, (to) =>
-      e.call("pack_depthwise_f32", blocks, [to, w.base, bias?.base ?? 0, taps, oc]),
+      e.call("pack_depthwise_f32", blocks, [to, values, scale, bias?.base ?? 0, taps, oc]),
     );
     return (images, x, y) =>
       e.call("depthwise_f32", images * rows, [y.base, x.base, packed, record(images, x, y), end]);

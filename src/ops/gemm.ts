@@ -41,9 +41,10 @@ export function packProduct(e: Emitter, product: Product): PackedProduct {
   const { filter, bias, taps, inputs, outputs, groups } = product;
   const K = taps.length * inputs;
   const { panels, packedBytes } = planGemm(outputs, K, groups);
+  const [values, scale] = e.factors(filter);
   const packed = e.packed(bias ? [filter, bias] : [filter], packedBytes, (to) =>
     e.call("pack_filter_f32", panels * groups, [
-      ...([to, filter.base, bias?.base ?? 0, e.table(taps.length ? taps : [0])] as const),
+      ...([to, values, scale, bias?.base ?? 0, e.table(taps.length ? taps : [0])] as const),
       ...([taps.length, inputs, outputs, groups] as const),
     ]),
   );

@@ -17,8 +17,10 @@ import {
 } from "../runtime/wasm.ts";
 import { type AnyChecks, aFlag, checkOptions, finite, oneOf, refuse } from "../validate.ts";
 
-/** Numbers that the host writes before each step. */
-export const HYPER_NUMBERS = 4;
+/** Numbers that the host writes before each step: those that depend on the step, and the constants of the formula. */
+export const HYPER_NUMBERS = 12;
+/** Where the constants begin. */
+export const RULE_START = 4;
 
 export interface Sgd {
   kind: "sgd";
@@ -182,7 +184,23 @@ export function optimizerState(o: Optimizer): string[] {
   }
 }
 
-/** What the host writes into `hyper`, float32 [4], before step 1, 2, ... */
+/**
+ * The formula with another momentum, which is beta1 of optimizers that have one. Throws ArgumentError where its momentum cannot change
+ * from step to step.
+ */
+export function withMomentum(o: Optimizer, momentum: number, where: string): Optimizer {
+  const name = "beta1" in DEFAULTS[o.kind] ? "beta1" : "momentum";
+  const refused = (why: string): never => {
+    throw new ArgumentError(`${where}: the momentum is to change from step to step, but ${why}`);
+  };
+  if (!(name in DEFAULTS[o.kind])) refused(`${o.kind} has none`);
+  if (o.kind === "nadam") refused("nadam has a schedule of its own for it, momentumDecay");
+  if (!resolve(o)[name] && name === "momentum")
+    refused(`${o.kind} has momentum 0, so that it keeps no velocity; give it one above 0`);
+  return { ...o, [name]: momentum };
+}
+
+/** What the host writes into `hyper`, float32 [12], before step 1, 2, ... */
 export function stepNumbers(o: Optimizer, step: number, learningRate: number): Float32Array {
   const options = resolve(o);
   const { beta1, beta2, rateDecay } = options;
@@ -193,6 +211,7 @@ export function stepNumbers(o: Optimizer, step: number, learningRate: number): F
   hyper[HYPER_ROOT] = 1 / Math.sqrt(1 - beta2 ** step);
   if (o.kind === "nadam") lookAhead(hyper, options, step, rate);
   if (o.kind === "radam") rectify(hyper, options, step);
+  hyper.set(ruleOf(o), RULE_START);
   return hyper;
 }
 

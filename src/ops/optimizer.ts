@@ -11,6 +11,7 @@ import {
   HYPER_NUMBERS,
   type Optimizer,
   optimizerState,
+  RULE_START,
   ruleOf,
 } from "./optimizer-formulas.ts";
 import { reduceAxis } from "./reduce.ts";
@@ -47,7 +48,7 @@ export const optimize: Op<Optimizer> = {
     const units = Math.ceil(count / MAP_BLOCK);
     const names = optimizerState(params);
     const state = (name: string) => rest[names.indexOf(name)] ?? 0;
-    const rule = e.constant(ruleOf(params));
+    const rule = inputs.at(-1)!.base.plus(RULE_START * 4);
     const [square, mean, velocity, largest, delta] = ["square", "mean", "velocity", "largest", "delta"].map(
       state,
     );
@@ -86,7 +87,7 @@ export const optimize: Op<Optimizer> = {
   },
 };
 
-/** [average, x, rate], with rate float32 [4] whose first number is -share: average += share · (x - average), in place. */
+/** [average, x, rate], with rate float32 [1], which is -share: average += share · (x - average), in place. */
 export const blend: Op<object> = {
   name: "blend",
   alias: "update",

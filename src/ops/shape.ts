@@ -6,8 +6,38 @@ import { arity, axisList, axisOf, checkShape, rank, show } from "./check.ts";
 import { copyValue, partOf, stridedCopy } from "./strided.ts";
 
 export interface ReshapeParams {
-  /** The new shape. 0 keeps the input's size on that axis; one dimension may be -1: what is left. */
   shape: Shape;
+}
+
+/**
+ * The shape that `wanted` asks for of a value of shape `from`: 0 keeps the size of that axis, one -1 is what is left. Throws where it does
+ * not hold as many elements.
+ */
+export function resolveShape(from: Shape, wanted: Shape, where: string): Shape {
+  if (!Array.isArray(wanted)) refuse(wanted, "shape", where, "a list of dimensions");
+  const free = wanted.indexOf(-1);
+  if (free !== wanted.lastIndexOf(-1))
+    throw new ArgumentError(
+      `${where}: shape ${describe(wanted)} has more than one -1, but only one dimension can be inferred`,
+    );
+  const sizes = Array.from(wanted, (d, i) => {
+    if (d !== 0) return d;
+    if (i < from.length) return from[i];
+    throw new ArgumentError(
+      `${where}: shape[${i}] is 0, which keeps the input's axis ${i}, but the input has rank ${from.length}`,
+    );
+  });
+  for (const d of sizes) if (d !== -1) integer(d, `a dimension of shape ${describe(wanted)}`, where, 0);
+  // What is kept does not count: there may be nothing of it.
+  const have = sizeOf(from.filter((_, i) => wanted[i] !== 0));
+  const want = sizeOf(sizes.filter((d, i) => d !== -1 && wanted[i] !== 0));
+  const all = [from, sizes].map((shape) => sizeOf(shape.filter((d) => d !== -1)));
+  if (free < 0 ? all[0] !== all[1] : have % want !== 0)
+    throw new ShapeError(
+      `${where}: input ${show(from)} has ${all[0]} elements, which do not fill shape ${describe(wanted)} ` +
+        (free < 0 ? `of ${all[1]}` : `(the dimensions given need a multiple of ${all[1]})`),
+    );
+  return sizes.map((d) => (d === -1 ? have / want : d));
 }
 
 export const reshape: Op<ReshapeParams> = {
@@ -16,29 +46,13 @@ export const reshape: Op<ReshapeParams> = {
   infer(inputs, { shape }, where) {
     arity(inputs, 1, 1, where);
     const [x] = inputs;
-    if (!Array.isArray(shape)) refuse(shape, "shape", where, "a list of dimensions");
-    const free = shape.indexOf(-1);
-    if (free !== shape.lastIndexOf(-1))
-      throw new ArgumentError(
-        `${where}: shape ${describe(shape)} has more than one -1, but only one dimension can be inferred`,
-      );
-    const sizes = Array.from(shape, (d, i) => {
-      if (d === 0 && i >= x.shape.length)
-        throw new ArgumentError(
-          `${where}: shape[${i}] is 0, which keeps the input's axis ${i}, but the input has rank ${x.shape.length}`,
-        );
-      return d === 0 ? x.shape[i] : d;
-    });
-    const known = sizes.filter((d) => d !== -1);
-    for (const d of known) integer(d, `a dimension of shape ${describe(shape)}`, where, 1);
-    const have = sizeOf(x.shape);
-    const want = sizeOf(known);
-    if (free < 0 ? want !== have : have % want !== 0)
+    checkShape(shape, "the result", where);
+    const [have, want] = [x.shape, shape].map(sizeOf);
+    if (have !== want)
       throw new ShapeError(
-        `${where}: input ${show(x.shape)} has ${have} elements, which do not fill shape ${describe(shape)} ` +
-          (free < 0 ? `of ${want}` : `(the dimensions given need a multiple of ${want})`),
+        `${where}: input ${show(x.shape)} has ${have} elements, which do not fill shape ${show(shape)} of ${want}`,
       );
-    return [{ shape: sizes.map((d) => (d === -1 ? have / want : d)), dtype: x.dtype }];
+    return [{ shape, dtype: x.dtype }];
   },
   forward() {},
 };
@@ -144,7 +158,7 @@ export const slice: Op<SliceParams> = {
     axisList(size, x.shape.length, "size", where);
     const shape = x.shape.map((d, i) => {
       integer(begin[i], `begin[${i}]`, where, 0);
-      const taken = size[i] === -1 && begin[i] < d ? d - begin[i] : integer(size[i], `size[${i}]`, where, 1);
+      const taken = size[i] === -1 && begin[i] <= d ? d - begin[i] : integer(size[i], `size[${i}]`, where, 0);
       if (begin[i] + taken > d)
         throw new ShapeError(
           `${where}: begin[${i}] + size[${i}] is ${begin[i]} + ${taken} = ${begin[i] + taken} ` +
@@ -174,7 +188,7 @@ export const split: Op<SplitParams> = {
     const axis = axisOf(params.axis, x.shape.length, where);
     if (!Array.isArray(params.sizes) || params.sizes.length === 0)
       return refuse(params.sizes, "sizes", where, "a list of part lengths");
-    const sizes = Array.from(params.sizes, (size, i) => integer(size, `sizes[${i}]`, where, 1));
+    const sizes = Array.from(params.sizes, (size, i) => integer(size, `sizes[${i}]`, where, 0));
     const sum = sizes.reduce((a, b) => a + b, 0);
     if (sum !== x.shape[axis])
       throw new ShapeError(

@@ -1,6 +1,6 @@
 // Copies of boxes whose axes have other strides on both sides. Transpose, concat, slice, split, pad and the exchanges of depth
 // and space differ only in the axes they hand over.
-import type { Emitter, Shape, Value } from "../graph/op.ts";
+import { type Emitter, isEmpty, type Shape, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { COPY } from "../runtime/plan.ts";
 import { copyShape } from "../runtime/records.ts";
@@ -19,8 +19,9 @@ export function partOf(value: Value, begin: Shape, shape: Shape): Value {
   return { shape, dtype, base: base.plus(strides.reduce((sum, s, i) => sum + s * begin[i], 0)), strides };
 }
 
-/** Writes the calls that copy `x` to `out`, which have the same shape and any strides. */
+/** Writes the calls that copy `x` to `out`, which have the same shape and any strides; none where there is nothing to copy. */
 export function copyValue(e: Emitter, out: Value, x: Value): void {
+  if (isEmpty(x)) return;
   const axes = x.shape.map((size, i) => ({ size, out: out.strides[i], x: x.strides[i] }));
   stridedCopy(e, out.base, x.base, axes);
 }

@@ -59,7 +59,10 @@ export function prepareWinograd(
   const kernels = KERNELS[algorithm];
   const points = (m + r - 1) ** 2;
   const { panels, packedBytes } = planGemm(oc, c, points);
-  const packed = e.packed([w], packedBytes, (to) => e.call(kernels.pack, panels, [to, w.base, c, oc]));
+  const [values, scale] = e.factors(w);
+  const packed = e.packed([w], packedBytes, (to) =>
+    e.call(kernels.pack, panels, [to, values, scale, c, oc, oc]),
+  );
   const runs = [{ offset: 0, length: c }];
   const product = { inputs: c, outputs: oc, groups: points, filter: w, bias: undefined, taps: [0], runs };
   const factors = withPanels(e, product, packed);

@@ -1,9 +1,10 @@
 // Reverse-mode differentiation: appends to a graph the ops that make the gradients of one edge with respect to others.
 import { UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
-import { sizeOf } from "../graph/op.ts";
+import { isEmpty, sizeOf } from "../graph/op.ts";
 import { binary } from "../ops/elementwise.ts";
 import { GRADIENTS } from "./gradients/index.ts";
+import type { GradientRule } from "./gradients/rule.ts";
 
 /**
  * The gradients of sum(dy · y) with respect to the edges `wrt`, in their order; undefined for those y does not depend on. dy defaults
@@ -24,7 +25,11 @@ export function differentiate(graph: Graph, y: Edge, wrt: readonly Edge[], dy?: 
     const dys = node.outputs.map((edge) => gradients.get(edge));
     if (dys.every((dy) => dy === undefined)) continue;
     const wanted = node.inputs.map((edge) => dependent.has(edge));
-    const rule = GRADIENTS.get(node.op);
+    // The sum over no elements, or the gradient of none.
+    const isZero =
+      node.outputs.every((edge, i) => !dys[i] || isEmpty(edge)) ||
+      node.inputs.every((edge, i) => !wanted[i] || isEmpty(edge));
+    const rule = isZero ? zeros : GRADIENTS.get(node.op);
     if (!rule)
       throw new UnsupportedError(
         `${node.where}: cannot be differentiated, its op "${node.op.name}" has no gradient; in a network, freeze the layers before it`,
@@ -40,3 +45,8 @@ export function differentiate(graph: Graph, y: Edge, wrt: readonly Edge[], dy?: 
   }
   return wrt.map((edge) => gradients.get(edge));
 }
+
+const zeros: GradientRule = (graph, { inputs }) =>
+  inputs.map((edge) =>
+    edge.dtype === "float32" ? graph.constant(new Float32Array(sizeOf(edge.shape)), edge.shape) : undefined,
+  );

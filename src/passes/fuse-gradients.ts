@@ -1,5 +1,6 @@
 // Rewrites the backward pass of a graph into one that needs less memory.
 import { Edge, type Graph, type Node } from "../graph/graph.ts";
+import { maxPool } from "../ops/pool.ts";
 import { takeOver } from "./fuse.ts";
 import { activationGrad } from "./gradients/activation.ts";
 import { maxPoolGrad, maxPoolPairsGrad } from "./gradients/pool.ts";
@@ -18,11 +19,13 @@ export function sinkActivationGradient(graph: Graph, outputs: readonly Edge[]): 
     const [from, v] = node.inputs;
     const pool = from.node;
     if (pool?.op !== maxPoolGrad && pool?.op !== maxPoolPairsGrad) continue;
-    const [x, dy, y] = pool.inputs;
+    const [x, dy, maxima] = pool.inputs;
     if (v !== x || uses.get(from) !== 1) continue;
+    const y = maxima ?? forwardOf(graph, pool);
+    if (!y) continue;
     const before: Node = { ...node, inputs: [dy, y], outputs: [new Edge(dy)] };
     before.outputs[0].node = before;
-    pool.inputs = [x, before.outputs[0], y];
+    pool.inputs = pool.inputs.with(1, before.outputs[0]);
     takeOver(node, pool);
     moved.set(pool, before);
   }
@@ -32,3 +35,8 @@ export function sinkActivationGradient(graph: Graph, outputs: readonly Edge[]): 
   });
   graph.prune(outputs);
 }
+
+/** What max pooling gives whose gradient a node makes, where that is computed. */
+const forwardOf = ({ nodes }: Graph, { inputs, params }: Node): Edge | undefined =>
+  nodes.find((node) => node.op === maxPool && node.params === params && node.inputs[0] === inputs[0])
+    ?.outputs[0];

@@ -1,7 +1,6 @@
 // Rewrites a graph into one that computes the same with fewer passes over memory.
 
 import { Edge, floatsOf, type Graph, type Node } from "../graph/graph.ts";
-import { sizeOf } from "../graph/op.ts";
 import { type Activation, activation } from "../ops/activation.ts";
 import { accumulates, conv, convAdd } from "../ops/conv.ts";
 import { type ConvParams, convGeometry } from "../ops/conv-geometry.ts";
@@ -10,7 +9,7 @@ import { dense } from "../ops/dense.ts";
 import { type BinaryParams, binary } from "../ops/elementwise.ts";
 import { batchNorm } from "../ops/norm.ts";
 import { isSpatial, type PadParams, pad } from "../ops/pad.ts";
-import { valuesOf } from "../runtime/address.ts";
+import { scaled, valuesOf } from "../runtime/address.ts";
 
 /** Ops that take a filter whose last axis is the output channel, then maybe a bias, and can apply an activation. */
 const PRODUCTS = new Set<unknown>([conv, convTranspose, dense]);
@@ -72,32 +71,19 @@ function foldBatchNorm(graph: Graph, outputs: Edge[]): void {
     const [w, b] = [floatsOf(filter), bias && floatsOf(bias)];
     if (!w || (bias && !b) || !gamma || !beta || !mean || !variance) continue;
     const { epsilon } = node.params as { epsilon: number };
-    // Made when they are uploaded, and again when the weights have changed.
-    const scales = (): Float64Array => {
+    // Made when they are uploaded, and again when the weights have changed. What is kept must not hold edges of the graph.
+    const scale = (): Float32Array => {
       const squares = valuesOf(variance);
-      return Float64Array.from(valuesOf(gamma), (g, i) => g / Math.sqrt(squares[i] + epsilon));
-    };
-    const into = (to: Float32Array): void => {
-      const [scale, values] = [scales(), valuesOf(w)];
-      const c = scale.length;
-      for (let i = 0; i < values.length; i += c)
-        for (let k = 0; k < c; k++) to[i + k] = values[i + k] * scale[k];
-    };
-    // What is kept must not hold edges of the graph.
-    const size = sizeOf(filter.shape);
-    const folded = (): Float32Array => {
-      const made = new Float32Array(size);
-      into(made);
-      return made;
+      return valuesOf(gamma).map((g, i) => g / Math.sqrt(squares[i] + epsilon));
     };
     const offset = (): Float32Array => {
-      const [scale, means, from] = [scales(), valuesOf(mean), b && valuesOf(b)];
-      return valuesOf(beta).map((v, i) => v + ((from?.[i] ?? 0) - means[i]) * scale[i]);
+      const [factor, means, from] = [scale(), valuesOf(mean), b && valuesOf(b)];
+      return valuesOf(beta).map((v, i) => v + ((from?.[i] ?? 0) - means[i]) * factor[i]);
     };
     const [{ shape }] = node.inputs.slice(1);
     before.inputs = [
       before.inputs[0],
-      new Edge(filter, Object.assign(folded, { into })),
+      new Edge(filter, scaled({ values: w, scale })),
       new Edge({ shape, dtype: "float32" }, offset),
     ];
     takeOver(node, before);

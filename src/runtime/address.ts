@@ -9,8 +9,14 @@ export type Lifetime = "kept" | "run" | "fixed";
 /** Values made of weights that may change: an array to be read at once, which may be a view of linear memory. */
 export interface Computed {
   (): Float32Array;
-  /** Writes them, where that is cheaper than to make an array. */
-  into?(to: Float32Array): void;
+  /** What they are the product of, for calls that can multiply while they pack them. */
+  readonly factors?: Factors;
+}
+
+/** Values, and for each index of their last axis a number that multiplies them: a filter, and a scale of each output channel. */
+export interface Factors {
+  readonly values: Constant;
+  readonly scale: Computed;
 }
 
 /** Values known before a program runs: numbers, or what is made of weights that may change, see `Program.refresh`. */
@@ -19,6 +25,15 @@ export type Constant = Float32Array | Computed;
 /** The numbers of a constant, as they are now. */
 export const valuesOf = (constant: Constant): Float32Array =>
   typeof constant === "function" ? constant() : constant;
+
+/** The product of factors. */
+export function scaled(factors: Factors): Computed {
+  const product = (): Float32Array => {
+    const scale = factors.scale();
+    return valuesOf(factors.values).map((value, i) => value * scale[i % scale.length]);
+  };
+  return Object.assign(product, { factors });
+}
 
 /** A loop of a program, as storages and arguments name it. */
 export interface Loop {

@@ -4,10 +4,8 @@ import type { Memory } from "./memory.ts";
 
 /** Writes a storage's content where it lies. With `mayLieElsewhere`, content that is in linear memory already stays where it is instead. */
 export function upload({ floats, ints }: Memory, storage: Storage, mayLieElsewhere = false): void {
-  const { data, address, bytes } = storage;
+  const { data, address } = storage;
   if (data instanceof Int32Array) ints.set(data, address / 4);
-  else if (typeof data === "function" && data.into)
-    data.into(floats.subarray(address / 4, (address + bytes) / 4));
   else if (data) {
     const values = valuesOf(data);
     if (mayLieElsewhere && values.buffer === floats.buffer) storage.address = values.byteOffset;

@@ -1,7 +1,6 @@
 // Steps on several batches: the mean of their gradients is gathered beside the weights until the optimizer takes it.
 import { Edge } from "../graph/graph.ts";
 import { blend } from "../ops/optimizer.ts";
-import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { float32, sizeOf } from "../tensor.ts";
 import type { Batch } from "./data.ts";
@@ -39,7 +38,7 @@ export class Accumulation {
       meanOf(name),
       new Float32Array(sizeOf(shape)),
     ]);
-    this.#blocks = variables.addAll([...means, [SHARE, new Float32Array(HYPER_NUMBERS)]]);
+    this.#blocks = variables.addAll([...means, [SHARE, new Float32Array(1)]]);
     this.#steps = new ProgramCache((count, perImage) =>
       gatherStep(runtime, graphOf(count, perImage), variables),
     );
@@ -91,7 +90,7 @@ export class Accumulation {
 function gatherStep(runtime: Runtime, built: LossGraph, variables: Variables): MeasuredStep {
   const { graph, loss, parts, scores, trained } = built;
   graph.enter("accumulate", "accumulate");
-  const share = new Edge(float32([HYPER_NUMBERS]));
+  const share = new Edge(float32([1]));
   const means = trained.map(({ edge }) => new Edge(float32(edge.shape)));
   graph.effects.push(...trained.map(({ gradient }, i) => graph.op(blend, [means[i], gradient, share], {})));
   simplify(graph, [loss, ...parts, ...scores]);

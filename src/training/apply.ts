@@ -4,6 +4,7 @@ import { runCall } from "../eager/run.ts";
 import { traceOf } from "../eager/trace.ts";
 import { ArgumentError, ShapeError, UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
+import { aPart } from "../network/fit-options.ts";
 import type { AppliedWeights, ApplyStepOptions, Optimizer } from "../network/trainer-interface.ts";
 import { show } from "../ops/check.ts";
 import { optimize } from "../ops/optimizer.ts";
@@ -12,6 +13,7 @@ import {
   type Optimizer as OptimizerFormula,
   optimizerState,
   stepNumbers,
+  withMomentum,
 } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { float32, mustBeTensor, Tensor } from "../tensor.ts";
@@ -21,6 +23,7 @@ import { formulaOf } from "./objective.ts";
 
 const OPTIONS: Checks<ApplyStepOptions> = {
   learningRate: aNumberFrom(0),
+  momentum: aPart(false),
   clipNorm: aNumberAbove(0),
   clipValue: aNumberAbove(0),
 };
@@ -55,8 +58,9 @@ export class Applier {
     checkFit(runtime, weights, gradients, name);
     if (traceOf(runtime))
       throw new UnsupportedError(`${name}: cannot be recorded; call it when gradients has returned`);
+    const { learningRate: rate = this.#optimizer.learningRate, momentum } = options;
+    const formula = momentum === undefined ? this.#formula : withMomentum(this.#formula, momentum, name);
     const { kept, made } = this.#keptFor(runtime, weights);
-    const rate = options.learningRate ?? this.#optimizer.learningRate;
     // Weights that have been trained for different numbers of steps are corrected by their own.
     const counts = [...new Set(kept.map(({ steps }) => steps))];
     const hypers: Tensor[] = [];
@@ -64,7 +68,7 @@ export class Applier {
       for (const steps of counts) {
         const hyper = new Tensor(runtime, float32([HYPER_NUMBERS]), name);
         hypers.push(hyper);
-        hyper.write(stepNumbers(this.#formula, steps + 1, rate));
+        hyper.write(stepNumbers(formula, steps + 1, rate));
       }
       const hyperOf = kept.map(({ steps }) => counts.indexOf(steps));
       runCall(runtime, this.#kind, this.#call(weights, gradients, kept, hypers, hyperOf, options));
@@ -176,6 +180,7 @@ function checkFit(
 ): void {
   if (gradients.length !== weights.length)
     throw new ArgumentError(`${name}: ${gradients.length} gradients for ${weights.length} weights`);
+  const blocks = weights.map(({ block }) => block);
   weights.forEach((weight, i) => {
     const gradient = gradients[i];
     checkTensor(runtime, gradient, `gradients[${i}]`, name);
@@ -189,9 +194,16 @@ function checkFit(
       throw new ShapeError(
         `${name}: gradients[${i}] has shape ${show(gradient.shape)} but must have the weight's ${show(weight.shape)}`,
       );
-    if (weights.indexOf(weight) < i)
-      throw new ArgumentError(`${name}: weights[${i}] is weights[${weights.indexOf(weight)}] again`);
+    const first = blocks.indexOf(weight.block);
+    if (first < i)
+      throw new ArgumentError(
+        `${name}: weights[${i}] is weights[${first}] again${weights[first] === weight ? "" : ", a view of it"}`,
+      );
   });
-  const used = weights.find((weight) => gradients.includes(weight));
-  if (used) throw new ArgumentError(`${name}: a weight (shape ${show(used.shape)}) is its own gradient`);
+  const read = new Set(gradients.map(({ block }) => block));
+  const used = weights.find(({ block }) => read.has(block));
+  if (used)
+    throw new ArgumentError(
+      `${name}: a weight (shape ${show(used.shape)}) is its own gradient, or a view of it`,
+    );
 }

@@ -3,7 +3,6 @@ import { Edge, Graph } from "../graph/graph.ts";
 import { Lowering } from "../graph/lower.ts";
 import type { WeightAverage } from "../network/fit-options.ts";
 import { blend } from "../ops/optimizer.ts";
-import { HYPER_NUMBERS } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { Program } from "../runtime/program.ts";
 import { float32 } from "../tensor.ts";
@@ -28,7 +27,7 @@ export class AveragedWeights {
     this.#names = names;
     this.#blocks = variables.addAll([
       ...names.map((name): [string, Float32Array] => [averageOf(name), variables.read(name)]),
-      [SHARE, new Float32Array(HYPER_NUMBERS)],
+      [SHARE, new Float32Array(1)],
     ]);
     this.#program = new Program(runtime, "average");
     try {
@@ -40,7 +39,7 @@ export class AveragedWeights {
         lowering.place(edge, variables.address(name));
         return edge;
       };
-      const share = placed(SHARE, HYPER_NUMBERS);
+      const share = placed(SHARE, 1);
       for (const name of names) {
         const count = variables.bytes(name) / 4;
         graph.op(blend, [placed(averageOf(name), count), placed(name, count), share], {});
@@ -65,10 +64,6 @@ export class AveragedWeights {
   /** A copy of a weight's average. */
   read(name: string): Float32Array {
     return this.#variables.read(averageOf(name));
-  }
-
-  write(name: string, data: Float32Array): void {
-    this.#variables.write(averageOf(name), data);
   }
 
   all(): Record<string, Float32Array> {

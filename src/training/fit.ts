@@ -2,6 +2,7 @@
 import { ArgumentError, ConvolithError } from "../errors.ts";
 import type { Evaluator } from "../network/evaluate.ts";
 import type { FitOptions } from "../network/fit-options.ts";
+import type { MeasuredState } from "../network/loop-state.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import type { Measures } from "../network/measures.ts";
 import type { MetricsOption } from "../network/metric.ts";
@@ -11,6 +12,8 @@ import { describe } from "../validate.ts";
 import { type Batch, cut, shuffled, streamOf } from "./data.ts";
 import { Watch } from "./early-stopping.ts";
 import { listenersOf } from "./listeners.ts";
+import type { StepRates } from "./objective.ts";
+import type { KeptWeights, Remembered, Resumed } from "./remembered.ts";
 import { partOf } from "./sample-parts.ts";
 import { streamed } from "./stream.ts";
 
@@ -21,8 +24,10 @@ interface BatchTrainer {
   readonly steps: number;
   epochs: number;
   batches: number;
-  /** Batches of the next epoch that a checkpoint has done. */
-  readonly resumedAt: number;
+  /** What a fit after `resume` begins with, where it begins with that epoch. */
+  readonly resumed: Resumed | undefined;
+  /** Gives what checkpoints store of the loop. */
+  remembered: () => Remembered;
   seed: number;
   readonly history: EpochReport[];
   readonly disposed: boolean;
@@ -37,11 +42,11 @@ interface BatchTrainer {
   /** Plans steps on so many images, unless there is a plan; all or none of them. */
   plan(counts: readonly number[], perImage: readonly number[]): void;
   /** One step; the mean loss before it. */
-  train(batch: Batch, learningRate: number): number;
+  train(batch: Batch, rates: StepRates): number;
   /** Adds to the gradients of the next step; the mean loss. */
   gather(batch: Batch): number;
   /** One step by the gradients gathered. */
-  update(learningRate: number): void;
+  update(rates: StepRates): void;
   /** The optimizer's. */
   readonly learningRate: number;
   /** The loss of each output that has one, of the batch trained on last. */
@@ -52,8 +57,10 @@ interface BatchTrainer {
   evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator;
   /** The name of the first weight that holds a value that is not finite. */
   firstNonFiniteWeight(): string | undefined;
-  /** Copies the weights; what it gives brings them back. */
-  keep(): () => void;
+  /** Copies the weights. */
+  keep(): KeptWeights;
+  /** Makes them the weights again. */
+  bringBack(kept: KeptWeights): void;
   /** Puts the average in the place of the weights. */
   applyAverage(): void;
 }
@@ -89,6 +96,7 @@ export async function trainEpochs(
   begin: () => void,
 ): Promise<EpochReport[]> {
   const { epochs = 1, batchSize, metrics, initialEpoch = trainer.epochs, seed = trainer.seed } = options;
+  const { schedule, earlyStopping } = options;
   const { target } = trainer;
   const stream = streamOf(data, epochs);
   const [all, validation] = split(stream ? undefined : target.check(data, "fit"), options, target);
@@ -101,34 +109,42 @@ export async function trainEpochs(
       const size = Math.min(batchSize ?? BATCH_SIZE, all.images);
       trainer.plan([size, all.images % size || size], all.perImage);
     }
-    // Those of a checkpoint's epoch that were done before it was saved.
-    let done = initialEpoch === trainer.epochs ? trainer.resumedAt : 0;
-    const watch = options.earlyStopping && new Watch(options.earlyStopping, () => trainer.keep());
+    const resumed = initialEpoch === trainer.epochs ? trainer.resumed : undefined;
+    const watch = earlyStopping && new Watch(earlyStopping);
+    if (resumed?.loop.watched) watch?.resume(resumed.loop.watched, resumed.best);
     const loop = new Loop(trainer, options, evaluator, all, (ofTraining) => {
       const watched = validation ? target.measures(validation.perImage, metrics) : ofTraining;
-      watch?.check(watched.names);
+      if (watched) watch?.check(watched.names);
+      if (schedule && "state" in schedule && resumed?.loop.schedule !== undefined)
+        schedule.state = resumed.loop.schedule;
       begin();
       trainer.begin(options);
       trainer.seed = seed;
       trainer.epochs = initialEpoch;
+      trainer.remembered = () => ({
+        loop: { measured: loop.measured, watched: watch?.state, schedule: schedule?.state },
+        best: watch?.best,
+      });
     });
     const { onEpoch } = listenersOf(options);
     const history: EpochReport[] = [];
-    for (let epoch = initialEpoch; epoch < initialEpoch + epochs; epoch++) {
+    const end = initialEpoch + epochs;
+    for (let epoch = initialEpoch; epoch < end && !watch?.isOver; epoch++) {
       const batches = all ? inOrder(all, options, seed, epoch) : streamed(target, stream!(epoch), options);
-      const report = await loop.epoch(epoch, batches, done);
-      done = 0;
+      const report = await loop.epoch(epoch, batches, epoch === initialEpoch ? resumed : undefined);
       trainer.batches = 0;
       trainer.epochs = epoch + 1;
       trainer.history.push(report);
       history.push(report);
+      // Before a callback saves what it remembers.
+      watch?.see(report, () => trainer.keep());
       await onEpoch?.(report);
-      const isLast = epoch + 1 === initialEpoch + epochs;
-      if (isLast && trainer.disposed) return history;
+      if (epoch + 1 === end && trainer.disposed) return history;
       trainer.alive();
-      if (watch?.isEnough(report)) break;
     }
-    watch?.restore();
+    loop.begin();
+    if (watch?.best) trainer.bringBack(watch.best);
+    trainer.remembered = () => ({ loop: { schedule: schedule?.state }, best: undefined });
     if (typeof options.ema === "object" && options.ema.apply) trainer.applyAverage();
     return history;
   } finally {
@@ -177,11 +193,15 @@ class Loop {
   readonly #options: FitOptions;
   readonly #evaluator: Evaluator | undefined;
   readonly #batches: number | undefined;
-  readonly #begin: (measures: Measures) => void;
+  readonly #begin: (measures?: Measures) => void;
   #begun = false;
+  /** Of the epoch's batches so far. */
+  #measures: Measures | undefined;
+  /** Batches of the epoch whose gradients have been taken, and which are measured. */
+  #measured = 0;
   #lastYield = performance.now();
   /** Of the last step. */
-  #rate: number;
+  #rates: StepRates;
   readonly #listeners: ReturnType<typeof listenersOf>;
 
   constructor(
@@ -189,7 +209,7 @@ class Loop {
     options: FitOptions,
     evaluator: Evaluator | undefined,
     all: CheckedSamples | undefined,
-    begin: (measures: Measures) => void,
+    begin: (measures?: Measures) => void,
   ) {
     this.#trainer = trainer;
     this.#options = options;
@@ -197,14 +217,26 @@ class Loop {
     this.#batches = all && Math.ceil(all.images / (options.batchSize ?? BATCH_SIZE));
     this.#begin = begin;
     this.#listeners = listenersOf(options);
-    this.#rate = trainer.learningRate;
+    this.#rates = { learningRate: trainer.learningRate };
   }
 
-  /** One epoch, without its first `done` batches. */
+  /** Begins the fit, unless it has begun; `measures` are those of its batches, where there are any. */
+  begin(measures?: Measures): void {
+    if (!this.#begun) this.#begin(measures);
+    this.#begun = true;
+  }
+
+  /** What has been measured of the batches of this epoch that a checkpoint counts. */
+  get measured(): MeasuredState | undefined {
+    const { batches } = this.#trainer;
+    return batches && batches === this.#measured ? this.#measures?.state : undefined;
+  }
+
+  /** One epoch, without the batches that were done before a checkpoint. */
   async epoch(
     epoch: number,
     batches: Iterable<Batch> | AsyncIterable<Batch>,
-    done: number,
+    { batches: done, loop }: Resumed = { batches: 0, loop: {}, best: undefined },
   ): Promise<EpochReport> {
     const trainer = this.#trainer;
     const { metrics, signal, stopOnNaN, accumulate = 1 } = this.#options;
@@ -214,31 +246,35 @@ class Loop {
     for await (const batch of batches) {
       signal?.throwIfAborted();
       const { perImage } = batch.samples;
-      measures ??= trainer.target.measures(perImage, metrics);
+      if (!measures) {
+        measures = trainer.target.measures(perImage, metrics);
+        if (loop.measured) measures.resume(loop.measured);
+        [this.#measures, this.#measured] = [measures, done];
+      }
       if (index < done) {
         index++;
         continue;
       }
       // All samples at once are planned ahead.
       if (this.#batches === undefined) trainer.plan([batch.count], perImage);
-      if (!this.#begun) this.#begin(measures);
-      this.#begun = true;
+      this.begin(measures);
       const { steps: step } = trainer;
       const updated = ++gathered === accumulate;
       let loss: number;
-      if (accumulate === 1) loss = trainer.train(batch, await this.#nextRate());
+      if (accumulate === 1) loss = trainer.train(batch, await this.#nextRates());
       else {
         loss = trainer.gather(batch);
-        if (updated) trainer.update(await this.#nextRate());
+        if (updated) trainer.update(await this.#nextRates());
       }
       if (stopOnNaN && !Number.isFinite(loss)) throw notFinite(trainer, step, epoch, index, loss);
       trainer.measure(batch, loss, measures);
       images += batch.count;
       index++;
+      this.#measured = index;
       if (updated) [gathered, trainer.batches] = [0, index];
       await this.#listeners.onBatch?.({
         ...{ epoch, step, updated, batch: index - 1, batches: this.#batches },
-        ...{ loss, learningRate: this.#rate },
+        ...{ loss, learningRate: this.#rates.learningRate },
         ...trainer.target.lossesByOutput(trainer.losses(batch)),
         imagesPerSecond: (images / (performance.now() - started)) * 1000,
       });
@@ -247,10 +283,9 @@ class Loop {
     }
     if (!measures) throw noBatches(epoch, this.#begun);
     signal?.throwIfAborted();
-    if (!this.#begun) this.#begin(measures);
-    this.#begun = true;
+    this.begin(measures);
     // What is left over is a step of fewer batches.
-    if (gathered) trainer.update(await this.#nextRate());
+    if (gathered) trainer.update(await this.#nextRates());
     const ms = performance.now() - started;
     return {
       epoch,
@@ -261,19 +296,26 @@ class Loop {
     };
   }
 
-  /** Another thread's schedule gives a promise. */
-  async #nextRate(): Promise<number> {
+  async #nextRates(): Promise<StepRates> {
     const { schedule } = this.#options;
-    if (!schedule) return this.#rate;
+    if (!schedule) return this.#rates;
+    const learningRate = await this.#asked("rate", schedule, Infinity);
+    const momentum =
+      schedule.momentum && (await this.#asked("momentum", (step) => schedule.momentum!(step), 1));
+    this.#rates = { learningRate, momentum };
+    return this.#rates;
+  }
+
+  /** What the schedule gives for the next step, from 0 to below `end`; that of another thread gives a promise. */
+  async #asked(what: string, schedule: (step: number) => number, end: number): Promise<number> {
     const { steps } = this.#trainer;
     const given: unknown = schedule(steps);
-    const rate = typeof given === "object" ? await given : given;
-    if (!(typeof rate === "number" && Number.isFinite(rate) && rate >= 0))
+    const value = typeof given === "object" ? await given : given;
+    if (!(typeof value === "number" && value >= 0 && value < end))
       throw new ArgumentError(
-        `fit: the schedule gives ${describe(rate)} for step ${steps} but must give a number of at least 0`,
+        `fit: the schedule gives ${what === "rate" ? "" : `the ${what} `}${describe(value)} for step ${steps} but must give a number ${end === Infinity ? "of at least 0" : `from 0 to below ${end}`}`,
       );
-    this.#rate = rate;
-    return rate;
+    return value;
   }
 
   async #validate(): Promise<Evaluation | undefined> {

@@ -1,12 +1,15 @@
 // Gradients and running averages that a caller gives to `apply`, checked.
 import { ArgumentError, ShapeError } from "../errors.ts";
 import type { GivenWeights } from "../model/schema.ts";
+import { aPart } from "../network/fit-options.ts";
 import type { ApplyOptions, BatchGradientOptions } from "../network/trainer-interface.ts";
 import { type Shape, sizeOf } from "../tensor.ts";
 import { aNumberFrom, aSeed, asNumbers, type Checks, describe, refuse } from "../validate.ts";
 
 export const GRADIENT_OPTIONS: Checks<BatchGradientOptions> = { seed: aSeed };
-export const APPLY_OPTIONS: Checks<ApplyOptions> = { statistics: true, learningRate: aNumberFrom(0) };
+export const APPLY_OPTIONS: Checks<ApplyOptions> = {
+  ...{ statistics: true, learningRate: aNumberFrom(0), momentum: aPart(false) },
+};
 
 /** Throws ArgumentError unless it holds numbers for exactly these names, ShapeError unless as many as their shapes have. */
 export function checkGiven(

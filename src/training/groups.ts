@@ -10,6 +10,9 @@ export interface WeightRule {
   readonly weightDecay: number | undefined;
 }
 
+/** The block that holds what updates of weights with this rule read besides weights and state, see `stepNumbers`. */
+export const hyperOf = ({ factor, weightDecay }: WeightRule): string => ` hyper ${factor} ${weightDecay}`;
+
 /** The rule of each weight, by name. Throws ArgumentError where a group names what the model does not have. */
 export function weightRules(
   model: Model,

@@ -1,5 +1,6 @@
 // Limits of gradients, as ops of a graph.
 import type { Edge, Graph } from "../graph/graph.ts";
+import { isEmpty } from "../graph/op.ts";
 import { binary } from "../ops/elementwise.ts";
 import { normLimit, valueLimit } from "../ops/optimizer.ts";
 
@@ -19,8 +20,9 @@ export function limited(
   let edges = gradients;
   if (clipValue !== undefined)
     edges = edges.map((edge) => graph.op(valueLimit, [edge], { limit: clipValue }));
-  if (clipNorm !== undefined && edges.length) {
-    const [scale] = graph.apply(normLimit, edges, { limit: clipNorm });
+  const counted = edges.filter((edge) => !isEmpty(edge));
+  if (clipNorm !== undefined && counted.length) {
+    const [scale] = graph.apply(normLimit, counted, { limit: clipNorm });
     edges = edges.map((edge) => graph.op(binary, [edge, scale], { kind: "mul" }));
   }
   return edges;

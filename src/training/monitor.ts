@@ -1,6 +1,7 @@
 // Which value of an epoch's report early stopping and schedules watch, and whether it has improved.
 import { ArgumentError } from "../errors.ts";
 import type { Monitored } from "../network/fit-options.ts";
+import type { MonitorState } from "../network/loop-state.ts";
 import type { EpochReport } from "../network/trainer-interface.ts";
 
 /** What is best when it is least; other metrics when they are highest. */
@@ -21,15 +22,27 @@ const measured = (report: EpochReport): Record<string, number> => numbersOf(repo
 
 export class Monitor {
   readonly #name: string;
-  readonly #sign: 1 | -1;
+  readonly #mode: "min" | "max";
   readonly #where: string;
+  /** The best value, times -1 where the highest is best. */
   #best = Infinity;
 
   /** `where` opens messages. */
   constructor({ monitor = "loss", mode }: Monitored, where: string) {
     this.#name = monitor;
-    this.#sign = (mode ?? (LEAST_IS_BEST.test(monitor) ? "min" : "max")) === "min" ? 1 : -1;
+    this.#mode = mode ?? (LEAST_IS_BEST.test(monitor) ? "min" : "max");
     this.#where = where;
+  }
+
+  get state(): MonitorState {
+    return { monitor: this.#name, mode: this.#mode, best: this.#best };
+  }
+
+  /** Goes on from there, where it is of the same value. */
+  resume({ monitor, mode, best }: MonitorState): boolean {
+    const same = monitor === this.#name && mode === this.#mode;
+    if (same) this.#best = best;
+    return same;
   }
 
   /** Throws unless it is one of the numbers that reports will have. */
@@ -44,7 +57,7 @@ export class Monitor {
   improves(report: EpochReport, margin: (best: number) => number): boolean {
     const values = measured(report);
     this.check(Object.keys(values));
-    const value = values[this.#name] * this.#sign;
+    const value = values[this.#name] * (this.#mode === "min" ? 1 : -1);
     if (!(value < this.#best - (Number.isFinite(this.#best) ? margin(this.#best) : 0))) return false;
     this.#best = value;
     return true;

@@ -2,30 +2,30 @@
 
 import type { Edge, Graph } from "../graph/graph.ts";
 import type { Model } from "../model/schema.ts";
-import { selected } from "../network/layer-selection.ts";
+import { regularizersOf, selected } from "../network/layer-selection.ts";
 import { LossTarget } from "../network/loss-target.ts";
-import {
-  createTrainer,
-  type Ends,
-  type Optimizer,
-  type Regularizer,
-  type TrainOptions,
-} from "../network/trainer-interface.ts";
-import { optimize } from "../ops/optimizer.ts";
+import { createTrainer, type Ends, type Optimizer, type TrainOptions } from "../network/trainer-interface.ts";
 import {
   checkOptimizer,
   type Optimizer as OptimizerFormula,
   optimizerState,
   stepNumbers,
+  withMomentum,
 } from "../ops/optimizer-formulas.ts";
 import type { Runtime } from "../runtime/instance.ts";
 import { aNumberFrom } from "../validate.ts";
-import { type WeightRule, weightRules } from "./groups.ts";
+import { hyperOf, type WeightRule, weightRules } from "./groups.ts";
 import { limited } from "./limits.ts";
-import { regularizersOf } from "./regularize.ts";
 
-/** The optimizer without its learning rate and its trainer. */
-export function formulaOf({ learningRate: _, [createTrainer]: __, ...formula }: Optimizer): OptimizerFormula {
+/** What may change from step to step; the momentum is the optimizer's where none is given. */
+export interface StepRates {
+  readonly learningRate: number;
+  readonly momentum?: number | undefined;
+}
+
+/** The optimizer without its learning rate and its code. */
+export function formulaOf(optimizer: Optimizer): OptimizerFormula {
+  const { learningRate: _, [createTrainer]: __, apply: ___, ...formula } = optimizer;
   return formula as OptimizerFormula;
 }
 
@@ -41,9 +41,9 @@ export class Objective {
   readonly learningRate: number;
   readonly optimizer: OptimizerFormula;
   readonly frozen: ReadonlySet<string>;
-  readonly regularizers: readonly Regularizer[];
-  /** What learning rates of weights are multiplied by: each factor that there is, once. */
-  readonly factors: readonly number[];
+  readonly regularizers: ReturnType<typeof regularizersOf>;
+  /** How weights are trained: each rule that there is, once. */
+  readonly rules: readonly WeightRule[];
   readonly #rules: ReadonlyMap<string, WeightRule>;
   readonly #options: TrainOptions;
 
@@ -62,8 +62,8 @@ export class Objective {
     this.learningRate = options.optimizer.learningRate;
     this.frozen = new Set(selected(freeze, layers, "freeze", "layer"));
     this.#rules = weightRules(model, weights, options);
-    this.factors = [...new Set([...this.#rules.values()].map(({ factor }) => factor))];
-    this.regularizers = regularizersOf(model, options);
+    this.rules = [...new Map([...this.#rules.values()].map((rule) => [hyperOf(rule), rule])).values()];
+    this.regularizers = regularizersOf(options, layers);
     this.#options = options;
   }
 
@@ -77,25 +77,24 @@ export class Objective {
     return optimizerState(this.optimizer).map((state) => `${weight}:${state}`);
   }
 
-  /** The numbers of a step, which counts from 1, as the update reads them. */
-  hyperAt(step: number, learningRate: number): Float32Array {
-    return stepNumbers(this.optimizer, step, learningRate);
+  /** The numbers of a step, which counts from 1, as the update of weights with this rule reads them. */
+  hyperAt(
+    { factor, weightDecay }: WeightRule,
+    step: number,
+    { learningRate, momentum }: StepRates,
+  ): Float32Array {
+    const own = weightDecay === undefined ? this.optimizer : { ...this.optimizer, weightDecay };
+    const formula = momentum === undefined ? own : withMomentum(own, momentum, "train");
+    return stepNumbers(formula, step, learningRate * factor);
   }
 
-  /** What the learning rate of a weight is multiplied by: one of `factors`. */
-  factorOf(weight: string): number {
-    return this.#rules.get(weight)!.factor;
+  /** Throws ArgumentError unless the momentum can change from step to step. */
+  needMomentum(where: string): void {
+    withMomentum(this.optimizer, 0, where);
   }
 
-  /** Appends the update of one weight, named `name`. `hyper` has the numbers of its factor. */
-  update(
-    graph: Graph,
-    name: string,
-    [weight, gradient, ...states]: readonly [weight: Edge, gradient: Edge, ...states: Edge[]],
-    hyper: Edge,
-  ): Edge {
-    const { weightDecay } = this.#rules.get(name)!;
-    const formula = weightDecay === undefined ? this.optimizer : { ...this.optimizer, weightDecay };
-    return graph.op(optimize, [weight, gradient, ...states, hyper], formula);
+  /** How a weight is trained: one of `rules`. */
+  ruleOf(weight: string): WeightRule {
+    return this.#rules.get(weight)!;
   }
 }

@@ -1,4 +1,5 @@
 // Optimizers. An optimizer carries its trainer along: importing one is what brings training into a bundle.
+import { ArgumentError } from "../errors.ts";
 import { createTrainer, type Optimizer } from "../network/trainer-interface.ts";
 import type {
   Adadelta,
@@ -34,21 +35,24 @@ export interface RmsPropOptions extends Omit<RmsProp, "kind">, Rate {}
 export interface AdagradOptions extends Omit<Adagrad, "kind">, Rate {}
 export interface AdadeltaOptions extends Omit<Adadelta, "kind">, Rate {}
 
+/** What each optimizer keeps for the weights that it was applied to. */
+const appliers = new WeakMap<Optimizer, Applier>();
+
+/** The parts of every optimizer that are no numbers: the same functions, so that equal optimizers have equal parts. */
+const CODE: Pick<Optimizer, typeof createTrainer | "apply"> = {
+  [createTrainer]: (...args) => new Trainer(...args),
+  apply(this: Optimizer | undefined, weights, gradients, options) {
+    if (!this?.kind)
+      throw new ArgumentError("apply: call it on its optimizer: optimizer.apply(weights, gradients)");
+    const applier = appliers.get(this) ?? new Applier(checkedOptimizer(this));
+    appliers.set(this, applier);
+    applier.apply(weights, gradients, options);
+  },
+};
+
 /** The optimizer of these numbers. Throws where one of them is out of range. */
-export function optimizerOf(formula: OptimizerFormula & { readonly learningRate: number }): Optimizer {
-  let applier: Applier | undefined;
-  const optimizer: Optimizer = {
-    ...formula,
-    [createTrainer]: (...args) => new Trainer(...args),
-    apply(weights, gradients, options) {
-      applier ??= new Applier(optimizer);
-      applier.apply(weights, gradients, options);
-    },
-  };
-  // It is no option: neither what is stored of an optimizer nor what is sent to a worker holds it.
-  Object.defineProperty(optimizer, "apply", { enumerable: false });
-  return checkedOptimizer(optimizer);
-}
+export const optimizerOf = (formula: OptimizerFormula & { readonly learningRate: number }): Optimizer =>
+  checkedOptimizer({ ...formula, ...CODE });
 
 /** Stochastic gradient descent. Defaults: learningRate 1e-3, momentum 0, nesterov false, weightDecay 0. */
 export const sgd = (o: SgdOptions = {}): Optimizer => optimizerOf({ learningRate: 1e-3, ...o, kind: "sgd" });

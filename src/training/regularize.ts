@@ -1,12 +1,9 @@
 // L1 and L2 terms of weights, as parts of what a training minimises.
-import { ArgumentError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
-import type { Model } from "../model/schema.ts";
-import type { Regularizer, TrainOptions } from "../network/trainer-interface.ts";
+import type { Regularizer } from "../network/layer-selection.ts";
 import { activation } from "../ops/activation.ts";
 import { affine, binary } from "../ops/elementwise.ts";
 import { reduce } from "../ops/reduce.ts";
-import { describe } from "../validate.ts";
 
 /** The weights that are regularised: filters and matrices, not biases or what normalises. */
 const KERNEL = /\.(kernel|depthwise|pointwise)$/;
@@ -17,22 +14,12 @@ interface Weight {
   readonly edge: Edge;
 }
 
-/** The regularisers of a training. Throws ArgumentError where one names no layer of the model. */
-export function regularizersOf(model: Model, { regularize = [] }: TrainOptions): readonly Regularizer[] {
-  const list = [regularize].flat() as Regularizer[];
-  const names = new Set(model.layers.map(({ name }) => name));
-  for (const name of list.flatMap(({ layers = [] }) => layers))
-    if (!names.has(name))
-      throw new ArgumentError(`train: regularize names ${describe(name)}, which is no layer of the model`);
-  return list;
-}
-
 /** The loss with l1 · Σ|w| and l2 · Σw² of each regulariser added, over the kernels among `weights`. */
 export function regularized(
   g: Graph,
   loss: Edge,
   weights: readonly Weight[],
-  regularizers: readonly Regularizer[],
+  regularizers: readonly (Regularizer & { layers?: readonly string[] })[],
 ): Edge {
   g.enter("loss", "regularize");
   const sum = (edge: Edge): Edge =>

@@ -1,6 +1,7 @@
 // Continues a training from a checkpoint.
 import { ArgumentError, FormatError, ShapeError } from "../errors.ts";
 import { readCheckpoint } from "../formats/checkpoint.ts";
+import { loopStateOf } from "../network/loop-state.ts";
 import { aLoss, holdsCustom, type LossConfig } from "../network/loss-config.ts";
 import type { Network } from "../network/network.ts";
 import { TRAIN_OPTIONS, type TrainOptions } from "../network/trainer-interface.ts";
@@ -20,9 +21,9 @@ export interface Resumed {
 }
 
 /**
- * Takes over the weights, the training options and the optimizer's state of a file that `net.save({ optimizer: true })` wrote, so that
- * training continues where it was, bit for bit, in the middle of an epoch, too: the next fit leaves out the batches of its first epoch that
- * were done. All or nothing. Throws FormatError where the file is damaged, another network's, or
+ * Takes over the weights, the training options, the optimizer's state and the history of a file that `net.save({ optimizer: true })` wrote,
+ * so that training continues where it was, bit for bit, in the middle of an epoch, too: the next fit leaves out the batches of its first
+ * epoch that were done, and its early stopping and its schedule remember what they did. Reports of earlier epochs have NaN for times. All or nothing. Throws FormatError where the file is damaged, another network's, or
  * holds no optimizer, ArgumentError where the loss is a function and is not given.
  */
 export function resume(net: Network, bytes: Uint8Array | ArrayBuffer, given: ResumeOptions = {}): Resumed {
@@ -30,7 +31,7 @@ export function resume(net: Network, bytes: Uint8Array | ArrayBuffer, given: Res
   const { weights, progress } = readCheckpoint(bytes);
   if (!progress)
     throw new FormatError("resume: the file holds no optimizer; net.load takes its weights alone");
-  const { options, ...counts } = progress;
+  const { options, ...counts } = { ...progress, loop: loopStateOf(progress.loop) };
   if (given.loss === undefined && holdsCustom((options as Partial<TrainOptions> | null)?.loss))
     throw new ArgumentError(
       "resume: the loss of this training is a function, which a file cannot hold; give it again: resume(net, bytes, { loss })",

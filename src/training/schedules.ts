@@ -1,6 +1,8 @@
 // Learning rate schedules: functions from the step, counted from 0, to the learning rate, with PyTorch's formulas.
 import { ArgumentError } from "../errors.ts";
-import { MONITORED, type Monitored, type Schedule } from "../network/fit-options.ts";
+import { aPart, MONITORED, type Monitored, type Schedule } from "../network/fit-options.ts";
+import { MONITOR_STATE, type MonitorState } from "../network/loop-state.ts";
+import type { EpochReport } from "../network/trainer-interface.ts";
 import {
   aFlag,
   aNumberFrom,
@@ -11,6 +13,7 @@ import {
   checkOptions,
   describe,
   finite,
+  needed,
   refuse,
 } from "../validate.ts";
 import { Monitor } from "./monitor.ts";
@@ -81,6 +84,15 @@ export interface OneCycleOptions {
   finalDivFactor?: number;
   /** Falls to the first rate as fast as it rose, and then to the last, rather than to the last at once. Default false. */
   threePhase?: boolean;
+  /**
+   * Whether the momentum, beta1 of optimizers that have one, falls from `maxMomentum` to `baseMomentum` while the rate rises, and rises as
+   * it falls. Not all optimizers can: where one cannot, `fit` throws ArgumentError. Default false.
+   */
+  cycleMomentum?: boolean;
+  /** Default 0.85. */
+  baseMomentum?: number;
+  /** Default 0.95. */
+  maxMomentum?: number;
 }
 
 const ONE_CYCLE: Checks<OneCycleOptions> = {
@@ -89,39 +101,41 @@ const ONE_CYCLE: Checks<OneCycleOptions> = {
   divFactor: aCount,
   finalDivFactor: aCount,
   threePhase: aFlag,
+  cycleMomentum: aFlag,
+  baseMomentum: aPart(false),
+  maxMomentum: aPart(false),
 };
 
-/** Up to `max` and down to next to nothing over `steps` (Smith and Topin, 2018): PyTorch's OneCycleLR, of the rate alone. */
+/** Up to `max` and down to next to nothing over `steps` (Smith and Topin, 2018): PyTorch's OneCycleLR. */
 export function oneCycle(max: number, steps: number, options: OneCycleOptions = {}): Schedule {
   aRate(max, "max", "oneCycle");
   anInteger(1)(steps, "steps", "oneCycle");
   checkOptions("oneCycle", options, ONE_CYCLE);
   const { pctStart = 0.3, annealStrategy = "cos", divFactor = 25 } = options;
   const { finalDivFactor = 1e4, threePhase = false } = options;
+  const { cycleMomentum = false, baseMomentum = 0.85, maxMomentum = 0.95 } = options;
   const first = max / divFactor;
   const last = first / finalDivFactor;
   const top = pctStart * steps - 1;
-  const phases = threePhase
-    ? ([
-        [top, first, max],
-        [2 * top, max, first],
-        [steps - 1, first, last],
-      ] as const)
-    : ([
-        [top, first, max],
-        [steps - 1, max, last],
-      ] as const);
-  return (step) => {
-    let begin = 0;
-    for (const [end, from, to] of phases) {
-      if (step <= end) {
-        const part = end > begin ? (step - begin) / (end - begin) : 1;
-        return annealStrategy === "cos" ? to + (from - to) * halfCosine(part) : from + (to - from) * part;
+  const ends = threePhase ? [top, 2 * top, steps - 1] : [top, steps - 1];
+  /** From one of the values to the next in each phase. */
+  const along =
+    (values: readonly number[]) =>
+    (step: number): number => {
+      let begin = 0;
+      for (const [i, end] of ends.entries()) {
+        if (step <= end) {
+          const [from, to] = [values[i], values[i + 1]];
+          const part = end > begin ? (step - begin) / (end - begin) : 1;
+          return annealStrategy === "cos" ? to + (from - to) * halfCosine(part) : from + (to - from) * part;
+        }
+        begin = end;
       }
-      begin = end;
-    }
-    return last;
-  };
+      return values[ends.length];
+    };
+  const rates = along(threePhase ? [first, max, first, last] : [first, max, last]);
+  const momentum = along([maxMomentum, baseMomentum, maxMomentum, maxMomentum]);
+  return cycleMomentum ? Object.assign(rates, { momentum }) : rates;
 }
 
 export interface LinearWarmupOptions {
@@ -140,11 +154,13 @@ export function linearWarmup(rate: Rates, steps: number, options: LinearWarmupOp
   anInteger(0)(steps, "steps", "linearWarmup");
   checkOptions("linearWarmup", options, { startFactor: aRate, endFactor: aRate });
   const { startFactor = 1 / 3, endFactor = 1 } = options;
-  return listening(base, (step) => {
-    const part = Math.min(1, step / Math.max(1, steps));
-    const factor = step < steps ? startFactor + (endFactor - startFactor) * part : endFactor;
-    return factor * base(Math.max(0, step - steps));
-  });
+  const factorAt = (step: number): number =>
+    step < steps ? startFactor + ((endFactor - startFactor) * step) / steps : endFactor;
+  return derived(
+    base,
+    (step) => Math.max(0, step - steps),
+    (step, rate) => factorAt(step) * rate,
+  );
 }
 
 /** `from`, times `gamma` after every step: PyTorch's ExponentialLR. */
@@ -206,13 +222,28 @@ const PLATEAU: Checks<ReduceOnPlateauOptions> = {
   minRate: aRate,
 };
 
+/** What it remembers: the rate, epochs without improvement, and those in which none are counted. It is of a schedule from that rate. */
+interface PlateauState extends MonitorState {
+  readonly from: number;
+  readonly rate: number;
+  readonly bad: number;
+  readonly cooling: number;
+}
+
+const PLATEAU_STATE: Checks<PlateauState> = {
+  ...MONITOR_STATE,
+  from: needed(aRate, "0.1"),
+  rate: needed(aRate, "0.1"),
+  bad: needed(anInteger(0), "0"),
+  cooling: needed(anInteger(0), "0"),
+};
+
 /** A fall of the rate that is smaller is none. */
 const LEAST_FALL = 1e-8;
 
 /**
  * `from`, times `factor` whenever the value watched has not improved for more than `patience` epochs: PyTorch's ReduceLROnPlateau. It
- * remembers: make a new one for each training. After `resume`, `for (const report of reports) schedule.onEpoch(report)` brings it
- * up to date.
+ * remembers: make a new one for each training. Checkpoints keep its state, and give it to one from the same rate that watches the same value.
  */
 export function reduceOnPlateau(
   from: number,
@@ -225,8 +256,8 @@ export function reduceOnPlateau(
   const monitor = new Monitor(options, "reduceOnPlateau");
   let [rate, bad, cooling] = [from, 0, 0];
   const margin = (best: number): number => (thresholdMode === "rel" ? Math.abs(best) : 1) * threshold;
-  return Object.assign((): number => rate, {
-    onEpoch(report: Parameters<NonNullable<Schedule["onEpoch"]>>[0]): void {
+  const schedule = Object.assign((): number => rate, {
+    onEpoch(report: EpochReport): void {
       bad = monitor.improves(report, margin) ? 0 : bad + 1;
       if (cooling > 0) {
         cooling--;
@@ -238,13 +269,21 @@ export function reduceOnPlateau(
       [cooling, bad] = [cooldown, 0];
     },
   });
+  return remembering(
+    schedule,
+    (): PlateauState => ({ ...monitor.state, from, rate, bad, cooling }),
+    (state: PlateauState) => {
+      checkOptions("reduceOnPlateau: state", state, PLATEAU_STATE);
+      if (state.from === from && monitor.resume(state)) ({ rate, bad, cooling } = state);
+    },
+  );
 }
 
 /** A schedule of epochs, for `stepsPerEpoch` steps each. */
 export function byEpoch(schedule: Schedule, stepsPerEpoch: number): Schedule {
   const base = asSchedule(schedule, "byEpoch");
   anInteger(1)(stepsPerEpoch, "stepsPerEpoch", "byEpoch");
-  return listening(base, (step) => base(Math.floor(step / stepsPerEpoch)));
+  return derived(base, (step) => Math.floor(step / stepsPerEpoch));
 }
 
 function asSchedule(rate: Rates, where: string): Schedule {
@@ -255,6 +294,25 @@ function asSchedule(rate: Rates, where: string): Schedule {
   return () => rate;
 }
 
-/** A schedule made of another, which hears what that one would. */
-const listening = (base: Schedule, schedule: (step: number) => number): Schedule =>
-  base.onEpoch ? Object.assign(schedule, { onEpoch: base.onEpoch.bind(base) }) : schedule;
+/** A schedule made of another, of that one's step `at`, which hears and remembers what that one would. */
+function derived(
+  base: Schedule,
+  at: (step: number) => number,
+  rateOf = (_: number, rate: number): number => rate,
+): Schedule {
+  const schedule: Schedule = (step) => rateOf(step, base(at(step)));
+  if (base.momentum) schedule.momentum = (step) => base.momentum!(at(step));
+  if (base.onEpoch) schedule.onEpoch = (report) => base.onEpoch!(report);
+  if (!("state" in base)) return schedule;
+  return remembering(
+    schedule,
+    () => base.state,
+    (state) => {
+      base.state = state;
+    },
+  );
+}
+
+/** The schedule, with a state. */
+const remembering = <S extends Schedule>(schedule: S, get: () => unknown, set: (state: never) => void): S =>
+  Object.defineProperty(schedule, "state", { get, set });

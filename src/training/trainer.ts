@@ -4,6 +4,7 @@ import { DisposedError, FormatError } from "../errors.ts";
 import type { DescribedModel, GivenWeights } from "../model/schema.ts";
 import { Evaluator } from "../network/evaluate.ts";
 import type { FitOptions, WeightAverage } from "../network/fit-options.ts";
+import type { LoopState } from "../network/loop-state.ts";
 import type { LossTarget } from "../network/loss-target.ts";
 import type { Measures } from "../network/measures.ts";
 import type { MetricsOption } from "../network/metric.ts";
@@ -30,13 +31,14 @@ import { type Batch, imagesOf, wholeBatch } from "./data.ts";
 import { trainEpochs } from "./fit.ts";
 import { APPLY_OPTIONS, checkGiven, GRADIENT_OPTIONS } from "./given.ts";
 import { GradientStep } from "./gradient-step.ts";
+import { hyperOf } from "./groups.ts";
 import { COUNTER, COUNTER_NUMBERS, type LossGraph, lossGraph } from "./loss-graph.ts";
 import type { MeasuredStep } from "./measured-step.ts";
-import { Objective } from "./objective.ts";
+import { Objective, type StepRates } from "./objective.ts";
 import { ProgramCache } from "./program-cache.ts";
+import { bestOf, type KeptWeights, type Remembered, type Resumed } from "./remembered.ts";
 import { trainStep } from "./train-step.ts";
 import { type Updated, UpdateStep, updatedBy } from "./update-step.ts";
-import { hyperOf } from "./updates.ts";
 import { Variables } from "./variables.ts";
 
 export class Trainer implements NetworkTrainer {
@@ -44,8 +46,10 @@ export class Trainer implements NetworkTrainer {
   epochs = 0;
   batches = 0;
   seed: number;
-  /** How many batches of its first epoch the next fit leaves out: those before a checkpoint. */
-  resumedAt = 0;
+  /** What the next fit begins with: after `resume`. */
+  resumed: Resumed | undefined;
+  /** What the last fit remembers. */
+  remembered: () => Remembered = () => ({ loop: {}, best: undefined });
   readonly history: EpochReport[] = [];
   readonly #objective: Objective;
   #disposed = false;
@@ -99,8 +103,8 @@ export class Trainer implements NetworkTrainer {
     );
     try {
       for (const name of this.#weightNames) this.#variables.share(name, weights.tensor(name));
-      for (const factor of this.#objective.factors)
-        this.#variables.add(hyperOf(factor), new Float32Array(HYPER_NUMBERS));
+      for (const rule of this.#objective.rules)
+        this.#variables.add(hyperOf(rule), new Float32Array(HYPER_NUMBERS));
       this.#variables.add(COUNTER, new Float32Array(COUNTER_NUMBERS));
       for (const name of this.#weightNames)
         for (const state of this.#objective.statesOf(name))
@@ -113,9 +117,16 @@ export class Trainer implements NetworkTrainer {
 
   get state(): Record<string, Float32Array> {
     const averages = this.#average ? this.#weightNames.map(averageOf) : [];
-    return Object.fromEntries(
-      [...this.#stateNames, ...averages].map((name) => [name, this.#variables.read(name)]),
-    );
+    const best = Object.entries(this.remembered().best ?? {});
+    return Object.fromEntries([
+      ...[...this.#stateNames, ...averages].map((name) => [name, this.#variables.read(name)] as const),
+      ...best.map(([block, values]) => [bestOf(block), values] as const),
+    ]);
+  }
+
+  get loop(): LoopState {
+    const history = this.history.map(({ imagesPerSecond: _, ms: __, ...report }) => report);
+    return { history, ...this.remembered().loop };
   }
 
   get averages(): Record<string, Float32Array> | undefined {
@@ -135,7 +146,7 @@ export class Trainer implements NetworkTrainer {
   step(samples: Samples): number {
     const batch = wholeBatch(this.target.check(samples, "trainStep"));
     this.#steps.plan([batch.count], batch.samples.perImage);
-    return this.train(batch, this.#objective.learningRate);
+    return this.train(batch, { learningRate: this.learningRate });
   }
 
   gradients(samples: Samples, options: BatchGradientOptions): BatchGradients {
@@ -153,18 +164,25 @@ export class Trainer implements NetworkTrainer {
     const gradients = checkGiven(given, this.#updated.gradients, "gradients");
     const statistics = checkGiven(options.statistics ?? {}, this.#updated.statistics, "statistics");
     this.#updateStep ??= new UpdateStep(this.#runtime, this.#updated, this.#variables, this.#objective);
+    const { learningRate = this.learningRate, momentum } = options;
+    if (momentum !== undefined) this.#objective.needMomentum("apply");
     // Nothing fails from here on.
     for (const [name, values] of Object.entries(statistics)) this.#variables.write(name, values);
-    this.#rate(options.learningRate ?? this.#objective.learningRate);
+    this.#rate({ learningRate, momentum });
     this.#updateStep.run(gradients);
     this.#stepped();
   }
 
-  restore({ state, steps, epochs, batches, seed }: OptimizerState): void {
-    const averaged = this.#weightNames.some((name) => Object.hasOwn(state, averageOf(name)));
-    const stored = this.#stateNames.map((name) => [name, name] as const);
-    if (averaged) stored.push(...this.#weightNames.map((name) => [averageOf(name), name] as const));
-    for (const [name, alike] of stored) {
+  restore({ state, steps, epochs, batches, seed, loop }: OptimizerState): void {
+    /** Blocks of weights that are stored, under these names, and the weights that they are of. */
+    const blocksOf = (of: (weight: string) => string): (readonly [name: string, weight: string])[] => {
+      const names = this.#weightNames.map((name) => [of(name), name] as const);
+      return names.some(([name]) => Object.hasOwn(state, name)) ? names : [];
+    };
+    const averages = blocksOf(averageOf);
+    const best = [...blocksOf(bestOf), ...blocksOf((name) => bestOf(averageOf(name)))];
+    const variables = [...this.#stateNames.map((name) => [name, name] as const), ...averages];
+    for (const [name, alike] of [...variables, ...best]) {
       const length = Object.hasOwn(state, name) ? state[name].length : undefined;
       const wanted = this.#variables.bytes(alike) / 4;
       if (length === undefined)
@@ -174,13 +192,20 @@ export class Trainer implements NetworkTrainer {
       if (length !== wanted)
         throw new FormatError(`resume: "${name}" has ${length} values but must have ${wanted}`);
     }
-    if (averaged) this.#average ??= new AveragedWeights(this.#runtime, this.#weightNames, this.#variables);
-    for (const [name] of stored) this.#variables.write(name, state[name]);
+    if (averages.length)
+      this.#average ??= new AveragedWeights(this.#runtime, this.#weightNames, this.#variables);
+    for (const [name] of variables) this.#variables.write(name, state[name]);
     this.steps = steps;
     this.epochs = epochs;
     this.batches = batches;
-    this.resumedAt = batches;
     this.seed = seed;
+    const { history, ...others } = loop;
+    const times = { imagesPerSecond: Number.NaN, ms: Number.NaN };
+    this.history.push(...history.map((report): EpochReport => ({ ...report, ...times })));
+    const kept = best.map(([name]) => [name.slice(0, -bestOf("").length), state[name].slice()]);
+    const resumed = { batches, loop: others, best: best.length ? Object.fromEntries(kept) : undefined };
+    this.resumed = resumed;
+    this.remembered = () => resumed;
   }
 
   dispose(): void {
@@ -207,7 +232,8 @@ export class Trainer implements NetworkTrainer {
     if (this.disposed) throw new DisposedError("fit: the network was disposed while it was being trained");
   }
 
-  prepare({ accumulate = 1, ema }: FitOptions): void {
+  prepare({ accumulate = 1, ema, schedule }: FitOptions): void {
+    if (schedule?.momentum) this.#objective.needMomentum("fit");
     const [runtime, variables] = [this.#runtime, this.#variables];
     this.#gathers = accumulate > 1;
     if (this.#gathers && !this.#accumulation) {
@@ -230,8 +256,8 @@ export class Trainer implements NetworkTrainer {
     if (this.#average !== this.#prepared) this.#average?.dispose();
     this.#average = this.#prepared;
     if (this.#average) this.#average.options = averageOptions(ema!);
-    this.batches = this.resumedAt;
-    this.resumedAt = 0;
+    this.batches = this.resumed?.batches ?? 0;
+    this.resumed = undefined;
   }
 
   release(): void {
@@ -257,31 +283,34 @@ export class Trainer implements NetworkTrainer {
     return this.#accumulation!.gather(batch);
   }
 
-  update(learningRate: number): void {
+  update(rates: StepRates): void {
     this.alive();
-    this.#rate(learningRate);
+    this.#rate(rates);
     this.#accumulation!.update();
     this.#stepped();
   }
 
-  keep(): () => void {
-    const weights = this.#weightNames.map((name) => [name, this.#weights.weight(name)] as const);
-    const averages = this.averages;
-    return () => {
-      for (const [name, data] of weights) this.#variables.write(name, data);
-      for (const [name, data] of Object.entries(averages ?? {})) this.#average!.write(name, data);
-      this.#weights.changed();
-    };
+  keep(): KeptWeights {
+    const averages = this.#average ? this.#weightNames.map(averageOf) : [];
+    const blocks = [...this.#weightNames, ...averages];
+    return Object.fromEntries(blocks.map((name) => [name, this.#variables.read(name)]));
+  }
+
+  bringBack(kept: KeptWeights): void {
+    const averages = this.#average ? this.#weightNames.map(averageOf) : [];
+    for (const name of [...this.#weightNames, ...averages])
+      if (Object.hasOwn(kept, name)) this.#variables.write(name, kept[name]);
+    this.#weights.changed();
   }
 
   applyAverage(): void {
     this.#weights.setWeights(this.averages!);
   }
 
-  train(batch: Batch, learningRate: number): number {
+  train(batch: Batch, rates: StepRates): number {
     this.alive();
     const program = this.#steps.get(batch.count, batch.samples.perImage);
-    this.#rate(learningRate);
+    this.#rate(rates);
     this.#count(this.seed);
     const loss = program.run(batch);
     this.#stepped();
@@ -311,7 +340,8 @@ export class Trainer implements NetworkTrainer {
   }
 
   evaluator(samples: CheckedSamples, metrics: MetricsOption | undefined): Evaluator {
-    const weight = (name: string): Float32Array => (this.#average ?? this.#variables).read(name);
+    const weight = (name: string): Float32Array =>
+      this.#variables.view(this.#average ? averageOf(name) : name);
     const evaluator = new Evaluator(this.#runtime, this.#model, weight, this.target, samples, { metrics });
     try {
       evaluator.holdRefresh();
@@ -327,9 +357,9 @@ export class Trainer implements NetworkTrainer {
   }
 
   /** The numbers of the next update. */
-  #rate(learningRate: number): void {
-    for (const factor of this.#objective.factors)
-      this.#variables.write(hyperOf(factor), this.#objective.hyperAt(this.steps + 1, learningRate * factor));
+  #rate(rates: StepRates): void {
+    for (const rule of this.#objective.rules)
+      this.#variables.write(hyperOf(rule), this.#objective.hyperAt(rule, this.steps + 1, rates));
   }
 
   /** What dropout reads before the next step, other numbers for each batch that is gathered. */

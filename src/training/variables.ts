@@ -61,10 +61,15 @@ export class Variables {
     return this.#blocks.get(name)!.bytes;
   }
 
+  /** Where the values lie, until linear memory grows. */
+  view(name: string): Float32Array {
+    const { address, bytes } = this.#blocks.get(name)!;
+    return this.#runtime.memory.floats.subarray(address / 4, (address + bytes) / 4);
+  }
+
   /** A copy of the values. */
   read(name: string): Float32Array {
-    const { address, bytes } = this.#blocks.get(name)!;
-    return this.#runtime.memory.floats.slice(address / 4, (address + bytes) / 4);
+    return this.view(name).slice();
   }
 
   write(name: string, data: ArrayLike<number>): void {

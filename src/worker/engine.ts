@@ -7,11 +7,11 @@ import { resolved } from "../model/resolve.ts";
 import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import type { CompileOptions } from "../network/compile-options.ts";
 import type { HostWorker } from "../runtime/thread-pool.ts";
-import { anObject, checkOptions, isModelLike, isObject, type Json } from "../validate.ts";
+import { anObject, checkOptions, isModelLike, isObject, isPlain, type Json } from "../validate.ts";
 import { type FitRun, fitHandlers } from "./fit-run.ts";
 import { MICRO_BATCH, type MicroBatchOptions } from "./micro-batch.ts";
 import { type Shared, WorkerNetwork, type WorkerTrainOptions } from "./network.ts";
-import { Parcel, refusal } from "./parcel.ts";
+import { Parcel, refusal, sendable } from "./parcel.ts";
 import { Pool } from "./pool.ts";
 import type { Compilation, Opening } from "./protocol.ts";
 import type { SharedNet } from "./slot.ts";
@@ -82,7 +82,8 @@ export class WorkerEngine {
     this.#alive("compile");
     const id = this.#shared.number();
     checkOptions("compile", options, { ...passed(options), microBatch: anObject(MICRO_BATCH) });
-    const { microBatch, ...rest } = options;
+    const { microBatch, ...others } = options;
+    const rest = isPlain(others.train) ? { ...others, train: sendable(others.train) } : others;
     const net: SharedNet = {
       id,
       version: 0,

@@ -24,7 +24,7 @@ export class FitRun {
   callback(name: Callback, argument: unknown): Promise<unknown> {
     return this.#guard(async () => {
       const result = await this.callbacks[name]!(argument as never);
-      return name === "schedule" ? result : undefined;
+      return name === "schedule" || name === "momentum" ? result : undefined;
     });
   }
 

@@ -1,7 +1,7 @@
 // A network whose work is done by workers: the same names as Network, promises instead of values.
 import { DisposedError, UnsupportedError } from "../errors.ts";
 import { asBytes, type FileBytes } from "../formats/bytes.ts";
-import { FIT_OPTIONS, type FitOptions } from "../network/fit-options.ts";
+import { aSchedule, FIT_OPTIONS, type FitOptions, type Schedule } from "../network/fit-options.ts";
 import type { Inputs, Outputs, Predictions, Values } from "../network/io-binding.ts";
 import type {
   Data,
@@ -18,7 +18,7 @@ import { aFlag, aFunction, type Check, checkOptions, isPlain, refuse } from "../
 import { type Callbacks, FitRun } from "./fit-run.ts";
 import { checkedInputs } from "./inputs.ts";
 import { MicroBatcher, type MicroBatchOptions } from "./micro-batch.ts";
-import { Parcel, refusal } from "./parcel.ts";
+import { Parcel, refusal, sendable } from "./parcel.ts";
 import { abortable, type Pool } from "./pool.ts";
 import type { Callback, Facts, Fit } from "./protocol.ts";
 import type { SharedNet, Slot } from "./slot.ts";
@@ -57,10 +57,22 @@ const CALLER = {
   transfer: aFlag,
   onBatch: aFunction,
   onEpoch: aFunction,
-  schedule: aFunction,
+  schedule: aSchedule,
   callbacks: FIT_OPTIONS.callbacks,
 };
-const CALLBACKS: readonly Callback[] = ["onBatch", "onEpoch", "schedule"];
+const CALLBACKS: readonly Callback[] = ["onBatch", "onEpoch", "schedule", "momentum", "remind"];
+
+/** What a training in a worker asks of a schedule, or tells it. */
+const callsOf = (schedule: Schedule | undefined): Callbacks => ({
+  schedule,
+  momentum: schedule?.momentum && ((step: number) => schedule.momentum!(step)),
+  ...(schedule &&
+    "state" in schedule && {
+      remind: (state: unknown) => {
+        schedule.state = state;
+      },
+    }),
+});
 
 /** What is common to the networks of an engine. */
 export interface Shared {
@@ -82,6 +94,8 @@ export class WorkerNetwork<Names extends string[] = any> {
   #trainer: Slot | undefined;
   #fitting = false;
   #loss: TrainOptions["loss"] | undefined;
+  /** Of the last fit. */
+  #schedule: Schedule | undefined;
 
   /** @internal Use `engine.compile`. */
   constructor(
@@ -172,10 +186,10 @@ export class WorkerNetwork<Names extends string[] = any> {
   async fit(data: Data, options: WorkerFitOptions = {}): Promise<EpochReport[]> {
     this.#alive("fit");
     if (!isPlain(options)) checkOptions("fit", options, {});
-    const { signal, transfer, onBatch, onEpoch, schedule, callbacks: others, ...rest } = options;
+    const { signal, transfer, onBatch, onEpoch, schedule, callbacks: others, ...rest } = sendable(options);
     const own = { onBatch, onEpoch, schedule, callbacks: others };
     checkOptions("fit", { signal, transfer, ...own }, CALLER);
-    const callbacks: Callbacks = { ...listenersOf(own), schedule };
+    const callbacks: Callbacks = { ...listenersOf(own), ...callsOf(schedule) };
     if (this.#fitting)
       throw new UnsupportedError("fit: this network is being fitted already; await that first");
     const begin = streamOf(data, rest.epochs ?? 1);
@@ -186,6 +200,7 @@ export class WorkerNetwork<Names extends string[] = any> {
     const run = new FitRun(callbacks, begin, transfer === true);
     this.#shared.runs.set(fit, run);
     this.#fitting = true;
+    this.#schedule = schedule;
     let abort = (): void => {};
     try {
       const given: Fit = {
@@ -247,7 +262,9 @@ export class WorkerNetwork<Names extends string[] = any> {
   async save(options: { optimizer?: boolean } = {}): Promise<FileBytes> {
     this.#alive("save");
     checkOptions("save", options, { optimizer: aFlag });
-    return (await (await this.#holder("save")).call("save", { net: this.#net.id, options })) as FileBytes;
+    const holder = await this.#holder("save");
+    const given = { net: this.#net.id, options, schedule: this.#schedule?.state };
+    return (await holder.call("save", given)) as FileBytes;
   }
 
   /** Loads the weights of a file into every worker, all or nothing, as `Network.load`. */

@@ -59,6 +59,14 @@ export class Parcel {
   }
 }
 
+/** Options of a training as they are sent: of an optimizer its numbers alone, as its code is in the workers. */
+export function sendable<O extends object>(options: O): O {
+  const { optimizer } = options as { optimizer?: unknown };
+  if (!isPlain(optimizer)) return options;
+  const { apply: _, ...numbers } = optimizer as { apply?: unknown };
+  return { ...options, optimizer: numbers };
+}
+
 // Not `every`, which leaves out holes.
 function areNumbers(values: readonly unknown[]): boolean {
   for (let i = 0; i < values.length; i++) if (typeof values[i] !== "number") return false;

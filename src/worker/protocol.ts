@@ -50,8 +50,11 @@ export interface Facts {
   readonly multiplyAdds: number;
 }
 
-/** The names of callbacks that a fit calls in the caller's thread, and waits for. */
-export type Callback = "onBatch" | "onEpoch" | "schedule";
+/** The names of callbacks that a fit calls in the caller's thread, and waits for; `remind` sets the state of the schedule. */
+export type Callback = "onBatch" | "onEpoch" | "schedule" | "momentum" | "remind";
+
+/** Options of a fit that stay in the caller's thread. */
+type HostOption = "onBatch" | "onEpoch" | "schedule" | "callbacks" | "signal";
 
 export interface Fit extends OfNet {
   /** The number of this fit, by which it calls back. */
@@ -59,7 +62,7 @@ export interface Fit extends OfNet {
   /** Undefined where batches are pulled one by one. */
   readonly samples: Samples | undefined;
   readonly callbacks: readonly Callback[];
-  readonly options: Omit<FitOptions & Partial<TrainOptions>, Callback | "callbacks" | "signal">;
+  readonly options: Omit<FitOptions & Partial<TrainOptions>, HostOption>;
 }
 
 export type NamedWeights = Readonly<Record<string, Float32Array>>;
@@ -73,7 +76,11 @@ export interface EngineCalls {
   fit: Call<Fit, EpochReport[]>;
   /** Ends a fit after its current step. */
   abort: Call<{ readonly fit: number }, void>;
-  save: Call<OfNet & { readonly options: { readonly optimizer?: boolean } }, Uint8Array>;
+  /** With the state of the last fit's schedule, which is in the caller's thread. */
+  save: Call<
+    OfNet & { readonly options: { readonly optimizer?: boolean }; readonly schedule: unknown },
+    Uint8Array
+  >;
   load: Call<OfNet & { readonly bytes: Uint8Array }, void>;
   resume: Call<OfNet & { readonly bytes: Uint8Array }, void>;
   weights: Call<OfNet, NamedWeights>;

@@ -6,7 +6,7 @@ import { fromSafetensors } from "../formats/checkpoint.ts";
 import { importedKinds } from "../formats/import/emit.ts";
 import { fromOnnx } from "../formats/onnx/from-onnx.ts";
 import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
-import type { FitOptions } from "../network/fit-options.ts";
+import type { FitOptions, Schedule } from "../network/fit-options.ts";
 import type { Network } from "../network/network.ts";
 import type { Batches, Samples, TrainOptions } from "../network/trainer-interface.ts";
 import type { Peer } from "../runtime/thread-pool.ts";
@@ -23,6 +23,8 @@ export function serve(peer: Peer): void {
   let engine: Engine;
   const nets = new Map<number, Network>();
   const fits = new Map<number, AbortController>();
+  /** Of the last fit of each network. */
+  const schedules = new Map<number, ScheduleState>();
   const netOf = (net: number, what: string): Network => {
     const found = nets.get(net);
     if (!found) throw new DisposedError(`${what}: the network has been disposed`);
@@ -49,14 +51,18 @@ export function serve(peer: Peer): void {
       const controller = new AbortController();
       fits.set(fit, controller);
       try {
-        const options = { ...fitOptions(host, given), signal: controller.signal };
+        const state = { value: undefined };
+        schedules.set(net, state);
+        const options = { ...fitOptions(host, given, state), signal: controller.signal };
         return await netOf(net, "fit").fit(samples ?? ((epoch) => pulled(host, fit, epoch)), options);
       } finally {
         fits.delete(fit);
       }
     },
     abort: ({ fit }) => fits.get(fit)?.abort(),
-    save({ net, options }) {
+    save({ net, options, schedule }) {
+      const state = schedules.get(net);
+      if (state) state.value = schedule;
       const bytes = netOf(net, "save").save(options);
       return new Moved(bytes, buffersOf([bytes]));
     },
@@ -77,6 +83,7 @@ export function serve(peer: Peer): void {
     dispose({ net }) {
       nets.get(net)?.dispose();
       nets.delete(net);
+      schedules.delete(net);
     },
   });
 }
@@ -122,12 +129,53 @@ function withOptimizer<O extends object, Key extends keyof O>(options: O, key?: 
   return key === undefined ? (complete as unknown as O) : { ...options, [key]: complete };
 }
 
-function fitOptions(host: Host, { fit, callbacks, options }: Fit): FitOptions & Partial<TrainOptions> {
+/** The state of a schedule in the caller's thread, as it was told last. */
+interface ScheduleState {
+  value: unknown;
+}
+
+function fitOptions(
+  host: Host,
+  { fit, callbacks, options }: Fit,
+  state: ScheduleState,
+): FitOptions & Partial<TrainOptions> {
   const calls = callbacks.map((name) => [
     name,
     (argument: unknown) => host.call("callback", { fit, name, argument }),
   ]);
-  return { ...withOptimizer(options), ...Object.fromEntries(calls) };
+  const { schedule, momentum, remind, ...others } = Object.fromEntries(calls);
+  return {
+    ...{ ...withOptimizer(options), ...others },
+    ...(schedule && { schedule: scheduleOf(schedule, momentum, remind, state) }),
+  };
+}
+
+type HostCall = (argument: unknown) => Promise<unknown>;
+
+/** The caller's schedule, as the training sees it: what it gives are promises. */
+function scheduleOf(
+  ask: HostCall,
+  momentum: HostCall | undefined,
+  remind: HostCall | undefined,
+  state: ScheduleState,
+): Schedule {
+  let reminded: Promise<unknown> | undefined;
+  const schedule = async (step: number): Promise<unknown> => {
+    // Where it refuses its state, the training ends.
+    await reminded;
+    return await ask(step);
+  };
+  if (momentum) Object.assign(schedule, { momentum });
+  if (remind)
+    Object.defineProperty(schedule, "state", {
+      get: () => state.value,
+      set(value) {
+        state.value = value;
+        reminded = remind(value);
+        reminded.catch(() => {});
+      },
+    });
+  return schedule as unknown as Schedule;
 }
 
 /** The batches of an epoch, one by one. The next is asked for before one is trained on: the other thread makes it meanwhile. */

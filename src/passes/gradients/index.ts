@@ -27,6 +27,7 @@ import { poolGradients } from "./pool.ts";
 import { reduceGradients } from "./reduce.ts";
 import { resizeGradients } from "./resize.ts";
 import type { GradientRule } from "./rule.ts";
+import { sampleGradients } from "./sample.ts";
 import { shapeGradients } from "./shape.ts";
 import { softmaxGradients } from "./softmax.ts";
 import { transposeFilterGradients } from "./transpose-filter.ts";
@@ -59,6 +60,7 @@ export const GRADIENTS: ReadonlyMap<Op<any>, GradientRule> = new Map([
   ...poolGradients,
   ...reduceGradients,
   ...resizeGradients,
+  ...sampleGradients,
   ...shapeGradients,
   ...softmaxGradients,
   ...transposeFilterGradients,

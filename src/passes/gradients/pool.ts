@@ -34,7 +34,7 @@ export const maxPoolGrad: Op<MaxPoolParams> = {
   },
 };
 
-/** The same where windows are pairs of pixels, or pairs of pairs, side by side; dx may overwrite x. */
+/** The same from [x, dy] alone, where windows are pairs of pixels, or pairs of pairs, side by side; dx may overwrite x. */
 export const maxPoolPairsGrad: Op<MaxPoolParams> = {
   name: "maxPoolPairsGrad",
   inPlace: true,
@@ -79,8 +79,8 @@ function valuesAt(g: Graph, x: Edge, indices: Edge): Edge {
 
 /** dx of a max pool from that of its result. */
 function maxPoolGradient(g: Graph, x: Edge, y: Edge, dy: Edge, params: MaxPoolParams): Edge {
-  const op = pairRows(poolAxes(x, params)) ? maxPoolPairsGrad : maxPoolGrad;
-  return g.op(op, [x, dy, y], params);
+  if (pairRows(poolAxes(x, params))) return g.op(maxPoolPairsGrad, [x, dy], params);
+  return g.op(maxPoolGrad, [x, dy, y], params);
 }
 
 /** The gradient of a max pool's gradient: by dy what dx has at the maxima; by x and y it is constant between jumps. */
