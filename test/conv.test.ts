@@ -788,7 +788,7 @@ describe("conv refuses", () => {
     [
       "an empty input",
       () => of({}, float([1, 0, 8, 6], [3, 3, 6, 4])),
-      "input has shape [1,0,8,6], whose dimension 1 is 0",
+      "the kernel does not fit the height: floor((W − F + P) / S) + 1 = floor((0 − 3 + 0) / 1) + 1 is below 1",
     ],
     ["a kernel that does not fit", () => of({ size: [1, 2, 8] }), "the kernel does not fit the height"],
     [

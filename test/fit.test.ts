@@ -503,6 +503,13 @@ describe("data and weights", () => {
     ],
     ["weights of a wrong length", set({ "c.bias": [1, 2] }), /"c.bias" has 2 values but must have 3/],
     ["weights of no layer", set({ constructor: [1] }), /weights: no layer takes "constructor"/],
+    [
+      "a weight of no layer",
+      () => {
+        net.weights["c.biass"] = new Float32Array(3);
+      },
+      /weights: no layer takes "c.biass"/,
+    ],
     ["weights that are null", set(null), /weights: the value is null/],
     ["weights that are a list", set([1, 2]), /weights: the value is \[1,2\]/],
     [

@@ -18,7 +18,7 @@ const SECOND = [
 ];
 /** Ops behind the kinds of layers that only models read from files have: forward only, training through them is refused by name. */
 const IMPORTED = [
-  ...["argExtreme", "hardmax", "nonZero", "roiAlign", "cropAndResize", "oneHot"],
+  ...["argExtreme", "hardmax", "nonZero", "roiAlign", "oneHot"],
   ...["nonMaxSuppression", "nonMaxSuppressionTf"],
 ];
 /** Which test file holds the finite differences and the adjoint identity of which ops. */
@@ -51,7 +51,7 @@ const TESTED: Readonly<Record<string, readonly string[]>> = {
   "imported-grad": [
     ...["map", "pair", "take", "gatherKnown", "gather", "gatherND", "gatherElements", "scatterND"],
     ...["scatterElements", "stridedSlice", "tile", "padAxes", "cumulate", "fold", "interpolate"],
-    ...["triangle", "reverseSequence", "maxUnpool", "lrn", "gridSample"],
+    ...["triangle", "reverseSequence", "maxUnpool", "lrn", "gridSample", "cropAndResize"],
   ],
   "ops-torch": ["cast", "clip", "matmul", "where", "expand", "topK", "maxPoolIndices", "stopGradient"],
   // The adjoint of summing: tested by reduce and binary.

@@ -15,7 +15,7 @@ import { lrn } from "../src/ops/lrn.ts";
 import { type MapParams, map } from "../src/ops/math.ts";
 import { reverseSequence, triangle } from "../src/ops/move.ts";
 import { maxUnpool } from "../src/ops/pool-index.ts";
-import { gridSample } from "../src/ops/sample.ts";
+import { cropAndResize, gridSample } from "../src/ops/sample.ts";
 import { scatterElements, scatterND } from "../src/ops/scatter.ts";
 import { GRADIENTS } from "../src/passes/gradients/index.ts";
 import { type Dys, gradientsOf, numericGradient } from "./gradients.ts";
@@ -129,7 +129,7 @@ const LINEAR: readonly (readonly [op: Op<never>, inputs: readonly Plain[], param
   ] as readonly (readonly [Op<never>, Plain[], object, number[]])[];
 
 interface Case {
-  readonly inputs: readonly { readonly shape: number[]; readonly data: number[] }[];
+  readonly inputs: readonly { readonly shape: number[]; readonly dtype?: "int32"; readonly data: number[] }[];
   readonly y: { readonly data: number[] };
   readonly dy: { readonly shape: number[]; readonly data: number[] };
   readonly gradients: readonly number[][];
@@ -148,6 +148,10 @@ function paramsOf(name: string): [Op<unknown>, object] {
       cumulate as Op<unknown>,
       { op: "prod", axis: 1, exclusive: has("exclusive"), reverse: has("reverse") },
     ];
+  if (has("crop")) {
+    const [height, width] = has("pixel") ? [1, 1] : [3, 4];
+    return [cropAndResize as Op<unknown>, { height, width, method: "bilinear", extrapolation: 0.5 }];
+  }
   const padding = has("zeros") ? "zeros" : "border";
   return [gridSample as Op<unknown>, { mode: "bilinear", padding, alignCorners: !has("edges") }];
 }
@@ -184,11 +188,15 @@ describe.each(BUILT)("gradients of imported ops, $name build", ({ engine }) => {
   });
 
   it.each(Object.entries(TORCH))("of %s, as PyTorch", async (name, { inputs, y, dy, gradients }) => {
-    const given = inputs.map(({ shape, data }) => ({ shape, data: Float32Array.from(data) }));
+    const given = inputs.map(
+      ({ shape, dtype, data }): Plain =>
+        dtype === "int32" ? ints(shape, ...data) : { shape, data: Float32Array.from(data) },
+    );
     const up = { shape: dy.shape, data: Float32Array.from(dy.data) };
     const [op, params] = paramsOf(name);
     const [got] = await evaluate(engine, op, given, params);
-    const slopes = await gradientsOf(engine, op, given, params, [up]);
+    const all = await gradientsOf(engine, op, given, params, [up]);
+    const slopes = all.filter((_, i) => inputs[i].dtype !== "int32");
     expect(slopes.length).toBe(gradients.length);
     expectWithin(got.data, y.data, 1e-5 * Math.max(1, ...y.data.map(Math.abs)));
     gradients.forEach((want, i) => {
@@ -307,6 +315,9 @@ describe("gradients of imported ops", () => {
           alignCorners: false,
         }),
       ),
+      rule(cropAndResize as Op<never>, [floats(1, 2, 2, 1), floats(1, 4), ints([1], 0)], {
+        ...{ height: 2, width: 2, method: "nearest", extrapolation: 0 },
+      }),
       rule(scatterND as Op<never>, [floats(4, 2), indices, floats(2, 2)], { op: "mul" }),
       rule(gatherND as Op<never>, [floats(2, 4), indices], { batchDims: 1 }),
     ];

@@ -276,6 +276,30 @@ for padding in ("zeros", "border"):
         grid = F.affine_grid(size, [2, 1, 3, 4], align_corners=corners).float().double()
         case(f"{name} of pixels", [rand(2, 3, 4, 2), grid], sampled(padding, corners), IMPORTED)
     case(f"gridSample {padding} of one pixel", [rand(1, 1, 1, 2), anywhere(1, 1, 4)], sampled(padding, True), IMPORTED)
+
+
+def cropped(height, width, extrapolation):
+    """TensorFlow's CropAndResize by grid_sample: boxes y1, x1, y2, x2 as shares of the outer pixels' distance."""
+
+    def positions(a, b, outs, size):
+        shares = torch.arange(outs) / (outs - 1) if outs > 1 else torch.tensor([0.5])
+        return (a[:, None] + (b - a)[:, None] * shares) * (size - 1)
+
+    def f(x, boxes, index):
+        n, h, w, _ = x.shape
+        y = positions(boxes[:, 0], boxes[:, 2], height, h)[:, :, None].expand(-1, -1, width)
+        at = positions(boxes[:, 1], boxes[:, 3], width, w)[:, None, :].expand(-1, height, -1)
+        there = (y >= 0) & (y <= h - 1) & (at >= 0) & (at <= w - 1) & ((index >= 0) & (index < n))[:, None, None]
+        grid = torch.stack([2 * at / (w - 1) - 1, 2 * y / (h - 1) - 1], -1)
+        taken = F.grid_sample(x[index.clamp(0, n - 1)].permute(0, 3, 1, 2), grid, "bilinear", "border", True)
+        return torch.where(there[..., None], taken.permute(0, 2, 3, 1), torch.tensor(extrapolation))
+
+    return f
+
+
+boxes = (torch.tensor([[0.1, 0.2, 0.7, 0.9], [0.9, -0.3, 0.2, 0.6], [-0.2, 0.1, 1.3, 0.8], [0.1, 0.1, 0.9, 0.9]]) + 0.003).float().double()
+case("cropAndResize", [rand(2, 5, 4, 3), boxes, ints([4], 1, 0, 1, 2)], cropped(3, 4, 0.5), IMPORTED)
+case("cropAndResize of one pixel", [rand(2, 5, 4, 3), boxes, ints([4], 1, 0, -1, 1)], cropped(1, 1, 0.5), IMPORTED)
 for name, x in (("", rand(2, 6)), (" of zeros", torch.tensor([[2.0, 0, 3, 0, 4, 5], [0, 0, 1, 2, 3, 4]])), (" of one", rand(2, 1))):
     case(f"cumprod{name}", [x], lambda x: x.cumprod(1), IMPORTED)
     case(f"cumprod exclusive{name}", [x], exclusive, IMPORTED)

@@ -1,5 +1,5 @@
 // What an op is. One op = one object: shape inference (the only place that throws), then the kernel calls.
-import type { Address, Loop, Records } from "../runtime/address.ts";
+import { Address, type Constant, type Loop, type Records, Storage } from "../runtime/address.ts";
 import type { RecordData } from "../runtime/records.ts";
 import type { KernelArguments, KernelName } from "../runtime/wasm.ts";
 import type { Shape, TensorType } from "../tensor.ts";
@@ -35,6 +35,18 @@ export const denseValue = ({ shape, dtype }: TensorType, base: Address): Value =
   strides: denseStrides(shape),
 });
 
+/**
+ * A filter as calls that pack it take it: its values, and numbers by which they multiply its output channels, the last axis; 0: by none.
+ * At its `base` lie the products, for those who cannot multiply.
+ */
+export function factorsOf({ base, shape }: Value): readonly [values: Address, scale: Address | 0] {
+  const { data, bytes } = base.storage;
+  if (typeof data !== "function" || !data.factors) return [base, 0];
+  const { values, scale } = data.factors;
+  const kept = (constant: Constant, size: number) => new Address(new Storage(size, "kept", constant));
+  return [kept(values, bytes), kept(scale, shape.at(-1)! * 4)];
+}
+
 /** Whether elements follow one another without gaps; axes of size 1 do not matter. */
 export const isDense = ({ shape, strides }: Value): boolean => {
   const dense = denseStrides(shape);
@@ -64,11 +76,6 @@ export interface Emitter {
    * run once at compile time when every input is constant, in every run otherwise.
    */
   packed(inputs: readonly Value[], bytes: number, emit: (packed: Address) => void): Address;
-  /**
-   * A filter as calls take it that pack it: its values, and a number for each output channel by which they multiply it; 0: by none. Its
-   * `base` has the products, for those who cannot.
-   */
-  factors(filter: Value): readonly [values: Address, scale: Address | 0];
   /** Names the algorithm taken, for `net.summary()`. */
   algorithm(name: string): void;
 }

@@ -177,9 +177,16 @@ export class WeightStore {
         },
       },
     ]);
-    return Object.preventExtensions(Object.defineProperties({}, Object.fromEntries(own)));
+    return Object.defineProperties(Object.create(NO_OTHERS), Object.fromEntries(own));
   }
 }
+
+/** Assigning what an object does not have asks its prototype. */
+const NO_OTHERS = /* @__PURE__ */ new Proxy(Object.prototype, {
+  set(_, name) {
+    throw new ShapeError(`weights: no layer takes ${describe(String(name))}`);
+  },
+});
 
 /** Weights as arrays. A change makes another list: what was read before stays. */
 class Arrays implements WeightHolder {

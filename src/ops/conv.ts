@@ -3,6 +3,7 @@ import { ShapeError } from "../errors.ts";
 import {
   type Border,
   type Emitter,
+  factorsOf,
   float32,
   type Op,
   type PlanOptions,
@@ -193,7 +194,7 @@ function prepare(
       ]);
   if (algorithm === "depthwise") {
     const { blocks, packedBytes } = planDepthwise(oc, taps);
-    const [values, scale] = e.factors(w);
+    const [values, scale] = factorsOf(w);
     const packed = e.packed(bias ? [w, bias] : [w], packedBytes, (to) =>
       e.call("pack_depthwise_f32", blocks, [to, values, scale, bias?.base ?? 0, taps, oc]),
     );

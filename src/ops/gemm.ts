@@ -1,5 +1,5 @@
 // The matrix product behind convolution, transposed convolution and dense: writes the tables and the calls for gemm.ts.
-import { type Emitter, sizeOf, type Value } from "../graph/op.ts";
+import { type Emitter, factorsOf, sizeOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { type Chunk, forEachChunk } from "../runtime/chunks.ts";
 import { cutGemm, pixelsPerTable, planGemm } from "../runtime/plan.ts";
@@ -41,7 +41,7 @@ export function packProduct(e: Emitter, product: Product): PackedProduct {
   const { filter, bias, taps, inputs, outputs, groups } = product;
   const K = taps.length * inputs;
   const { panels, packedBytes } = planGemm(outputs, K, groups);
-  const [values, scale] = e.factors(filter);
+  const [values, scale] = factorsOf(filter);
   const packed = e.packed(bias ? [filter, bias] : [filter], packedBytes, (to) =>
     e.call("pack_filter_f32", panels * groups, [
       ...([to, values, scale, bias?.base ?? 0, e.table(taps.length ? taps : [0])] as const),

@@ -1,6 +1,6 @@
 // Winograd's convolutions as calls: per chunk of tiles, inputs are transformed, multiplied point by point, and transformed back.
 
-import type { Emitter, Value } from "../graph/op.ts";
+import { type Emitter, factorsOf, type Value } from "../graph/op.ts";
 import type { Address } from "../runtime/address.ts";
 import { forEachChunk } from "../runtime/chunks.ts";
 import {
@@ -59,7 +59,7 @@ export function prepareWinograd(
   const kernels = KERNELS[algorithm];
   const points = (m + r - 1) ** 2;
   const { panels, packedBytes } = planGemm(oc, c, points);
-  const [values, scale] = e.factors(w);
+  const [values, scale] = factorsOf(w);
   const packed = e.packed([w], packedBytes, (to) =>
     e.call(kernels.pack, panels, [to, values, scale, c, oc, oc]),
   );

@@ -128,16 +128,6 @@ export class Program {
     return packed;
   }
 
-  factors(filter: {
-    readonly base: Address;
-    readonly shape: readonly number[];
-  }): readonly [Address, Address | 0] {
-    const { data, bytes } = filter.base.storage;
-    if (typeof data !== "function" || !data.factors) return [filter.base, 0];
-    const { values, scale } = data.factors;
-    return [this.constant(values, bytes), this.constant(scale, filter.shape.at(-1)! * 4)];
-  }
-
   algorithm(name: string): void {
     this.lastAlgorithm = name;
   }
