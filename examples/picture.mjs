@@ -52,7 +52,7 @@ const [LEFT, RIGHT, TOP, BOTTOM] = [52, 14, 26, 30];
  *   many of it lie between two values, by default 1; what lies at the bottom and at the top, by default all values.
  * @returns {Image<Uint8Array>}
  */
-export function curves(series, { x: unit = "epoch", every = 1, range } = {}) {
+export function drawCurves(series, { x: unit = "epoch", every = 1, range } = {}) {
   const all = Object.values(series).flatMap((values) => Array.from(values));
   const [low, high] = range ?? [Math.min(...all), Math.max(...all)];
   const steps = Math.max(2, ...Object.values(series).map(({ length }) => length)) - 1;

@@ -50,14 +50,14 @@ describe("a worker that ends", () => {
     }
   };
 
-  it("inside a call fails the call within a second; the engine then goes on with one thread", async () => {
+  it("inside a call fails the call within seconds; the engine then goes on with one thread", async () => {
     using engine = await failing("dies inside", 2);
     expect(engine.info).toMatchObject({ threads: 2 });
     const { live } = engine.memory;
     const { error, ms } = lose(engine);
     expect(error).toBeInstanceOf(WorkerError);
     expect((error as Error).message).toMatch(/^a worker did not finish its part of \w+ and must have been/);
-    // 0.6 s where nothing else runs; here it is to end at all.
+    // 3 s where nothing else runs; here it is to end at all.
     expect(ms).toBeLessThan(20_000);
     // It could still write, for all the caller knows.
     expect(() => convolve(engine)).toThrow(/lost a worker inside a call/);

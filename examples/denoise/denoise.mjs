@@ -9,35 +9,28 @@ import {
   convTranspose2d,
   cosine,
   createEngine,
+  curves,
   dense,
   flatten,
   reshape,
   sequential,
   sigmoid,
+  upTo,
 } from "convolith";
 import { montage } from "convolith/image";
-import { generator, oneOfEach, PIXELS, readDigits } from "../mnist/digits.mjs";
-import { curves, imagesOf, writePicture } from "../picture.mjs";
+import { oneOfEach, PIXELS, readDigits } from "../mnist/digits.mjs";
+import { drawCurves, imagesOf, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
 
 const [EPOCHS, BATCH, CODE, NOISE] = [10, 64, 32, 0.6];
 const out = new URL("out/", import.meta.url);
 const { train, test } = readDigits({ seed: 1 });
-const random = generator(2);
-
-/** Images with noise of a normal distribution (Box and Muller's method), cut off at 0 and 1. @param {Float32Array} clean */
-function noisy(clean) {
-  return clean.map((v) => {
-    const normal = Math.sqrt(-2 * Math.log(1 - random())) * Math.cos(2 * Math.PI * random());
-    return Math.min(1, Math.max(0, v + NOISE * normal));
-  });
-}
 
 // Convolutions of stride 2 halve the map, transposed ones double it. The decoder ends in logits, which the loss takes.
 const half = /** @type {const} */ ({ kernel: 4, stride: 2, padding: 1, activation: "relu" });
 const encoder = [
-  conv2d({ filters: 16, ...half, name: "half1" }),
-  conv2d({ filters: 32, ...half, name: "half2" }),
+  conv2d({ filters: 16, ...half }),
+  conv2d({ filters: 32, ...half }),
   flatten(),
   dense({ units: CODE, name: "code" }),
 ];
@@ -49,6 +42,15 @@ const decoder = [
 ];
 
 const engine = await createEngine();
+let seed = 0;
+/** Images with noise of a normal distribution, other noise each time, cut off at 0 and 1. @param {Float32Array} clean */
+function noisy(clean) {
+  return engine.scope(() => {
+    const noise = engine.randomNormal([clean.length], { std: NOISE, seed: ++seed });
+    return engine.clip(engine.add(engine.tensor(clean, [clean.length]), noise), { min: 0, max: 1 }).data();
+  });
+}
+
 const net = engine.compile(sequential([28, 28, 1], [...encoder, ...decoder]), { seed: 1, batchSize: 100 });
 console.log(net.summary());
 
@@ -76,10 +78,8 @@ const history = await net.fit(batches, {
   },
 });
 console.log(`${((performance.now() - begun) / 1000).toFixed(0)} s on one thread`);
-writePicture(
-  new URL("loss.png", out),
-  curves({ train: history.map((h) => h.loss), test: history.map((h) => h.validation?.loss ?? 0) }),
-);
+const { loss, valLoss } = curves(history);
+writePicture(new URL("loss.png", out), drawCurves({ train: loss, test: valLoss }));
 
 // Ten digits that were not trained on: clean, noisy, and what the net makes of the noisy ones.
 const clean = oneOfEach(test);
@@ -94,11 +94,12 @@ console.log(`mean squared error: ${error(spoilt).toFixed(4)} noisy, ${error(clea
 const rows = [clean, spoilt, cleaned].flatMap((values) => imagesOf(values, 28));
 writePicture(new URL("denoised.png", out), montage(rows, { columns: 10, scale: 2, range: [0, 1] }));
 
-// The decoder as a net of its own: from the code of one digit straight to the code of another.
-const [toCode, fromCode] = [
-  engine.compile(sequential([28, 28, 1], encoder), { weights: weightsOf(/^(half|code)/) }),
-  engine.compile(sequential([CODE], [...decoder, sigmoid()]), { weights: weightsOf(/^(grow|double)/) }),
-];
+// Both halves as nets of their own: from the code of one digit straight to the code of another.
+const toCode = engine.compile(upTo(net, "code"));
+const fromCode = engine.compile(sequential([CODE], [...decoder, sigmoid()]), {
+  weights: net.weights,
+  partial: true, // those of the encoder are left over
+});
 const codes = toCode.predict(clean);
 const STEPS = 10;
 const PAIRS = [
@@ -116,8 +117,3 @@ const between = PAIRS.flatMap(([a, b]) =>
 const morphs = imagesOf(fromCode.predict(Float32Array.from(between)), 28);
 writePicture(new URL("between.png", out), montage(morphs, { columns: STEPS, scale: 2, range: [0, 1] }));
 engine.dispose();
-
-/** The weights of the layers whose names match. @param {RegExp} pattern */
-function weightsOf(pattern) {
-  return Object.fromEntries(Object.entries(net.weights).filter(([name]) => pattern.test(name)));
-}

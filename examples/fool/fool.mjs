@@ -34,7 +34,7 @@ const moved = (images, direction, by) =>
 
 const direction = worse(test.x, test.y);
 // The same distance in a random direction, to see that it is not the distance.
-const random = direction.map((_, i) => ((Math.sin(i * 12.9898) * 43758.5453) % 1 > 0 ? 1 : -1));
+const random = engine.sign(engine.randomNormal([direction.length], { seed: 1 })).data();
 console.log("pixels moved by   in the worst direction   in a random one");
 for (const by of [0, 0.05, 0.1, 0.15, 0.2, 0.25]) {
   const [worst, any] = [direction, random].map((d) => accuracy(net.predict(moved(test.x, d, by)), test.y));

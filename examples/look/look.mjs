@@ -9,6 +9,7 @@ import {
   conv2d,
   cosine,
   createEngine,
+  curves,
   dense,
   globalMaxPool,
   gradients,
@@ -18,7 +19,7 @@ import {
 } from "convolith";
 import { montage, resize } from "convolith/image";
 import { readDigits } from "../mnist/digits.mjs";
-import { curves, imagesOf, writePicture } from "../picture.mjs";
+import { drawCurves, imagesOf, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
 import { makePictures, SIDE } from "./pictures.mjs";
 
@@ -61,10 +62,8 @@ const history = await net.fit(train, {
   },
 });
 console.log(`${((performance.now() - begun) / 1000).toFixed(0)} s on ${engine.info.threads} threads`);
-writePicture(
-  new URL("loss.png", out),
-  curves({ train: history.map((h) => h.loss), test: history.map((h) => h.validation?.loss ?? 0) }),
-);
+const { loss, valLoss } = curves(history);
+writePicture(new URL("loss.png", out), drawCurves({ train: loss, test: valLoss }));
 
 const inside = net.intermediate(["maps", "scores"]);
 

@@ -10,7 +10,7 @@ import { adam, createEngine, gradients, upTo } from "convolith";
 import { fromTensor, montage, resize, toTensor } from "convolith/image";
 import { fromTfjs } from "convolith/tfjs";
 import { astronaut, readPhoto } from "../photo.mjs";
-import { curves, writePicture } from "../picture.mjs";
+import { drawCurves, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
 
 const [SIDE, STEPS] = [128, 60];
@@ -96,7 +96,7 @@ for (let i = 1; i <= STEPS; i++) {
   frames.push(fromTensor(picture));
 }
 console.log(`${((performance.now() - begun) / 1000).toFixed(0)} s on ${engine.info.threads} threads`);
-writePicture(new URL("loss.png", out), curves({ loss: losses }, { x: "step" }));
+writePicture(new URL("loss.png", out), drawCurves({ loss: losses }, { x: "step" }));
 writePicture(new URL("style.png", out), montage(frames, { columns: frames.length, scale: 2 }));
 engine.dispose();
 

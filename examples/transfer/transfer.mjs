@@ -10,6 +10,7 @@ import {
   conv2d,
   cosine,
   createEngine,
+  curves,
   dense,
   dropout,
   globalMaxPool,
@@ -20,7 +21,7 @@ import {
 } from "convolith";
 import { montage } from "convolith/image";
 import { PIXELS, readDigits } from "../mnist/digits.mjs";
-import { curves, imagesOf, writePicture } from "../picture.mjs";
+import { drawCurves, imagesOf, writePicture } from "../picture.mjs";
 
 const [EACH, EPOCHS] = [3, 40];
 const out = new URL("out/", import.meta.url);
@@ -97,13 +98,13 @@ for (const [name, { source, rate, freeze }] of Object.entries(students)) {
       validation: test,
     },
   });
-  curve[name] = history.map(({ validation }) => validation?.accuracy ?? 0);
+  curve[name] = curves(history).valAccuracy;
   console.log(
     `5 to 9 from ${few.y.length} images, ${name}: ${percent(curve[name].at(-1))} of ${test.y.length} read right`,
   );
 }
 console.log(`${((performance.now() - begun) / 1000).toFixed(0)} s on ${engine.info.threads} threads`);
-writePicture(new URL("accuracy.png", out), curves(curve, { range: [0, 1] }));
+writePicture(new URL("accuracy.png", out), drawCurves(curve, { range: [0, 1] }));
 writePicture(
   new URL("few.png", out),
   montage(imagesOf(few.x, 28), { columns: few.y.length / 5, scale: 2, range: [0, 1] }),

@@ -12,14 +12,16 @@ import {
   convTranspose2d,
   cosine,
   createEngine,
+  curves,
   input,
   maxPool2d,
+  metrics,
   model,
   relu,
 } from "convolith";
 import { montage } from "convolith/image";
 import { readDigits } from "../mnist/digits.mjs";
-import { curves, imagesOf, writePicture } from "../picture.mjs";
+import { drawCurves, imagesOf, writePicture } from "../picture.mjs";
 import { progressBar } from "../progress.mjs";
 import { makeScenes, SIDE } from "./scenes.mjs";
 
@@ -52,40 +54,26 @@ const engine = await createEngine({ threads: 2 });
 const net = engine.compile(model({ inputs: image, outputs: logits }), { seed: 1, batchSize: 20 });
 console.log(net.summary());
 
-/** Twice what two masks have in common, in parts of what they have together: 1 where they are the same. */
-function dice() {
-  const scores = net.predict(test.x);
-  let [common, sum] = [0, 0];
-  for (const [i, ink] of test.y.entries()) {
-    const found = scores[i] > 0 ? 1 : 0;
-    common += ink * found;
-    sum += ink + found;
-  }
-  return (2 * common) / sum;
-}
-
 const bar = progressBar(Math.ceil(SCENES / BATCH), "batches");
-/** @type {{ loss: number[], dice: number[] }} */
-const curve = { loss: [], dice: [] };
 const begun = performance.now();
-await net.fit(train, {
+const history = await net.fit(train, {
   epochs: EPOCHS,
   batchSize: BATCH,
   loss: { kind: "dice", perImage: true },
   optimizer: adam(),
   schedule: cosine(5e-3, EPOCHS * Math.ceil(SCENES / BATCH), { warmup: 20 }),
+  metrics: [metrics.f1()], // of pixels that is the Dice coefficient
+  validation: test,
   onBatch: ({ batch, imagesPerSecond }) => bar.show(batch + 1, `${Math.round(imagesPerSecond)} images/s`),
-  onEpoch: ({ epoch, loss }) => {
+  onEpoch: ({ epoch, loss, validation }) => {
     bar.clear();
-    curve.loss.push(loss);
-    curve.dice.push(dice());
-    console.log(
-      `epoch ${epoch + 1}  loss ${loss.toFixed(4)}  Dice on new pictures ${curve.dice[epoch].toFixed(3)}`,
-    );
+    const dice = validation?.metrics.f1 ?? 0;
+    console.log(`epoch ${epoch + 1}  loss ${loss.toFixed(4)}  Dice on new pictures ${dice.toFixed(3)}`);
   },
 });
 console.log(`${((performance.now() - begun) / 1000).toFixed(0)} s on ${engine.info.threads} threads`);
-writePicture(new URL("loss.png", out), curves(curve));
+const { loss, valF1 } = curves(history);
+writePicture(new URL("loss.png", out), drawCurves({ loss, "Dice on new pictures": valF1 }));
 
 // Eight pictures that were not trained on: the picture, its mask, and how sure the net is of ink.
 const SHOWN = 8;

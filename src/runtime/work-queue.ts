@@ -47,8 +47,11 @@ const WORKER_SPINS = 0.4;
 /** Milliseconds for which the caller looks at a worker that is in before it sleeps; then those it sleeps at a time. */
 const CALLER_SPINS = 0.2;
 const NAP = 10;
-/** A worker that is in for as long after the caller ran out of work is lost: milliseconds, and ranges such as the caller's own. */
-const PATIENCE = 600;
+/**
+ * A worker that is in for as long after the caller ran out of work is lost: milliseconds, and ranges such as the caller's own. Where ten
+ * programs share a core, a worker that is well has been kept waiting for more than 600.
+ */
+const PATIENCE = 3000;
 const PATIENCE_RANGES = 8;
 /** Calls in a row between two looks at the clock, which costs a small call some percent. */
 const CALLS = 4;
