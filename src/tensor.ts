@@ -58,6 +58,38 @@ export function checkValues(data: unknown, { shape, dtype }: TensorType, where: 
 /** Numbers in lists in lists, as deep as a tensor has axes. */
 export type NestedNumbers = number | NestedNumbers[];
 
+/** Lists in lists that go deeper hold themselves. */
+const MAX_AXES = 64;
+
+/** Numbers in lists in lists as a row-major list, and their shape. Throws ShapeError where lists of an axis differ in length. */
+export function unnested(data: unknown, where: string): { values: ArrayLike<number>; shape: Shape } {
+  if (typeof data === "number") return { values: [data], shape: [] };
+  if (!Array.isArray(data)) {
+    const values = asNumbers(data, "data", where);
+    return { values, shape: [values.length] };
+  }
+  const shape: number[] = [];
+  for (let list: unknown = data; Array.isArray(list) && shape.length < MAX_AXES; list = list[0])
+    shape.push(list.length);
+  const values: number[] = [];
+  const add = (value: unknown, axis: number, path: string): void => {
+    if (axis === shape.length) {
+      if (typeof value !== "number") refuse(value, path, where, "a number");
+      values.push(value as number);
+      return;
+    }
+    if (!Array.isArray(value)) refuse(value, path, where, `a list, as ${path.replace(/\d+\]$/, "0]")} is`);
+    const list = value as unknown[];
+    if (list.length !== shape[axis])
+      throw new ShapeError(
+        `${where}: ${path} has ${list.length} values but the first list of that axis has ${shape[axis]}`,
+      );
+    for (let i = 0; i < list.length; i++) add(list[i], axis + 1, `${path}[${i}]`);
+  };
+  add(data, 0, "data");
+  return { values, shape };
+}
+
 /** Values of an axis that are printed at each end, where it is longer than both. */
 const PRINTED = 3;
 

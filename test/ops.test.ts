@@ -3,11 +3,29 @@
 import { afterAll, describe, expect, it } from "vitest";
 import { Engine } from "../src/engine/engine.ts";
 import { ArgumentError, ConvolithError, createEngine, DisposedError, ShapeError } from "../src/index.ts";
-import type { DType, Tensor } from "../src/tensor.ts";
+import type { DType, NestedNumbers, Tensor } from "../src/tensor.ts";
 import { EAGER_ONLY } from "./eager-names.ts";
 import { builds } from "./harness.ts";
 
 const engine = await createEngine();
+
+it("a tensor takes numbers in lists in lists as array() gives them", () => {
+  for (const data of [
+    7,
+    [],
+    [1, 2],
+    [
+      [1, 2, 3],
+      [4, 5, 6],
+    ],
+    [[[1], [2]]],
+    [[], []],
+  ] as NestedNumbers[])
+    expect(engine.tensor(data).array()).toEqual(data);
+  expect(engine.tensor(Float32Array.of(1, 2)).shape).toEqual([2]);
+  expect(engine.tensor([[1], [2]], undefined, "int32").data()).toEqual(Int32Array.of(1, 2));
+  expect(() => engine.tensor([[1.5]], undefined, "int32")).toThrow("data[0] is 1.5 but must be an integer");
+});
 afterAll(() => engine.dispose());
 
 type Method = (...args: unknown[]) => Tensor<DType> | Tensor<DType>[];

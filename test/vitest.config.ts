@@ -10,7 +10,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     exclude: ["test/hosts/**", "test/browsers/**"],
+    // On a busy machine workers take seconds to start, which hooks wait for.
     testTimeout: 120_000,
+    hookTimeout: 120_000,
     pool: "forks",
     // One for each core: by default one core is left out, which is half of those that CI has.
     maxWorkers: availableParallelism(),

@@ -365,11 +365,33 @@ describe("eager calls", () => {
   });
 });
 
+const circular: unknown[] = [];
+circular.push(circular);
+
 const TENSORS: readonly Row[] = [
+  ["no data", () => untyped.tensor(), /tensor: data is undefined but must be a typed array or a list of/],
   [
-    "no shape",
-    () => untyped.tensor([1, 2]),
-    /tensor: shape is missing: give one, such as engine\.tensor\(data, \[2, 3\]\)/,
+    "lists of two lengths",
+    () => engine.tensor([[1, 2], [3]]),
+    /data\[1\] has 1 values but the first list of that axis has 2/,
+    ShapeError,
+  ],
+  [
+    "a number among lists",
+    () => engine.tensor([[1, 2], 3]),
+    /data\[1\] is 3 but must be a list, as data\[0\] is/,
+  ],
+  [
+    "a list among numbers",
+    () => engine.tensor([[1, [2]]]),
+    /data\[0\]\[1\] is \[2\] but must be a number/,
+  ],
+  ["a text among numbers", () => untyped.tensor([[1, "2"]]), /data\[0\]\[1\] is "2" but must be a number/],
+  ["a list that holds itself", () => untyped.tensor(circular), /data\[0\]/],
+  [
+    "lists as data of a shape",
+    () => engine.tensor([[1, 2]], [1, 2]),
+    /data\[0\] is \[1,2\] but must be a number/,
   ],
   [
     "a number as shape",

@@ -6,7 +6,15 @@ import type { Model, ModelSource, TrainedModel } from "../model/schema.ts";
 import { type CompileOptions, Network } from "../network/network.ts";
 import { checkShape } from "../ops/check.ts";
 import type { Runtime } from "../runtime/instance.ts";
-import { checkValues, DTYPES, type DType, type Shape, Tensor } from "../tensor.ts";
+import {
+  checkValues,
+  DTYPES,
+  type DType,
+  type NestedNumbers,
+  type Shape,
+  Tensor,
+  unnested,
+} from "../tensor.ts";
 import { oneOf } from "../validate.ts";
 import { BaseEngine, type EngineInfo } from "./base.ts";
 
@@ -40,19 +48,24 @@ class EngineClass extends BaseEngine {
   }
 
   /**
-   * A tensor holding a copy of `data`, a typed array or a list of numbers, row-major; int32 takes integers alone. An axis may be of size
-   * 0: `engine.tensor([], [0, 3])`. Throws ShapeError where `data` does not fill the shape, ArgumentError for data, a shape or a type that is none.
+   * A tensor holding a copy of `data`: a typed array or a list of numbers, row-major, to fill a shape; or, without one, a number, or numbers in
+   * lists in lists, a list for each axis. int32 takes integers alone. An axis may be of size 0: `engine.tensor([], [0, 3])`. Throws ShapeError
+   * where `data` does not fill the shape, or its lists differ in length, ArgumentError for data, a shape or a type that is none.
    */
-  tensor<D extends DType = "float32">(data: ArrayLike<number>, shape: Shape, dtype?: D): Tensor<D>;
-  tensor(data: ArrayLike<number>, shape: Shape, dtype: DType = "float32"): Tensor<DType> {
+  tensor<D extends DType = "float32">(
+    data: ArrayLike<number> | NestedNumbers,
+    shape?: Shape,
+    dtype?: D,
+  ): Tensor<D>;
+  tensor(data: ArrayLike<number> | NestedNumbers, shape?: Shape, dtype: DType = "float32"): Tensor<DType> {
     this.#runtime.alive("tensor");
-    if (shape === undefined)
-      throw new ArgumentError("tensor: shape is missing: give one, such as engine.tensor(data, [2, 3])");
-    checkShape(shape, "the tensor", "tensor");
+    const given =
+      shape === undefined ? unnested(data, "tensor") : { values: data as ArrayLike<number>, shape };
+    checkShape(given.shape, "the tensor", "tensor");
     oneOf(dtype, DTYPES, "dtype", "tensor");
-    checkValues(data, { shape, dtype }, "tensor");
-    const tensor = new Tensor(this.#runtime, { shape, dtype }, "tensor");
-    tensor.write(data);
+    checkValues(given.values, { shape: given.shape, dtype }, "tensor");
+    const tensor = new Tensor(this.#runtime, { shape: given.shape, dtype }, "tensor");
+    tensor.write(given.values);
     return tensor;
   }
 
