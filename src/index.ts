@@ -42,7 +42,7 @@ export type {
   MaxUnpoolOptions,
   RmsNormOptions,
 } from "./eager/pool.ts";
-export type { CumsumOptions, ReductionOptions, TopKOptions } from "./eager/reduction.ts";
+export type { CumsumOptions, ReductionOptions, TopKOptions, VarianceOptions } from "./eager/reduction.ts";
 export type {
   BlockOptions,
   BroadcastOptions,

@@ -306,6 +306,10 @@ for name, x in (("", rand(2, 6)), (" of zeros", torch.tensor([[2.0, 0, 3, 0, 4, 
     case(f"cumprod reverse{name}", [x], lambda x: x.flip(1).cumprod(1).flip(1), IMPORTED)
     case(f"cumprod exclusive reverse{name}", [x], lambda x: exclusive(x.flip(1)).flip(1), IMPORTED)
 
+case("variance", [rand(2, 3, 4)], lambda x: x.var((0, 2)))
+case("variance of all", [rand(2, 3)], lambda x: x.var(correction=0, dim=(0, 1)))
+case("std", [rand(2, 3, 4)], lambda x: x.std(1, keepdim=True))
+
 folder = os.path.join(os.path.dirname(__file__), "../../test/fixtures/torch")
 os.makedirs(folder, exist_ok=True)
 for file, cases in (("ops", CASES), ("ops-second", SECOND), ("ops-imported", IMPORTED)):

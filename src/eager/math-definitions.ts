@@ -1,5 +1,6 @@
 // Eager ops that compute value by value or reduce, beyond those that are layers: what they are called, and what they are made of.
 import type { Edge, Graph } from "../graph/graph.ts";
+import { sizeOf } from "../graph/op.ts";
 import { anAxis, aValue } from "../layers/checks.ts";
 import type { LayerDefinition, LayerKind } from "../layers/layer.ts";
 import { arithmetic, cast, compare, unary, where } from "../layers/math.ts";
@@ -7,16 +8,16 @@ import { type ReductionKind, reduction } from "../layers/reduction.ts";
 import { activation } from "../ops/activation.ts";
 import { compare as compareOp, type PairKind, pair } from "../ops/arithmetic.ts";
 import { requireFloats } from "../ops/check.ts";
-import { binary } from "../ops/elementwise.ts";
+import { affine, binary } from "../ops/elementwise.ts";
 import { argExtreme, cumulate } from "../ops/fold.ts";
 import { cast as castOp, clip, MAP_KINDS, map } from "../ops/math.ts";
 import { matmul } from "../ops/matmul.ts";
 import { argMax } from "../ops/reduce.ts";
 import { stopGradient } from "../ops/shape.ts";
-import { aFlag, aList, aWord, needed } from "../validate.ts";
+import { aFlag, aList, aNumber, aWord, needed } from "../validate.ts";
 import type { ArgMaxOptions } from "./elementwise.ts";
 import type { CastOptions, ClipOptions, MatMulOptions } from "./math.ts";
-import type { CumsumOptions, ReductionOptions } from "./reduction.ts";
+import type { CumsumOptions, ReductionOptions, VarianceOptions } from "./reduction.ts";
 
 const define = <C>(kind: string, definition: LayerDefinition<C>): LayerKind => ({ kind, definition });
 
@@ -98,6 +99,21 @@ const reductionOf = ([kind, op, floats]: (typeof REDUCTIONS)[number]): LayerKind
     },
   });
 
+const spreadOf = (kind: "variance" | "std"): LayerKind =>
+  define<VarianceOptions>(kind, {
+    options: { axes: aList(anAxis), keepDims: aFlag, correction: aNumber },
+    build(g, { correction = 1, ...over }, [x], weights, where) {
+      requireFloats(x, where);
+      const reduced = (op: ReductionKind, from: Edge, keepDims = over.keepDims): Edge =>
+        reduction.definition.build(g, { ...over, keepDims, op }, [from], weights, where) as Edge;
+      const apart = g.op(binary, [x, reduced("mean", x, true)], { kind: "sub" });
+      const sum = reduced("sumSquare", apart);
+      const count = sizeOf(x.shape) / sizeOf(sum.shape);
+      const variance = g.op(affine, [sum], { scale: 1 / Math.max(count - correction, 0), offset: 0 });
+      return kind === "std" ? rootOf(g, variance) : variance;
+    },
+  });
+
 const argExtremeOf = (kind: string, op: "min" | "max"): LayerKind =>
   define<ArgMaxOptions>(kind, {
     options: { axis: anAxis, keepDims: aFlag },
@@ -128,6 +144,7 @@ export const mathDefinitions = (): LayerKind[] => [
     build: (g, _, [x]) => g.op(map, [x.dtype === "int32" ? x : truth(g, x)], { op: "not" }),
   }),
   where,
+  ...(["variance", "std"] as const).map(spreadOf),
   define<CastOptions>("cast", {
     options: { dtype: needed(aWord("float32", "int32"), '"int32"') },
     build: cast.definition.build,

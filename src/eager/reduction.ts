@@ -9,6 +9,11 @@ export interface ReductionOptions {
   keepDims?: boolean;
 }
 
+export interface VarianceOptions extends ReductionOptions {
+  /** The sum of squares is divided by the number of values less this. Default 1, as in PyTorch; NumPy has 0. */
+  correction?: number;
+}
+
 export interface CumsumOptions {
   axis: number;
   /** Whether a value is left out of its own sum. Default false. */
@@ -44,6 +49,10 @@ export interface ReductionOps {
   logSumExp(x: Tensor, options?: ReductionOptions): Tensor;
   /** The 2-norm over axes: sqrt(sum of x²). Its gradient is 0 where it is 0. */
   norm(x: Tensor, options?: ReductionOptions): Tensor;
+  /** The sum of squared differences from the mean over axes, divided by the number of values less `correction`. NaN where that is 0. */
+  variance(x: Tensor, options?: VarianceOptions): Tensor;
+  /** The square root of the variance. Its gradient is 0 where it is 0. */
+  std(x: Tensor, options?: VarianceOptions): Tensor;
   /** 1 where any value over axes is not 0, otherwise 0. */
   any(x: Tensor<DType>, options?: ReductionOptions): Tensor<"int32">;
   /** 1 where no value over axes is 0, otherwise 0. */
