@@ -16,29 +16,28 @@ const PANELS = 4;
 const ROWS = 16;
 
 /**
- * U = G g Gᵀ of the first N channels of a filter [3, 3, C, OC], as the panels gemm_f32 reads for 36 groups: panels[t][n / NR] =
- * [ zeros | C rows of NR ]. Channel o of the filter is multiplied by scale[o]; scale may be 0: by one. Unit: a panel of NR channels, of
- * all 36.
+ * U = G g Gᵀ of a filter [3, 3, C, OC], as the panels gemm_f32 reads for 36 groups: panels[t][n / NR] = [ zeros | C rows of NR ].
+ * Channel o of the filter is multiplied by scale[o]; scale may be 0: by one. Unit: a panel of NR channels, of all 36.
  */
-export function winograd_pack_f4_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
-  pack(6, 3, panels, filter, scale, C, OC, N, from, to);
+export function winograd_pack_f4_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  pack(6, 3, panels, filter, scale, C, OC, from, to);
 }
 
 /** The same for 16 groups. */
-export function winograd_pack_f2_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
-  pack(4, 3, panels, filter, scale, C, OC, N, from, to);
+export function winograd_pack_f2_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  pack(4, 3, panels, filter, scale, C, OC, from, to);
 }
 
 /** The same for 36 groups, of a filter [5, 5, C, OC]. */
-export function winograd_pack_f2k5_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
-  pack(6, 5, panels, filter, scale, C, OC, N, from, to);
+export function winograd_pack_f2k5_f32(panels: usize, filter: usize, scale: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  pack(6, 5, panels, filter, scale, C, OC, from, to);
 }
 
 // @ts-ignore: decorator
 @inline
-function pack(points: i32, r: i32, panels: usize, filter: usize, scale: usize, C: i32, OC: i32, N: i32, from: i32, to: i32): void {
-  const perGroup = (N + NR - 1) / NR;
-  assert(0 <= from && from <= to && to <= perGroup && N % 4 == 0);
+function pack(points: i32, r: i32, panels: usize, filter: usize, scale: usize, C: i32, OC: i32, from: i32, to: i32): void {
+  const perGroup = (OC + NR - 1) / NR;
+  assert(0 <= from && from <= to && to <= perGroup && OC % 4 == 0);
   const panelBytes = <usize>(C + 1) * NR * 4, group = <usize>perGroup * panelBytes;
   const row = <usize>OC << 2, tap = <usize>C * row;
   const one = f32x4.splat(1);
@@ -46,13 +45,13 @@ function pack(points: i32, r: i32, panels: usize, filter: usize, scale: usize, C
     const end = min(first + PANELS, to);
     for (let n = first; n < end; n++)
       for (let t = 0; t < points * points; t++)
-        fill_floats(panels + <usize>t * group + <usize>n * panelBytes, 0, N - n * NR < NR ? (C + 1) * NR : NR);
+        fill_floats(panels + <usize>t * group + <usize>n * panelBytes, 0, OC - n * NR < NR ? (C + 1) * NR : NR);
     for (let c = 0; c < C; c += ROWS) {
       const count = min(ROWS, C - c);
       for (let n = first; n < end; n++) {
         const q = panels + <usize>n * panelBytes + <usize>(c + 1) * NR * 4;
         // Columns of r taps become columns of points, in the first r places of each row; then the rows, in place.
-        for (let o = n * NR; o < min(N, n * NR + NR); o += 4) {
+        for (let o = n * NR; o < min(OC, n * NR + NR); o += 4) {
           const at = <usize>o << 2, s = scale ? v128.load(scale + at) : one;
           const g = filter + <usize>c * row + at, to = q + (at & 16);
           for (let x: usize = 0; x < <usize>r; x++)

@@ -60,9 +60,7 @@ export function prepareWinograd(
   const points = (m + r - 1) ** 2;
   const { panels, packedBytes } = planGemm(oc, c, points);
   const [values, scale] = factorsOf(w);
-  const packed = e.packed([w], packedBytes, (to) =>
-    e.call(kernels.pack, panels, [to, values, scale, c, oc, oc]),
-  );
+  const packed = e.packed([w], packedBytes, (to) => e.call(kernels.pack, panels, [to, values, scale, c, oc]));
   const runs = [{ offset: 0, length: c }];
   const product = { inputs: c, outputs: oc, groups: points, filter: w, bias: undefined, taps: [0], runs };
   const factors = withPanels(e, product, packed);
