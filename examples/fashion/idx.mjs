@@ -35,40 +35,48 @@ export function readIdx(path) {
   const count = shape.reduce((a, b) => a * b, 1);
   if (bytes.length !== start + count)
     fail(`holds ${bytes.length - start} values but its shape [${shape}] needs ${count}`);
-  return { shape, data: bytes.subarray(start) };
+  return { shape, data: new Uint8Array(bytes.subarray(start)) };
 }
 
 /**
- * Images [n, 28, 28] from 0 to 1, and their labels.
+ * Images of 28 x 28 pixels, as the functions of `convolith/image` take them, and what is on each: a number from 0 to 9.
  *
+ * @typedef {{ images: import("convolith/image").Image<Uint8Array>[], labels: Uint8Array }} LabelledImages
+ */
+
+/**
  * @param {string} folder
  * @param {string} kind "train" or "t10k".
+ * @returns {LabelledImages}
  */
 export function readSet(folder, kind) {
   /** @param {string} name */
   const find = (name) =>
     [name, `${name}.gz`].map((file) => join(folder, file)).find(existsSync) ?? join(folder, name);
-  const images = readIdx(find(`${kind}-images-idx3-ubyte`));
+  const { shape, data } = readIdx(find(`${kind}-images-idx3-ubyte`));
   const labels = readIdx(find(`${kind}-labels-idx1-ubyte`));
-  if (images.shape.length !== 3 || images.shape[1] !== 28 || images.shape[2] !== 28)
-    throw new Error(`${folder}: images have shape [${images.shape}] but must be [n, 28, 28]`);
-  if (images.shape[0] !== labels.shape[0])
-    throw new Error(`${folder}: ${images.shape[0]} images but ${labels.shape[0]} labels`);
-  return { x: Float32Array.from(images.data, (v) => v / 255), y: Uint8Array.from(labels.data) };
+  if (shape.length !== 3 || shape[1] !== 28 || shape[2] !== 28)
+    throw new Error(`${folder}: images have shape [${shape}] but must be [n, 28, 28]`);
+  if (shape[0] !== labels.shape[0])
+    throw new Error(`${folder}: ${shape[0]} images but ${labels.shape[0]} labels`);
+  const images = Array.from({ length: shape[0] }, (_, i) => ({
+    ...{ data: data.subarray(i * 784, (i + 1) * 784), width: 28, height: 28, channels: 1 },
+  }));
+  return { images, labels: labels.data };
 }
 
 /**
  * Both sets of a folder, to train and to test on. Where they cannot be read it says what to do, and ends the program.
  *
  * @param {string} folder
- * @param {string} command
+ * @returns {LabelledImages[]}
  */
-export function readSets(folder, command) {
+export function readSets(folder) {
   try {
     return ["train", "t10k"].map((kind) => readSet(folder, kind));
   } catch (error) {
     console.error(
-      `${/** @type {Error} */ (error).message}\napt-get install dataset-fashion-mnist, or name a folder: ${command} -- folder`,
+      `${/** @type {Error} */ (error).message}\napt-get install dataset-fashion-mnist, or name a folder: npm run train:fashion -- --folder folder`,
     );
     process.exit(1);
   }
