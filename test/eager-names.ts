@@ -25,7 +25,21 @@ const MATH: (keyof MathOps)[] = [
 ];
 
 const REDUCTIONS: (keyof ReductionOps)[] = [
-  ...(["sum", "mean", "prod", "amax", "amin", "logSumExp", "norm", "variance", "std", "any", "all", "cumsum", "topK"] as const),
+  ...([
+    "sum",
+    "mean",
+    "prod",
+    "amax",
+    "amin",
+    "logSumExp",
+    "norm",
+    "variance",
+    "std",
+    "any",
+    "all",
+    "cumsum",
+    "topK",
+  ] as const),
 ];
 
 const GATHER: (keyof GatherOps)[] = [

@@ -381,11 +381,7 @@ const TENSORS: readonly Row[] = [
     () => engine.tensor([[1, 2], 3]),
     /data\[1\] is 3 but must be a list, as data\[0\] is/,
   ],
-  [
-    "a list among numbers",
-    () => engine.tensor([[1, [2]]]),
-    /data\[0\]\[1\] is \[2\] but must be a number/,
-  ],
+  ["a list among numbers", () => engine.tensor([[1, [2]]]), /data\[0\]\[1\] is \[2\] but must be a number/],
   ["a text among numbers", () => untyped.tensor([[1, "2"]]), /data\[0\]\[1\] is "2" but must be a number/],
   ["a list that holds itself", () => untyped.tensor(circular), /data\[0\]/],
   [
