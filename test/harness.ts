@@ -150,13 +150,13 @@ function same(a: readonly Result[], b: readonly Result[], message: string): void
   });
 }
 
-/** Engines for images: every build under test, and one on two threads. After each test their memory must be free. */
+/** Engines for images: every build under test, and the first of them on two threads. After each test their memory must be free. */
 export async function imageEngines(): Promise<BaseEngine[]> {
   const engines = await Promise.all(
     BUILDS.map(async (build) => new BaseEngine(new Runtime(await load(binary(build))))),
   );
   beforeAll(async () => {
-    engines.push(new BaseEngine(await threaded("simd", 2)));
+    engines.push(new BaseEngine(await threaded(BUILDS[0], 2)));
   });
   afterAll(() => {
     for (const engine of engines) engine.dispose();
