@@ -163,7 +163,7 @@ test("publint and are-the-types-wrong find nothing", () => {
   run(join(bin, "attw"), inject("tarball"), ...options);
 });
 
-test("the relaxed binary stays below 196 KB; a page without a bundler loads less than 190 KB", () => {
+test("the relaxed binary stays below 196 KB; a page without a bundler loads less than 195 KB", () => {
   const bytes = (...files: string[]): Buffer =>
     Buffer.concat(files.map((name) => readFileSync(join(dist, name))));
   expect(bytes("relaxed.wasm").length).toBeLessThanOrEqual(196 * 1024);
@@ -176,5 +176,5 @@ test("the relaxed binary stays below 196 KB; a page without a bundler loads less
       loaded.add(chunk);
   const wire = gzipSync(bytes("relaxed.js", ...loaded), { level: 9 }).length;
   console.log(`over the wire without a bundler: ${(wire / 1024).toFixed(1)} KB gzipped`);
-  expect(wire).toBeLessThanOrEqual(190 * 1024);
+  expect(wire).toBeLessThanOrEqual(195 * 1024);
 });
