@@ -50,12 +50,13 @@ export const DROPOUTS: ReadonlyMap<string, (runtime: Runtime, args: readonly unk
   /* @__PURE__ */ new Map(
     [dropout, spatialDropout, dropPath].map((layer) => {
       const drawn = drawing(layer);
+      const checks = { ...layer.definition.options, seed: aSeed };
       return [
         layer.kind,
         (runtime: Runtime, args: readonly unknown[]): unknown => {
           runtime.alive(layer.kind);
           const [x, options = {}, ...more] = args;
-          checkOptions(layer.kind, options, { ...layer.definition.options, seed: aSeed });
+          checkOptions(layer.kind, options, checks);
           const { seed, ...config } = options as DropoutOptions;
           // The training that it is traced into, if there is one, draws the numbers.
           if (traceOf(runtime)?.isReadable === false) return runLayer(runtime, layer, [x, config, ...more]);

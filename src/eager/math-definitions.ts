@@ -87,9 +87,11 @@ const withOp = ({ definition }: LayerKind, kind: string, op: string): LayerKind 
     },
   });
 
+const OVER_AXES = { axes: aList(anAxis), keepDims: aFlag };
+
 const reductionOf = ([kind, op, floats]: (typeof REDUCTIONS)[number]): LayerKind =>
   define<ReductionOptions>(kind, {
-    options: { axes: aList(anAxis), keepDims: aFlag },
+    options: OVER_AXES,
     build(g, options, [x], weights, where) {
       if (floats) requireFloats(x, where);
       const sumOfSquares = op === "l2";
@@ -101,7 +103,7 @@ const reductionOf = ([kind, op, floats]: (typeof REDUCTIONS)[number]): LayerKind
 
 const spreadOf = (kind: "variance" | "std"): LayerKind =>
   define<VarianceOptions>(kind, {
-    options: { axes: aList(anAxis), keepDims: aFlag, correction: aNumber },
+    options: { ...OVER_AXES, correction: aNumber },
     build(g, { correction = 1, ...over }, [x], weights, where) {
       requireFloats(x, where);
       const reduced = (op: ReductionKind, from: Edge, keepDims = over.keepDims): Edge =>

@@ -1,6 +1,7 @@
 // What the loop of a training remembers besides weights and optimizer, as plain data: checkpoints keep it, so that a training that is
 // resumed ends as one that was not interrupted.
 import { FormatError } from "../errors.ts";
+import { aValue } from "../layers/checks.ts";
 import {
   aList,
   anInteger,
@@ -62,10 +63,6 @@ export function isPlainData(value: unknown, depth = MOST_DEPTH): boolean {
   return Object.values(value).every((item) => isPlainData(item, depth - 1));
 }
 
-/** A number, which may be infinite or none. */
-const aValue: Check<number> = (value, name, where) => {
-  if (typeof value !== "number") refuse(value, name, where, "a number");
-};
 const someValues: Check<Readonly<Record<string, number>>> = (value, name, where) => {
   if (!isPlain(value)) refuse(value, name, where, "an object of numbers");
   for (const [key, item] of Object.entries(value)) aValue(item, `${name}.${key}`, where);

@@ -3,6 +3,7 @@ import { UnsupportedError } from "../errors.ts";
 import type { Edge, Graph } from "../graph/graph.ts";
 import { isEmpty, sizeOf } from "../graph/op.ts";
 import { binary } from "../ops/elementwise.ts";
+import { zeros } from "./gradients/broadcast.ts";
 import { GRADIENTS } from "./gradients/index.ts";
 import type { GradientRule } from "./gradients/rule.ts";
 
@@ -29,7 +30,7 @@ export function differentiate(graph: Graph, y: Edge, wrt: readonly Edge[], dy?: 
     const isZero =
       node.outputs.every((edge, i) => !dys[i] || isEmpty(edge)) ||
       node.inputs.every((edge, i) => !wanted[i] || isEmpty(edge));
-    const rule = isZero ? zeros : GRADIENTS.get(node.op);
+    const rule = isZero ? noSlopes : GRADIENTS.get(node.op);
     if (!rule)
       throw new UnsupportedError(
         `${node.where}: cannot be differentiated, its op "${node.op.name}" has no gradient; in a network, freeze the layers before it`,
@@ -46,7 +47,5 @@ export function differentiate(graph: Graph, y: Edge, wrt: readonly Edge[], dy?: 
   return wrt.map((edge) => gradients.get(edge));
 }
 
-const zeros: GradientRule = (graph, { inputs }) =>
-  inputs.map((edge) =>
-    edge.dtype === "float32" ? graph.constant(new Float32Array(sizeOf(edge.shape)), edge.shape) : undefined,
-  );
+const noSlopes: GradientRule = (graph, { inputs }) =>
+  inputs.map((edge) => (edge.dtype === "float32" ? zeros(graph, edge.shape) : undefined));

@@ -116,10 +116,11 @@ export class Trainer implements NetworkTrainer {
   }
 
   get state(): Record<string, Float32Array> {
-    const averages = this.#average ? this.#weightNames.map(averageOf) : [];
     const best = Object.entries(this.remembered().best ?? {});
     return Object.fromEntries([
-      ...[...this.#stateNames, ...averages].map((name) => [name, this.#variables.read(name)] as const),
+      ...[...this.#stateNames, ...this.#averageNames].map(
+        (name) => [name, this.#variables.read(name)] as const,
+      ),
       ...best.map(([block, values]) => [bestOf(block), values] as const),
     ]);
   }
@@ -291,14 +292,12 @@ export class Trainer implements NetworkTrainer {
   }
 
   keep(): KeptWeights {
-    const averages = this.#average ? this.#weightNames.map(averageOf) : [];
-    const blocks = [...this.#weightNames, ...averages];
+    const blocks = [...this.#weightNames, ...this.#averageNames];
     return Object.fromEntries(blocks.map((name) => [name, this.#variables.read(name)]));
   }
 
   bringBack(kept: KeptWeights): void {
-    const averages = this.#average ? this.#weightNames.map(averageOf) : [];
-    for (const name of [...this.#weightNames, ...averages])
+    for (const name of [...this.#weightNames, ...this.#averageNames])
       if (Object.hasOwn(kept, name)) this.#variables.write(name, kept[name]);
     this.#weights.changed();
   }
@@ -354,6 +353,11 @@ export class Trainer implements NetworkTrainer {
 
   firstNonFiniteWeight(): string | undefined {
     return this.#weightNames.find((name) => this.#weights.weight(name).some((v) => !Number.isFinite(v)));
+  }
+
+  /** The blocks of the averages, where there are some. */
+  get #averageNames(): readonly string[] {
+    return this.#average ? this.#weightNames.map(averageOf) : [];
   }
 
   /** The numbers of the next update. */
